@@ -1,0 +1,113 @@
+"""The keeper: the thread of a worker process that looks after what the process holds.
+
+It writes progress, renews leases, notices cancels, reaps what others let go of, flushes figures, and watches the
+process's own threads: one that has died without a word makes the process end, so that its supervisor starts a
+whole one. It does one short thing at a time and never talks to the broker; that is the relay's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dramatiq
+from django.conf import settings
+from django.db import connection
+
+from actors.relay import relay
+from actors.run_job import attempts
+from core import metrics
+from core.life import leases
+from core.life.requests import discard
+from core.logs import tell
+from core.states import State
+
+NOTICE_CANCEL_SECONDS = 2.0
+FLUSH_METRICS_SECONDS = 10.0
+WATCH_SECONDS = 5.0
+#: Seconds that a process with a dead thread gets to stop by itself.
+END_SECONDS = 40.0
+
+
+@dataclass
+class Duty:
+    """Something done again and again; `jitter` is the part of the interval that is random."""
+
+    act: Callable[[], None]
+    seconds: float
+    jitter: float = 0.0
+    due_at: float = 0.0
+
+    def plan_next(self) -> None:
+        self.due_at = time.monotonic() + self.seconds * (1 + random.uniform(-self.jitter, self.jitter))
+
+
+@dataclass
+class Keeper:
+    """Looks after one worker process."""
+
+    worker: dramatiq.Worker
+    _ending: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        self._parent = os.getppid()
+        self._duties = [
+            Duty(attempts().write_progress, settings.PROGRESS_SECONDS),
+            Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
+            Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
+            Duty(reap, settings.REAP_SECONDS, jitter=0.5),
+            Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
+            Duty(self._watch, WATCH_SECONDS),
+        ]
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ending.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            for duty in self._duties:
+                if time.monotonic() >= duty.due_at:
+                    self._do(duty)
+            wait = min(duty.due_at for duty in self._duties) - time.monotonic()
+            self._ending.wait(max(0.01, wait))
+        self._do(Duty(metrics.run_seconds.flush, 0))
+        connection.close()
+
+    def _do(self, duty: Duty) -> None:
+        try:
+            duty.act()
+        except Exception as error:
+            # The database is away for a moment, most likely; the thread must not end.
+            name = getattr(duty.act, "__name__", "duty")
+            tell("keeper_failed", level=logging.WARNING, duty=name, error=f"{type(error).__name__}: {error}"[:300])
+            connection.close()
+        duty.plan_next()
+
+    def _watch(self) -> None:
+        threads = [*self.worker.workers, *self.worker.consumers.values()]
+        dead = [thread.name for thread in threads if not thread.is_alive()]
+        if not relay.is_alive():
+            dead.append("relay")
+        orphaned = os.getppid() != self._parent
+        if self._ending.is_set() or not (dead or orphaned):
+            return
+        tell("process_ends", level=logging.CRITICAL, dead_threads=",".join(dead), orphaned=orphaned)
+        self._ending.set()
+        threading.Timer(END_SECONDS, os._exit, args=[70]).start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def reap() -> None:
+    """End the attempts whose lease ran out; delete what cancelled ones had made."""
+    for job_id, state in leases.reap():
+        if state == State.CANCELLED:
+            discard(job_id)

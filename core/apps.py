@@ -1,0 +1,8 @@
+"""Django's entry of the core."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    name = "core"
+    verbose_name = "Headway"

@@ -1,0 +1,236 @@
+"""Attempts: what this process runs, and how each one ends.
+
+The story of one attempt: claim; hold (the keeper renews its lease and writes its progress from now on); run the
+pipeline's function; end. Nothing is raised to the caller: whatever happens is written on the job.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseFault
+
+from core import metrics, pipelines, statements
+from core.children import ChildLost
+from core.context import JobContext
+from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError
+from core.jsontext import dumps, dumps_limited
+from core.life import leases
+from core.life.leases import Held
+from core.life.ledger import Claim, End, Ledger
+from core.life.requests import discard
+from core.logs import tell
+from core.models import Job, JobEvent
+from core.states import State
+
+_DETAIL_LENGTH = 20_000
+_ERROR_LENGTH = 2_000
+
+
+@dataclass
+class Attempts:
+    """The attempts that this process holds."""
+
+    worker: str = field(default_factory=leases.worker_name)
+    _held: dict[Held, JobContext] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(worker=self.worker)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    # -- the attempt's thread --------------------------------------------------------------------------
+
+    def run(self, job_id: int) -> State | None:
+        """Run one attempt of the job, if it is to be had; return the job's state after, None when it was not."""
+        claim = self.ledger.claim(job_id)
+        if claim is None:
+            tell("claim_refused", level=logging.DEBUG, job=job_id)
+            return None
+        began = time.monotonic()
+        spec = pipelines.find(claim.pipeline)
+        if spec is None:
+            return self._end_unknown(claim)
+        ctx = JobContext(claim, spec)
+        held = Held(claim.job_id, claim.fence)
+        with self._guard:
+            self._held[held] = ctx
+        if self._stopping:
+            ctx.stop = Interrupted
+        tell("job_claimed", level=logging.DEBUG, job=job_id, attempt=claim.attempt, fence=claim.fence)
+        try:
+            end = _execute(ctx, claim)
+            state = self._end(ctx, end)
+        finally:
+            with self._guard:
+                self._held.pop(held, None)
+            ctx.close()
+        seconds = time.monotonic() - began
+        if state is None:
+            tell("fence_was_stale", level=logging.WARNING, job=job_id, attempt=claim.attempt, fence=claim.fence)
+        else:
+            metrics.run_seconds.observe(pipeline=claim.pipeline, state=state, seconds=seconds)
+            tell("attempt_ended", job=job_id, attempt=claim.attempt, state=state, seconds=seconds)
+        if state == State.CANCELLED:
+            discard(job_id)
+        return state
+
+    def _end(self, ctx: JobContext, end: End | None) -> State | None:
+        # The lease was lost: another attempt owns the job, this one has nothing to write.
+        if end is None:
+            return None
+        return self.ledger.end(end)
+
+    def _end_unknown(self, claim: Claim) -> State | None:
+        sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator."
+        return self.ledger.end(
+            End(job_id=claim.job_id, fence=claim.fence, state=State.FAILED, error=sentence)
+        )
+
+    # -- the keeper's thread ---------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Renew every lease; tell the attempts that lost theirs, or are to be cancelled."""
+        contexts = self._snapshot()
+        kept = leases.renew(contexts)
+        for held, ctx in contexts.items():
+            if held not in kept:
+                ctx.stop = LeaseLost
+            elif kept[held]:
+                ctx.stop = JobCancelled
+
+    def notice_cancels(self) -> None:
+        """Tell the attempts whose job is to be cancelled."""
+        contexts = self._snapshot()
+        if not contexts:
+            return
+        asked = Job.objects.filter(
+            pk__in=[held.job_id for held in contexts], cancel_requested_at__isnull=False
+        ).values_list("pk", "fence")
+        for job_id, fence in asked:
+            if ctx := contexts.get(Held(job_id, fence)):
+                ctx.stop = JobCancelled
+
+    def write_progress(self) -> None:
+        """Write the progress that has changed, in one statement."""
+        changed = {held: ctx for held, ctx in self._snapshot().items() if _is_changed(ctx)}
+        if not changed:
+            return
+        rows = [
+            {"id": held.job_id, "fence": held.fence, **ctx.shown.snapshot()} for held, ctx in changed.items()
+        ]
+        try:
+            answers = statements.run("progress", {"rows": dumps(rows)})
+        except DatabaseFault:
+            for ctx in changed.values():
+                ctx.shown.is_dirty = True
+            raise
+        for job_id, fence, cancelling in answers:
+            if cancelling and (ctx := changed.get(Held(job_id, fence))):
+                ctx.stop = JobCancelled
+
+    def stop_all(self) -> None:
+        """Have every attempt hand its job back at its next call, also those that are still to begin."""
+        self._stopping = True
+        for ctx in self._snapshot().values():
+            ctx.stop = ctx.stop or Interrupted
+
+    def _snapshot(self) -> dict[Held, JobContext]:
+        with self._guard:
+            return dict(self._held)
+
+
+def _execute(ctx: JobContext, claim: Claim) -> End | None:
+    def end(state: State, **fields: Any) -> End:
+        return End(
+            job_id=ctx.job_id, fence=ctx.fence, state=state, progress=_last_progress(ctx, state), **fields
+        )
+
+    try:
+        ctx.check()
+        result = ctx.spec.execute(ctx)
+        text = dumps_limited(result, what="The result")
+    except LeaseLost:
+        return None
+    except JobCancelled:
+        return end(State.CANCELLED)
+    except Interrupted:
+        return end(
+            State.QUEUED, kind=JobEvent.Kind.RELEASED, error="The worker is being restarted; the job goes on by itself."
+        )
+    except JobStopped:
+        return None
+    except PermanentError as error:
+        return end(State.FAILED, error=str(error)[:_ERROR_LENGTH], detail=_traceback())
+    except Exception as error:
+        return _end_of_fault(error, claim, end)
+    return end(State.SUCCEEDED, result=text)
+
+
+def _end_of_fault(error: Exception, claim: Claim, end: Any) -> End:
+    tell(
+        "attempt_raised",
+        level=logging.WARNING,
+        exc_info=not isinstance(error, ChildLost),
+        job=claim.job_id,
+        attempt=claim.attempt,
+        error=type(error).__name__,
+    )
+    crashed = int(isinstance(error, ChildLost))
+    sentence = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
+    if claim.attempt >= claim.max_attempts:
+        made: End = end(
+            State.FAILED,
+            error=f"All {claim.max_attempts} attempts failed. The last one: {sentence}",
+            detail=_traceback(),
+            crashed=crashed,
+        )
+        return made
+    delay = backoff_seconds(claim.attempt - 1)
+    made = end(State.RETRYING, error=sentence, detail=_traceback(), delay=delay, crashed=crashed)
+    return made
+
+
+def backoff_seconds(failures: int) -> float:
+    """Return the seconds until the next attempt: doubling from the base to the cap, with full jitter."""
+    longest = min(settings.RETRY_BASE_SECONDS * 2 ** min(failures, 30), settings.RETRY_CAP_SECONDS)
+    return random.uniform(0, longest)
+
+
+def _is_changed(ctx: JobContext) -> bool:
+    # An attempt that never showed anything is not made to.
+    return "shown" in ctx.__dict__ and ctx.shown.is_dirty
+
+
+def _last_progress(ctx: JobContext, state: State) -> dict[str, Any] | None:
+    if "shown" not in ctx.__dict__ and not ctx.spec.stages:
+        return None
+    shown = ctx.shown
+    match state:
+        case State.SUCCEEDED:
+            shown.end_stage("done")
+            for stage in shown.stages:
+                if stage["state"] == "pending":
+                    stage["state"] = "done"
+        case State.CANCELLED:
+            shown.end_stage("cancelled")
+        case State.FAILED:
+            shown.end_stage("failed")
+        case _:
+            shown.end_stage("pending")
+    return {"id": ctx.job_id, "fence": ctx.fence, **shown.snapshot()}
+
+
+def _traceback() -> str:
+    return traceback.format_exc()[-_DETAIL_LENGTH:]
+

@@ -1,0 +1,180 @@
+"""What a pipeline's form is made of, and how a form becomes a job."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model, QuerySet
+
+from core import uploads
+from core.life.submission import Submission, submit
+from core.models import Artifact, Dataset, Job
+from core.models.job import Priority
+from core.pipelines import Pipeline
+from core.uploads import StoredUpload
+
+#: Ends the name of the hidden field that names a file kept from a submit that was not valid.
+KEPT_SUFFIX = ".kept"
+
+
+class PipelineForm(forms.Form):
+    """A form that knows who fills it in. A plain `forms.Form` works as well."""
+
+    #: Groups of fields as ((title, (field, …)), …); fields named in none come first, without a title.
+    fieldsets: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+
+    def __init__(self, *args: Any, user: AbstractBaseUser | None = None, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, **kwargs)
+        for bound in self.fields.values():
+            if isinstance(bound, DatasetField) and user is not None:
+                bound.queryset = Dataset.objects.for_user(user).order_by("-id")
+
+    def job_label(self) -> str:
+        """Return what the owner will see as the job's name; empty for the first file's name or the title."""
+        return ""
+
+
+class UploadField(forms.FileField):
+    """A file the person uploads; `accept` lists name endings, e.g. `.csv,.tsv`."""
+
+    def __init__(self, *, accept: str = "", **kwargs: Any) -> None:
+        self.accept = accept
+        super().__init__(**kwargs)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs = super().widget_attrs(widget)
+        return {**attrs, "accept": self.accept} if self.accept else attrs
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        file = super().clean(data, initial)
+        endings = tuple(ending.strip().lower() for ending in self.accept.split(",") if ending.strip())
+        if isinstance(file, UploadedFile) and endings and not (file.name or "").lower().endswith(endings):
+            raise forms.ValidationError(
+                f"{file.name} is not a file of a kind this takes: {', '.join(endings)}.", code="ending"
+            )
+        return file
+
+
+class DatasetField(forms.ModelChoiceField):
+    """A choice among the person's own datasets."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(queryset=Dataset.objects.none(), **kwargs)
+
+    def label_from_instance(self, obj: Model) -> str:
+        return f"{obj} ({obj.rows:,} rows)" if isinstance(obj, Dataset) else str(obj)
+
+
+@dataclass
+class Entry:
+    """A pipeline's form as one person fills it in, with the files it may use again."""
+
+    spec: Pipeline
+    user: AbstractBaseUser
+    form: forms.Form
+    #: Files by field that need not be uploaded again: of the job that is run again, or of an invalid submit.
+    kept: dict[str, StoredUpload] = field(default_factory=dict)
+    origin: Job | None = None
+
+    @property
+    def kept_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
+        """Return, by field, each kept file with the token that names it in a hidden field."""
+        return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.kept.items()}
+
+    def is_valid(self) -> bool:
+        return self.form.is_valid()
+
+    def keep_uploads(self) -> None:
+        """Keep the files of a form that is not valid otherwise, so that nobody uploads them twice."""
+        for name, file in self.form.cleaned_data.items():
+            if isinstance(file, UploadedFile):
+                self.kept[name] = uploads.keep(file)
+
+    def submit(self, *, key: str = "", priority: Priority = Priority.NORMAL) -> Submission:
+        """Make the valid form a job. The same key again is the same job."""
+        files = dict(self.kept)
+        params: dict[str, Any] = {}
+        for name, value in self.form.cleaned_data.items():
+            if isinstance(self.form.fields.get(name), forms.FileField):
+                if isinstance(value, UploadedFile):
+                    files[name] = uploads.keep(value)
+            else:
+                params[name] = _as_json(value)
+        label = self.form.job_label() if isinstance(self.form, PipelineForm) else ""
+        return submit(
+            self.spec.name,
+            owner_id=self.user.pk,
+            params=params,
+            files=files,
+            label=label or next((file.name for file in files.values()), ""),
+            key=key,
+            priority=priority,
+            origin_id=self.origin.pk if self.origin else None,
+        )
+
+
+def open_form(
+    spec: Pipeline,
+    *,
+    user: AbstractBaseUser,
+    data: Mapping[str, Any] | None = None,
+    files: Mapping[str, Any] | None = None,
+    initial: Mapping[str, Any] | None = None,
+    origin: Job | None = None,
+) -> Entry:
+    """Return the pipeline's form for this person, bound when there is data.
+
+    With `origin` it starts from that job's parameters and may use its files again.
+    """
+    start = {**(origin.params if origin else {}), **(initial or {})}
+    kwargs: dict[str, Any] = {"initial": start}
+    if "user" in inspect.signature(spec.form.__init__).parameters or issubclass(spec.form, PipelineForm):
+        kwargs["user"] = user
+    if data is not None:
+        kwargs |= {"data": data, "files": files or {}}
+    form = spec.form(**kwargs)
+    entry = Entry(spec=spec, user=user, form=form, origin=origin)
+    for name in _file_fields(form):
+        if kept := _kept_file(name, user=user, data=data or {}, origin=origin):
+            entry.kept[name] = kept
+            form.fields[name].required = False
+    return entry
+
+
+def _file_fields(form: forms.Form) -> Iterable[str]:
+    return [name for name, entry in form.fields.items() if isinstance(entry, forms.FileField)]
+
+
+def _kept_file(
+    name: str, *, user: AbstractBaseUser, data: Mapping[str, Any], origin: Job | None
+) -> StoredUpload | None:
+    token = data.get(name + KEPT_SUFFIX)
+    if token and (upload := StoredUpload.from_token(token, owner_id=user.pk)):
+        return upload
+    if origin is None:
+        return None
+    artifact = Artifact.objects.filter(job=origin, kind=Artifact.Kind.INPUT, field=name).first()
+    if artifact is None or not artifact.local_path.is_file():
+        return None
+    return StoredUpload(
+        path=artifact.path,
+        name=artifact.name,
+        size=artifact.size,
+        sha256=artifact.sha256,
+        content_type=artifact.content_type,
+    )
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.pk
+    if isinstance(value, QuerySet):
+        return [entry.pk for entry in value]
+    return value

@@ -1,0 +1,96 @@
+"""Leases: renewed by those who hold them, reaped when they run out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+
+from core import statements
+from core.logs import tell
+from core.models import Job
+from core.states import State
+
+#: Expired leases that one pass takes.
+REAP_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Held:
+    """An attempt that its process believes it holds."""
+
+    job_id: int
+    fence: int
+
+
+def worker_name() -> str:
+    """Return this process's name as jobs show it, `host:pid`."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+
+def renew(held: Iterable[Held]) -> dict[Held, bool]:
+    """Renew these leases; return those still held, with whether a cancel is asked for. The rest is lost."""
+    wanted = list(held)
+    if not wanted:
+        return {}
+    rows = statements.run(
+        "renew",
+        {
+            "ids": statements.id_list(entry.job_id for entry in wanted),
+            "fences": statements.id_list(entry.fence for entry in wanted),
+            "lease": settings.LEASE_SECONDS,
+        },
+    )
+    return {Held(job_id, fence): asked_at is not None for job_id, fence, asked_at in rows}
+
+
+def reap(*, worker: str = "") -> list[tuple[int, State]]:
+    """End the attempts whose lease ran out; return each job with its new state. One pass is bounded."""
+    rows = statements.run(
+        "reap",
+        {
+            "limit": REAP_LIMIT,
+            "base": settings.RETRY_BASE_SECONDS,
+            "cap": settings.RETRY_CAP_SECONDS,
+            "worker": worker,
+        },
+    )
+    for job_id, state in rows:
+        tell("lease_expired", level=logging.WARNING, job=job_id, state=state)
+    return [(job_id, State(state)) for job_id, state in rows]
+
+
+def expire_leases_of_dead_neighbours() -> int:
+    """Let go of what processes of this machine held that are no more; return how many jobs that were.
+
+    A worker that starts again after a crash need not wait for the leases of the one it replaces.
+    """
+    host = f"{socket.gethostname()[:100]}:"
+    names = Job.objects.filter(state=State.RUNNING, worker__startswith=host).values_list("worker", flat=True)
+    dead = [name for name in set(names) if not _is_alive(name.removeprefix(host))]
+    if not dead:
+        return 0
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(dead))
+        cursor.execute(
+            f"UPDATE core_job SET lease_until = created_at WHERE state = 'running' AND worker IN ({marks})", dead
+        )
+        return int(cursor.rowcount)
+
+
+def _is_alive(pid: str) -> bool:
+    if pid == str(os.getpid()):
+        # A name from before: process ids come round again, in a container always the same one.
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

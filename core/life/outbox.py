@@ -1,0 +1,53 @@
+"""The outbox: which jobs' messages are to be sent, and which must have been lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db.models import Count
+
+from core import statements
+from core.messages import DueJob
+from core.models import Job
+from core.states import CLAIMABLE
+
+#: Jobs that one batch publishes.
+BATCH = 500
+#: Seconds for which a relay that took jobs has them to itself.
+HOLD_SECONDS = 10.0
+
+
+def take_due(*, limit: int = BATCH, queue: str = "") -> list[DueJob]:
+    """Take due jobs whose message is not on its way, the urgent and then the oldest first."""
+    rows = statements.run("take_due", {"limit": limit, "hold": HOLD_SECONDS, "queue": queue})
+    due = [DueJob(*row) for row in rows]
+    return sorted(due, key=lambda job: (-job.priority, job.job_id))
+
+
+def has_due(queue: str = "") -> bool:
+    """Return whether there is anything to take; a read, so that an idle relay locks nothing."""
+    return bool(statements.run("has_due", {"queue": queue})[0][0])
+
+
+def mark_published(job_ids: Iterable[int]) -> int:
+    """Note that the broker has confirmed these jobs' messages; return how many were still waiting for that."""
+    return len(statements.run("mark_published", {"ids": statements.id_list(job_ids)}))
+
+
+def unclaimed() -> dict[str, int]:
+    """Return, by queue, how many published jobs nobody has claimed."""
+    rows = (
+        Job.objects.filter(published_at__isnull=False, state__in=CLAIMABLE)
+        .values_list("queue")
+        .annotate(count=Count("pk"))
+    )
+    return {queue: count for queue, count in rows}
+
+
+def publish_again(queue: str, *, limit: int, older_seconds: float | None = None) -> int:
+    """Make up to `limit` of the queue's published jobs due for publishing again; return how many."""
+    age = settings.REPUBLISH_SECONDS if older_seconds is None else older_seconds
+    if limit <= 0:
+        return 0
+    return len(statements.run("unpublish", {"queue": queue, "older": age, "limit": limit}))

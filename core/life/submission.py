@@ -1,0 +1,136 @@
+"""Submit: from a person's wish to a durable row."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import Signal
+
+from core import pipelines, statements
+from core.jsontext import dumps, dumps_limited
+from core.logs import tell
+from core.models import Artifact, Job
+from core.models.job import Priority
+from core.pipelines import Pipeline
+from core.uploads import StoredUpload
+
+#: Sent after the commit that makes jobs due, with `count`; the relay of the process listens.
+jobs_due = Signal()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What became of a submit: the job, and whether this call made it."""
+
+    job_id: int
+    is_new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One job to be submitted."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    #: The owner's key of this submit; the same key again answers with the same job.
+    key: str = ""
+    delay_seconds: float = 0.0
+
+
+def submit(
+    pipeline: str,
+    *,
+    owner_id: int,
+    params: Mapping[str, Any] | None = None,
+    files: Mapping[str, StoredUpload] | None = None,
+    label: str = "",
+    key: str = "",
+    delay_seconds: float = 0.0,
+    priority: Priority = Priority.NORMAL,
+    origin_id: int | None = None,
+) -> Submission:
+    """Store a job and return it; when this returns, it is not lost, whatever is killed.
+
+    `files` maps the form's file fields to files that are kept already (`core.uploads.keep`).
+    """
+    spec = pipelines.get(pipeline)
+    order = Order(params=params or {}, label=label, key=key or uuid.uuid4().hex, delay_seconds=delay_seconds)
+    with transaction.atomic():
+        made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id)
+        if order.key not in made:
+            job_id = Job.objects.values_list("pk", flat=True).get(owner_id=owner_id, idempotency_key=order.key)
+            return Submission(job_id=job_id, is_new=False)
+        job_id = made[order.key]
+        Artifact.objects.bulk_create(
+            Artifact(job_id=job_id, kind=Artifact.Kind.INPUT, field=name, **asdict(file))
+            for name, file in (files or {}).items()
+        )
+        transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
+    tell("job_submitted", job=job_id, pipeline=pipeline, owner=owner_id)
+    return Submission(job_id=job_id, is_new=True)
+
+
+def submit_many(
+    pipeline: str, orders: Iterable[Order], *, owner_id: int, priority: Priority = Priority.NORMAL
+) -> list[int]:
+    """Store many jobs in one transaction and return their ids in the orders' order; known keys give known jobs."""
+    spec = pipelines.get(pipeline)
+    keyed = [order if order.key else _with_key(order) for order in orders]
+    if not keyed:
+        return []
+    with transaction.atomic():
+        ids = _insert(spec, keyed, owner_id=owner_id, priority=priority)
+        missing = [order.key for order in keyed if order.key not in ids]
+        if missing:
+            known = Job.objects.filter(owner_id=owner_id, idempotency_key__in=missing)
+            ids |= dict(known.values_list("idempotency_key", "pk"))
+        transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(keyed)))
+    tell("jobs_submitted", count=len(keyed), pipeline=pipeline, owner=owner_id)
+    return [ids[order.key] for order in keyed]
+
+
+def _insert(
+    spec: Pipeline,
+    orders: Sequence[Order],
+    *,
+    owner_id: int,
+    priority: Priority,
+    origin_id: int | None = None,
+) -> dict[str, int]:
+    """Insert the jobs whose key is new; return their ids by key."""
+    jobs = [
+        {
+            "idempotency_key": order.key,
+            "label": order.label[:255],
+            "params": dict(order.params),
+            "delay": max(0.0, order.delay_seconds),
+        }
+        for order in orders
+    ]
+    if len(jobs) == 1:
+        dumps_limited(jobs[0]["params"], what="The parameters")
+    rows = statements.run(
+        "submit",
+        {
+            "jobs": dumps(jobs),
+            "pipeline": spec.name,
+            "queue": spec.queue,
+            "priority": int(priority),
+            "owner": owner_id,
+            "origin": origin_id,
+            "max_attempts": spec.max_attempts,
+            "max_crashes": spec.max_crashes,
+            "stages": dumps([{"name": name, "title": title, "state": "pending"} for name, title in spec.stages]),
+        },
+    )
+    return {key: job_id for job_id, key in rows}
+
+
+def _with_key(order: Order) -> Order:
+    return Order(
+        params=order.params, label=order.label, key=uuid.uuid4().hex, delay_seconds=order.delay_seconds
+    )

@@ -1,0 +1,130 @@
+"""`manage.py up`: everything prepared and running, until Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, connections
+
+from core.errors import HeadwayError
+from core.supervision.address import check_address, is_ready, url_of
+from core.supervision.home import hold_home, prepare_home
+from core.supervision.plan import parts_of, render_plan
+from core.supervision.supervisor import Supervisor
+
+CHECKOUT = Path(settings.BASE_DIR)
+
+
+class DemoFailed(HeadwayError):
+    """Raised when the demo data could not be made. The message ends with what the command said."""
+
+
+class Command(BaseCommand):
+    help = "Prepare the home, then run web and worker (and scheduler) until Ctrl-C; a part that dies is started again."
+
+    def handle(self, **_: Any) -> None:
+        home: Path = settings.HEADWAY_HOME
+        self.url = url_of(settings.HOST, settings.PORT)
+        try:
+            prepare_home(home)
+            with hold_home(home, self.url) as lock:
+                check_address(settings.HOST, settings.PORT)
+                login = self._prepare()
+                self._run(home, lock, login)
+        except HeadwayError as error:
+            self.stderr.write(str(error))
+            sys.exit(2)
+        except OperationalError as error:
+            self.stderr.write(f"The database does not answer: {error}".rstrip() + "\nIs DATABASE_URL right?")
+            sys.exit(2)
+        except KeyboardInterrupt:
+            self.stderr.write("\nStopped before it was up.")
+            sys.exit(130)
+
+    def _prepare(self) -> str:
+        """Bring database, static files and demo data to their state, and return what to say about the login."""
+        self.stdout.write("Preparing the database ...")
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        connections.close_all()
+        # In a process of its own, as it submits jobs: no thread of it stays with us.
+        demo = subprocess.run(
+            [sys.executable, str(CHECKOUT / "manage.py"), "demo"],
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if demo.returncode:
+            raise DemoFailed(f"The demo data could not be made:\n{demo.stdout}{demo.stderr}".rstrip())
+        return demo.stdout.strip()
+
+    def _run(self, home: Path, lock: int, login: str) -> None:
+        stop_seconds = int(settings.STOP_GRACE_SECONDS) + 15
+        plan = home / "run" / "supervisord.conf"
+        parts = parts_of(settings.RABBITMQ_URL)
+        plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds))
+        stopping = _stop_signals()
+        supervisor = Supervisor(plan, checkout=CHECKOUT, lock=lock)
+        try:
+            supervisor.start()
+            self._announce(supervisor, stopping, home, login)
+            while not stopping.wait(0.5):
+                supervisor.sweep_orphans()
+                if not supervisor.is_running:
+                    self.stderr.write(f"The supervisor ended; starting all again. See {home}/logs/supervisord.log")
+                    supervisor.kill_the_rest()
+                    supervisor.start()
+                    stopping.wait(1)
+            self.stdout.write("\nStopping ...")
+        finally:
+            supervisor.stop(stop_seconds + 10)
+        self.stdout.write("Stopped.")
+
+    def _announce(self, supervisor: Supervisor, stopping: threading.Event, home: Path, login: str) -> None:
+        """Say where it is once the web answers; say where to look when that takes long."""
+        host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
+        late = time.monotonic() + 30
+        while not is_ready(settings.HOST, settings.PORT, named=host):
+            if stopping.wait(0.1) or not supervisor.is_running:
+                return
+            supervisor.sweep_orphans()
+            if time.monotonic() > late:
+                late = float("inf")
+                self.stderr.write(f"The web does not answer yet. {home}/logs/web.log ends with:")
+                self.stderr.write(_tail(home / "logs" / "web.log"))
+        self.stdout.write(f"\nHeadway is at {self.url}")
+        if login:
+            self.stdout.write(login)
+        self.stdout.write(f"Database, files and logs are in {home}. Ctrl-C stops it.")
+        self.stdout.flush()
+
+
+def _stop_signals() -> threading.Event:
+    """Set by Ctrl-C, by a polite kill, and by the end of the terminal unless that is ignored (nohup)."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, stop)
+    return stopping
+
+
+def _tail(log: Path, lines: int = 10) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return "(nothing)"

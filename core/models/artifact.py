@@ -1,0 +1,44 @@
+"""Files that jobs read or produce."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from core import storage
+
+
+class Artifact(models.Model):
+    """A file of a job. Its bytes are in the store under `path`; the row is the pointer that publishes them."""
+
+    class Kind(models.TextChoices):
+        INPUT = "input", "Input"
+        OUTPUT = "output", "Output"
+
+    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="artifacts")
+    kind = models.CharField(max_length=10, choices=Kind)
+    #: The form field an input came from; for an output, the key under which it replaces itself.
+    field = models.CharField(max_length=100)
+    name = models.CharField(max_length=255)
+    title = models.CharField(max_length=255, blank=True, default="", db_default="")
+    path = models.CharField(max_length=500)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content_type = models.CharField(max_length=100, default="application/octet-stream")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "kind", "field"], name="artifact_job_kind_field")
+        ]
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def local_path(self) -> Path:
+        return storage.resolve(self.path)

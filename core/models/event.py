@@ -1,0 +1,39 @@
+"""The timeline of a job."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class JobEvent(models.Model):
+    """One thing that happened to a job. Append-only: rows are inserted, never changed."""
+
+    class Kind(models.TextChoices):
+        SUBMITTED = "submitted", "Submitted"
+        CLAIMED = "claimed", "Started"
+        STEP = "step", "Step completed"
+        NOTE = "note", "Note"
+        RETRYING = "retrying", "Will be tried again"
+        CRASHED = "crashed", "Worker lost"
+        RELEASED = "released", "Handed back"
+        CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
+        CANCELLED = "cancelled", "Cancelled"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        REQUEUED = "requeued", "Retried by a person"
+
+    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=20, choices=Kind)
+    attempt = models.PositiveIntegerField(default=0, db_default=0)
+    worker = models.CharField(max_length=120, blank=True, default="", db_default="")
+    text = models.TextField(blank=True, default="", db_default="")
+    #: The traceback of a failed attempt; for staff.
+    detail = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of job {self.job_id}"

@@ -1,0 +1,173 @@
+"""A job: one run of a pipeline, with its parameters and its owner."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from core.states import CLAIMABLE, LIVE, TERMINAL, State
+
+if TYPE_CHECKING:
+    from core.models.progress import JobProgress
+    from core.pipelines import Pipeline
+
+
+class Priority(models.IntegerChoices):
+    """Three priorities; a higher number goes first, as in RabbitMQ."""
+
+    LOW = 0, "Low"
+    NORMAL = 1, "Normal"
+    URGENT = 2, "Urgent"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """What is asked of many jobs."""
+
+    def for_user(self, user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
+        """Return the jobs this person may see: their own; staff sees all."""
+        if getattr(user, "is_staff", False):
+            return self
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def live(self) -> JobQuerySet:
+        """Return the jobs that have not ended."""
+        return self.filter(state__in=LIVE)
+
+
+class Job(models.Model):
+    """One run of a pipeline. Written by core.life only; a stale row is never saved back."""
+
+    pipeline = models.CharField(max_length=80)
+    queue = models.CharField(max_length=80, default="default")
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs")
+    idempotency_key = models.CharField(max_length=100)
+    label = models.CharField(max_length=255, blank=True, help_text="What the owner sees as the job's name.")
+    params = models.JSONField(default=dict)
+    #: The job this one was run again from, if any.
+    origin = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reruns")
+
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    #: When the job may be claimed, by the database's clock.
+    run_at = models.DateTimeField()
+    #: When the relay should next try to publish; moved on by each relay that takes the job.
+    publish_at = models.DateTimeField()
+    #: When the broker confirmed the message; empty while nothing is on its way.
+    published_at = models.DateTimeField(null=True)
+
+    attempt = models.PositiveIntegerField(default=0, db_default=0)
+    crashes = models.PositiveIntegerField(default=0, db_default=0)
+    max_attempts = models.PositiveIntegerField(default=5, db_default=5)
+    max_crashes = models.PositiveIntegerField(default=3, db_default=3)
+    #: The token of the current attempt; every write of an attempt names it.
+    fence = models.PositiveBigIntegerField(default=0, db_default=0)
+    worker = models.CharField(max_length=120, blank=True, default="", db_default="")
+    lease_until = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    result = models.JSONField(null=True)
+    #: Why the job failed or is being tried again: a sentence for the person.
+    error = models.TextField(blank=True, default="", db_default="")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="job_owner_key"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-id"], name="job_owner_newest"),
+            models.Index(fields=["pipeline", "state"], name="job_pipeline_state"),
+            models.Index(
+                fields=["publish_at"],
+                name="job_unpublished",
+                condition=models.Q(published_at__isnull=True, state__in=CLAIMABLE),
+            ),
+            models.Index(
+                fields=["queue", "published_at"],
+                name="job_published",
+                condition=models.Q(published_at__isnull=False, state__in=CLAIMABLE),
+            ),
+            models.Index(fields=["lease_until"], name="job_lease", condition=models.Q(state=State.RUNNING)),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk} ({self.pipeline})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("job_detail", args=[self.pk])
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def is_cancelling(self) -> bool:
+        return self.is_live and self.cancel_requested_at is not None
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.is_live and self.cancel_requested_at is None
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state in (State.FAILED, State.CANCELLED)
+
+    @property
+    def spec(self) -> Pipeline | None:
+        """The registered pipeline, or None when its code is gone."""
+        from core import pipelines
+
+        return pipelines.find(self.pipeline)
+
+    @property
+    def title(self) -> str:
+        """The job's name for people: its label, else its pipeline's title."""
+        return self.label or (self.spec.title if self.spec else self.pipeline)
+
+    @property
+    def version(self) -> str:
+        """What a live page compares: changes with every visible change of the job."""
+        progress: JobProgress | None = getattr(self, "progress", None)
+        return job_version(
+            state=self.state,
+            fence=self.fence,
+            is_cancelling=self.cancel_requested_at is not None,
+            progress_version=progress.version if progress else 0,
+        )
+
+    @property
+    def run_seconds(self) -> float | None:
+        """Seconds from the first claim to the end, or to now while it runs."""
+        if self.started_at is None:
+            return None
+        end = self.finished_at or dt.datetime.now(dt.UTC)
+        return max(0.0, (end - self.started_at).total_seconds())
+
+    def result_facts(self) -> list[tuple[str, Any]]:
+        """Return the result as (name, value) pairs for a page, whatever the pipeline returned."""
+        if not isinstance(self.result, dict):
+            return [] if self.result is None else [("Result", self.result)]
+        if isinstance(self.result.get("facts"), list):
+            return [(str(fact[0]), fact[1]) for fact in self.result["facts"] if len(fact) == 2]
+        hidden = {"headline", "facts", "dataset"}
+        return [(key.replace("_", " "), value) for key, value in self.result.items() if key not in hidden]
+
+
+def job_version(*, state: str, fence: int, is_cancelling: bool, progress_version: int) -> str:
+    """Return the version of a job as its live page shows it, e.g. `running-2-0-17`."""
+    return f"{state}-{fence}-{int(is_cancelling)}-{progress_version}"

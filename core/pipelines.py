@@ -1,0 +1,143 @@
+"""The registry of pipelines. Code registers a kind of work once; pages, actors and the command line find it here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from django import forms
+
+from core.errors import UnknownPipeline
+
+if TYPE_CHECKING:
+    from core.context import JobContext
+
+#: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
+Run = Callable[..., Any]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A kind of work: its form, its function, and how its jobs live."""
+
+    name: str
+    title: str
+    run: Run
+    form: type[forms.Form]
+    description: str = ""
+    icon: str = "play"
+    #: The RabbitMQ queue its messages go through.
+    queue: str = "default"
+    #: (name, title) of the stages a live page lists before they begin.
+    stages: tuple[tuple[str, str], ...] = ()
+    #: Claims a job may have before it fails, and of those the ones whose worker was lost.
+    max_attempts: int = 5
+    max_crashes: int = 3
+    #: Days after its end that a job with its files is kept.
+    retention_days: int = 90
+    #: What its form can be filled from; `dataset` makes it an action of every dataset's page.
+    takes: Literal["dataset"] | None = None
+    #: Whether what a cancelled job had made is deleted or kept.
+    on_cancel: Literal["discard", "keep"] = "discard"
+    #: Hidden pipelines have no entry on the desk.
+    is_listed: bool = True
+
+    def execute(self, ctx: JobContext) -> Any:
+        return self.run(ctx, **ctx.params)
+
+
+@dataclass
+class Registry:
+    """The pipelines by name, in the order of their titles."""
+
+    _by_name: dict[str, Pipeline] = field(default_factory=dict)
+
+    def add(self, spec: Pipeline) -> None:
+        known = self._by_name.get(spec.name)
+        if known and known.run.__module__ != spec.run.__module__:
+            raise ValueError(f"pipeline {spec.name!r} is registered in {known.run.__module__} already")
+        self._by_name[spec.name] = spec
+
+    def remove(self, name: str) -> None:
+        self._by_name.pop(name, None)
+
+    def __iter__(self) -> Iterator[Pipeline]:
+        return iter(sorted(self._by_name.values(), key=lambda spec: spec.title))
+
+    def find(self, name: str) -> Pipeline | None:
+        return self._by_name.get(name)
+
+
+_registry = Registry()
+
+
+def pipeline(
+    *,
+    title: str,
+    form: type[forms.Form] = forms.Form,
+    stages: Iterable[str | tuple[str, str]] = (),
+    name: str = "",
+    **options: Any,
+) -> Callable[[Run], Run]:
+    """Register the decorated function as a pipeline; its name is the function's unless one is given.
+
+    The function is called with the job's context and the form's cleaned values as keyword arguments, and
+    returns a small JSON value. Other options are the fields of `Pipeline`.
+    """
+
+    def register(run: Run) -> Run:
+        chosen = name or run.__name__
+        if not _NAME.match(chosen):
+            raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
+        named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
+        _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))
+        return run
+
+    return register
+
+
+def find(name: str) -> Pipeline | None:
+    """Return the pipeline of this name, or None."""
+    return _registry.find(name)
+
+
+def get(name: str) -> Pipeline:
+    """Return the pipeline of this name; raise UnknownPipeline, naming those there are."""
+    spec = find(name)
+    if spec is None:
+        known = ", ".join(sorted(entry.name for entry in _registry)) or "none"
+        raise UnknownPipeline(f"unknown pipeline {name!r}; there are: {known}")
+    return spec
+
+
+def every() -> list[Pipeline]:
+    """Return all pipelines in the order of their titles."""
+    return list(_registry)
+
+
+def listed() -> list[Pipeline]:
+    """Return the pipelines that a desk offers."""
+    return [spec for spec in _registry if spec.is_listed]
+
+
+def taking(kind: str) -> list[Pipeline]:
+    """Return the pipelines whose form can be filled from this kind of thing."""
+    return [spec for spec in listed() if spec.takes == kind]
+
+
+def queues() -> list[str]:
+    """Return the names of all queues that pipelines use."""
+    return sorted({spec.queue for spec in _registry} | {"default"})
+
+
+def forget(name: str) -> None:
+    """Remove a pipeline; for tests that register their own."""
+    _registry.remove(name)
+
+
+def _as_title(name: str) -> str:
+    return name.replace("_", " ").capitalize()

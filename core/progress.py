@@ -1,0 +1,77 @@
+"""An attempt's progress in memory: free to change in a hot loop, written by the keeper a few times a second."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Seconds of history that the rate is taken over.
+RATE_WINDOW_SECONDS = 15.0
+_NOTE_LENGTH = 255
+
+
+@dataclass
+class Progress:
+    """What the job's page shows of an attempt; changed by its thread, read by the keeper's."""
+
+    stages: list[dict[str, Any]]
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    note: str = ""
+    is_dirty: bool = False
+    _points: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+
+    def begin_stage(self, name: str, title: str = "") -> None:
+        """End the running stage as done and begin this one, which is added when it was not announced."""
+        self.end_stage("done")
+        stage = next((entry for entry in self.stages if entry["name"] == name), None)
+        if stage is None:
+            stage = {"name": name, "title": title or name.replace("_", " ").capitalize()}
+            self.stages.append(stage)
+        for earlier in self.stages:
+            if earlier is stage:
+                break
+            # A stage that this attempt passes over was completed by an earlier one.
+            if earlier["state"] == "pending":
+                earlier["state"] = "done"
+        stage |= {"state": "running", "started_at": round(time.time(), 3), "ended_at": None}
+        self.done, self.total, self.unit, self.note = 0, None, "", ""
+        self._points.clear()
+        self.is_dirty = True
+
+    def end_stage(self, state: str) -> None:
+        """End the running stage, if there is one, as done, failed or cancelled."""
+        for stage in self.stages:
+            if stage["state"] == "running":
+                stage |= {"state": state, "ended_at": round(time.time(), 3)}
+                if state == "done" and self.total is not None:
+                    stage |= {"done": self.done, "unit": self.unit}
+                self.is_dirty = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is to be written, and call it clean."""
+        # Cleared first: a change that comes while this is read is written the next time.
+        self.is_dirty = False
+        done, now = int(self.done), time.monotonic()
+        self._points.append((now, done))
+        while len(self._points) > 2 and now - self._points[0][0] > RATE_WINDOW_SECONDS:
+            self._points.popleft()
+        return {
+            "stages": [dict(stage) for stage in self.stages],
+            "done": done,
+            "total": None if self.total is None else int(self.total),
+            "unit": self.unit[:20],
+            "note": self.note[:_NOTE_LENGTH],
+            "rate": self._rate(),
+        }
+
+    def _rate(self) -> float | None:
+        if len(self._points) < 2:
+            return None
+        (first_at, first), (last_at, last) = self._points[0], self._points[-1]
+        if last_at - first_at < 0.2 or last <= first:
+            return None
+        return round((last - first) / (last_at - first_at), 3)

@@ -1,0 +1,221 @@
+"""Every setting of Headway, read from the environment once. docs/settings.md lists them all."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+#: The one folder with database, files, logs and the secret key.
+HEADWAY_HOME = Path(env.str("HEADWAY_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+
+
+def _secret_key() -> str:
+    """The key from the environment, or from the file that `manage.py up` made."""
+    key_file = HEADWAY_HOME / "secret_key"
+    if key := env.str("SECRET_KEY", ""):
+        return key
+    if key_file.is_file():
+        return key_file.read_text().strip()
+    # Commands that sign nothing (check, makemigrations) run without a home; a server refuses this key.
+    return "insecure-" + "0" * 50
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# -- the life of a job ------------------------------------------------------------------------------
+
+#: Seconds a claim lasts unless the worker's keeper renews it.
+LEASE_SECONDS = env.float("LEASE_SECONDS", 60.0)
+#: Seconds between two renewals; must be well under the lease.
+LEASE_RENEW_SECONDS = env.float("LEASE_RENEW_SECONDS", LEASE_SECONDS / 4)
+#: Seconds between two looks for expired leases, jittered by half.
+REAP_SECONDS = env.float("REAP_SECONDS", 10.0)
+#: First delay before a retry, in seconds; doubles each time, with full jitter, up to the cap.
+RETRY_BASE_SECONDS = env.float("RETRY_BASE_SECONDS", 15.0)
+RETRY_CAP_SECONDS = env.float("RETRY_CAP_SECONDS", 3600.0)
+#: Seconds after which a published message that nobody has claimed is looked for, and published again.
+REPUBLISH_SECONDS = env.float("REPUBLISH_SECONDS", 30.0)
+#: Progress is written at most once in this many seconds for a job.
+PROGRESS_SECONDS = env.float("PROGRESS_SECONDS", 0.25)
+#: Seconds that a stopping worker gives short work to end before it hands jobs back.
+STOP_GRACE_SECONDS = env.float("STOP_GRACE_SECONDS", 10.0)
+#: Largest JSON of a job's parameters, of a step's and of a job's result, in bytes.
+JSON_LIMIT_BYTES = env.int("JSON_LIMIT_BYTES", 256 * 1024)
+#: Largest upload that is accepted, in bytes.
+UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", 20 * 1024**3)
+#: Bytes of the file store's disk that must stay free for a submit to be accepted.
+DISK_FLOOR_BYTES = env.int("DISK_FLOOR_BYTES", 512 * 1024**2)
+
+#: Modules with pipelines beside those in actors/pipelines/, by their import names.
+EXTRA_PIPELINES = env.list("EXTRA_PIPELINES", default=[])
+
+# -- runtimes ---------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{HEADWAY_HOME}/db.sqlite3")
+#: Unset means embedded: Dramatiq's in-process broker inside the one worker.
+RABBITMQ_URL = env.str("RABBITMQ_URL", "")
+RABBITMQ_QUEUE_TYPE = env.str("RABBITMQ_QUEUE_TYPE", "classic")
+WORKER_PROCESSES = env.int("WORKER_PROCESSES", 2)
+WORKER_THREADS = env.int("WORKER_THREADS", 8)
+WEB_THREADS = env.int("WEB_THREADS", 8)
+WEB_WORKERS = env.int("WEB_WORKERS", 1)
+
+
+def _storage_root(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.scheme != "file" or not parts.path:
+        raise ImproperlyConfigured(f"STORAGE_URL {url!r}: only file:///an/absolute/folder is supported")
+    return Path(unquote(parts.path))
+
+
+#: Where files live. Web and workers must see the same folder.
+STORAGE_URL = env.str("STORAGE_URL", f"file://{HEADWAY_HOME}/files")
+STORAGE_ROOT = _storage_root(STORAGE_URL)
+
+
+def _database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    if config["ENGINE"].endswith("sqlite3"):
+        config["OPTIONS"] = {
+            # A write transaction takes the lock at its start, so that no reader has to be upgraded and refused.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        }
+        # Threads of a test share a file, never a memory database.
+        config["TEST"] = {"NAME": env.str("TEST_DATABASE_FILE", "") or None}
+    else:
+        config["CONN_HEALTH_CHECKS"] = True
+    config["CONN_MAX_AGE"] = None
+    return config
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+DRAMATIQ_BROKER = {
+    "BROKER": "actors.broker.build_broker",
+    "OPTIONS": {},
+    "MIDDLEWARE": [],
+}
+DRAMATIQ_AUTODISCOVER_MODULES = ["run_job", "ticker"]
+# Its one actor deletes rows of a table that is not used here.
+DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]
+
+# -- Django -----------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+    "django_htmx",
+    "django_dramatiq",
+    "core",
+    "actors",
+    "frontend",
+]
+MIDDLEWARE = [
+    "core.request_timing.RequestTimingMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "frontend.security.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "frontend.urls"
+WSGI_APPLICATION = "frontend.wsgi.application"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "desk"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = HEADWAY_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Without a manifest (tests, a checkout before `collectstatic`) the plain names work.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MANIFEST_STRICT = False
+
+FILE_UPLOAD_HANDLERS = ["core.uploads.StagingUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+SECURE_SSL = env.bool("SECURE_SSL", False)
+SECURE_SSL_REDIRECT = SECURE_SSL
+SECURE_HSTS_SECONDS = 31536000 if SECURE_SSL else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL
+SECURE_HSTS_PRELOAD = SECURE_SSL
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL else None
+# The health checks are asked by machines inside, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = SECURE_SSL
+CSRF_COOKIE_SECURE = SECURE_SSL
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+#: Seconds after which a request is named in the log.
+SLOW_REQUEST_SECONDS = env.float("SLOW_REQUEST_SECONDS", 0.5)
+#: A bearer token that /metrics asks for.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Pika tells each reconnect with a traceback; the relay's and the consumer's own lines say it once.
+        "pika": {"level": "CRITICAL"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,36 @@
+-- Ends attempts, each under its fence. A cancel that was accepted first wins: no result appears after it.
+WITH wanted AS (
+    SELECT * FROM jsonb_to_recordset(%(ends)s::jsonb) AS w (
+        id bigint, fence bigint, state text, kind text, result jsonb, error text, detail text,
+        delay double precision, crashed int
+    )
+), held AS (
+    SELECT j.id, j.attempt, j.worker, w.result, w.error, w.detail, w.delay, w.crashed,
+        CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE w.state END AS state,
+        CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE w.kind END AS kind
+    FROM core_job j JOIN wanted w ON w.id = j.id AND w.fence = j.fence
+    WHERE j.state = 'running'
+    ORDER BY j.id FOR UPDATE OF j
+), ended AS (
+    UPDATE core_job j SET
+        state = h.state,
+        result = CASE WHEN h.state = 'succeeded' THEN h.result END,
+        error = CASE WHEN h.state IN ('succeeded', 'cancelled') THEN '' ELSE h.error END,
+        -- Handing back is no attempt of the pipeline's: it does not count.
+        attempt = CASE WHEN h.state = 'queued' THEN j.attempt - 1 ELSE j.attempt END,
+        crashes = j.crashes + h.crashed,
+        run_at = CASE WHEN h.state IN ('retrying', 'queued')
+            THEN {now} + make_interval(secs => h.delay) ELSE j.run_at END,
+        publish_at = CASE WHEN h.state IN ('retrying', 'queued')
+            THEN {now} + make_interval(secs => h.delay) ELSE j.publish_at END,
+        published_at = NULL, lease_until = NULL, worker = '',
+        finished_at = CASE WHEN h.state IN ('succeeded', 'failed', 'cancelled') THEN {now} END
+    FROM held h WHERE j.id = h.id
+    RETURNING j.id, j.state, h.kind, h.attempt, h.worker, h.error, h.detail
+), told AS (
+    INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
+    SELECT id, {now}, kind, attempt, worker, CASE WHEN state = kind AND state IN ('succeeded', 'cancelled')
+        THEN '' ELSE error END, detail
+    FROM ended
+)
+SELECT id, state FROM ended

@@ -1,0 +1,9 @@
+-- The broker has confirmed these. A job that was claimed, or requeued, in between keeps its newer state.
+WITH confirmed AS (
+    SELECT id FROM core_job
+    WHERE id = ANY(%(ids)s) AND published_at IS NULL AND state IN ('scheduled', 'queued', 'retrying')
+      AND run_at <= {now}
+    ORDER BY id FOR UPDATE
+)
+UPDATE core_job j SET published_at = {now} FROM confirmed WHERE j.id = confirmed.id
+RETURNING j.id

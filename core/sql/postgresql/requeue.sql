@@ -1,0 +1,13 @@
+-- A person tries a failed or cancelled job again; it gets the attempts of a fresh one.
+WITH again AS (
+    UPDATE core_job SET
+        state = 'queued', run_at = {now}, publish_at = {now}, published_at = NULL, finished_at = NULL,
+        cancel_requested_at = NULL, error = '', result = NULL,
+        max_attempts = attempt + %(max_attempts)s, max_crashes = crashes + %(max_crashes)s
+    WHERE id = %(id)s AND state IN ('failed', 'cancelled')
+    RETURNING id, state, attempt
+), told AS (
+    INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
+    SELECT id, {now}, 'requeued', attempt, '', %(by)s, '' FROM again
+)
+SELECT id, state FROM again

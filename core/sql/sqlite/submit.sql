@@ -1,0 +1,28 @@
+-- Inserts jobs with their progress row and first event; a key that is there already is passed over.
+INSERT INTO core_job (
+    pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, state,
+    run_at, publish_at, max_attempts, max_crashes, created_at
+)
+SELECT
+    %(pipeline)s, %(queue)s, %(priority)s, %(owner)s,
+    w.value ->> 'idempotency_key', w.value ->> 'label', w.value -> 'params', %(origin)s,
+    CASE WHEN w.value ->> 'delay' > 0 THEN 'scheduled' ELSE 'queued' END,
+    STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, (w.value ->> 'delay') || ' seconds'),
+    STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, (w.value ->> 'delay') || ' seconds'),
+    %(max_attempts)s, %(max_crashes)s, {now}
+FROM json_each(%(jobs)s) AS w
+WHERE true
+ON CONFLICT (owner_id, idempotency_key) DO NOTHING
+RETURNING id, idempotency_key;
+
+INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
+SELECT j.id, %(stages)s, 0, '', '', 0
+FROM json_each(%(jobs)s) AS w
+JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
+WHERE NOT EXISTS (SELECT 1 FROM core_jobprogress p WHERE p.job_id = j.id);
+
+INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
+SELECT j.id, {now}, 'submitted', 0, '', '', ''
+FROM json_each(%(jobs)s) AS w
+JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
+WHERE NOT EXISTS (SELECT 1 FROM core_jobevent e WHERE e.job_id = j.id);

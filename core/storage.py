@@ -1,0 +1,98 @@
+"""The file store: a folder that web and workers share.
+
+A file is written under a temporary name, flushed to the disk, and renamed; what has its final name is whole.
+Keys are paths relative to the store's root. Uploads are kept by their content (`uploads/ab/abcd…`), what a job
+makes under its attempt's own fence (`jobs/7/3/…`), so that two attempts can never write the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from core.errors import Refused
+
+BLOCK_BYTES = 1024 * 1024
+
+
+def root() -> Path:
+    return Path(settings.STORAGE_ROOT)
+
+
+def resolve(key: str) -> Path:
+    """Return the file's path for a key; refuse one that leads out of the store."""
+    path = (root() / key).resolve()
+    if not path.is_relative_to(root().resolve()):
+        raise ValueError(f"key {key!r} leads out of the file store")
+    return path
+
+
+def key_of(path: Path) -> str:
+    """Return the key of a path inside the store."""
+    return str(path.resolve().relative_to(root().resolve()))
+
+
+def staging_folder() -> Path:
+    """Return the folder of files not yet whole; on the same disk as the store, so that a rename is atomic."""
+    folder = root() / "staging"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def attempt_folder(job_id: int, fence: int) -> Path:
+    return root() / "jobs" / str(job_id) / str(fence)
+
+
+def keep_upload(staged: Path, *, sha256: str) -> str:
+    """Move a staged file to its final place, durably, and return its key. The same content is kept once."""
+    key = f"uploads/{sha256[:2]}/{sha256}"
+    final = root() / key
+    if final.exists():
+        # A housekeeper goes by the file's age: content that is wanted again is young again.
+        os.utime(final)
+        staged.unlink(missing_ok=True)
+        return key
+    final.parent.mkdir(parents=True, exist_ok=True)
+    flush_file(staged)
+    staged.replace(final)
+    flush_folder(final.parent)
+    return key
+
+
+def flush_file(path: Path) -> None:
+    """Make a file's bytes survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Make a rename into this folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's sha256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_when_full(incoming_bytes: int = 0) -> None:
+    """Raise Refused when storing this much would leave less than the floor of free disk."""
+    root().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root()).free
+    if free - incoming_bytes < settings.DISK_FLOOR_BYTES:
+        raise Refused(
+            "The file store is nearly full, so nothing was accepted. Ask an operator to free disk space, then try again."
+        )
+
+
+def scratch_folder(job_id: int, fence: int) -> Path:
+    return root() / "scratch" / f"{job_id}-{fence}"

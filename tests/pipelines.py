@@ -1,0 +1,106 @@
+"""Pipelines for tests: small, and each with one behaviour to look at."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from django import forms
+from django.db import connection
+
+from core.context import JobContext, Report
+from core.errors import PermanentError
+from core.forms import PipelineForm, UploadField
+from core.pipelines import pipeline
+
+
+class CountForm(PipelineForm):
+    """How much a test wants."""
+
+    count = forms.IntegerField(initial=10, min_value=0)
+    seconds = forms.FloatField(initial=0.0, required=False, min_value=0)
+
+
+@pipeline(title="Do nothing", is_listed=False)
+def noop(ctx: JobContext) -> None:
+    """End at once."""
+
+
+@pipeline(title="Count", form=CountForm, stages=("count",), is_listed=False)
+def count(ctx: JobContext, count: int, seconds: float | None) -> dict[str, Any]:
+    """Count up, waiting a while at each number."""
+    ctx.stage("count")
+    for _ in ctx.track(range(count), unit="numbers"):
+        time.sleep(seconds or 0)
+    return {"headline": f"Counted to {count}"}
+
+
+@pipeline(title="Three steps", form=CountForm, max_attempts=60, max_crashes=60, is_listed=False)
+def three_steps(ctx: JobContext, count: int, seconds: float | None) -> dict[str, Any]:
+    """Write one effect a step, in the step's own transaction."""
+    total = 0
+    for key in ("first", "second", "third"):
+        total += ctx.step(key, write_effect, ctx, key, seconds or 0, atomic=True)
+    return {"total": total}
+
+
+def write_effect(ctx: JobContext, step: str, seconds: float) -> int:
+    time.sleep(seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO test_effect (job_id, step, fence) VALUES (%s, %s, %s)", [ctx.job_id, step, ctx.fence]
+        )
+    return 1
+
+
+@pipeline(title="Fail", form=CountForm, max_attempts=3, is_listed=False)
+def fail(ctx: JobContext, count: int, seconds: float | None) -> None:
+    """Raise: for good when the count is 0, else until that attempt."""
+    if count == 0:
+        raise PermanentError("line 3: this can't be read; mend it and upload it again")
+    if ctx.attempt <= count:
+        raise ValueError(f"attempt {ctx.attempt} went wrong")
+
+
+@pipeline(title="Kill the worker", form=CountForm, is_listed=False)
+def kill_worker(ctx: JobContext, count: int, seconds: float | None) -> dict[str, int]:
+    """Kill its own process for the first attempts."""
+    if ctx.attempt <= count:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"attempt": ctx.attempt}
+
+
+@pipeline(title="Work in a child", form=CountForm, is_listed=False)
+def in_child(ctx: JobContext, count: int, seconds: float | None) -> dict[str, int]:
+    """Count in a child process that cannot be interrupted from within."""
+    return {"sum": ctx.run_in_child(sum_slowly, count=count, seconds=seconds or 0)}
+
+
+def sum_slowly(report: Report, count: int, seconds: float) -> int:
+    total = 0
+    for number in range(count):
+        time.sleep(seconds)
+        total += number
+        report(number + 1, count)
+    return total
+
+
+class FileForm(PipelineForm):
+    """A file."""
+
+    file = UploadField(accept=".txt")
+    upper = forms.BooleanField(required=False)
+
+
+@pipeline(title="Copy a file", form=FileForm, stages=("copy",), is_listed=False)
+def copy_file(ctx: JobContext, upper: bool) -> dict[str, Any]:
+    """Copy the file's text into an artifact."""
+    source = ctx.file("file")
+    ctx.stage("copy")
+    text = source.path.read_text()
+    target = ctx.folder / "copy.txt"
+    target.write_text(text.upper() if upper else text)
+    ctx.add_artifact(target, title="The copy")
+    return {"headline": f"Copied {source.name}", "facts": [["Characters", len(text)]]}
