@@ -117,7 +117,11 @@ class JobRabbitmqBroker(RabbitmqBroker):
     is_shared = True
 
     def __init__(self, url: str, *, middleware: list[Middleware]) -> None:
-        super().__init__(url=[_with_defaults(part) for part in url.split(";")], confirm_delivery=True, middleware=middleware)
+        super().__init__(
+            url=[_with_defaults(part) for part in url.split(";")],
+            confirm_delivery=True,
+            middleware=middleware,
+        )
         if settings.RABBITMQ_QUEUE_TYPE == "classic":
             self.max_priority = MAX_PRIORITY
 

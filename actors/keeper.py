@@ -88,15 +88,19 @@ class Keeper:
         except Exception as error:
             # The database is away for a moment, most likely; the thread must not end.
             name = getattr(duty.act, "__name__", "duty")
-            tell("keeper_failed", level=logging.WARNING, duty=name, error=f"{type(error).__name__}: {error}"[:300])
+            tell(
+                "keeper_failed",
+                level=logging.WARNING,
+                duty=name,
+                error=f"{type(error).__name__}: {error}"[:300],
+            )
             connection.close()
         duty.plan_next()
 
     def _watch(self) -> None:
         threads = [*self.worker.workers, *self.worker.consumers.values()]
         dead = [thread.name for thread in threads if not thread.is_alive()]
-        if not relay.is_alive():
-            dead.append("relay")
+        dead += [name for name, part in (("relay", relay), ("ledger", attempts().ledger)) if not part.is_alive()]
         orphaned = os.getppid() != self._parent
         if self._ending.is_set() or not (dead or orphaned):
             return

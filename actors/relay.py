@@ -144,7 +144,12 @@ class Relay:
                 jobs = outbox.take_due(limit=limit, queue=queue) if limit and outbox.has_due(queue) else []
                 if not jobs:
                     break
-                broker.publish_jobs(jobs)
+                try:
+                    broker.publish_jobs(jobs)
+                except BROKER_AWAY:
+                    # Another process may reach the broker: it need not wait until our hold is over.
+                    outbox.give_back(job.job_id for job in jobs)
+                    raise
                 outbox.mark_published(job.job_id for job in jobs)
                 published += len(jobs)
                 if len(jobs) < limit:
@@ -177,4 +182,3 @@ def wake() -> None:
     """Have the process's relay look for due jobs, if its broker can be reached from here."""
     if job_broker().is_shared or relay.is_alive():
         relay.wake()
-

@@ -34,6 +34,7 @@ class WorkerBoot(Middleware):
             # The messages were in the memory of the process before this one.
             for queue in pipelines.queues():
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
+        attempts().ledger.start()
         self.keeper = Keeper(worker)
         self.keeper.start()
         relay.looks = True
@@ -49,8 +50,10 @@ class WorkerBoot(Middleware):
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         from actors.relay import relay
+        from actors.run_job import attempts
 
         self._hand_back.cancel()
+        attempts().ledger.stop()
         # Last of all: what was handed back is published to whoever runs on.
         relay.stop()
         self.keeper.stop()

@@ -51,16 +51,17 @@ class Attempts:
 
     # -- the attempt's thread --------------------------------------------------------------------------
 
-    def run(self, job_id: int) -> State | None:
-        """Run one attempt of the job, if it is to be had; return the job's state after, None when it was not."""
+    def run(self, job_id: int) -> None:
+        """Run one attempt of the job, if it is to be had."""
         claim = self.ledger.claim(job_id)
         if claim is None:
             tell("claim_refused", level=logging.DEBUG, job=job_id)
-            return None
+            return
         began = time.monotonic()
         spec = pipelines.find(claim.pipeline)
         if spec is None:
-            return self._end_unknown(claim)
+            self.ledger.end_later(_end_unknown(claim), then=lambda state: _tell_ended(claim, state, began))
+            return
         ctx = JobContext(claim, spec)
         held = Held(claim.job_id, claim.fence)
         with self._guard:
@@ -70,32 +71,28 @@ class Attempts:
         tell("job_claimed", level=logging.DEBUG, job=job_id, attempt=claim.attempt, fence=claim.fence)
         try:
             end = _execute(ctx, claim)
-            state = self._end(ctx, end)
+        except BaseException:
+            # A lease that nobody lets go of would be renewed for ever.
+            self._let_go(held)
+            raise
         finally:
-            with self._guard:
-                self._held.pop(held, None)
             ctx.close()
-        seconds = time.monotonic() - began
-        if state is None:
-            tell("fence_was_stale", level=logging.WARNING, job=job_id, attempt=claim.attempt, fence=claim.fence)
-        else:
-            metrics.run_seconds.observe(pipeline=claim.pipeline, state=state, seconds=seconds)
-            tell("attempt_ended", job=job_id, attempt=claim.attempt, state=state, seconds=seconds)
-        if state == State.CANCELLED:
-            discard(job_id)
-        return state
 
-    def _end(self, ctx: JobContext, end: End | None) -> State | None:
-        # The lease was lost: another attempt owns the job, this one has nothing to write.
+        def let_go(state: State | None) -> None:
+            self._let_go(held)
+            _tell_ended(claim, state, began)
+
         if end is None:
-            return None
-        return self.ledger.end(end)
+            # The lease was lost: another attempt owns the job, this one has nothing to write.
+            let_go(None)
+        else:
+            # Held until it is written: the lease must not run out while the database is away.
+            ctx.is_over = True
+            self.ledger.end_later(end, then=let_go)
 
-    def _end_unknown(self, claim: Claim) -> State | None:
-        sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator."
-        return self.ledger.end(
-            End(job_id=claim.job_id, fence=claim.fence, state=State.FAILED, error=sentence)
-        )
+    def _let_go(self, held: Held) -> None:
+        with self._guard:
+            self._held.pop(held, None)
 
     # -- the keeper's thread ---------------------------------------------------------------------------
 
@@ -126,11 +123,11 @@ class Attempts:
         changed = {held: ctx for held, ctx in self._snapshot().items() if _is_changed(ctx)}
         if not changed:
             return
-        rows = [
-            {"id": held.job_id, "fence": held.fence, **ctx.shown.snapshot()} for held, ctx in changed.items()
-        ]
+        rows = [{"id": held.job_id, "fence": held.fence, **ctx.shown.snapshot()} for held, ctx in changed.items()]
         try:
-            answers = statements.run("progress", {"rows": dumps(rows)})
+            answers = statements.run(
+                "progress", {"rows": dumps(rows), "ids": statements.id_list(held.job_id for held in changed)}
+            )
         except DatabaseFault:
             for ctx in changed.values():
                 ctx.shown.is_dirty = True
@@ -150,11 +147,35 @@ class Attempts:
             return dict(self._held)
 
 
+def _tell_ended(claim: Claim, state: State | None, began: float) -> None:
+    seconds = time.monotonic() - began
+    if state is None:
+        tell(
+            "fence_was_stale",
+            level=logging.WARNING,
+            job=claim.job_id,
+            attempt=claim.attempt,
+            fence=claim.fence,
+        )
+        return
+    metrics.run_seconds.observe(pipeline=claim.pipeline, state=state, seconds=seconds)
+    tell("attempt_ended", job=claim.job_id, attempt=claim.attempt, state=state, seconds=seconds)
+    if state == State.CANCELLED:
+        discard(claim.job_id)
+
+
+def _end_unknown(claim: Claim) -> End:
+    return End(
+        job_id=claim.job_id,
+        fence=claim.fence,
+        state=State.FAILED,
+        error=f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator.",
+    )
+
+
 def _execute(ctx: JobContext, claim: Claim) -> End | None:
     def end(state: State, **fields: Any) -> End:
-        return End(
-            job_id=ctx.job_id, fence=ctx.fence, state=state, progress=_last_progress(ctx, state), **fields
-        )
+        return End(job_id=ctx.job_id, fence=ctx.fence, state=state, progress=_last_progress(ctx, state), **fields)
 
     try:
         ctx.check()
@@ -166,7 +187,9 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
         return end(State.CANCELLED)
     except Interrupted:
         return end(
-            State.QUEUED, kind=JobEvent.Kind.RELEASED, error="The worker is being restarted; the job goes on by itself."
+            State.QUEUED,
+            kind=JobEvent.Kind.RELEASED,
+            error="The worker is being restarted; the job goes on by itself.",
         )
     except JobStopped:
         return None
@@ -188,6 +211,14 @@ def _end_of_fault(error: Exception, claim: Claim, end: Any) -> End:
     )
     crashed = int(isinstance(error, ChildLost))
     sentence = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
+    if crashed and claim.crashes + 1 >= claim.max_crashes:
+        lost: End = end(
+            State.FAILED,
+            error=f"The child process was lost {claim.crashes + 1} times while it ran this job. The last one: {error}",
+            detail=_traceback(),
+            crashed=crashed,
+        )
+        return lost
     if claim.attempt >= claim.max_attempts:
         made: End = end(
             State.FAILED,
@@ -208,8 +239,8 @@ def backoff_seconds(failures: int) -> float:
 
 
 def _is_changed(ctx: JobContext) -> bool:
-    # An attempt that never showed anything is not made to.
-    return "shown" in ctx.__dict__ and ctx.shown.is_dirty
+    # An attempt that never showed anything is not made to; one that is over has its last progress in its end.
+    return "shown" in ctx.__dict__ and ctx.shown.is_dirty and not ctx.is_over
 
 
 def _last_progress(ctx: JobContext, state: State) -> dict[str, Any] | None:
@@ -233,4 +264,3 @@ def _last_progress(ctx: JobContext, state: State) -> dict[str, Any] | None:
 
 def _traceback() -> str:
     return traceback.format_exc()[-_DETAIL_LENGTH:]
-

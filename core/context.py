@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
 import shutil
@@ -17,7 +18,7 @@ from django.db import transaction
 
 from core import children, statements, storage
 from core.errors import JobCancelled, JobStopped, LeaseLost, PermanentError
-from core.jsontext import dumps_limited
+from core.jsontext import dumps_limited, storable
 from core.life.ledger import Claim
 from core.models import Artifact, JobEvent, JobProgress, JobStep
 from core.pipelines import Pipeline
@@ -50,7 +51,8 @@ class JobContext:
         self.spec = spec
         #: Set by the keeper when the attempt may not go on; raised at the next call of the attempt.
         self.stop: type[JobStopped] | None = None
-        self._claim = claim
+        #: Set when the function has returned and only its end is to be written.
+        self.is_over = False
 
     # -- progress ------------------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ class JobContext:
         """Add one line to the job's timeline."""
         with self._fenced():
             JobEvent.objects.create(
-                job_id=self.job_id, kind=JobEvent.Kind.NOTE, attempt=self.attempt, text=text[:2000]
+                job_id=self.job_id, kind=JobEvent.Kind.NOTE, attempt=self.attempt, text=storable(text)[:2000]
             )
 
     def check(self) -> None:
@@ -140,26 +142,27 @@ class JobContext:
         began = time.monotonic()
         if atomic:
             with self._fenced():
-                result = run(*args, **kwargs)
-                self._checkpoint(key, result, time.monotonic() - began)
+                result = self._checkpoint(key, run(*args, **kwargs), time.monotonic() - began)
         else:
-            result = run(*args, **kwargs)
+            made = run(*args, **kwargs)
             with self._fenced():
-                self._checkpoint(key, result, time.monotonic() - began)
+                result = self._checkpoint(key, made, time.monotonic() - began)
         self._steps[key] = result
         return result
 
-    def _checkpoint(self, key: str, result: Any, seconds: float) -> None:
-        text = dumps_limited(result, what=f"The result of step {key!r}")
+    def _checkpoint(self, key: str, made: Any, seconds: float) -> Any:
+        # Returned as it is stored: the first attempt sees what a later one would.
+        result = json.loads(dumps_limited(made, what=f"The result of step {key!r}"))
         JobStep.objects.create(
             job_id=self.job_id,
             key=key,
-            result=json.loads(text),
+            result=result,
             attempt=self.attempt,
             fence=self.fence,
             seconds=round(seconds, 3),
         )
         JobEvent.objects.create(job_id=self.job_id, kind=JobEvent.Kind.STEP, attempt=self.attempt, text=key)
+        return result
 
     def _fenced(self) -> FencedTransaction:
         return FencedTransaction(self)
@@ -173,9 +176,7 @@ class JobContext:
             raise PermanentError(f"No file was given for {field!r}; run the job again with one.")
         if not artifact.local_path.is_file():
             raise PermanentError(f"The file {artifact.name} is no longer kept; upload it again.")
-        return InputFile(
-            path=artifact.local_path, name=artifact.name, size=artifact.size, sha256=artifact.sha256
-        )
+        return InputFile(path=artifact.local_path, name=artifact.name, size=artifact.size, sha256=artifact.sha256)
 
     @cached_property
     def folder(self) -> Path:
@@ -206,7 +207,7 @@ class JobContext:
 
         The same name again, by this or a later attempt, replaces the pointer: a job has one file of a name.
         """
-        name = name or path.name
+        name = storable(name or path.name)
         storage.flush_file(path)
         storage.flush_folder(path.parent)
         values = {
@@ -219,7 +220,7 @@ class JobContext:
         }
         with self._fenced():
             artifact, _ = Artifact.objects.update_or_create(
-                job_id=self.job_id, kind=Artifact.Kind.OUTPUT, field=(field or name)[:100], defaults=values
+                job_id=self.job_id, kind=Artifact.Kind.OUTPUT, field=_slot(field or name), defaults=values
             )
         return artifact.pk
 
@@ -242,7 +243,7 @@ class JobContext:
         return children.run(
             run,
             {**(kwargs or {}), **named},
-            on_report=lambda done, total, note: self.progress(done, total, unit=unit, note=note or None),
+            on_report=lambda done, total, note: self.progress(done, total, unit=unit or None, note=note or None),
             check=self.check,
             memory_bytes=memory_bytes,
             timeout_seconds=timeout_seconds,
@@ -252,6 +253,11 @@ class JobContext:
         """Delete what was temporary."""
         if "scratch" in self.__dict__:
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _slot(name: str) -> str:
+    """Return the key under which an output replaces itself; long names that begin alike stay apart."""
+    return name if len(name) <= 100 else f"{name[:35]}…{hashlib.sha256(storable(name).encode()).hexdigest()}"
 
 
 class Stage:
@@ -306,6 +312,3 @@ def hold_fence(job_id: int, fence: int) -> None:
         raise LeaseLost(f"job {job_id} is no longer this attempt's (fence {fence})")
     if rows[0][0]:
         raise JobCancelled(f"job {job_id} is cancelled")
-
-
-

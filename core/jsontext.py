@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +11,25 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from core.errors import StepTooLarge
 
+#: JSON text that may hold what is not storable.
+_SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")
+
 
 def dumps(value: Any) -> str:
     """Return the value as JSON; dates and decimals as Django writes them, NaN refused.
 
-    PostgreSQL stores no U+0000 in JSON: it becomes U+FFFD, which is what a reader would show for it.
+    What no database stores in JSON becomes U+FFFD, which is what a reader would show for it: U+0000, and the half of
+    a surrogate pair, which Python reads from a file name that is not UTF-8.
     """
     text = json.dumps(value, cls=DjangoJSONEncoder, allow_nan=False)
-    if "\\u0000" in text:
-        text = json.dumps(_without_nul(json.loads(text)))
+    if _SUSPECT.search(text):
+        text = json.dumps(_storable(json.loads(text)))
     return text
+
+
+def storable(text: str) -> str:
+    """Return the text as `dumps` would store it."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def dumps_limited(value: Any, *, what: str) -> str:
@@ -35,11 +45,11 @@ def dumps_limited(value: Any, *, what: str) -> str:
     return text
 
 
-def _without_nul(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")
+        return storable(value)
     if isinstance(value, list):
-        return [_without_nul(entry) for entry in value]
+        return [_storable(entry) for entry in value]
     if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(entry) for key, entry in value.items()}
+        return {storable(key): _storable(entry) for key, entry in value.items()}
     return value

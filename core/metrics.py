@@ -89,7 +89,9 @@ class JobCollector(Collector):
         depth = GaugeMetricFamily("headway_queue_depth", "Due jobs that nobody has claimed.", labels=["queue"])
         age = GaugeMetricFamily("headway_queue_age_seconds", "Age of the oldest due job.", labels=["queue"])
         lag = GaugeMetricFamily(
-            "headway_relay_lag_seconds", "Age of the oldest due job that is not yet published.", labels=["queue"]
+            "headway_relay_lag_seconds",
+            "Age of the oldest due job that is not yet published.",
+            labels=["queue"],
         )
         now = database_now()
         due = Job.objects.filter(state__in=CLAIMABLE, run_at__lte=now)
@@ -105,12 +107,12 @@ class JobCollector(Collector):
 
     def _runs(self) -> Iterable[HistogramMetricFamily]:
         family = HistogramMetricFamily(
-            "headway_run_seconds", "Seconds attempts ran, by pipeline and how they ended.", labels=["pipeline", "state"]
+            "headway_run_seconds",
+            "Seconds attempts ran, by pipeline and how they ended.",
+            labels=["pipeline", "state"],
         )
         rows = RunSeconds.objects.values_list("pipeline", "state").annotate(total=Sum("seconds"))
-        counts = {
-            (row.pipeline, row.state, row.le): row.count for row in RunSeconds.objects.all().iterator()
-        }
+        counts = {(row.pipeline, row.state, row.le): row.count for row in RunSeconds.objects.all().iterator()}
         for name, state, total in rows:
             running, buckets = 0, []
             for bound in RUN_BOUNDS:

@@ -10,6 +10,8 @@ from typing import Any
 #: Seconds of history that the rate is taken over.
 RATE_WINDOW_SECONDS = 15.0
 _NOTE_LENGTH = 255
+#: The largest count a column holds.
+_LARGEST = 2**63 - 1
 
 
 @dataclass
@@ -55,16 +57,16 @@ class Progress:
         """Return what is to be written, and call it clean."""
         # Cleared first: a change that comes while this is read is written the next time.
         self.is_dirty = False
-        done, now = int(self.done), time.monotonic()
+        done, now = _whole(self.done) or 0, time.monotonic()
         self._points.append((now, done))
         while len(self._points) > 2 and now - self._points[0][0] > RATE_WINDOW_SECONDS:
             self._points.popleft()
         return {
             "stages": [dict(stage) for stage in self.stages],
             "done": done,
-            "total": None if self.total is None else int(self.total),
-            "unit": self.unit[:20],
-            "note": self.note[:_NOTE_LENGTH],
+            "total": _whole(self.total),
+            "unit": str(self.unit)[:20],
+            "note": str(self.note)[:_NOTE_LENGTH],
             "rate": self._rate(),
         }
 
@@ -75,3 +77,11 @@ class Progress:
         if last_at - first_at < 0.2 or last <= first:
             return None
         return round((last - first) / (last_at - first_at), 3)
+
+
+def _whole(value: Any) -> int | None:
+    """Return a count as the column holds it, or None: what a pipeline miscounts must not stop its neighbours."""
+    try:
+        return max(-_LARGEST, min(int(value), _LARGEST))
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -7,7 +7,7 @@ any. `{now}` stands for the database's own clock: processes whose clocks differ 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,21 @@ def run(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         for text in texts:
             rows = _execute(text.replace("{now}", "%(now)s"), params) or rows
         return rows
+
+
+def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+    """Run several statements in one transaction and return the rows of each; on PostgreSQL in one round trip."""
+    if connection.vendor != "postgresql" or len(parts) < 2:
+        with transaction.atomic():
+            return [run(name, params) for name, params in parts]
+    connection.ensure_connection()
+    cursors = []
+    # What is sent in a pipeline without BEGIN is one transaction, which ends with it.
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        for name, params in parts:
+            cursor = connection.connection.cursor()
+            cursors.append(cursor.execute(_texts(name, connection.vendor)[0].replace("{now}", now_sql()), params))
+    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
 
 def now_sql() -> str:

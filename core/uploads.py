@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 from core import storage
+from core.jsontext import storable
 
 _SALT = "headway.upload"
 _TOKEN_SECONDS = 24 * 3600
@@ -79,7 +80,12 @@ class StagingUploadHandler(FileUploadHandler):
     chunk_size = 1024 * 1024
 
     def handle_raw_input(
-        self, input_data: Any, META: dict[str, Any], content_length: int, boundary: bytes, encoding: Any = None
+        self,
+        input_data: Any,
+        META: dict[str, Any],
+        content_length: int,
+        boundary: bytes,
+        encoding: Any = None,
     ) -> None:
         # Said before a byte is read, so that nobody waits for an upload that can't be taken.
         if content_length > settings.UPLOAD_LIMIT_BYTES:
@@ -119,7 +125,7 @@ def keep(file: UploadedFile) -> StoredUpload:
     staged = file.staged if isinstance(file, StagedFile) else stage_chunks(file.chunks(), file)
     return StoredUpload(
         path=storage.keep_upload(staged.path, sha256=staged.sha256),
-        name=staged.name[-255:],
+        name=storable(staged.name)[-255:],
         size=staged.size,
         sha256=staged.sha256,
         content_type=staged.content_type[:100],

@@ -78,7 +78,8 @@ def expire_leases_of_dead_neighbours() -> int:
     with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(dead))
         cursor.execute(
-            f"UPDATE core_job SET lease_until = created_at WHERE state = 'running' AND worker IN ({marks})", dead
+            f"UPDATE core_job SET lease_until = created_at WHERE state = 'running' AND worker IN ({marks})",
+            dead,
         )
         return int(cursor.rowcount)
 

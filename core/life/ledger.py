@@ -1,13 +1,15 @@
 """Claims and ends, committed in groups.
 
-A commit's flush to disk is what bounds tracked jobs a second, so the threads of a process share it: while one
-thread commits, the others' requests gather, and the next thread to get the lock commits them all at once. Each
-request keeps its own answer, and a batch that fails is tried again one by one, so that nobody fails for another.
+Round trips and commits are what bounds tracked jobs a second, so the threads of a process share them: while one
+batch commits, further requests gather, and the next commit takes them all. Each request keeps its own answer, and a
+batch that fails is tried again one by one, so that nobody fails for another.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import queue
 import random
 import threading
 import time
@@ -16,11 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from core import statements
 from core.jsontext import dumps
+from core.logs import tell
 from core.states import State
+
+#: Requests that one commit takes.
+BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Claim:
     params: dict[str, Any]
     max_attempts: int
     crashes: int
+    max_crashes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +70,45 @@ class End:
 class _Request:
     job_id: int = 0
     end: End | None = None
+    #: Called with the answer of an end that nobody waits for.
+    then: Callable[[State | None], None] | None = None
     answer: Any = None
     error: Exception | None = None
-    is_done: bool = False
+    is_done: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
 class Ledger:
-    """The one writer of claims and ends in a process."""
+    """The one writer of claims and ends in a process.
+
+    Started, it has a thread of its own that commits whatever has gathered; before that, each call commits by itself.
+    """
 
     worker: str
     #: Seconds that a claim or an end is tried again while the database is away.
     patience_seconds: float = field(default_factory=lambda: float(settings.LEASE_SECONDS))
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-    _leading: threading.Lock = field(default_factory=threading.Lock)
-    _gathered: list[_Request] = field(default_factory=list)
+    _gathered: queue.SimpleQueue[_Request | None] = field(default_factory=queue.SimpleQueue)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread that commits."""
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def stop(self, *, timeout: float = 30.0) -> None:
+        """Commit what has gathered and end the thread."""
+        if self._thread is not None:
+            self._gathered.put(None)
+            self._thread.join(timeout)
+            self._thread = None
+
+    def is_alive(self) -> bool:
+        return self._thread is None or self._thread.is_alive()
 
     def claim(self, job_id: int) -> Claim | None:
         """Take the job, or return None when it is not to be had: taken, ended, or not due."""
-        answer: Claim | None = self._ask(lambda: _Request(job_id=job_id))
+        answer: Claim | None = self._ask(_Request(job_id=job_id))
         return answer
 
     def end(self, end: End) -> State | None:
@@ -89,82 +116,112 @@ class Ledger:
 
         A succeeded attempt comes back as cancelled when a cancel was accepted before.
         """
-        answer: State | None = self._ask(lambda: _Request(end=end))
+        answer: State | None = self._ask(_Request(end=end))
         return answer
 
-    def _ask(self, make: Callable[[], _Request]) -> Any:
+    def end_later(self, end: End, *, then: Callable[[State | None], None]) -> None:
+        """End the attempt with the next commit, and call `then` with what `end` would have returned.
+
+        The thread need not wait: until the commit the job is running under its lease, and is reaped if this
+        process dies; its message has no say in that.
+        """
+        if self._thread is None:
+            then(self.end(end))
+        else:
+            self._gathered.put(_Request(end=end, then=then))
+
+    def _ask(self, request: _Request) -> Any:
+        if self._thread is None:
+            self._settle([request])
+        else:
+            self._gathered.put(request)
+            request.is_done.wait()
+        if request.error is not None:
+            raise request.error
+        return request.answer
+
+    def _run(self) -> None:
+        is_ending = False
+        while not is_ending:
+            batch = [self._gathered.get()]
+            while len(batch) < BATCH and not self._gathered.empty():
+                batch.append(self._gathered.get())
+            is_ending = None in batch
+            self._settle([request for request in batch if request is not None])
+        connection.close()
+
+    def _settle(self, batch: list[_Request]) -> None:
+        """Commit the batch, patiently, and hand out the answers."""
         deadline = time.monotonic() + self.patience_seconds
         pause = 0.1
-        while True:
-            request = make()
-            self._pass_through(request)
-            if request.error is None:
-                return request.answer
-            away = isinstance(request.error, (OperationalError, InterfaceError))
-            if not away or time.monotonic() + pause > deadline:
-                raise request.error
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, 2.0)
+        unsettled = batch
+        while unsettled:
+            with self._writing:
+                self._commit(unsettled)
+            unsettled = [request for request in unsettled if _is_away(request.error)]
+            if time.monotonic() + pause > deadline:
+                break
+            if unsettled:
+                time.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, 2.0)
+        for request in batch:
+            request.is_done.set()
+            if request.then is not None:
+                self._tell(request)
 
-    def _pass_through(self, request: _Request) -> None:
-        with self._guard:
-            self._gathered.append(request)
-        with self._leading:
-            if request.is_done:
-                return
-            with self._guard:
-                batch, self._gathered = self._gathered, []
-            self._commit(batch)
+    def _tell(self, request: _Request) -> None:
+        if request.error is not None and request.end is not None:
+            # Let go of all the same: the lease runs out, and the job is tried again.
+            tell("attempt_unwritten", level=logging.ERROR, job=request.end.job_id, error=repr(request.error)[:300])
+        if request.then is not None:
+            try:
+                request.then(request.answer if request.error is None else None)
+            except Exception:
+                tell("attempt_afterwork_failed", level=logging.ERROR, exc_info=True)
 
     def _commit(self, batch: list[_Request]) -> None:
+        for request in batch:
+            request.error = None
         try:
             self._write(batch)
         except (DatabaseError, InterfaceError) as error:
             connection.close()
-            if len(batch) > 1:
+            if len(batch) > 1 and not _is_away(error):
                 for request in batch:
                     self._commit([request])
                 return
-            batch[0].error = error
+            for request in batch:
+                request.error = error
         except Exception as error:
             for request in batch:
                 request.error = error
-        for request in batch:
-            request.is_done = True
 
     def _write(self, batch: list[_Request]) -> None:
-        ends = [request for request in batch if request.end is not None]
-        claims = [request for request in batch if request.end is None]
-        with transaction.atomic():
-            if ends:
-                self._write_ends(ends)
-            if claims:
-                self._write_claims(claims)
-
-    def _write_ends(self, requests: list[_Request]) -> None:
-        ends = [request.end for request in requests if request.end is not None]
+        ends = [request.end for request in batch if request.end is not None]
+        claims = {request.job_id for request in batch if request.end is None}
         shown = [end.progress for end in ends if end.progress is not None]
+        ids = statements.id_list(end.job_id for end in ends)
+        parts: list[tuple[str, dict[str, Any]]] = []
         if shown:
-            statements.run("progress", {"rows": dumps(shown)})
-        rows = statements.run("finish", {"ends": f"[{','.join(_as_json(end) for end in ends)}]"})
-        states = {row[0]: State(row[1]) for row in rows}
-        for request in requests:
+            parts.append(("progress", {"rows": dumps(shown), "ids": ids}))
+        if ends:
+            parts.append(("finish", {"ends": f"[{','.join(_as_json(end) for end in ends)}]", "ids": ids}))
+        if claims:
+            parts.append(
+                (
+                    "claim",
+                    {"ids": statements.id_list(claims), "worker": self.worker, "lease": settings.LEASE_SECONDS},
+                )
+            )
+        answers = {name: rows for (name, _), rows in zip(parts, statements.run_together(parts), strict=True)}
+        states = {(row[0], row[1]): State(row[2]) for row in answers.get("finish", ())}
+        claimed = {row[0]: Claim(*row[:5], json.loads(row[5]), *row[6:]) for row in answers.get("claim", ())}
+        for request in batch:
             if request.end is not None:
-                request.answer = states.get(request.end.job_id)
-
-    def _write_claims(self, requests: list[_Request]) -> None:
-        rows = statements.run(
-            "claim",
-            {
-                "ids": statements.id_list({request.job_id for request in requests}),
-                "worker": self.worker,
-                "lease": settings.LEASE_SECONDS,
-            },
-        )
-        claims = {row[0]: Claim(*row[:5], json.loads(row[5]), *row[6:]) for row in rows}
-        for request in requests:
-            # Two messages of one job in one batch: the first gets the claim, the second gets nothing.
-            request.answer = claims.pop(request.job_id, None)
+                request.answer = states.get((request.end.job_id, request.end.fence))
+            else:
+                # Two messages of one job in one batch: the first gets the claim, the second gets nothing.
+                request.answer = claimed.pop(request.job_id, None)
 
 
 def _as_json(end: End) -> str:
@@ -182,3 +239,7 @@ def _as_json(end: End) -> str:
     )
     # The result was made JSON, and measured, when the pipeline returned it.
     return f'{head[:-1]}, "result": {end.result}}}'
+
+
+def _is_away(error: Exception | None) -> bool:
+    return isinstance(error, (OperationalError, InterfaceError))

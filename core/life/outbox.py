@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, F
 
 from core import statements
 from core.messages import DueJob
@@ -28,6 +28,11 @@ def take_due(*, limit: int = BATCH, queue: str = "") -> list[DueJob]:
 def has_due(queue: str = "") -> bool:
     """Return whether there is anything to take; a read, so that an idle relay locks nothing."""
     return bool(statements.run("has_due", {"queue": queue})[0][0])
+
+
+def give_back(job_ids: Iterable[int]) -> None:
+    """Let other relays take these jobs at once: they could not be published from here."""
+    Job.objects.filter(pk__in=list(job_ids), published_at__isnull=True).update(publish_at=F("run_at"))
 
 
 def mark_published(job_ids: Iterable[int]) -> int:

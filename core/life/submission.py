@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
 
 from core import pipelines, statements
-from core.jsontext import dumps, dumps_limited
+from core.jsontext import dumps, dumps_limited, storable
 from core.logs import tell
 from core.models import Artifact, Job
 from core.models.job import Priority
@@ -58,7 +58,7 @@ def submit(
     `files` maps the form's file fields to files that are kept already (`core.uploads.keep`).
     """
     spec = pipelines.get(pipeline)
-    order = Order(params=params or {}, label=label, key=key or uuid.uuid4().hex, delay_seconds=delay_seconds)
+    order = Order(params=params or {}, label=label, key=storable(key) or uuid.uuid4().hex, delay_seconds=delay_seconds)
     with transaction.atomic():
         made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id)
         if order.key not in made:
@@ -79,7 +79,7 @@ def submit_many(
 ) -> list[int]:
     """Store many jobs in one transaction and return their ids in the orders' order; known keys give known jobs."""
     spec = pipelines.get(pipeline)
-    keyed = [order if order.key else _with_key(order) for order in orders]
+    keyed = [_with_key(order) for order in orders]
     if not keyed:
         return []
     with transaction.atomic():
@@ -131,6 +131,4 @@ def _insert(
 
 
 def _with_key(order: Order) -> Order:
-    return Order(
-        params=order.params, label=order.label, key=uuid.uuid4().hex, delay_seconds=order.delay_seconds
-    )
+    return replace(order, key=storable(order.key) or uuid.uuid4().hex)

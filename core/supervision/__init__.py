@@ -2,5 +2,5 @@
 
 1. `home` makes the folder and its secret key, and holds it: one Headway to a home.
 2. `plan` writes the supervisor's configuration for the parts that the runtime needs.
-3. `supervisor` runs supervisord, which starts each part again that ends, and leaves nothing behind when it stops.
+3. `supervisor` runs supervisord, which starts each part again that ends, and leaves nothing behind.
 """

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -17,8 +18,8 @@ _ORPHAN_SECONDS = 5.0
 class Supervisor:
     """Starts supervisord on a written plan and ends it with all its parts.
 
-    On Linux this process adopts what the parts leave behind: when a part is killed, its own children would live on,
-    holding the port or a job. They are asked to end, then killed, before they meet the part's successor for long.
+    On Linux this process adopts what the parts leave behind: when a part is killed, its own children would
+    live on, holding the port or a job. They are asked to end, then killed.
     """
 
     def __init__(self, plan: Path, *, checkout: Path, lock: int) -> None:
@@ -89,7 +90,7 @@ class Supervisor:
 
 
 def _has_lost_its_leader(pid: int) -> bool:
-    """Each part leads a process group; what was detached on purpose leads one of its own, and is left alone."""
+    """Each part leads a process group; what was detached on purpose leads its own, and is left alone."""
     try:
         leader = os.getpgid(pid)
         os.kill(leader, 0)
@@ -107,7 +108,5 @@ def _collect(pid: int) -> bool:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

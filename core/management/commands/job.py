@@ -44,7 +44,13 @@ class Command(BaseCommand):
         submit.add_argument("--param", action="append", default=[], metavar="FIELD=VALUE")
         submit.add_argument("--key", default="", help="the same key again is the same job")
         submit.add_argument(
-            "--wait", nargs="?", type=float, const=float("inf"), default=None, metavar="SECONDS", help="until it ends"
+            "--wait",
+            nargs="?",
+            type=float,
+            const=float("inf"),
+            default=None,
+            metavar="SECONDS",
+            help="until it ends",
         )
         show = acts.add_parser("show", help="show a job")
         show.add_argument("id", type=int)

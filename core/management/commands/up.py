@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +27,7 @@ class DemoFailed(HeadwayError):
 
 
 class Command(BaseCommand):
-    help = "Prepare the home, then run web and worker (and scheduler) until Ctrl-C; a part that dies is started again."
+    help = "Prepare the home, then run all parts until Ctrl-C; one that dies is started again."
 
     def handle(self, **_: Any) -> None:
         home: Path = settings.HEADWAY_HOME
@@ -50,7 +49,7 @@ class Command(BaseCommand):
             sys.exit(130)
 
     def _prepare(self) -> str:
-        """Bring database, static files and demo data to their state, and return what to say about the login."""
+        """Bring database, static files and demo data up to date; return what to say about the login."""
         self.stdout.write("Preparing the database ...")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
@@ -69,7 +68,7 @@ class Command(BaseCommand):
         return demo.stdout.strip()
 
     def _run(self, home: Path, lock: int, login: str) -> None:
-        stop_seconds = int(settings.STOP_GRACE_SECONDS) + 15
+        stop_seconds = int(settings.STOP_GRACE_SECONDS) + 25
         plan = home / "run" / "supervisord.conf"
         parts = parts_of(settings.RABBITMQ_URL)
         plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds))
@@ -113,7 +112,7 @@ def _stop_signals() -> threading.Event:
     """Set by Ctrl-C, by a polite kill, and by the end of the terminal unless that is ignored (nohup)."""
     stopping = threading.Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(*_: object) -> None:
         stopping.set()
 
     signal.signal(signal.SIGINT, stop)

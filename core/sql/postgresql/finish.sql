@@ -1,4 +1,6 @@
 -- Ends attempts, each under its fence. A cancel that was accepted first wins: no result appears after it.
+-- The ids as an array, and `IS TRUE`, keep the planner at the primary key: the index of running jobs is full of
+-- dead rows under load.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(%(ends)s::jsonb) AS w (
         id bigint, fence bigint, state text, kind text, result jsonb, error text, detail text,
@@ -9,8 +11,8 @@ WITH wanted AS (
         CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE w.state END AS state,
         CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE w.kind END AS kind
     FROM core_job j JOIN wanted w ON w.id = j.id AND w.fence = j.fence
-    WHERE j.state = 'running'
-    ORDER BY j.id FOR UPDATE OF j
+    WHERE j.id = ANY(%(ids)s) AND (j.state = 'running') IS TRUE
+    ORDER BY j.id FOR NO KEY UPDATE OF j
 ), ended AS (
     UPDATE core_job j SET
         state = h.state,
@@ -26,11 +28,11 @@ WITH wanted AS (
         published_at = NULL, lease_until = NULL, worker = '',
         finished_at = CASE WHEN h.state IN ('succeeded', 'failed', 'cancelled') THEN {now} END
     FROM held h WHERE j.id = h.id
-    RETURNING j.id, j.state, h.kind, h.attempt, h.worker, h.error, h.detail
+    RETURNING j.id, j.fence, j.state, h.kind, h.attempt, h.worker, h.error, h.detail
 ), told AS (
     INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
     SELECT id, {now}, kind, attempt, worker, CASE WHEN state = kind AND state IN ('succeeded', 'cancelled')
         THEN '' ELSE error END, detail
     FROM ended
 )
-SELECT id, state FROM ended
+SELECT id, fence, state FROM ended

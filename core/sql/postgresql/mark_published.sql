@@ -3,7 +3,7 @@ WITH confirmed AS (
     SELECT id FROM core_job
     WHERE id = ANY(%(ids)s) AND published_at IS NULL AND state IN ('scheduled', 'queued', 'retrying')
       AND run_at <= {now}
-    ORDER BY id FOR UPDATE
+    ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE core_job j SET published_at = {now} FROM confirmed WHERE j.id = confirmed.id
 RETURNING j.id

@@ -6,7 +6,7 @@ WITH expired AS (
     WHERE state = 'running' AND lease_until < {now} AND (%(worker)s = '' OR worker = %(worker)s)
     ORDER BY lease_until
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ), reaped AS (
     UPDATE core_job j SET
         state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'

@@ -5,7 +5,7 @@ WITH due AS (
       AND (%(queue)s = '' OR queue = %(queue)s)
     ORDER BY priority DESC, publish_at, id
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE core_job j SET publish_at = {now} + make_interval(secs => %(hold)s)
 FROM due WHERE j.id = due.id

@@ -5,7 +5,7 @@ WITH lost AS (
       AND state IN ('scheduled', 'queued', 'retrying')
     ORDER BY published_at, id
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE core_job j SET published_at = NULL, publish_at = {now} FROM lost WHERE j.id = lost.id
 RETURNING j.id

@@ -4,7 +4,8 @@ SELECT j.id, {now},
     CASE WHEN j.cancel_requested_at IS NOT NULL
         THEN 'cancelled' ELSE w.value ->> 'kind' END,
     j.attempt, j.worker,
-    CASE WHEN w.value ->> 'state' IN ('succeeded', 'cancelled') THEN '' ELSE w.value ->> 'error' END,
+    CASE WHEN j.cancel_requested_at IS NOT NULL OR w.value ->> 'state' IN ('succeeded', 'cancelled')
+        THEN '' ELSE w.value ->> 'error' END,
     w.value ->> 'detail'
 FROM json_each(%(ends)s) AS w
 JOIN core_job j ON j.id = w.value ->> 'id' AND j.fence = w.value ->> 'fence' AND j.state = 'running';
@@ -30,4 +31,4 @@ FROM (
     FROM json_each(%(ends)s) AS w JOIN core_job o ON o.id = w.value ->> 'id'
 ) AS h
 WHERE j.id = h.id AND j.fence = h.fence AND j.state = 'running'
-RETURNING id, state;
+RETURNING id, fence, state;

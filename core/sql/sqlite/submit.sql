@@ -16,13 +16,13 @@ ON CONFLICT (owner_id, idempotency_key) DO NOTHING
 RETURNING id, idempotency_key;
 
 INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
-SELECT j.id, %(stages)s, 0, '', '', 0
+SELECT DISTINCT j.id, %(stages)s, 0, '', '', 0
 FROM json_each(%(jobs)s) AS w
 JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
 WHERE NOT EXISTS (SELECT 1 FROM core_jobprogress p WHERE p.job_id = j.id);
 
 INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
-SELECT j.id, {now}, 'submitted', 0, '', '', ''
+SELECT DISTINCT j.id, {now}, 'submitted', 0, '', '', ''
 FROM json_each(%(jobs)s) AS w
 JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
 WHERE NOT EXISTS (SELECT 1 FROM core_jobevent e WHERE e.job_id = j.id);

@@ -1,0 +1,100 @@
+# Headway's commands; `make help` lists them. Needs GNU make and Python 3.11 or newer, and brings the rest.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help up test check lock bench chaos clean environment dev-environment venv
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first Python on the path that is new enough; PYTHON=… names another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+# Passed on to pytest, bench and chaos: make test ARGS="-k lease"
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: environment ## Start Headway and say where (PORT=8000, HEADWAY_HOME=var); Ctrl-C stops it
+	@$(PY) manage.py up
+
+test: dev-environment ## Run every test against real components (ARGS="-k name")
+	@$(PY) -m tests.services.packages
+	@$(PY) -m pytest $(ARGS) || { status=$$?; \
+		echo "make test: pytest ended with $$status; what failed is named above." >&2; exit $$status; }
+
+check: dev-environment ## Lint, format, types, import arrows, migrations, deployment, compose
+	@$(call says,ruff check .,Lint: mend what ruff names above; $(PY) -m ruff check --fix does much of it.)
+	@$(call says,ruff format --check .,Format: run $(PY) -m ruff format and look at the difference.)
+	@$(call says,mypy,Types: mypy found the errors above.)
+	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache --no-logo || { echo "make check: an import above goes against the arrows of docs/development.md." >&2; exit 1; }
+	@$(call says,check_jsonschema --builtin-schema vendor.compose-spec compose/compose.yaml,Compose: compose/compose.yaml is not a valid compose file.)
+	@$(call manages,makemigrations --check --dry-run,Migrations: a model changed without its migration; run $(PY) manage.py makemigrations.)
+	@$(call manages,check --deploy --fail-level WARNING,Deployment: check --deploy found the weaknesses above.)
+	@echo "make check: all good."
+
+lock: dev-environment ## Renew the lock files from the ranges in pyproject.toml (ARGS=--upgrade)
+	@$(locks) -o requirements.lock $(or_no_versions)
+	@$(locks) --group dev -o requirements-dev.lock $(or_no_versions)
+
+bench: dev-environment ## Measure: ratios against the bare parts, in one run
+	@$(PY) -m tests.services.packages
+	@$(PY) -m tests.bench $(ARGS) || { echo "make bench: the run above did not end well." >&2; exit 1; }
+
+chaos: dev-environment ## Kill workers and brokers at work, and count what was lost (nothing)
+	@$(PY) -m tests.services.packages
+	@$(PY) -m tests.chaos $(ARGS) || { echo "make chaos: a promise was broken or the run failed; see above." >&2; exit 1; }
+
+clean: ## Remove caches; keeps .venv and var
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results bench-results
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# -- how ------------------------------------------------------------------------------------------------
+
+# $(1): a module of the environment with its arguments; $(2): what to say when it fails.
+says = $(PY) -m $(1) || { printf 'make %s: %s\n' "$@" '$(2)' >&2; exit 1; }
+
+# A management command under the settings of a deployment, with a home and a database of its own.
+manages = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	env -u DATABASE_URL -u RABBITMQ_URL -u STORAGE_URL HEADWAY_HOME="$$home" DEBUG=0 SECURE_SSL=1 \
+		ALLOWED_HOSTS=headway.example CSRF_TRUSTED_ORIGINS=https://headway.example \
+		SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+		$(PY) manage.py $(1) || { printf 'make %s: %s\n' "$@" '$(2)' >&2; exit 1; }
+
+locks = $(PY) -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+	$(ARGS) pyproject.toml
+or_no_versions = >/dev/null || { echo "make lock: uv found no versions for the ranges in pyproject.toml." >&2; exit 1; }
+
+# A copy of the lock in the environment says what is installed there: nothing is done when they are equal.
+define installs
+	@cmp -s $(1) $(VENV)/$(1) || { echo "Installing $(1) (once; a few minutes on a slow line) ..." && \
+		$(PY) -m pip install --quiet --require-hashes -r $(1) && cp $(1) $(VENV)/$(1); } || { \
+		echo "The packages of $(1) could not be installed; the line above says why. Run the command again." >&2; exit 2; }
+endef
+
+environment: venv
+	$(call installs,requirements.lock)
+
+dev-environment: venv
+	$(call installs,requirements-dev.lock)
+
+venv:
+	@$(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		test -n "$(PYTHON)" || { \
+			echo "Headway needs Python 3.11 or newer, and none is on the path. Install it (on Debian: apt-get install python3) or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+			exit 2; }; \
+		"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+			package=$$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+			if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+				echo "Installing $$package ..."; \
+				{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$package"; } >/dev/null </dev/null; \
+			fi; \
+			"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+				echo "$(PYTHON) cannot make a virtual environment. Install its venv part and run this again: sudo apt-get install $$package" >&2; \
+				exit 2; }; }; \
+		echo "Making $(VENV) with $(PYTHON) ..."; \
+		"$(PYTHON)" -m venv --clear $(VENV) || { \
+			echo "$(VENV) could not be made; the line above says why." >&2; exit 2; }; }

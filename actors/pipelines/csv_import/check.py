@@ -1,0 +1,233 @@
+"""The step that finds out types, breaches of rules, and duplicates, all by the number of the raw row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from core.errors import PermanentError
+
+from actors.tables import engine
+
+from .columns import Column, find_types
+from .read import raw_rows, row_number
+from .rejects import line_of
+from .rules import Rule, columns_of, position_of, rules_from, violation
+
+Report = Callable[..., None]
+#: Characters of a value that the list of rejects shows.
+SHOWN = 2_000
+
+
+def check(
+    report: Report,
+    *,
+    folder: str,
+    target: str,
+    scratch: str,
+    dialect: dict[str, Any],
+    tally: dict[str, Any],
+    rules: list[dict[str, Any]] | None = None,
+    keys: list[str] | None = None,
+    options: dict[str, Any] | None = None,
+    memory_mb: int = engine.MEMORY_MB,
+) -> dict[str, Any]:
+    """Write rejects.parquet and duplicates.parquet to `target`; return the columns' plan and the counts.
+
+    `folder` is what `read` wrote.
+    `options`: null_words, decimal_mark, date_order, max_rejected (rows) and max_rejected_percent, each optional.
+    """
+    settings = options or {}
+    work, out = Path(folder), Path(target)
+    out.mkdir(parents=True, exist_ok=True)
+    names, source_names = list(dialect["names"]), list(dialect["source_names"])
+    parsed = rules_from(rules or [])
+    by_position = columns_of(parsed, names, source_names)
+    key_positions = [position_of(key, names, source_names) for key in keys or []]
+    words = tuple(word.strip().lower() for word in settings.get("null_words") or () if word.strip())
+    columns = [
+        Column(position=position, name=name, source_name=source, words=words)
+        for position, (name, source) in enumerate(zip(names, source_names, strict=True))
+    ]
+    total = tally["rows"]
+    report(0, total)
+    with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
+        checker = _Checker(con, work, columns, tally["batches"], report, total)
+        if total:
+            checker.find_types(by_position, settings)
+        checker.find_breaches(by_position, dialect)
+        for position, rule in by_position.items():
+            if rule.unique:
+                checker.find_repeats(columns[position])
+        checker.keep_rejects(out)
+        rejected = checker.rejected
+        _hold_to_policy(work, con, rejected + tally["rejected"], tally, settings)
+        checker.find_duplicates([columns[position] for position in key_positions], out)
+        duplicates = checker.duplicates
+    rows = total - rejected - duplicates
+    report(total, total)
+    return {
+        "columns": [column.as_json() for column in columns],
+        "rejected": rejected + tally["rejected"],
+        "duplicates": duplicates,
+        "rows": rows,
+        "records": tally["records"],
+        "rules": [rule.as_json() for rule in parsed],
+        "keys": [names[position] for position in key_positions],
+    }
+
+
+class _Checker:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        folder: Path,
+        columns: list[Column],
+        starts: list[int],
+        report: Report,
+        total: int,
+    ) -> None:
+        self.con = con
+        self.folder = folder
+        self.columns = columns
+        self.number = row_number(starts)
+        self.report = report
+        self.total = total
+        self.rejected = 0
+        self.duplicates = 0
+        con.execute("CREATE TABLE rejects (number BIGINT, position INTEGER, value VARCHAR, reason VARCHAR, first BIGINT)")
+        con.execute("CREATE TABLE duplicates (number BIGINT, first BIGINT)")
+
+    @property
+    def rows(self) -> str:
+        return raw_rows(self.folder)
+
+    def find_types(self, rules: dict[int, Rule], settings: dict[str, Any]) -> None:
+        find_types(
+            self.con,
+            self.folder,
+            self.columns,
+            rules=rules,
+            decimal_mark=settings.get("decimal_mark") or "",
+            date_order=settings.get("date_order") or "",
+            on_progress=self._telling(0.0, 0.5, "finding the types"),
+        )
+
+    def find_breaches(self, rules: dict[int, Rule], dialect: dict[str, Any]) -> None:
+        """Every row that breaks a rule, with its first breach and all reasons."""
+        checked: list[tuple[Column, str]] = []
+        for position, rule in sorted(rules.items()):
+            column = self.columns[position]
+            breach = violation(rule, column.name, column.text, column.value, column.reading)
+            if breach:
+                checked.append((column, breach))
+        if dialect["header_lines"] == 1 and any(dialect["source_names"]) and self.total:
+            checked.insert(0, (self.columns[0], self._repeated_header(dialect["source_names"])))
+        if not checked or not self.total:
+            return
+        found = ", ".join(f"{breach} AS v{index}" for index, (_, breach) in enumerate(checked))
+        raws = ", ".join(dict.fromkeys(column.raw for column, _ in checked))
+        whens = range(len(checked))
+        position_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN {checked[i][0].position}" for i in whens)
+        value_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN left({checked[i][0].raw}, {SHOWN})" for i in whens)
+        listed = ", ".join(f"v{i}" for i in whens)
+        any_breach = " OR ".join(f"v{i} IS NOT NULL" for i in whens)
+        sql = f"""
+            INSERT INTO rejects
+            SELECT number, CASE {position_sql} END, CASE {value_sql} END, concat_ws('; ', {listed}) || '.', NULL
+            FROM (SELECT {self.number} AS number, {raws}, {found} FROM {self.rows})
+            WHERE {any_breach}"""
+        engine.run(self.con, sql, self._telling(0.5, 0.25, "checking the rules"))
+        # A line that says the header again breaks no rule of its columns: that is the one thing wrong with it.
+        self.con.execute(
+            f"UPDATE rejects SET position = NULL, value = NULL, reason = {_REPEATED} WHERE starts_with(reason, {_REPEATED})"
+        )
+        self._count_rejects()
+
+    def _repeated_header(self, source_names: list[str]) -> str:
+        same = " AND ".join(
+            f"coalesce(trim(c{index}), '') = {engine.literal(name.strip())}"
+            for index, name in enumerate(source_names[:50])
+        )
+        return f"CASE WHEN {same} THEN {_REPEATED} END"
+
+    def find_repeats(self, column: Column) -> None:
+        """Rows whose value of a unique column an earlier sound row has."""
+        repeats = self._repeats([column])
+        said = engine.literal(f"{column.name} is not unique.")
+        self.con.execute(f"""
+            INSERT INTO rejects
+            SELECT number, {column.position}, left(raw, {SHOWN}), {said}, first FROM ({repeats})""")
+        self._count_rejects()
+
+    def find_duplicates(self, keys: list[Column], out: Path) -> None:
+        """Rows whose key an earlier sound row has: the first one stays."""
+        if keys and self.total:
+            self.con.execute(f"INSERT INTO duplicates SELECT number, first FROM ({self._repeats(keys)})")
+        self.duplicates = self.con.execute("SELECT count(*) FROM duplicates").fetchall()[0][0]
+        target = engine.literal(str(out / "duplicates.parquet"))
+        self.con.execute(f"COPY (SELECT * FROM duplicates ORDER BY number) TO {target} (FORMAT parquet)")
+
+    def keep_rejects(self, out: Path) -> None:
+        target = engine.literal(str(out / "rejects.parquet"))
+        self.con.execute(f"COPY (SELECT * FROM rejects ORDER BY number) TO {target} (FORMAT parquet)")
+
+    def _repeats(self, keys: list[Column]) -> str:
+        """The query of repeated keys. Only rows whose key's hash comes twice are compared by value."""
+        hashed = ", ".join(f"coalesce(({column.value})::VARCHAR, chr(0))" for column in keys)
+        present = " OR ".join(f"({column.value}) IS NOT NULL" for column in keys)
+        engine.run(
+            self.con,
+            f"""
+            CREATE OR REPLACE TEMP TABLE repeated AS
+            SELECT h FROM (SELECT hash({hashed}) AS h, {self.number} AS number FROM {self.rows} WHERE {present}) r
+            WHERE number NOT IN (SELECT number FROM rejects)
+            GROUP BY h HAVING count(*) > 1""",
+            self._telling(0.75, 0.2, "looking for repeated rows"),
+        )
+        listed = ", ".join(f"{column.value} AS k{index}" for index, column in enumerate(keys))
+        partition = ", ".join(f"k{index}" for index in range(len(keys)))
+        return f"""
+            SELECT number, first, raw FROM (
+                SELECT number, raw, min(number) OVER (PARTITION BY {partition}) AS first
+                FROM (
+                    SELECT {self.number} AS number, {keys[0].raw} AS raw, {listed}, hash({hashed}) AS h
+                    FROM {self.rows} WHERE {present}
+                )
+                WHERE h IN (SELECT h FROM repeated) AND number NOT IN (SELECT number FROM rejects)
+            ) WHERE number > first"""
+
+    def _count_rejects(self) -> None:
+        self.rejected = self.con.execute("SELECT count(*) FROM rejects").fetchall()[0][0]
+        distinct = self.con.execute("SELECT count(DISTINCT number) FROM rejects").fetchall()[0][0]
+        if distinct != self.rejected:
+            raise AssertionError(f"{self.rejected} rejects for {distinct} rows")
+
+    def _telling(self, start: float, share: float, note: str) -> Callable[[float], None]:
+        return lambda part: self.report(int(self.total * (start + share * part)), self.total, note)
+
+
+_REPEATED = "'The line says the header again.'"
+
+
+def _hold_to_policy(
+    folder: Path, con: duckdb.DuckDBPyConnection, rejected: int, tally: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    records = tally["records"]
+    limit, percent = settings.get("max_rejected"), settings.get("max_rejected_percent")
+    over = ""
+    if limit is not None and rejected > int(limit):
+        over = f"more than the {int(limit):,} allowed"
+    elif percent is not None and records and rejected * 100 > float(percent) * records:
+        over = f"more than the {float(percent):g} % allowed"
+    if over:
+        first = ""
+        if tally["first_rejects"]:
+            first = f" The first: line {tally['first_rejects'][0]['line']}: {tally['first_rejects'][0]['reason']}"
+        elif found := con.execute("SELECT number, reason FROM rejects ORDER BY number LIMIT 1").fetchall():
+            first = f" The first: line {line_of(folder, found[0][0])}: {found[0][1]}"
+        raise PermanentError(f"{rejected:,} of {records:,} records were rejected, {over}.{first}")
+

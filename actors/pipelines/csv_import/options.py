@@ -1,0 +1,62 @@
+"""What the person asked for, out of the form's parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Changes when the same file with the same options would make another dataset.
+VERSION = 1
+
+_DIALECT = ("encoding", "delimiter", "quote", "escape", "line_end", "header", "preamble_lines")
+_CHECKS = ("null_words", "decimal_mark", "date_order", "max_rejected", "max_rejected_percent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The form's values by the step that uses them. Absent keys of `dialect` are detected."""
+
+    name: str = ""
+    dialect: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Any] = field(default_factory=dict)
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    ragged: str = "pad"
+    quotes: str = "repair"
+    keep_formulas: bool = False
+    import_again: bool = False
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any]) -> Options:
+        delimiter = params.get("delimiter") or ""
+        if delimiter == "other":
+            delimiter = params.get("other_delimiter") or ""
+        values = {**params, "delimiter": {"tab": "\t", "space": " "}.get(delimiter, delimiter)}
+        return cls(
+            name=(params.get("name") or "").strip(),
+            dialect={key: values[key] for key in _DIALECT if values.get(key) not in (None, "")},
+            checks={key: values[key] for key in _CHECKS if values.get(key) not in (None, "", [])},
+            rules=params.get("rules") or [],
+            keys=params.get("keys") or [],
+            ragged=params.get("ragged") or "pad",
+            quotes=params.get("quotes") or "repair",
+            keep_formulas=bool(params.get("keep_formulas")),
+            import_again=bool(params.get("import_again")),
+        )
+
+    def fingerprint(self, content_sha256: str) -> str:
+        """The sha256 that is the same for the same content with the same options; a name makes no difference."""
+        value = [
+            VERSION,
+            content_sha256,
+            self.dialect,
+            self.checks,
+            self.rules,
+            self.keys,
+            self.ragged,
+            self.quotes,
+            self.keep_formulas,
+        ]
+        return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,232 @@
+"""The step that says what is in each column: nulls, distinct values, range, quantiles, top values, histogram."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from actors.tables import engine
+
+from .columns import Column, groups_of
+
+#: Columns that one statement profiles: each keeps a sketch in memory.
+GROUP = 50
+TOP_VALUES = 10
+BINS = 20
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Characters of a value in the profile.
+SHOWN = 200
+_NUMBERS = ("integer", "decimal", "float")
+_MOMENTS = ("date", "timestamp", "time")
+
+
+def profile(
+    report: Callable[..., None],
+    *,
+    parquet: str,
+    scratch: str,
+    columns: list[dict[str, Any]],
+    rows: int,
+    memory_mb: int = engine.MEMORY_MB,
+) -> list[dict[str, Any]]:
+    """One entry a column: {"name", "source_name", "type", "nulls", "distinct", "stats"}, in their order.
+
+    Distinct counts and quantiles are the engine's estimates (a few per cent off at most) on large tables.
+    """
+    planned = [Column.from_json(value) for value in columns]
+    total = max(1, rows)
+    report(0, total)
+    profiles: list[dict[str, Any]] = []
+    with engine.connect(Path(scratch), width=1, memory_mb=memory_mb) as con:
+        source = f"read_parquet({engine.literal(parquet)})"
+        groups = groups_of(planned, GROUP)
+        for number, group in enumerate(groups):
+            share = 1 / len(groups)
+
+            def telling(start: float, part: float, number: int = number, share: float = share) -> Any:
+                return lambda done: report(int(total * share * (number + start + part * done)), total)
+
+            profiles += _profile_group(con, source, group, rows, telling)
+    report(total, total)
+    return profiles
+
+
+def _profile_group(
+    con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int, telling: Any
+) -> list[dict[str, Any]]:
+    asked: list[str] = []
+    for column in group:
+        name = engine.name(column.name)
+        asked += [f"count({name})", f"approx_count_distinct({name})", *_range_of(column, name)]
+    answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", telling(0.0, 0.5))[0])
+    found: list[dict[str, Any]] = []
+    for column in group:
+        count, distinct, low, high, mean, quantiles, top = (next(answer) for _ in range(7))
+        found.append(
+            {
+                "low": low,
+                "high": high,
+                "mean": mean,
+                "quantiles": quantiles,
+                "top": top,
+                "count": count,
+                "distinct": min(distinct, count),
+            }
+        )
+    counted = _count(con, source, group, found, telling(0.5, 0.5))
+    profiles = []
+    for column, entry, (distinct, top_values, histogram) in zip(group, found, counted, strict=True):
+        stats: dict[str, Any] = {}
+        if entry["count"]:
+            if column.reading.type != "boolean":
+                stats |= {"min": _shown(entry["low"]), "max": _shown(entry["high"])}
+            if column.reading.type in _NUMBERS:
+                stats["mean"] = _shown(entry["mean"])
+            if entry["quantiles"]:
+                stats["quantiles"] = [_shown(value) for value in entry["quantiles"]]
+            stats["top"] = top_values
+            if histogram:
+                stats["histogram"] = histogram
+        profiles.append(
+            {
+                "name": column.name,
+                "source_name": column.source_name,
+                "type": column.reading.type,
+                "format": column.reading.format,
+                "note": column.note,
+                "nulls": rows - entry["count"],
+                "distinct": entry["distinct"] if distinct is None else distinct,
+                "stats": stats,
+            }
+        )
+    return profiles
+
+
+def _range_of(column: Column, name: str) -> list[str]:
+    """min, max, mean, quantiles and the likely top values: five expressions."""
+    kind = column.reading.type
+    top = f"approx_top_k({name}, {TOP_VALUES})"
+    steps = "[" + ", ".join(map(str, QUANTILES)) + "]"
+    if kind in _NUMBERS:
+        number = f"({name})::DOUBLE"
+        return [f"min({name})", f"max({name})", f"avg({number})", f"approx_quantile({number}, {steps})", top]
+    if kind in ("date", "timestamp"):
+        moment = f"epoch(({name})::TIMESTAMP)"
+        return [f"min({name})", f"max({name})", "NULL", f"approx_quantile({moment}, {steps})", top]
+    if kind == "boolean":
+        return ["NULL", "NULL", "NULL", "NULL", top]
+    if kind == "time":
+        return [f"min({name})", f"max({name})", "NULL", "NULL", top]
+    return [f"left(min({name}), {SHOWN})", f"left(max({name}), {SHOWN})", "NULL", "NULL", top]
+
+
+def _count(
+    con: duckdb.DuckDBPyConnection, source: str, group: list[Column], found: list[dict[str, Any]], on_progress: Any
+) -> list[tuple[int | None, list[list[Any]], list[dict[str, Any]]]]:
+    """Exact counts of the likely top values, and of the histograms' bins: one pass over the table."""
+    asked: list[str] = []
+    plans: list[tuple[list[Any], list[tuple[Any, Any]]]] = []
+    for column, entry in zip(group, found, strict=True):
+        name = engine.name(column.name)
+        top = _worth_counting(entry)
+        asked += [f"count(*) FILTER (WHERE {name} = {_value(value, column)})" for value in top]
+        bins = _bins(column, entry)
+        if bins:
+            number = _as_number(column, name)
+            low, step = float(bins[0][0]), (float(bins[-1][1]) - float(bins[0][0])) / len(bins)
+            asked.append(
+                f"histogram(least({len(bins) - 1}, greatest(0, floor(({number} - {low!r}) / {step!r})))::INTEGER)"
+            )
+        plans.append((top, bins))
+    answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", on_progress)[0]) if asked else iter(())
+    counted: list[tuple[int | None, list[list[Any]], list[dict[str, Any]]]] = []
+    for column, entry, (top, bins) in zip(group, found, plans, strict=True):
+        counts = [(value, next(answer)) for value in top]
+        counts.sort(key=lambda item: -item[1])
+        # When the top values are all there are, their number is exact.
+        exact = len(counts) if counts and sum(count for _, count in counts) == entry["count"] else None
+        spread = next(answer) if bins else {}
+        counted.append(
+            (
+                exact,
+                [[_shown(value), count] for value, count in counts],
+                [
+                    {"low": _edge(low, column), "high": _edge(high, column), "count": int((spread or {}).get(index, 0))}
+                    for index, (low, high) in enumerate(bins)
+                ],
+            )
+        )
+    return counted
+
+
+def _worth_counting(entry: dict[str, Any]) -> list[Any]:
+    """Top values say something only where values come again."""
+    top = [value for value in entry["top"] or [] if value is not None]
+    if entry["distinct"] > max(TOP_VALUES, entry["count"] * 0.7):
+        return []
+    return [value for value in top if not (isinstance(value, str) and len(value) > 10_000)]
+
+
+def _bins(column: Column, entry: dict[str, Any]) -> list[tuple[float, float]]:
+    if not entry["count"] or column.reading.type not in (*_NUMBERS, "date", "timestamp"):
+        return []
+    low, high = _number(entry["low"]), _number(entry["high"])
+    if low is None or high is None or not math.isfinite(high - low):
+        return []
+    if high == low:
+        return []
+    count = BINS
+    if column.reading.type == "integer" and high - low < BINS:
+        count = int(high - low) + 1
+        return [(low + index, low + index + 1) for index in range(count)]
+    step = (high - low) / count
+    return [(low + step * index, low + step * (index + 1)) for index in range(count)]
+
+
+def _as_number(column: Column, name: str) -> str:
+    if column.reading.type in ("date", "timestamp"):
+        return f"epoch(({name})::TIMESTAMP)"
+    return f"({name})::DOUBLE"
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, datetime.datetime):
+        return value.replace(tzinfo=datetime.UTC).timestamp()
+    if isinstance(value, datetime.date):
+        return datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.UTC).timestamp()
+    return None if value is None else float(value)
+
+
+def _edge(value: float, column: Column) -> Any:
+    if column.reading.type in ("date", "timestamp"):
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)
+        return moment.date().isoformat() if column.reading.type == "date" else moment.isoformat(" ", "seconds")
+    return int(value) if column.reading.type == "integer" and value.is_integer() else value
+
+
+def _value(value: Any, column: Column) -> str:
+    if isinstance(value, float):
+        return f"{value!r}::DOUBLE"
+    if isinstance(value, decimal.Decimal):
+        return f"{value:f}"
+    if isinstance(value, bool | int):
+        return engine.literal(value)
+    return f"{engine.literal(value)}::{column.reading.sql_type}"
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return value[:SHOWN]
+    if isinstance(value, datetime.date | datetime.time):
+        return str(value)
+    return value

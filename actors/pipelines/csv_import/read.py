@@ -1,0 +1,210 @@
+"""The step that reads every record: the scan and the engine's loading of its chunks, side by side."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from core.errors import PermanentError
+
+from actors.tables import engine
+
+from .dialect import Dialect
+from .encoding import utf8_blocks
+from .scan import CHUNK_BYTES, MAX_RECORD, Scanner
+
+#: Chunks of one batch: each batch becomes one Parquet file of text columns.
+BATCH_CHUNKS = 8
+#: Batches that may wait for the engine before the scan does.
+WAITING_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Chunk:
+    number: int
+    path: Path
+    rows: int
+    bytes: int
+
+
+def read(
+    report: Callable[..., None],
+    *,
+    path: str,
+    folder: str,
+    scratch: str,
+    dialect: dict[str, Any],
+    ragged: str = "pad",
+    quotes: str = "repair",
+    memory_mb: int = engine.MEMORY_MB,
+    chunk_bytes: int = CHUNK_BYTES,
+    max_record: int = MAX_RECORD,
+) -> dict[str, Any]:
+    """Read the file into `folder`: raw/*.parquet (text columns c0, c1, …), chunks/, lines.bin, scan_rejects.csv.
+
+    Returns the scan's tally with "batches": the first row's number of each Parquet file.
+    """
+    chosen = Dialect.from_json(dialect)
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    size = Path(path).stat().st_size
+    loader = Loader(target, Path(scratch), chosen, memory_mb=memory_mb)
+    scanner = Scanner(
+        chosen,
+        target,
+        on_chunk=loader.add,
+        ragged=ragged,
+        quotes=quotes,
+        chunk_bytes=chunk_bytes,
+        max_record=max_record,
+    )
+    loader.delimiter = scanner.delimiter.decode()
+    loader.quote = scanner.engine_quote.decode()
+    loader.longest = lambda: scanner.tally.longest
+    loader.start()
+    try:
+        done = 0
+
+        def blocks() -> Any:
+            nonlocal done
+            for block, read_bytes in utf8_blocks(Path(path), chosen.encoding):
+                done = read_bytes
+                yield block
+
+        # The engine works behind the scan: the last twentieth is what it still has to load then.
+        tally = scanner.scan(blocks(), lambda _: report(done * 95 // 100, size))
+        loader.finish(lambda part: report(int(size * (0.95 + 0.05 * part)), size))
+    except BaseException:
+        loader.abandon()
+        raise
+    if loader.rows != tally.rows:
+        raise AssertionError(f"the engine holds {loader.rows} rows of {tally.rows}")
+    scanner.writer.pieces.tofile((target / "pieces.bin").open("wb"))
+    report(size, size)
+    result = asdict(tally)
+    result["batches"] = loader.starts
+    (target / "read.json").write_text(json.dumps(result))
+    return result
+
+
+class Loader:
+    """Loads chunk files into Parquet batches in a thread of its own, while the scan goes on."""
+
+    def __init__(self, folder: Path, scratch: Path, dialect: Dialect, *, memory_mb: int) -> None:
+        self.folder = folder
+        self.scratch = scratch
+        self.width = dialect.width
+        self.memory_mb = memory_mb
+        self.delimiter = ","
+        self.quote = '"'
+        self.longest: Callable[[], int] = lambda: 0
+        self.rows = 0
+        self.starts: list[int] = []
+        self._batch: list[Chunk] = []
+        self._queue: queue.Queue[list[Chunk] | None] = queue.Queue(WAITING_BATCHES)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._con: duckdb.DuckDBPyConnection | None = None
+        (folder / "raw").mkdir(exist_ok=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, number: int, path: Path, rows: int, size: int) -> None:
+        self._batch.append(Chunk(number, path, rows, size))
+        if len(self._batch) >= BATCH_CHUNKS:
+            self._put(self._batch)
+            self._batch = []
+
+    def finish(self, on_progress: Callable[[float], None]) -> None:
+        if self._batch:
+            self._put(self._batch)
+        self._put(None)
+        waited = 0
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+            waited += 1
+            on_progress(1 - 1 / (1 + waited / 20))
+        self._raise()
+
+    def abandon(self) -> None:
+        self._error = self._error or RuntimeError("the scan stopped")
+        if self._con is not None:
+            self._con.interrupt()
+
+    def _put(self, batch: list[Chunk] | None) -> None:
+        while True:
+            self._raise()
+            try:
+                self._queue.put(batch, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            if isinstance(self._error, duckdb.Error) and (sentence := engine.explained(self._error)):
+                raise sentence from self._error
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            with engine.connect(self.scratch, width=self.width, memory_mb=self.memory_mb) as con:
+                self._con = con
+                while self._error is None and (batch := self._queue.get()) is not None:
+                    self._load(con, batch)
+        except BaseException as error:  # raised again in the scan's thread
+            self._error = error
+
+    def _load(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk]) -> None:
+        expected = sum(chunk.rows for chunk in batch)
+        target = self.folder / "raw" / f"{len(self.starts):06}.parquet"
+        try:
+            loaded = self._copy(con, batch, target)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            loaded = -1
+        if loaded != expected:
+            raise AssertionError(f"the engine read {loaded} rows of {expected} in chunks from {batch[0].number}")
+        self.starts.append(self.rows)
+        self.rows += loaded
+
+    def _copy(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk], target: Path) -> int:
+        columns = "{" + ", ".join(f"'c{index}': 'VARCHAR'" for index in range(self.width)) + "}"
+        line = max(2_000_000, self.longest() + 1024)
+        buffer = max(line * 2, max(chunk.bytes for chunk in batch) + 1024)
+        sql = f"""
+            COPY (
+                SELECT * FROM read_csv({engine.file_list(chunk.path for chunk in batch)}, columns = {columns},
+                    auto_detect = false, header = false, strict_mode = true, parallel = false, new_line = '\\n',
+                    delim = {engine.literal(self.delimiter)}, quote = {engine.literal(self.quote)},
+                    escape = {engine.literal(self.quote)}, max_line_size = {line}, buffer_size = {buffer})
+            ) TO {engine.literal(str(target))}
+            (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {engine.row_group_rows(self.width)})"""
+        return int(engine.run(con, sql)[0][0])
+
+
+def raw_rows(folder: Path) -> str:
+    """The table expression of all raw rows, with file_index and file_row_number."""
+    return f"read_parquet({engine.literal(str(folder / 'raw' / '*.parquet'))}, file_row_number = true)"
+
+
+def row_number(starts: list[int]) -> str:
+    """The expression of a raw row's number, 0 for the first."""
+    if len(starts) <= 1:
+        return "file_row_number"
+    offsets = "[" + ", ".join(map(str, starts)) + "]"
+    return f"(file_row_number + {offsets}[(file_index + 1)::BIGINT])"
+
+
+def need_rows(tally: dict[str, Any]) -> None:
+    if not tally["records"]:
+        raise PermanentError("The file has a header but no records.")

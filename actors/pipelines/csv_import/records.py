@@ -1,0 +1,197 @@
+"""Reading one record at a time, tolerantly: what the scan does where its fast reading of a block does not hold.
+
+A quote is special only at the start of a field, after spaces or not. Inside quotes a doubled quote is one quote
+(so is a backslashed one, where the file does that), and a quote followed by anything else than a delimiter or a
+line end is taken as part of the value, when the record then has the table's width.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from .dialect import Dialect
+
+NEVER_CLOSED = "a quote opened here is never closed"
+CLOSED_EARLY = "a quoted value goes on after its closing quote"
+#: Lines that a value with damaged quotes may span before its first line is judged alone.
+MAX_DAMAGED_LINES = 200
+MAX_DAMAGED_BYTES = 1 << 20
+
+Trouble = Literal["", "never closed", "closed early"]
+
+
+@dataclass(slots=True)
+class Record:
+    """One record: its fields, the offset after its line end, and what was wrong with its quotes."""
+
+    fields: list[bytes]
+    end: int
+    trouble: Trouble = ""
+    #: Offset of the quote that the trouble is with.
+    where: int = 0
+
+
+class NeedsMore(Exception):
+    """Raised when the record goes on after the end of the buffer."""
+
+
+class RecordReader:
+    """Reads records of one dialect out of byte buffers."""
+
+    def __init__(self, dialect: Dialect, delimiter: bytes, *, max_record: int) -> None:
+        self.delimiter = delimiter
+        self.quote = dialect.quote.encode()
+        self.backslash = dialect.escape == "backslash" and bool(self.quote)
+        self.width = dialect.width
+        self.max_record = max_record
+        self.returns_end = dialect.line_end != "\n"
+        ends = {"\n": b"\n", "\r": b"\r", "any": b"\r\n"}[dialect.line_end]
+        self.ends = ends
+        self._line = re.compile(b"\r\n|[" + ends + b"]")
+        self._stop = re.compile(b"[" + re.escape(delimiter) + ends + b"]")
+
+    def read(self, buf: bytes, pos: int, *, eof: bool) -> Record:
+        """The record at `pos`, strictly where that works, else by the reading that gives the table's width."""
+        strict = self.parse(buf, pos, eof=eof, lenient=False)
+        if not strict.trouble:
+            return strict
+        lenient = self.parse(buf, pos, eof=eof, lenient=True)
+        line_end = self.line_end(buf, pos, eof=eof)
+        fits = len(lenient.fields) == self.width and not lenient.trouble
+        if fits and lenient.end == line_end:
+            return Record(lenient.fields, lenient.end, strict.trouble, strict.where)
+        alone = Record(self._plain(buf, pos, line_end), line_end, strict.trouble, strict.where)
+        span = buf[pos : lenient.end]
+        if (
+            fits
+            and len(alone.fields) != self.width
+            and len(span) <= MAX_DAMAGED_BYTES
+            and span.count(b"\n") <= MAX_DAMAGED_LINES
+        ):
+            return Record(lenient.fields, lenient.end, "closed early", strict.where)
+        alone.trouble = "never closed"
+        return alone
+
+    def strip_end(self, raw: bytes) -> bytes:
+        if raw.endswith(b"\r\n"):
+            return raw[:-2]
+        return raw[:-1] if raw[-1:] in (b"\n", b"\r") and raw[-1] in self.ends else raw
+
+    def count_lines(self, raw: bytes) -> int:
+        """The physical lines that end in these bytes."""
+        feeds = raw.count(b"\n")
+        if self.ends == b"\n":
+            return feeds
+        returns = raw.count(b"\r")
+        return returns if self.ends == b"\r" else feeds + returns - raw.count(b"\r\n")
+
+    def line_end(self, buf: bytes, pos: int, *, eof: bool) -> int:
+        found = self._line.search(buf, pos)
+        if found is None:
+            if not eof:
+                raise NeedsMore
+            return len(buf)
+        if found.group() == b"\r" and found.end() == len(buf) and not eof and b"\n" in self.ends:
+            raise NeedsMore
+        return found.end()
+
+    def _plain(self, buf: bytes, pos: int, end: int) -> list[bytes]:
+        return self.strip_end(buf[pos:end]).split(self.delimiter)
+
+    def parse(self, buf: bytes, pos: int, *, eof: bool, lenient: bool) -> Record:
+        fields: list[bytes] = []
+        quote, start = self.quote, pos
+        trouble: Trouble = ""
+        where = 0
+        while True:
+            begin = pos
+            if quote:
+                while buf[begin : begin + 1] == b" " and self.delimiter != b" ":
+                    begin += 1
+            if quote and buf[begin : begin + 1] == quote:
+                value, after, wrong = self._quoted(buf, begin, start, eof=eof, lenient=lenient)
+                if wrong and not trouble:
+                    trouble, where = wrong, begin
+                    if not lenient or wrong == "never closed":
+                        return Record(fields, len(buf), trouble, where)
+                fields.append(value)
+            else:
+                found = self._stop.search(buf, pos)
+                if found is None and not eof:
+                    if len(buf) - start > self.max_record:
+                        return Record([*fields, buf[pos:]], len(buf))
+                    raise NeedsMore
+                after = found.start() if found else len(buf)
+                value = buf[pos:after]
+                if value.endswith(b"\r") and buf[after : after + 1] == b"\n":
+                    value = value[:-1]
+                fields.append(value)
+            if after >= len(buf):
+                return Record(fields, len(buf), "" if not lenient else trouble, where)
+            if buf[after : after + 1] == self.delimiter:
+                pos = after + 1
+                continue
+            if buf[after : after + 1] == b"\r":
+                if after + 1 == len(buf) and not eof:
+                    raise NeedsMore
+                if buf[after + 1 : after + 2] == b"\n" and self.ends != b"\r":
+                    after += 1
+            return Record(fields, after + 1, "", where)
+
+    def _quoted(
+        self, buf: bytes, begin: int, start: int, *, eof: bool, lenient: bool
+    ) -> tuple[bytes, int, Trouble]:
+        """The value of the quoted field at `begin`, the offset of what follows it, and what was wrong."""
+        quote = self.quote
+        parts: list[bytes] = []
+        wrong: Trouble = ""
+        pos = begin + 1
+        while True:
+            at = buf.find(quote, pos)
+            if self.backslash:
+                slash = buf.find(b"\\", pos, at if at >= 0 else len(buf))
+                if slash >= 0:
+                    if slash + 1 >= len(buf) and not eof:
+                        raise NeedsMore
+                    escaped = buf[slash + 1 : slash + 2]
+                    kept = escaped if escaped in (quote, b"\\") else b"\\" + escaped
+                    parts += (buf[pos:slash], kept)
+                    pos = slash + 1 + len(escaped)
+                    continue
+            if at < 0:
+                if not eof and len(buf) - start <= self.max_record:
+                    raise NeedsMore
+                return b"", len(buf), "never closed"
+            following = buf[at + 1 : at + 2]
+            if not following and not eof:
+                raise NeedsMore
+            if following == quote:
+                parts.append(buf[pos : at + 1])
+                pos = at + 2
+                continue
+            after = at + 1
+            while buf[after : after + 1] == b" " and self.delimiter != b" ":
+                after += 1
+            stop = buf[after : after + 1]
+            if not stop and not eof:
+                raise NeedsMore
+            if stop in (b"", self.delimiter) or self._ends_line(buf, after, eof=eof):
+                parts.append(buf[pos:at])
+                return b"".join(parts), after, wrong
+            if not lenient:
+                return b"", at, "closed early"
+            wrong = "closed early"
+            parts.append(buf[pos : at + 1])
+            pos = at + 1
+
+    def _ends_line(self, buf: bytes, at: int, *, eof: bool) -> bool:
+        byte = buf[at : at + 1]
+        if byte in (b"\n", b"\r") and byte in self.ends:
+            return True
+        if byte == b"\r":
+            if at + 1 == len(buf) and not eof:
+                raise NeedsMore
+            return buf[at + 1 : at + 2] in (b"\n", b"") and self.ends != b"\r"
+        return False

@@ -1,0 +1,111 @@
+"""The form field for rules: a few rows of inputs, and JSON for more. It needs no JavaScript."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.template import Context, Engine
+from django.utils.datastructures import MultiValueDict
+from django.utils.safestring import SafeString, mark_safe
+
+from .rules import RuleError, parse_rules, rules_from
+from .types import TYPES
+
+#: Rows of inputs shown: at least, and at most when rules are filled in again.
+SHOWN_ROWS = 4
+MOST_ROWS = 30
+_TEXTS = ("column", "type", "min", "max", "min_length", "max_length", "pattern", "allowed")
+_FLAGS = ("required", "unique")
+_ENGINE = Engine(dirs=[str(Path(__file__).parent / "templates")])
+
+
+class RulesWidget(forms.Widget):
+    """Rows named `rules-0-column` and so on; the JSON has the field's own name."""
+
+    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:  # noqa: ARG002
+        text = data.get(name) or ""
+        rows = []
+        for index in range(MOST_ROWS):
+            row = {key: str(data.get(f"{name}-{index}-{key}") or "").strip() for key in _TEXTS}
+            row |= {key: bool(data.get(f"{name}-{index}-{key}")) for key in _FLAGS}  # type: ignore[dict-item]
+            if any(row.values()):
+                rows.append(row)
+        return {"json": text if isinstance(text, str) else json.dumps(text), "rows": rows}
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:  # noqa: ARG002
+        return not any(key == name or key.startswith(f"{name}-") for key in data)
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:  # noqa: ARG002
+        rows, text = _shown(value)
+        context = {
+            "name": name,
+            "id": (attrs or {}).get("id") or f"id_{name}",
+            "described": (attrs or {}).get("aria-describedby", ""),
+            "rows": [{"index": index, "number": index + 1, **row} for index, row in enumerate(rows)],
+            "types": TYPES,
+            "json": text,
+        }
+        return mark_safe(_ENGINE.get_template("csv_import/rules.html").render(Context(context)))  # noqa: S308 - escaped by the template
+
+
+class RulesField(forms.Field):
+    """Cleans to a list of rules as JSON objects."""
+
+    widget = RulesWidget
+
+    def to_python(self, value: Any) -> list[dict[str, Any]]:
+        if not value:
+            return []
+        try:
+            if isinstance(value, str):
+                return [rule.as_json() for rule in parse_rules(value)]
+            if isinstance(value, list):
+                return [rule.as_json() for rule in rules_from(value)]
+            entries = [_entry(row, number) for number, row in enumerate(value["rows"], 1)]
+            more = [rule.as_json() for rule in parse_rules(value["json"])]
+            return [rule.as_json() for rule in rules_from([*entries, *more])]
+        except RuleError as error:
+            raise ValidationError(str(error), code="rules") from error
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(initial) != self.to_python(data))
+        except ValidationError:
+            return True
+
+
+def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
+    """One row of inputs as a rule's JSON."""
+    if not row["column"]:
+        raise RuleError(f"Rule {number} does not name its column.")
+    entry = {key: value for key, value in row.items() if value and key not in ("allowed", "min_length", "max_length")}
+    for key in ("min_length", "max_length"):
+        if row[key]:
+            if not row[key].isdigit():
+                raise RuleError(f"Rule {number} ({row['column']}): {key} has to be a whole number from 0.")
+            entry[key] = int(row[key])
+    if row["allowed"]:
+        entry["allowed"] = [part.strip() for part in row["allowed"].split(",") if part.strip()]
+    return entry
+
+
+def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
+    """The rows of inputs and the JSON text that show a value: what was typed, or rules of before."""
+    rows: list[dict[str, Any]] = []
+    text = ""
+    if isinstance(value, dict):
+        rows, text = list(value["rows"]), value["json"]
+    elif isinstance(value, str):
+        text = value
+    elif value:
+        simple = [rule for rule in value if not any("," in item for item in rule.get("allowed", ()))]
+        rest = [rule for rule in value if rule not in simple] + simple[MOST_ROWS:]
+        rows = [{**rule, "allowed": ", ".join(rule.get("allowed", ()))} for rule in simple[:MOST_ROWS]]
+        text = json.dumps(rest, indent=1, ensure_ascii=False) if rest else ""
+    while len(rows) < min(MOST_ROWS, max(SHOWN_ROWS, len(rows) + 1)):
+        rows.append({})
+    return rows[:MOST_ROWS], text

@@ -1,0 +1,185 @@
+"""The step that writes the dataset's files: typed Parquet, cleaned CSV, rejected rows, duplicates, preview."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from actors.tables import engine
+
+from .columns import Column
+from actors.tables.formulas import neutral_sql
+from .read import raw_rows, row_number
+from .rejects import write_duplicates, write_rejects
+
+PREVIEW_ROWS = 50
+PREVIEW_COLUMNS = 200
+#: Characters of a value in the preview.
+PREVIEW_TEXT = 500
+#: Rows whose being dropped or not is told by one constant of bits, and how many such constants at most.
+BITS = 1 << 18
+MAX_BIT_SETS = 24
+
+FILES = {
+    "parquet": "dataset.parquet",
+    "clean": "clean.csv",
+    "rejected": "rejected.csv",
+    "duplicates": "duplicates.csv",
+    "preview": "preview.json",
+}
+
+
+def write(
+    report: Callable[..., None],
+    *,
+    folder: str,
+    checks: str,
+    target: str,
+    scratch: str,
+    dialect: dict[str, Any],
+    checked: dict[str, Any],
+    tally: dict[str, Any],
+    neutralise: bool = True,
+    memory_mb: int = engine.MEMORY_MB,
+) -> dict[str, Any]:
+    """Write the files to `target` from what `read` left in `folder` and `check` in `checks`.
+
+    Raises when their rows are not the rows that were counted.
+    """
+    work, made, out = Path(folder), Path(checks), Path(target)
+    out.mkdir(parents=True, exist_ok=True)
+    columns = [Column.from_json(value) for value in checked["columns"]]
+    total = max(1, checked["rows"])
+    paths = {kind: out / name for kind, name in FILES.items()}
+
+    def telling(start: float, share: float, note: str) -> Callable[[float], None]:
+        return lambda part: report(int(total * (start + share * part)), total, note)
+
+    report(0, total)
+    with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
+        written = engine.copy_in_order(
+            con,
+            _parquet_sql(con, work, made, columns, checked, tally, paths["parquet"]),
+            telling(0, 0.5, "writing Parquet"),
+        )
+        _agree("Parquet", written, checked["rows"])
+        cleaned = engine.copy_in_order(
+            con,
+            clean_sql(paths["parquet"], columns, paths["clean"], neutralise=neutralise),
+            telling(0.5, 0.45, "writing the cleaned CSV"),
+        )
+        _agree("the cleaned CSV", cleaned, checked["rows"])
+        rejected = write_rejects(
+            con,
+            work,
+            made,
+            paths["rejected"],
+            names=[column.name for column in columns],
+            dialect=dialect,
+            neutralise=neutralise,
+        )
+        _agree("the rejected rows", rejected, checked["rejected"])
+        repeated = write_duplicates(
+            con, work, made, paths["duplicates"], dialect=dialect, neutralise=neutralise
+        )
+        _agree("the duplicates", repeated, checked["duplicates"])
+        preview = preview_of(con, paths["parquet"], columns)
+        preview["rejected"] = first_rejected(paths["rejected"])
+    if checked["records"] != checked["rows"] + checked["rejected"] + checked["duplicates"]:
+        raise AssertionError(f"the records do not add up: {checked}")
+    paths["preview"].write_text(json.dumps(preview, ensure_ascii=False))
+    report(total, total)
+    return {kind: path.name for kind, path in paths.items()}
+
+
+def _parquet_sql(
+    con: duckdb.DuckDBPyConnection,
+    work: Path,
+    made: Path,
+    columns: list[Column],
+    checked: dict[str, Any],
+    tally: dict[str, Any],
+    target: Path,
+) -> str:
+    values = ", ".join(f"{column.value} AS {engine.name(column.name)}" for column in columns)
+    if not tally["rows"]:
+        empty = ", ".join(f"NULL::VARCHAR AS {engine.name(column.name)}" for column in columns)
+        source = f"SELECT {empty} LIMIT 0"
+    elif checked["rows"] < tally["rows"]:
+        number = row_number(tally["batches"])
+        source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally['rows'])}"
+    else:
+        source = f"SELECT {values} FROM {raw_rows(work)}"
+    return f"""
+        COPY ({source}) TO {engine.literal(str(target))}
+        (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {engine.row_group_rows(len(columns))})"""
+
+
+def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int) -> str:
+    """The condition that a raw row is neither rejected nor a duplicate.
+
+    A join would say it too, but joins do not keep the rows in their order. So the dropped numbers become
+    bits, in several constants because the engine copies a constant for every 2,048 rows it works on.
+    """
+    files = engine.file_list([made / "rejects.parquet", made / "duplicates.parquet"])
+    read = f"SELECT number FROM read_parquet({files}, union_by_name = true)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {read}")
+    size = max(BITS, -(-rows // MAX_BIT_SETS))
+    branches = []
+    for index, start in enumerate(range(0, rows, size)):
+        within = f"FROM dropped WHERE number >= {start} AND number < {start + size}"
+        if con.execute(f"SELECT count(*) {within}").fetchall()[0][0]:
+            bits = f"SELECT bitstring_agg(number - {start}, 0, {size - 1}) {within}"
+            con.execute(f"SET VARIABLE dropped_{index} = ({bits})")
+            bit = f"get_bit(getvariable('dropped_{index}'), ({number} - {start})::INTEGER) = 0"
+        else:
+            bit = "true"
+        branches.append(f"WHEN {number} < {start + size} THEN {bit}")
+    return f"CASE {' '.join(branches)} END"
+
+
+def clean_sql(
+    parquet: Path, columns: list[Column], target: Path, *, neutralise: bool, delimiter: str = ","
+) -> str:
+    """The statement that writes a dataset's Parquet as CSV."""
+    listed = []
+    for column in columns:
+        quoted = engine.name(column.name)
+        if neutralise and column.reading.type == "text":
+            listed.append(f"{neutral_sql(quoted)} AS {quoted}")
+        else:
+            listed.append(quoted)
+    return f"""
+        COPY (SELECT {", ".join(listed)} FROM read_parquet({engine.literal(str(parquet))}))
+        TO {engine.literal(str(target))} (FORMAT csv, HEADER true, DELIMITER {engine.literal(delimiter)})"""
+
+
+def preview_of(con: Any, parquet: Path, columns: list[Column]) -> dict[str, Any]:
+    """The first rows as the dataset's page shows them, all as text."""
+    shown = columns[:PREVIEW_COLUMNS]
+    listed = ", ".join(f"left(({engine.name(column.name)})::VARCHAR, {PREVIEW_TEXT})" for column in shown)
+    query = f"SELECT {listed} FROM read_parquet({engine.literal(str(parquet))}) LIMIT {PREVIEW_ROWS}"
+    return {
+        "columns": [column.name for column in shown],
+        "rows": [list(row) for row in con.execute(query).fetchall()],
+        "hidden_columns": len(columns) - len(shown),
+    }
+
+
+def first_rejected(path: Path) -> list[list[str]]:
+    """The first rejected rows, for the dataset's page."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return [[cell[:PREVIEW_TEXT] for cell in row] for row in itertools.islice(rows, PREVIEW_ROWS)]
+
+
+def _agree(what: str, written: int, expected: int) -> None:
+    if written != expected:
+        raise AssertionError(f"{what}: {written} rows written, {expected} expected")

@@ -1,0 +1,124 @@
+"""DuckDB as the pipelines use it: bounded memory, its own temporary folder, live progress."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from core.errors import PermanentError
+
+Report = Callable[..., None]
+
+THREADS = 2
+MEMORY_MB = 700
+#: Columns from which a table is wide: statements then take one thread, small row groups and a few columns at once.
+WIDE = 1_000
+#: Bytes that the engine accounts to each column it writes; pages it never touches cost no memory.
+_COLUMN_BYTES = 768 * 1024
+_POLL_SECONDS = 0.2
+
+
+def connect(folder: Path, *, width: int = 1, memory_mb: int = MEMORY_MB) -> duckdb.DuckDBPyConnection:
+    """A connection of its own in-memory database, which spills to `folder`."""
+    temp = folder / "spill"
+    temp.mkdir(parents=True, exist_ok=True)
+    limit = max(memory_mb, width * _COLUMN_BYTES // 1_000_000)
+    con = duckdb.connect(
+        config={
+            "threads": 1 if width > WIDE else THREADS,
+            "memory_limit": f"{limit}MB",
+            "temp_directory": str(temp),
+            "preserve_insertion_order": True,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+    )
+    con.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET TimeZone = 'UTC'")
+    return con
+
+
+def run(
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    on_progress: Callable[[float], None] | None = None,
+    parameters: Any = None,
+) -> list[tuple[Any, ...]]:
+    """Execute one statement and return its rows; `on_progress` is told the part done, 0 to 1, while it runs."""
+    if on_progress is None:
+        return con.execute(sql, parameters).fetchall()
+    rows: list[tuple[Any, ...]] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            rows.extend(con.execute(sql, parameters).fetchall())
+        except BaseException as error:  # handed to the caller's thread below
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            thread.join(_POLL_SECONDS)
+            if not thread.is_alive():
+                break
+            on_progress(max(0.0, min(1.0, con.query_progress() / 100)))
+    except BaseException:
+        con.interrupt()
+        thread.join(5)
+        raise
+    if errors:
+        raise errors[0]
+    return rows
+
+
+def copy_in_order(
+    con: duckdb.DuckDBPyConnection, sql: str, on_progress: Callable[[float], None] | None = None
+) -> int:
+    """Execute a COPY whose file has to hold the rows in their order; returns how many there are."""
+    # A long IN list would become a join, and a join does not keep the rows in their order.
+    con.execute("SET disabled_optimizers = 'in_clause'")
+    plan = con.execute(f"EXPLAIN {sql}").fetchall()[0][1]
+    if "Join" in plan:
+        raise AssertionError(f"the engine would not keep the order of the rows: {plan}")
+    return int(run(con, sql, on_progress)[0][0])
+
+
+def name(text: str) -> str:
+    """A quoted identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def literal(value: Any) -> str:
+    """A quoted literal of text, or of a number or truth value."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def file_list(paths: Iterable[Path | str]) -> str:
+    return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
+
+
+def row_group_rows(width: int) -> int:
+    """Rows of a Parquet row group that keep a group of this many columns within memory."""
+    return max(2048, min(122_880, 2_500_000 // max(width, 1) // 2048 * 2048))
+
+
+def explained(error: duckdb.Error) -> PermanentError | None:
+    """The sentence for an error of the engine that the person can do something about, or None."""
+    text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return PermanentError("The table is too large for the memory that a job may use; split the file and try again.")
+    if "No space left" in text or "max_temp_directory_size" in text:
+        return None
+    return None

@@ -1,0 +1,28 @@
+"""Publishing a dataset: its row and its columns, in the transaction of the step that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from core.context import JobContext
+from core.models import Dataset, DatasetColumn
+
+_COLUMN_BATCH = 1000
+
+
+def publish_dataset(ctx: JobContext, *, columns: Iterable[dict[str, Any]], **fields: Any) -> int:
+    """Insert the job's dataset with its columns and return its id.
+
+    `fields` are those of `Dataset`; each of `columns` has "name" and "type", and may have "source_name", "nulls",
+    "distinct" and "stats" as `DatasetColumn` describes them. Call it in an atomic step, once.
+    """
+    listed = list(columns)
+    dataset = Dataset.objects.create(
+        owner_id=ctx.owner_id, job_id=ctx.job_id, column_count=len(listed), **{**fields, "name": fields["name"][:255]}
+    )
+    DatasetColumn.objects.bulk_create(
+        (DatasetColumn(dataset=dataset, position=position, **column) for position, column in enumerate(listed)),
+        batch_size=_COLUMN_BATCH,
+    )
+    return dataset.pk

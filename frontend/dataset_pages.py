@@ -1,0 +1,266 @@
+"""What the page of a dataset shows, computed from its row, its columns and its preview file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core import storage
+from core.models import Dataset, DatasetColumn
+
+#: Columns a page shows at a time; a dataset may have ten thousand.
+COLUMNS_LENGTH = 50
+#: Rows of the preview, and rejected rows, a page shows at a time.
+ROWS_LENGTH = 50
+
+#: The box that a histogram is drawn in, in units of its own.
+CHART_WIDTH = 160
+CHART_HEIGHT = 32
+
+_NUMERIC = frozenset({"integer", "decimal", "float"})
+_QUANTILES = ("5%", "25%", "Median", "75%", "95%")
+
+_DELIMITERS = {
+    ",": "Comma",
+    ";": "Semicolon",
+    "\t": "Tab",
+    "|": "Pipe",
+    "||": "Double pipe",
+    ":": "Colon",
+    "::": "Double colon",
+    "^": "Caret",
+    "~": "Tilde",
+    " ": "Space",
+    "\x1f": "Unit separator",
+    "\x01": "Start of heading",
+}
+_QUOTES = {'"': "Double quotes", "'": "Single quotes", "": "None"}
+_ESCAPES = {"double": "Doubled quotes", "\\": "Backslash", "": "None"}
+_LINE_ENDS = {
+    "\n": "Line feed, or carriage return and line feed",
+    "\r\n": "Carriage return and line feed",
+    "\r": "Carriage return",
+    "any": "Mixed",
+}
+#: Keys that the page tells in another place or way.
+_TOLD_ELSEWHERE = frozenset({"names", "source_names", "notes", "preamble"})
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a chart, in the chart's units, with what it says."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+
+
+@dataclass(frozen=True)
+class TopValue:
+    """One of a column's most frequent values."""
+
+    value: str
+    count: int
+    #: 0 to 100, of all rows.
+    percent: float
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """A column with its profile as the page shows it."""
+
+    column: DatasetColumn
+    null_percent: float
+    minimum: str
+    maximum: str
+    mean: str
+    quantiles: list[tuple[str, str]]
+    top: list[TopValue]
+    bars: list[Bar]
+    chart_text: str
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.column.type in _NUMERIC
+
+    @property
+    def shares(self) -> list[Bar]:
+        """The most frequent values as parts of one bar as wide as a chart."""
+        bars: list[Bar] = []
+        start = 0.0
+        for top in self.top:
+            width = min(CHART_WIDTH * top.percent / 100, CHART_WIDTH - start)
+            bars.append(Bar(x=start, y=0, width=max(0.0, width - 1), height=6, text=f"{top.value}: {top.count:,}"))
+            start += width
+        return bars
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self.quantiles or self.top)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of the table, and the first rejected ones."""
+
+    rows: list[list[Any]] = field(default_factory=list)
+    rejected: list[list[Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of a preview's row."""
+
+    text: str
+    is_null: bool
+    is_numeric: bool
+
+
+def profile_of(column: DatasetColumn, *, rows: int) -> ColumnProfile:
+    """Return the column's profile in words and charts."""
+    stats: dict[str, Any] = column.stats or {}
+    quantiles = [
+        (name, in_words(value))
+        for name, value in zip(_QUANTILES, stats.get("quantiles") or [], strict=False)
+        if value is not None
+    ]
+    top = [
+        TopValue(in_words(value, is_number=False), int(count), 100 * count / rows if rows else 0.0)
+        for value, count in stats.get("top") or []
+    ]
+    histogram = stats.get("histogram") or []
+    return ColumnProfile(
+        column=column,
+        null_percent=100 * column.nulls / rows if rows else 0.0,
+        minimum=in_words(stats.get("min")),
+        maximum=in_words(stats.get("max")),
+        mean=in_words(stats.get("mean")),
+        quantiles=quantiles,
+        top=top,
+        bars=_bars(histogram),
+        chart_text=_chart_text(column, histogram),
+    )
+
+
+def in_words(value: Any, *, is_number: bool = True) -> str:
+    """Return a value of the profile for people; numbers grouped, no more digits than say something."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and is_number:
+        return f"{value:,}"
+    if isinstance(value, float) and is_number:
+        if value == int(value) and abs(value) < 1e15:
+            return f"{int(value):,}"
+        return f"{value:,.2f}" if 1 <= abs(value) < 1e12 else f"{value:.4g}"
+    return str(value)
+
+
+def preview_of(dataset: Dataset) -> Preview:
+    """Read the preview file; an empty preview when it is no longer there."""
+    if not dataset.preview_path:
+        return Preview()
+    try:
+        read = json.loads(storage.resolve(dataset.preview_path).read_bytes())
+    except (OSError, ValueError):
+        return Preview()
+    return Preview(rows=read.get("rows") or [], rejected=read.get("rejected") or [])
+
+
+def cells_of(rows: list[list[Any]], columns: list[DatasetColumn]) -> list[list[Cell]]:
+    """Return the cells of these columns, row by row."""
+    places = [(column.position, column.type) for column in columns]
+    return [[_cell(row[place] if place < len(row) else None, kind) for place, kind in places] for row in rows]
+
+
+def dialect_facts(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return how the file was read as (name, value) pairs in plain words."""
+    dialect: dict[str, Any] = dataset.dialect or {}
+    known: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "encoding": ("Encoding", lambda value: str(value).upper().replace("_", "-")),
+        "delimiter": ("Delimiter", lambda value: _delimiter(str(value), dataset)),
+        "quote": ("Quotes", lambda value: _named(_QUOTES, str(value))),
+        "escape": ("Quotes inside quotes", lambda value: _named(_ESCAPES, str(value))),
+        "line_end": ("Line ends", lambda value: _named(_LINE_ENDS, str(value))),
+        "header_lines": ("Header", _header),
+        "preamble_lines": ("Lines before the table", lambda value: f"{value:,}" if value else "None"),
+    }
+    facts = [(title, tell(dialect[key])) for key, (title, tell) in known.items() if key in dialect]
+    for key, value in dialect.items():
+        if key not in known and key not in _TOLD_ELSEWHERE and isinstance(value, (str, int, float)):
+            facts.append((key.replace("_", " ").capitalize(), in_words(value)))
+    return facts
+
+
+def rules_text(dataset: Dataset) -> str:
+    """Return the rules that the rows were checked by as indented JSON; empty when there were none."""
+    return json.dumps(dataset.rules, ensure_ascii=False, indent=2) if dataset.rules else ""
+
+
+def _cell(value: Any, column_type: str) -> Cell:
+    if value is None:
+        return Cell("", is_null=True, is_numeric=False)
+    # Numbers of a preview stay as they are in the table: a grouped year or id would read wrong.
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return Cell(text, is_null=False, is_numeric=column_type in _NUMERIC)
+
+
+def _bars(histogram: list[dict[str, Any]]) -> list[Bar]:
+    highest = max((bucket["count"] for bucket in histogram), default=0)
+    if not highest:
+        return []
+    step = CHART_WIDTH / len(histogram)
+    gap = min(2.0, step * 0.2)
+    bars = []
+    for index, bucket in enumerate(histogram):
+        # A few among millions are still something.
+        height = max(1.5, CHART_HEIGHT * bucket["count"] / highest) if bucket["count"] else 0.0
+        bars.append(
+            Bar(
+                x=round(index * step, 2),
+                y=round(CHART_HEIGHT - height, 2),
+                width=round(step - gap, 2),
+                height=round(height, 2),
+                text=f"{_range(bucket)}: {bucket['count']:,}",
+            )
+        )
+    return bars
+
+
+def _chart_text(column: DatasetColumn, histogram: list[dict[str, Any]]) -> str:
+    if not histogram:
+        return ""
+    fullest = max(histogram, key=lambda bucket: int(bucket["count"]))
+    return (
+        f"Histogram of {column.name}: {len(histogram)} ranges from {in_words(histogram[0].get('low'))} to "
+        f"{in_words(histogram[-1].get('high'))}, fullest {_range(fullest)} with {fullest['count']:,} rows"
+    )
+
+
+def _range(bucket: dict[str, Any]) -> str:
+    low, high = in_words(bucket.get("low")), in_words(bucket.get("high"))
+    return low if low == high else f"{low} to {high}"
+
+
+def _delimiter(value: str, dataset: Dataset) -> str:
+    if dataset.column_count == 1 and value not in _DELIMITERS.keys() - {"\x1f"}:
+        return "None: one column"
+    return _named(_DELIMITERS, value)
+
+
+def _named(names: dict[str, str], value: str) -> str:
+    name = names.get(value)
+    if name is None:
+        return value
+    return f"{name}  {value}" if value.isprintable() and len(value.strip()) in (1, 2) else name
+
+
+def _header(value: Any) -> str:
+    if not value:
+        return "None: the columns were named here"
+    return "One line" if value == 1 else f"{value} lines"

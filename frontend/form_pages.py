@@ -1,0 +1,141 @@
+"""A pipeline's Django form as its page shows it: groups of fields, each with help, errors and its control."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.forms import BoundField
+
+from core.forms import KEPT_SUFFIX, Entry
+from core.uploads import StoredUpload
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One field with what stands around its control."""
+
+    bound: BoundField
+    kept: StoredUpload | None = None
+    kept_token: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Which of the templates' controls shows it."""
+        widget = self.bound.field.widget
+        if isinstance(self.bound.field, forms.FileField):
+            return "file"
+        if isinstance(widget, forms.CheckboxInput):
+            return "checkbox"
+        if isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple)):
+            return "choices"
+        if isinstance(widget, forms.Select):
+            return "select"
+        return "text"
+
+    @property
+    def kept_name(self) -> str:
+        return self.bound.html_name + KEPT_SUFFIX
+
+    @property
+    def accept(self) -> str:
+        return str(getattr(self.bound.field, "accept", ""))
+
+    @property
+    def accepted_endings(self) -> list[str]:
+        return [ending.strip() for ending in self.accept.split(",") if ending.strip()]
+
+    @property
+    def errors_id(self) -> str:
+        return f"{self.bound.id_for_label or self.bound.auto_id}_error"
+
+    @property
+    def help_id(self) -> str:
+        return f"{self.bound.auto_id}_helptext" if self.bound.help_text else ""
+
+    @property
+    def described_by(self) -> str:
+        return " ".join(part for part in (self.help_id, self.errors_id) if part)
+
+    def control(self) -> str:
+        """Return the control, tied to its help and to the place of its errors."""
+        attrs: dict[str, str | bool] = {"aria-describedby": self.described_by}
+        if self.bound.errors:
+            attrs["aria-invalid"] = "true"
+        if self.kind == "text":
+            attrs["autocomplete"] = "off"
+        if isinstance(self.bound.field.widget, forms.Textarea):
+            attrs["spellcheck"] = "false"
+            # Django's own default is 10 rows of 40, which says nothing about the field.
+            attrs["rows"] = "5"
+        if isinstance(self.bound.field, forms.JSONField) and self.bound.value() == "null":
+            return self._empty_control(attrs)
+        return str(self.bound.as_widget(attrs=attrs))
+
+    def _empty_control(self, attrs: dict[str, str | bool]) -> str:
+        """Return the control with nothing in it: Django writes an absent JSON value as `null`."""
+        widget = self.bound.field.widget
+        whole = self.bound.build_widget_attrs({**attrs, "id": self.bound.auto_id}, widget)
+        return str(widget.render(self.bound.html_name, "", attrs=whole))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields under one title; the first group has none. A group may be folded."""
+
+    title: str
+    fields: list[FormField]
+    is_folding: bool
+
+    @property
+    def is_open(self) -> bool:
+        """A folded group opens by itself when it holds an error or something that was filled in."""
+        return any(field.bound.errors or _is_filled(field.bound) for field in self.fields)
+
+
+def groups_of(entry: Entry) -> list[Group]:
+    """Return the form's visible fields in groups: those that no fieldset names come first."""
+    fields = {field.bound.name: field for field in _fields(entry)}
+    fieldsets = getattr(entry.form, "fieldsets", ())
+    named = {name for _, names in fieldsets for name in names}
+    groups = [Group("", [field for name, field in fields.items() if name not in named], is_folding=False)]
+    for title, names in fieldsets:
+        members = [fields[name] for name in names if name in fields]
+        is_needed = any(field.bound.field.required for field in members)
+        groups.append(Group(str(title), members, is_folding=not is_needed))
+    return [group for group in groups if group.fields]
+
+
+def field_of(entry: Entry, name: str) -> FormField | None:
+    """Return one of the form's fields as its page shows it."""
+    return next((field for field in _fields(entry) if field.bound.name == name), None)
+
+
+def file_names(entry: Entry) -> list[str]:
+    """Return the names of the form's file fields, as they are in the page."""
+    return [field.bound.html_name for field in _fields(entry) if field.kind == "file"]
+
+
+def _fields(entry: Entry) -> Iterator[FormField]:
+    kept = entry.kept_tokens
+    for bound in entry.form.visible_fields():
+        upload, token = kept.get(bound.name, (None, ""))
+        yield FormField(bound, kept=upload, kept_token=token)
+
+
+def _is_filled(bound: BoundField) -> bool:
+    value = bound.value()
+    if isinstance(bound.field, forms.FileField) or value in (None, "", [], False):
+        return False
+    return str(value) != str(_default(bound.field))
+
+
+def _default(field: forms.Field) -> Any:
+    """Return what the field holds when nobody touches it; a choice without a blank one holds its first."""
+    if field.initial is not None:
+        return field.initial() if callable(field.initial) else field.initial
+    if isinstance(field, forms.ChoiceField) and isinstance(field.widget, forms.Select):
+        return next((key for key, _ in field.widget.choices), None)
+    return None

@@ -1,0 +1,219 @@
+"""What the pages of a job show, computed from its rows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django import forms
+from django.forms.utils import pretty_name
+
+from core.models import Artifact, Dataset, Job, JobEvent, JobProgress
+from core.states import State
+from frontend.security import PersonRequest
+
+#: Events a timeline shows; of a longer one the newest.
+TIMELINE_LENGTH = 200
+
+#: The icon of each state, of each stage's state and of each kind of event.
+ICONS: dict[str, str] = {
+    State.SCHEDULED: "calendar",
+    State.QUEUED: "queue",
+    State.RUNNING: "running",
+    State.WAITING: "hourglass",
+    State.RETRYING: "retry",
+    State.SUCCEEDED: "check-circle",
+    State.FAILED: "x-circle",
+    State.CANCELLED: "ban",
+    "cancelling": "ban",
+    "pending": "circle",
+    "done": "check-circle",
+    JobEvent.Kind.SUBMITTED: "inbox",
+    JobEvent.Kind.CLAIMED: "play",
+    JobEvent.Kind.STEP: "check",
+    JobEvent.Kind.NOTE: "info",
+    JobEvent.Kind.CRASHED: "alert",
+    JobEvent.Kind.RELEASED: "queue",
+    JobEvent.Kind.CANCEL_REQUESTED: "ban",
+    JobEvent.Kind.REQUEUED: "retry",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a job as its page lists it."""
+
+    title: str
+    state: str
+    #: How long it took, or has taken so far; None before it began.
+    seconds: float | None
+    is_running: bool
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a job, and whether its bytes are still kept."""
+
+    artifact: Artifact
+    is_kept: bool
+
+
+def shown_state(job: Job) -> str:
+    """Return the state as a badge names it: a job being cancelled says so."""
+    return "cancelling" if job.is_cancelling else job.state
+
+
+def stages_of(job: Job) -> list[Stage]:
+    """Return the job's stages; one that an ended job never reached is shown as such."""
+    progress: JobProgress | None = getattr(job, "progress", None)
+    now = time.time()
+    stages = []
+    for entry in progress.stages if progress else []:
+        started, ended = entry.get("started_at"), entry.get("ended_at")
+        is_running = entry.get("state") == "running" and job.state == State.RUNNING
+        stages.append(
+            Stage(
+                title=str(entry.get("title") or entry.get("name") or "Stage"),
+                state=_stage_state(str(entry.get("state") or "pending"), job),
+                seconds=max(0.0, (ended or now) - started) if started and (ended or is_running) else None,
+                is_running=is_running,
+            )
+        )
+    return stages
+
+
+def explanation(job: Job) -> str:
+    """Return one sentence about what the job is waiting for; empty when its numbers say it all."""
+    if job.is_cancelling:
+        return "Cancelling. The worker stops at its next safe point; no result will appear."
+    if job.state == State.QUEUED and job.attempt:
+        return "Handed back to the queue. It goes on from its last completed step."
+    sentences = {
+        State.SCHEDULED.value: "Not due yet. It starts by itself at the time below.",
+        State.QUEUED.value: "Waiting for a free worker. It starts by itself.",
+        State.WAITING.value: "Waiting for the jobs it has started.",
+        State.RETRYING.value: "The last attempt did not succeed. It is tried again by itself.",
+    }
+    return sentences.get(str(job.state), "")
+
+
+def failed_for_good(job: Job) -> bool:
+    """Whether the job failed although it had attempts left: trying it again as it is will hardly help."""
+    return job.state == State.FAILED and job.attempt < job.max_attempts and job.crashes < job.max_crashes
+
+
+def advice(job: Job) -> str:
+    """Return what a person can do about a job that failed or was cancelled."""
+    if failed_for_good(job):
+        return "Correct what the sentence names, then run it again with changes."
+    if job.state == State.FAILED:
+        return "All attempts are used up. Try it again as it is, or run it again with changes."
+    if job.state == State.CANCELLED:
+        return "Nothing more will happen. Try again to run it with the same parameters."
+    return ""
+
+
+def parameters_of(job: Job) -> list[tuple[str, str]]:
+    """Return the job's parameters as (label, value) pairs in its form's words; empty ones are left out."""
+    fields: dict[str, forms.Field] = job.spec.form.base_fields if job.spec else {}
+    names = [name for name in fields if name in job.params]
+    names += [name for name in job.params if name not in fields]
+    pairs = []
+    for name in names:
+        field = fields.get(name)
+        value = _in_words(job.params[name], field)
+        if value:
+            label = field.label if field is not None and field.label else pretty_name(name)
+            pairs.append((str(label), value))
+    return pairs
+
+
+def files_of(job: Job) -> tuple[list[FileEntry], list[FileEntry]]:
+    """Return the job's input files and, once it has ended, its output files."""
+    entries = [FileEntry(artifact, artifact.local_path.is_file()) for artifact in job.artifacts.all()]
+    inputs = [entry for entry in entries if entry.artifact.kind == Artifact.Kind.INPUT]
+    outputs = [entry for entry in entries if entry.artifact.kind == Artifact.Kind.OUTPUT and not job.is_live]
+    return inputs, outputs
+
+
+def timeline_of(job: Job) -> tuple[list[JobEvent], int]:
+    """Return the job's newest events, oldest first, and how many older ones there are."""
+    newest = list(JobEvent.objects.filter(job=job).order_by("-pk")[:TIMELINE_LENGTH])
+    older = 0
+    if len(newest) == TIMELINE_LENGTH:
+        older = JobEvent.objects.filter(job=job, pk__lt=newest[-1].pk).count()
+    return newest[::-1], older
+
+
+def dataset_of(job: Job, request: PersonRequest) -> Dataset | None:
+    """Return the dataset that the job's result names, if this person may open it."""
+    named = job.result.get("dataset") if isinstance(job.result, dict) else None
+    if not isinstance(named, int):
+        return None
+    return Dataset.objects.for_user(request.user).filter(pk=named).first()
+
+
+def milestone(job: Job) -> str:
+    """Return what a screen reader is told: changes with the state and the stage, never with the numbers."""
+    progress: JobProgress | None = getattr(job, "progress", None)
+    if job.is_cancelling:
+        return "Cancelling"
+    if job.state == State.RUNNING and progress and (stage := progress.current_stage):
+        return f"Running: {stage.get('title') or stage.get('name')}"
+    if job.state == State.SUCCEEDED and isinstance(job.result, dict) and job.result.get("headline"):
+        return f"Succeeded: {job.result['headline']}"
+    if job.state == State.FAILED and job.error:
+        return f"Failed: {job.error}"
+    return str(job.get_state_display())
+
+
+def page_title(job: Job) -> str:
+    """Return the title of the job's tab, which tells how far it is."""
+    progress: JobProgress | None = getattr(job, "progress", None)
+    head = str(job.get_state_display())
+    if job.is_cancelling:
+        head = "Cancelling"
+    elif job.state == State.RUNNING and progress and progress.percent is not None:
+        head = f"{progress.percent:.0f}%"
+    return f"{head} · {job.title}"
+
+
+def _stage_state(state: str, job: Job) -> str:
+    if state != "running":
+        return state
+    # The last write of an attempt that was lost still says "running".
+    meanings = {
+        State.RUNNING.value: "running",
+        State.FAILED.value: "failed",
+        State.CANCELLED.value: "cancelled",
+        State.SUCCEEDED.value: "done",
+    }
+    return meanings.get(str(job.state), "pending")
+
+
+def _in_words(value: Any, field: forms.Field | None) -> str:
+    if value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
+        words = {str(key): str(text) for key, text in _flat(cast(Any, field).choices)}
+        if isinstance(value, list):
+            return ", ".join(words.get(str(entry), str(entry)) for entry in value)
+        return words.get(str(value), str(value))
+    if isinstance(value, list) and not any(isinstance(entry, (list, dict)) for entry in value):
+        return ", ".join(str(entry) for entry in value)
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    return str(value)
+
+
+def _flat(choices: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+    for key, text in choices:
+        if isinstance(text, (list, tuple)):
+            yield from _flat(text)
+        else:
+            yield key, text

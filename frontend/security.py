@@ -1,0 +1,64 @@
+"""Who may see a page, and what a page may load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+P = ParamSpec("P")
+
+#: Nothing from elsewhere, nothing inline, no eval. `data:` is for the arrows in style sheets only.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'"
+)
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who has logged in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+class ContentSecurityPolicyMiddleware:
+    """Adds the policy to every response that has none of its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        return response
+
+
+def person_required(
+    view: Callable[Concatenate[PersonRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let in who has logged in; send others to the log-in page, a fragment's page by loading it again."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            if request.headers.get("HX-Request") == "true":
+                # A redirect would be followed, and the log-in page put where the fragment was.
+                return HttpResponse(status=401, headers={"HX-Refresh": "true"})
+            return redirect_to_login(request.get_full_path())
+        response = view(cast(PersonRequest, request), *args, **kwargs)
+        # Pages are one person's: no shared cache, and "back" after logging out shows nothing.
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)

@@ -1,0 +1,110 @@
+// What live regions need beside htmx: rest in hidden tabs, say when the server is away, keep what is open.
+"use strict";
+{
+  const isPoll = (element) => element instanceof Element && element.matches("[data-poll]");
+  const offline = () => document.getElementById("offline");
+
+  // -- hidden tabs ask nothing, and ask at once when they are seen again
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isPoll(event.detail.elt)) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) document.dispatchEvent(new CustomEvent("headway:wake"));
+  });
+
+  // -- the server is away: say so after the second miss, go on asking
+
+  let misses = 0;
+  const missed = (event) => {
+    if (!isPoll(event.detail.elt)) return;
+    misses += 1;
+    if (misses >= 2) offline().hidden = false;
+  };
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(name, missed);
+  }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && isPoll(event.detail.requestConfig?.elt ?? event.detail.elt)) {
+      misses = 0;
+      offline().hidden = true;
+    }
+  });
+
+  // -- an error answer is shown where the server says it belongs, and nowhere else
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+
+  // -- what the person has opened, scrolled or selected survives a swap
+
+  const opened = new Map();
+  const scrolled = new Map();
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened.clear();
+    scrolled.clear();
+    for (const details of document.querySelectorAll("details[id]")) opened.set(details.id, details.open);
+    for (const box of document.querySelectorAll("details pre, .scroller, .tabs")) {
+      if (box.scrollTop || box.scrollLeft) {
+        const home = box.closest("[id]");
+        if (home) scrolled.set(home.id, [box.scrollTop, box.scrollLeft, box.className]);
+      }
+    }
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const [id, open] of opened) {
+      const details = document.getElementById(id);
+      if (details && details.open !== open) details.open = open;
+    }
+    for (const [id, [top, left, className]] of scrolled) {
+      const home = document.getElementById(id);
+      const box = home && [home, ...home.querySelectorAll("pre, .scroller, .tabs")].find((entry) => entry.className === className);
+      if (box) box.scrollTo({ top, left, behavior: "instant" });
+    }
+    tellMilestones();
+    takeFocus();
+  });
+
+  // -- a screen reader hears of milestones only: the text changes with them, never with the numbers
+
+  const tellMilestones = () => {
+    for (const status of document.querySelectorAll("[data-milestones-of]")) {
+      const region = document.getElementById(status.dataset.milestonesOf);
+      const milestone = region?.dataset.milestone ?? "";
+      if (status.dataset.told === undefined) status.dataset.told = milestone;
+      else if (status.dataset.told !== milestone) {
+        status.dataset.told = milestone;
+        status.textContent = milestone;
+      }
+    }
+  };
+
+  // -- after an invalid submit the focus goes to the summary, which links to the fields
+
+  const takeFocus = () => {
+    const wanted = document.querySelector("[data-take-focus]");
+    if (wanted) {
+      wanted.removeAttribute("data-take-focus");
+      wanted.focus({ preventScroll: true });
+      wanted.scrollIntoView({ block: "start" });
+    }
+  };
+
+  // -- a field whose errors have come or gone says so itself
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const errors = event.detail.elt?.closest?.(".field")?.querySelector(".field-errors");
+    if (!errors) return;
+    for (const control of event.detail.elt.querySelectorAll(`[aria-describedby~="${CSS.escape(errors.id)}"]`)) {
+      if (errors.childElementCount) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+  });
+
+  tellMilestones();
+  takeFocus();
+}

@@ -1,0 +1,188 @@
+"""Amounts for people: sizes, counts, durations, rates, moments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+_SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
+
+
+@register.filter
+def filesize(size: float | None) -> str:
+    """Return bytes as `812 bytes`, `12.4 KB` or `1.2 GB` (1 KB = 1,024 bytes)."""
+    if size is None:
+        return ""
+    amount = float(size)
+    for unit in _SIZES[:-1]:
+        # 1023.96 KB would round to 1024.0 KB.
+        if abs(amount) < (1024 if unit == "bytes" else 1023.95):
+            break
+        amount /= 1024
+    else:
+        unit = _SIZES[-1]
+    if unit == "bytes":
+        return f"{amount:,.0f} byte" if amount == 1 else f"{amount:,.0f} bytes"
+    return f"{amount:,.0f} {unit}" if amount >= 100 else f"{amount:,.1f} {unit}"
+
+
+@register.filter
+def count(number: Any) -> str:
+    """Return a number with its thousands set apart."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return "" if number is None else str(number)
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.10g}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Return seconds as `0.4 s`, `12 s`, `3 min 05 s`, `2 h 14 min` or `3 d 4 h`."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+@register.filter
+def coarse_duration(seconds: float | None) -> str:
+    """Return a guess of seconds without digits that it can't know: `about 3 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 60:
+        return f"about {max(5, round(seconds / 5) * 5)} s"
+    if seconds < 3600:
+        return f"about {round(seconds / 60)} min"
+    return f"about {round(seconds / 3600, 1):g} h"
+
+
+@register.filter
+def amount(number: float | None, unit: str) -> str:
+    """Return an amount of work: bytes as a size, everything else as a number with its unit."""
+    if number is None:
+        return ""
+    if unit == "bytes":
+        return filesize(number)
+    return f"{count(int(number))} {unit}".strip()
+
+
+@register.filter
+def rate(per_second: float | None, unit: str) -> str:
+    """Return units a second: `12,300 rows/s`, `8.4 MB/s`, `0.4 files/s`."""
+    if per_second is None:
+        return ""
+    if unit == "bytes":
+        return f"{filesize(per_second)}/s"
+    number = f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
+    return f"{number} {unit}/s" if unit else f"{number}/s"
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Return 0 to 100 as `0%`, `< 0.1%`, `3.4%` or `100%`; all and nothing are said of nothing else."""
+    if share is None:
+        return ""
+    if 0 < share < 0.1:
+        return "< 0.1%"
+    if 99.9 < share < 100:
+        return "> 99.9%"
+    return f"{share:.0f}%" if share in (0, 100) else f"{share:.1f}%"
+
+
+@register.filter
+def fact(value: Any) -> str:
+    """Return a value of a job's result for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, (int, float)):
+        return count(value)
+    if isinstance(value, list):
+        return ", ".join(fact(entry) for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {fact(entry)}" for key, entry in value.items())
+    return str(value)
+
+
+@register.simple_tag
+def ago(moment: dt.datetime | None) -> SafeString | str:
+    """Return `<time>` with how long ago (or ahead) the moment is; the page's script keeps it right."""
+    if moment is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>',
+        moment.isoformat(),
+        _exact(moment),
+        in_relation(moment),
+    )
+
+
+@register.simple_tag
+def moment(value: dt.datetime | None) -> SafeString | str:
+    """Return `<time>` with the moment itself, to the second."""
+    if value is None:
+        return ""
+    return _as_time(value, _short(value))
+
+
+@register.simple_tag
+def clock_time(value: dt.datetime | None) -> SafeString | str:
+    """Return `<time>` with the time of day alone, for lists where the day is plain."""
+    if value is None:
+        return ""
+    return _as_time(value, f"{timezone.localtime(value):%H:%M:%S}")
+
+
+def in_relation(moment: dt.datetime) -> str:
+    """Return `just now`, `5 min ago`, `in 2 h`, `3 days ago`, or the date."""
+    seconds = (timezone.now() - moment).total_seconds()
+    distance = abs(seconds)
+    if distance < 10:
+        return "just now"
+    if distance >= 30 * 86400:
+        return f"{timezone.localtime(moment):%-d %b %Y}"
+    # What is to come is never said to be nearer than it is.
+    whole = math.floor if seconds > 0 else math.ceil
+    if distance < 60:
+        text = f"{whole(distance)} s"
+    elif distance < 3600:
+        text = f"{whole(distance / 60)} min"
+    elif distance < 86400:
+        text = f"{whole(distance / 3600)} h"
+    else:
+        text = "1 day" if distance < 2 * 86400 else f"{whole(distance / 86400)} days"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def _as_time(value: dt.datetime, text: str) -> SafeString:
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), _exact(value), text)
+
+
+def _exact(moment: dt.datetime) -> str:
+    local = timezone.localtime(moment)
+    return f"{local:%A, %-d %B %Y, %H:%M:%S} {local.tzname()}"
+
+
+def _short(moment: dt.datetime) -> str:
+    local, today = timezone.localtime(moment), timezone.localtime()
+    if local.date() == today.date():
+        return f"Today, {local:%H:%M:%S}"
+    return f"{local:%-d %b, %H:%M}" if local.year == today.year else f"{local:%-d %b %Y, %H:%M}"

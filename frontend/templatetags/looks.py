@@ -1,0 +1,98 @@
+"""Small parts of the look that templates ask for by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.forms import BoundField
+from django.http import QueryDict
+from django.template.context import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.models import Job
+from frontend.job_pages import ICONS, shown_state
+from frontend.views.theme import CHOICES, COOKIE
+
+register = template.Library()
+
+#: The symbols of _icons.html.
+KNOWN_ICONS = frozenset(
+    re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "templates" / "_icons.html").read_text())
+)
+
+
+@register.simple_tag
+def icon(name: str, css_class: str = "") -> SafeString:
+    """Return the icon of this name, or `play`. It is decoration: text stands beside it."""
+    known = name if name in KNOWN_ICONS else "play"
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true" focusable="false"><use href="#icon-{}"></use></svg>',
+        f" {css_class}" if css_class else "",
+        known,
+    )
+
+
+@register.simple_tag
+def state_icon(state: str) -> SafeString:
+    """Return the icon of a state, of a stage's state or of a kind of event."""
+    return icon(ICONS.get(state, "circle"))
+
+
+@register.inclusion_tag("_job_state.html")
+def job_state(job: Job) -> dict[str, Any]:
+    """Show the job's state: text, icon and colour."""
+    state = shown_state(job)
+    text = "Cancelling" if state == "cancelling" else job.get_state_display()
+    return {"state": state, "text": text}
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Context) -> str:
+    """Return the theme this person chose; `auto` follows the system."""
+    request = context.get("request")
+    chosen = request.COOKIES.get(COOKIE, "") if request else ""
+    return chosen if chosen in CHOICES else "auto"
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: Context, **changes: Any) -> str:
+    """Return the page's query with these changes; an empty value takes a name away."""
+    query: QueryDict = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def demo_hint() -> str:
+    """Return the sentence that the log-in page of a demo shows, if the settings have one."""
+    return str(getattr(settings, "HEADWAY_DEMO_HINT", "") or "")
+
+
+@register.filter
+def is_required(field: BoundField) -> bool:
+    return field.field.required
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    """Return a number as an SVG attribute takes it, whatever the language."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+@register.simple_tag(takes_context=True)
+def area(context: Context) -> str:
+    """Return the entry of the main navigation that the page belongs to; empty for pages of no part."""
+    request = context.get("request")
+    match = request.resolver_match if request else None
+    if match is None or not match.url_name:
+        return ""
+    return "datasets" if match.url_name.startswith("dataset_") else "desk"

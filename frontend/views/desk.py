@@ -1,0 +1,45 @@
+"""The desk: what can be started, one's jobs, and the newest datasets."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django_htmx.http import replace_url
+
+from core import pipelines
+from core.models import Dataset
+from frontend.job_list import JobList
+from frontend.security import PersonRequest, person_required
+
+RECENT_DATASETS = 6
+
+
+@require_safe
+@person_required
+def desk(request: PersonRequest) -> HttpResponseBase:
+    """Show the desk."""
+    datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
+    context = {
+        "pipelines": pipelines.listed(),
+        "list": JobList(request),
+        "datasets": list(datasets[:RECENT_DATASETS]),
+    }
+    return render(request, "desk.html", context)
+
+
+@require_safe
+@person_required
+def jobs(request: PersonRequest) -> HttpResponseBase:
+    """Answer htmx with the list, or with 204 when the page has this version; others get the desk."""
+    if not request.htmx or request.htmx.history_restore_request:
+        return desk(request)
+    asked = JobList(request)
+    if "v" in request.GET and request.GET["v"] == asked.version:
+        return HttpResponse(status=204)
+    response = render(request, "_jobs.html", {"list": asked})
+    if "v" not in request.GET:
+        replace_url(response, reverse("desk") + asked.own_address)
+    return response

@@ -1,0 +1,53 @@
+"""What a person does to a job that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST
+
+from core.errors import Refused
+from core.life import requests
+from core.models import Job
+from frontend.security import PersonRequest, person_required
+from frontend.views.job_detail import render_whole_job
+
+
+@require_POST
+@person_required
+def job_cancellation(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Ask for the job's end."""
+
+    def cancel(job: Job) -> None:
+        requests.cancel(job, by=request.user.get_username())
+
+    return _act(request, pk, cancel)
+
+
+@require_POST
+@person_required
+def job_retry(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Run a failed or cancelled job again, from its last completed step."""
+
+    def retry(job: Job) -> None:
+        requests.retry(job, by=request.user.get_username())
+
+    return _act(request, pk, retry)
+
+
+def _act(request: PersonRequest, pk: int, act: Callable[[Job], object]) -> HttpResponseBase:
+    job = get_object_or_404(Job.objects.for_user(request.user), pk=pk)
+    refusal = ""
+    try:
+        act(job)
+    except Refused as error:
+        refusal = str(error)
+    if request.htmx:
+        return render_whole_job(request, pk, notice=refusal)
+    if refusal:
+        messages.warning(request, refusal)
+    return HttpResponseRedirect(job.get_absolute_url())

@@ -1,0 +1,125 @@
+"""The page of one job, and the region of it that follows the work.
+
+The region asks for itself every second while the job lives, naming in `?v=` the version it shows. Nothing
+new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
+that an event or a new state has changed. The region of a job that has ended asks no more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import OuterRef, Subquery
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from core.models import Job, JobEvent
+from core.models.job import job_version
+from frontend import job_pages
+from frontend.security import PersonRequest, person_required
+
+#: Regions beside the progress that an answer may bring along.
+_BESIDE = ("actions", "facts", "record")
+
+
+@require_safe
+@person_required
+def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Show one job."""
+    job = get_object_or_404(_jobs(request), pk=pk)
+    return render(request, "job_detail.html", _context(request, job, version=_version(request, pk) or ""))
+
+
+@require_safe
+@person_required
+def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Answer the live region with what has changed since the version it has."""
+    if not request.htmx:
+        return redirect("job_detail", pk=pk)
+    version = _version(request, pk)
+    if version is None:
+        # Loading the page again ends the asking, and says that the job is gone.
+        return HttpResponse(status=404, headers={"HX-Refresh": "true"})
+    known = request.GET.get("v", "")
+    if version == known:
+        return HttpResponse(status=204)
+    job = get_object_or_404(_jobs(request), pk=pk)
+    return _render_regions(request, job, version=version, beside=_changed(known, version))
+
+
+def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> HttpResponse:
+    """Return every region of the job's page, after an act on it; with a notice when the act was refused."""
+    job = get_object_or_404(_jobs(request), pk=pk)
+    version = _version(request, pk) or ""
+    return _render_regions(request, job, version=version, beside=_BESIDE, notice=notice)
+
+
+def _jobs(request: PersonRequest) -> Any:
+    return Job.objects.for_user(request.user).select_related("progress", "owner", "origin")
+
+
+def _version(request: PersonRequest, pk: int) -> str | None:
+    """Return the version of the page: the job's own and its newest event's id. One query."""
+    newest = JobEvent.objects.filter(job=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    row = (
+        Job.objects.for_user(request.user)
+        .filter(pk=pk)
+        .values_list("state", "fence", "cancel_requested_at", "progress__version", Subquery(newest))
+        .first()
+    )
+    if row is None:
+        return None
+    state, fence, cancel_requested_at, progress_version, event_id = row
+    own = job_version(
+        state=state,
+        fence=fence,
+        is_cancelling=cancel_requested_at is not None,
+        progress_version=progress_version or 0,
+    )
+    return f"{own}-{event_id or 0}"
+
+
+def _changed(known: str, version: str) -> tuple[str, ...]:
+    """Return the regions beside the progress that differ between two versions."""
+    before, after = known.split("-"), version.split("-")
+    if len(before) != len(after):
+        return _BESIDE
+    # state, fence and cancelling; progress; newest event.
+    changed = []
+    if before[:3] != after[:3]:
+        changed += ["actions", "facts"]
+    if before[:3] != after[:3] or before[-1] != after[-1]:
+        changed += ["record"]
+    return tuple(changed)
+
+
+def _render_regions(
+    request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...], notice: str = ""
+) -> HttpResponse:
+    context = _context(request, job, version=version)
+    return render(request, "_job_regions.html", {**context, "beside": beside, "notice": notice})
+
+
+def _context(request: PersonRequest, job: Job, *, version: str) -> dict[str, Any]:
+    inputs, outputs = job_pages.files_of(job)
+    events, older_events = job_pages.timeline_of(job)
+    return {
+        "job": job,
+        "progress": getattr(job, "progress", None),
+        "version": version,
+        "stages": job_pages.stages_of(job),
+        "explanation": job_pages.explanation(job),
+        "advice": job_pages.advice(job),
+        "failed_for_good": job_pages.failed_for_good(job),
+        "parameters": job_pages.parameters_of(job),
+        "inputs": inputs,
+        "outputs": outputs,
+        "events": events,
+        "older_events": older_events,
+        "dataset": job_pages.dataset_of(job, request),
+        "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
+        "milestone": job_pages.milestone(job),
+        "title": job_pages.page_title(job),
+    }

@@ -1,0 +1,68 @@
+"""What machines ask: is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from core import storage
+
+
+@never_cache
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Answer as long as the process serves requests; asks nothing else."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """Answer 200 when work can be accepted: the database answers and the file store can be written."""
+    checks = {"database": _check_database(), "storage": _check_storage()}
+    is_ready = all(state == "ok" for state in checks.values())
+    return JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return the metrics in Prometheus's text format; with METRICS_TOKEN set, only to who knows it."""
+    if settings.METRICS_TOKEN and not _is_token(request):
+        return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
+    # Imported when asked for: the registry behind it is no part of serving pages.
+    from core.metrics import render
+
+    return HttpResponse(render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _is_token(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    return hmac.compare_digest(given.encode(), str(settings.METRICS_TOKEN).encode())
+
+
+def _check_database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return type(error).__name__
+    return "ok"
+
+
+def _check_storage() -> str:
+    try:
+        descriptor, path = tempfile.mkstemp(dir=storage.staging_folder(), prefix="ready-")
+        os.close(descriptor)
+        Path(path).unlink()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "ok"

@@ -1,0 +1,159 @@
+"""Tracked jobs a second ÷ bare Dramatiq messages a second, on the same broker, processes and threads.
+
+Both begin with a backlog of messages in RabbitMQ. Time runs from the first start to the last end, so that neither
+the start of processes nor the sending is inside; what sending takes is printed beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.services.postgres import PostgresNode
+from tests.services.rabbitmq import RabbitNode
+from tests.services.site import CHECKOUT, Site
+from tests.services.waiting import wait_until
+
+PROCESSES = 2
+THREADS = 16
+
+_SUBMIT = """
+import json, sys, time
+from django.contrib.auth import get_user_model
+from core.life.submission import Order, submit_many
+owner = get_user_model().objects.get(username="bench").pk
+count, batch = {count}, 1000
+began = time.perf_counter()
+for _ in range(count // batch):
+    submit_many("noop", [Order() for _ in range(batch)], owner_id=owner)
+submitted = count / (time.perf_counter() - began)
+from actors.relay import Relay
+relay = Relay()
+began = time.perf_counter()
+relay._publish_due()
+print("rate", submitted, count / (time.perf_counter() - began))
+"""
+_RATE = """
+from core.models import Job
+from django.db.models import Max, Min
+row = Job.objects.filter(pipeline="noop", finished_at__isnull=False).aggregate(a=Min("started_at"), b=Max("finished_at"))
+left = Job.objects.exclude(state="succeeded").count()
+print("rate", left, Job.objects.count() / max(0.001, (row["b"] - row["a"]).total_seconds()) if row["a"] else 0)
+"""
+
+
+def run(*, jobs: int, runs: int) -> dict[str, float]:
+    """Return the medians: bare and tracked a second, their ratio, and bulk submits a second."""
+    folder = Path(tempfile.mkdtemp(prefix="headway-bench-"))
+    folder.chmod(0o711)
+    rabbit, postgres = RabbitNode(folder / "rabbitmq"), PostgresNode(folder / "postgres")
+    try:
+        rabbit.start()
+        postgres.start()
+        pairs = []
+        for number in range(runs):
+            bare = bare_rate(rabbit.url, folder / f"bare-{number}", jobs=jobs)
+            tracked, submitted = tracked_rate(rabbit, postgres, folder / f"tracked-{number}", jobs=jobs)
+            print(f"  run {number + 1}: bare {bare:,.0f}/s, tracked {tracked:,.0f}/s, bulk submit {submitted:,.0f}/s")
+            pairs.append((bare, tracked, submitted))
+        return {
+            "bare": statistics.median(pair[0] for pair in pairs),
+            "tracked": statistics.median(pair[1] for pair in pairs),
+            "ratio": statistics.median(pair[1] / pair[0] for pair in pairs),
+            "submit": statistics.median(pair[2] for pair in pairs),
+        }
+    finally:
+        rabbit.stop()
+        postgres.stop()
+
+
+def bare_rate(url: str, folder: Path, *, jobs: int) -> float:
+    """Return the messages a second of the bare actor."""
+    folder.mkdir()
+    environment = {**os.environ, "RABBITMQ_URL": url, "BARE_FOLDER": str(folder)}
+    code = (
+        "from tests.bench.bare_actor import broker, nothing\n"
+        "broker.confirm_delivery = False\n"
+        f"for number in range({jobs}): nothing.send(number)\n"
+        "broker.close()"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=CHECKOUT, check=True, timeout=300)
+    worker = subprocess.Popen(
+        [
+            sys.executable, "-m", "dramatiq", "tests.bench.bare_actor",
+            "--processes", str(PROCESSES), "--threads", str(THREADS), "--skip-logging",
+        ],
+        env=environment, cwd=CHECKOUT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+
+        def counts() -> list[tuple[int, float, float]]:
+            rows = [path.read_text().split() for path in folder.glob("*.count")]
+            return [(int(row[0]), float(row[1]), float(row[2])) for row in rows]
+
+        wait_until(lambda: sum(row[0] for row in counts()) >= jobs, 300, "the bare messages to be run")
+        rows = [row for row in counts() if row[0]]
+        return jobs / (max(row[2] for row in rows) - min(row[1] for row in rows))
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(timeout=60)
+
+
+def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jobs: int) -> tuple[float, float]:
+    """Return tracked jobs a second, and bulk submits a second."""
+    name = f"bench_{folder.name.replace('-', '_')}"
+    site = Site(
+        "rabbitmq",
+        folder,
+        database_url=postgres.create_database(name),
+        rabbitmq_url=rabbit.url,
+        # The times of a site in life: short ones would make the keeper a part of what is measured.
+        settings={
+            "EXTRA_PIPELINES": "tests.pipelines", "LOG_LEVEL": "WARNING", "LEASE_SECONDS": "60",
+            "REAP_SECONDS": "10", "REPUBLISH_SECONDS": "30",
+        },
+    )  # fmt: skip
+    try:
+        site.migrate()
+        site.add_user("bench")
+        printed = _manage(site, _SUBMIT.format(count=jobs), site.environment)
+        submitted, published = (float(word) for word in printed.split("rate ")[1].split()[:2])
+        print(f"    relay alone: {published:,.0f} jobs/s published and marked")
+        site.start_worker(1, "--processes", str(PROCESSES), "--threads", str(THREADS))
+        deadline = time.monotonic() + 300
+        while True:
+            left, rate = _manage(site, _RATE, site.environment).split("rate ")[1].split()
+            if left == "0":
+                return float(rate), submitted
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{left} of {jobs} jobs did not end\n{site.log_tails()}")
+            time.sleep(2)
+    finally:
+        site.stop()
+
+
+def _manage(site: Site, code: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "manage.py"), "shell", "--no-imports", "--command", code],
+        env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    figures = run(jobs=options.jobs, runs=options.runs)
+    print(figures)

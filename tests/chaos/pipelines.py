@@ -1,0 +1,142 @@
+"""The pipelines that chaos runs. What they write names the fence that wrote it: the witness reads that."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.db import IntegrityError
+
+from core import statements
+from core.context import JobContext
+from core.errors import LeaseLost
+from core.forms import PipelineForm
+from core.jsontext import dumps
+from core.life import leases
+from core.life.leases import Held
+from core.models import Job
+from core.pipelines import pipeline
+from tests.pipelines import write_effect
+from tests.services.waiting import wait_until
+
+STEPS = ("first", "second", "third")
+#: Seconds that an attempt is held at most.
+HOLD_SECONDS = 90.0
+
+
+class StepsForm(PipelineForm):
+    """How long each step takes."""
+
+    seconds = forms.FloatField(min_value=0)
+
+
+@pipeline(title="Three steps and a file", form=StepsForm, max_attempts=60, max_crashes=60, is_listed=False)
+def chaos_steps(ctx: JobContext, seconds: float) -> dict[str, Any]:
+    """Write one effect a step and publish one file, with something temporary lying about meanwhile."""
+    (ctx.scratch / "work").write_text("temporary")
+    for number, key in enumerate(STEPS):
+        ctx.progress(number, len(STEPS), note=signature(ctx))
+        ctx.step(key, write_effect, ctx, key, seconds, atomic=True)
+    made = ctx.folder / "result.txt"
+    made.write_text(oracle(ctx.job_id))
+    ctx.add_artifact(made)
+    return {"fence": ctx.fence}
+
+
+def oracle(job_id: int) -> str:
+    """What the file of a job has to hold."""
+    return f"the result of job {job_id}\n" * 10
+
+
+def signature(ctx: JobContext) -> str:
+    """The text by which the witness knows who wrote a progress or a line of the timeline."""
+    return f"fence {ctx.fence}"
+
+
+class ZombieForm(PipelineForm):
+    """Where the attempts are told to go on, and whether the second one waits for that too."""
+
+    folder = forms.CharField()
+    holds_successor = forms.BooleanField(required=False)
+
+
+@pipeline(title="Zombie", form=ZombieForm, is_listed=False)
+def chaos_zombie(ctx: JobContext, folder: str, holds_successor: bool) -> dict[str, Any]:
+    """Be held in the first step. The first attempt, let go, writes whatever it can with its old fence."""
+    marks = Path(folder)
+    if ctx.fence == 1:
+        return _Zombie(ctx, marks).haunt()
+    for key in STEPS:
+        is_held = holds_successor and key == STEPS[0]
+        ctx.step(key, _write_held, ctx, key, marks if is_held else None, atomic=True)
+    return {"fence": ctx.fence}
+
+
+def _write_held(ctx: JobContext, step: str, marks: Path | None) -> int:
+    if marks is not None:
+        (marks / f"{ctx.fence}.held").touch()
+        go = marks / f"{ctx.fence}.go"
+        wait_until(go.exists, HOLD_SECONDS, f"{go} to let the attempt go on", every=0.02)
+    return write_effect(ctx, step, 0)
+
+
+class _Zombie:
+    """An attempt that goes on as if nobody had told it of its lost lease, and catches what it should not."""
+
+    def __init__(self, ctx: JobContext, marks: Path) -> None:
+        self._ctx = ctx
+        self._marks = marks
+        self._answers: dict[str, str] = {}
+
+    def haunt(self) -> dict[str, Any]:
+        ctx = self._ctx
+        # Between the last check and the write there is always a moment: here it lasts for ever, so that the
+        # fence in the statement has to refuse.
+        ctx.check = lambda: None  # type: ignore[method-assign]
+        self._try("step", lambda: ctx.step(STEPS[0], _write_held, ctx, STEPS[0], self._marks, atomic=True))
+        current = Job.objects.values_list("fence", flat=True).get(pk=ctx.job_id)
+        self._try("progress", self._show_progress)
+        self._try("lease", self._renew)
+        self._try("note", lambda: ctx.log(signature(ctx)))
+        self._try("artifact", self._publish_file)
+        self._try("effect", lambda: ctx.step(STEPS[1], write_effect, ctx, STEPS[1], 0, atomic=True))
+        told = {"fence": ctx.fence, "current_fence": current, "answers": self._answers}
+        part = self._marks / "zombie.part"
+        part.write_text(json.dumps(told))
+        part.rename(self._marks / "zombie.json")
+        # Its end is the last write it tries.
+        return {"fence": ctx.fence}
+
+    def _try(self, name: str, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except LeaseLost:
+            self._answers[name] = "refused"
+        except IntegrityError as error:
+            # The newer attempt has completed that step: its checkpoint's key comes before the fence.
+            is_step = "step_job_key" in str(error)
+            self._answers[name] = "refused by the checkpoint" if is_step else f"IntegrityError: {error}"
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            self._answers[name] = f"{type(error).__name__}: {error}"
+        else:
+            self._answers[name] = "accepted"
+
+    def _show_progress(self) -> None:
+        shown = self._ctx.shown
+        shown.note = signature(self._ctx)
+        row = {"id": self._ctx.job_id, "fence": self._ctx.fence, **shown.snapshot()}
+        if not statements.run("progress", {"rows": dumps([row])}):
+            raise LeaseLost("the progress was not written")
+
+    def _renew(self) -> None:
+        if not leases.renew([Held(self._ctx.job_id, self._ctx.fence)]):
+            raise LeaseLost("the lease was not renewed")
+
+    def _publish_file(self) -> None:
+        made = self._ctx.folder / "result.txt"
+        made.write_text(f"{signature(self._ctx)} at {time.time()}")
+        self._ctx.add_artifact(made)

@@ -1,0 +1,130 @@
+"""Workers are killed at work, and the broker now and then, once with its data, while people submit."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.fleet import How, Worker
+from tests.chaos.runs import Outcome, Size
+from tests.chaos.stage import Stage, staged
+from tests.chaos.verdict import judge
+from tests.services.postgres import GivenPostgres
+from tests.services.rabbitmq import RabbitNode
+from tests.services.waiting import wait_until
+
+PIPELINE = "chaos_steps"
+#: Seconds that one step of a job takes at most.
+LONGEST_STEP_SECONDS = 0.12
+#: Seconds that a killer waits for a worker that is at work; the broker may be away meanwhile.
+VICTIM_SECONDS = 60.0
+#: How a worker is killed, and how often of ten.
+WAYS: dict[How, int] = {"group": 5, "child": 3, "master": 2}
+
+
+def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
+    with staged("workers", folder, rabbit, postgres, threads=size.threads) as stage:
+        return _Play(stage, size).run()
+
+
+@dataclass
+class _Play:
+    stage: Stage
+    size: Size
+    idle_kills: int = 0
+    broker_starts: list[Future[None]] = field(default_factory=list)
+    connections: int = 0
+
+    def run(self) -> Outcome:
+        stage, size = self.stage, self.size
+        self.rng = random.Random(size.seed)
+        stage.site.start_web()
+        for _ in range(size.workers):
+            stage.fleet.start()
+        self.people, self.script = stage.people(PIPELINE), stage.script(PIPELINE)
+        began = time.monotonic()
+        self.break_things()
+        outcome = Outcome(scenario="workers_and_broker")
+        outcome.kills = f"{sum(stage.fleet.kills.values())} workers, {len(self.broker_starts)} brokers"
+        left = stage.left()
+        try:
+            outcome.recovered_seconds = stage.wait_until_quiet(size.quiet_seconds)
+        except TimeoutError as error:
+            outcome.violations.append(f"not quiet {size.quiet_seconds:g} s after the last fault: {error}")
+            outcome.recovered_seconds = size.quiet_seconds
+        outcome.seconds = time.monotonic() - began
+        ways = ", ".join(f"{how} {count}" for how, count in stage.fleet.kills.items())
+        outcome.figures["workers killed, by way"] = f"{ways}; {self.idle_kills} of them idle"
+        outcome.figures["jobs left at the last fault"] = left
+        outcome.figures["most database connections"] = self.connections
+        judge(stage, outcome)
+        return outcome
+
+    def break_things(self) -> None:
+        """Submit a share of the jobs before each kill; with the broker's kills spread between them."""
+        stage, size = self.stage, self.size
+        kills = max(1, size.worker_kills)
+        broker_kills = {(n + 1) * kills // (size.broker_kills + 1): n for n in range(size.broker_kills)}
+        wiped = size.broker_kills // 2
+        for number in range(kills):
+            self.submit(size.jobs * number // kills, size.jobs * (number + 1) // kills)
+            if number in broker_kills:
+                self.kill_broker(is_wiped=broker_kills[number] == wiped)
+            if number < size.worker_kills:
+                self.kill_worker()
+            self.pause(self.rng.uniform(0.1, 0.8))
+        for start in self.broker_starts:
+            wait_until(lambda start=start: stage.fleet.tend() or start.done(), 120, "the broker to be back")
+            start.result()
+        stage.finish_submits()
+
+    def submit(self, first: int, last: int) -> None:
+        """Half of the jobs come from people, half from a script."""
+        seconds = [round(self.rng.uniform(0.005, LONGEST_STEP_SECONDS), 3) for _ in range(first, last)]
+        params = [{"seconds": each} for each in seconds]
+        by_people = len(params) // 2
+        for each in params[:by_people]:
+            self.people.submit(each)
+        self.script.submit(params[by_people:])
+
+    def kill_broker(self, *, is_wiped: bool) -> None:
+        if self.broker_starts:
+            # It is killed when it serves, not while it starts.
+            last = self.broker_starts[-1]
+            wait_until(lambda: self.stage.fleet.tend() or last.done(), 120, "the broker to be back")
+        down_seconds = self.rng.uniform(0.0, 2.0)
+        self.broker_starts.append(self.stage.kill_broker(is_wiped=is_wiped, down_seconds=down_seconds))
+
+    def kill_worker(self) -> None:
+        worker, pid = self.find_victim()
+        (how,) = self.rng.choices(list(WAYS), WAYS.values())
+        self.stage.fleet.kill(worker, pid, how)
+        self.stage.fleet.tend()
+
+    def find_victim(self) -> tuple[Worker, int]:
+        """A worker in the middle of a job; after a while without any, one of those there are."""
+
+        def at_work() -> list[tuple[Worker, int]]:
+            self.stage.fleet.tend()
+            self.count_connections()
+            return list(self.stage.fleet.with_pids(self.stage.working_pids()))
+
+        try:
+            found = wait_until(at_work, VICTIM_SECONDS)
+        except TimeoutError:
+            self.idle_kills += 1
+            found = [(worker, max(worker.family())) for worker in self.stage.fleet.workers]
+        return self.rng.choice(found)
+
+    def pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.stage.fleet.tend()
+            time.sleep(0.05)
+
+    def count_connections(self) -> None:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        self.connections = max(self.connections, self.stage.ask(query)[0][0])

@@ -1,0 +1,165 @@
+"""Where a scenario plays: a broker, a database with the witness in it, a site, and its fleet of workers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.chaos.fleet import Fleet
+from tests.chaos.submitting import OWNER, BulkSubmitter, Ledger, WebSubmitter
+from tests.services.postgres import GivenPostgres
+from tests.services.rabbitmq import RabbitNode
+from tests.services.site import Site
+from tests.services.waiting import wait_until
+
+#: Short times, so that a lease runs out in seconds; every ratio between them is that of a site in life.
+SETTINGS = {
+    "EXTRA_PIPELINES": "tests.pipelines,tests.chaos.pipelines",
+    "LEASE_SECONDS": "4",
+    "REAP_SECONDS": "1",
+    "REPUBLISH_SECONDS": "3",
+    "RETRY_BASE_SECONDS": "0.2",
+    "RETRY_CAP_SECONDS": "2",
+    "STOP_GRACE_SECONDS": "2",
+    "DISK_FLOOR_BYTES": "1000000",
+}
+_WITNESS = Path(__file__).parent / "witness.sql"
+_EVENT = re.compile(r" (WARNING|ERROR|CRITICAL) \S+ (\S+)")
+
+
+class Stage:
+    """One scenario's world. What it started is gone when `close` returns."""
+
+    def __init__(
+        self, name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int
+    ) -> None:
+        self.rabbit = rabbit
+        self._postgres = postgres
+        self._database = f"chaos_{name}_{time.time_ns()}"
+        self._postgres_log = Path(getattr(postgres, "folder", folder)) / "node.log"
+        self._postgres_log_start = self._postgres_log.stat().st_size if self._postgres_log.exists() else 0
+        database_url = postgres.create_database(self._database)
+        self.broker_url = rabbit.create_vhost(self._database)
+        self.site = Site(
+            "rabbitmq", folder / self._database, database_url=database_url, rabbitmq_url=self.broker_url,
+            settings=SETTINGS,
+        )  # fmt: skip
+        self.fleet = Fleet(self.site, threads=threads)
+        self.ledger = Ledger()
+        self._submitters: list[WebSubmitter | BulkSubmitter] = []
+        # Starts the broker again: a process ends with the thread that started it, and this one stays.
+        self._broker_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")
+        self.site.migrate()
+        self.site.add_user(OWNER)
+        self.connection = psycopg.connect(database_url, autocommit=True, application_name="suite")
+        self.connection.execute(_WITNESS.read_text())
+
+    def close(self) -> None:
+        for submitter in self._submitters:
+            submitter.finish()
+        self.fleet.stop()
+        self.site.stop()
+        self.connection.close()
+        self._postgres.drop_database(self._database)
+        # The node may be this thread's: who wants it further has to start it again.
+        self._broker_thread.shutdown()
+
+    # -- who submits -------------------------------------------------------------------------------
+
+    def people(self, pipeline: str) -> WebSubmitter:
+        submitter = WebSubmitter(self.site, self.ledger, pipeline)
+        self._submitters.append(submitter)
+        return submitter
+
+    def script(self, pipeline: str) -> BulkSubmitter:
+        submitter = BulkSubmitter(self.site, self.ledger, pipeline)
+        self._submitters.append(submitter)
+        return submitter
+
+    def finish_submits(self) -> None:
+        """Wait until every submit was answered."""
+        for submitter in self._submitters:
+            submitter.finish()
+        self._submitters.clear()
+
+    # -- what breaks -------------------------------------------------------------------------------
+
+    def kill_broker(self, *, is_wiped: bool, down_seconds: float) -> Future[None]:
+        """kill -9 the broker, delete its data if so wished, start it again; done when it serves."""
+
+        def kill_and_start() -> None:
+            self.rabbit.kill9()
+            if is_wiped:
+                self.rabbit.wipe_data()
+            time.sleep(down_seconds)
+            self.rabbit.start()
+
+        return self._broker_thread.submit(kill_and_start)
+
+    # -- what is seen ------------------------------------------------------------------------------
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]
+
+    def working_pids(self) -> set[int]:
+        """Processes that hold a job whose lease is good."""
+        rows = self.ask(
+            "SELECT DISTINCT worker FROM core_job WHERE state = 'running' AND lease_until > now()"
+        )
+        return {int(name.rpartition(":")[2]) for (name,) in rows}
+
+    def left(self) -> int:
+        """Jobs that have not ended."""
+        query = "SELECT count(*) FROM core_job WHERE state NOT IN ('succeeded', 'failed', 'cancelled')"
+        return int(self.ask(query)[0][0])
+
+    def wait_until_quiet(self, seconds: float) -> float:
+        """Wait until every job has ended, with the fleet tended; return the seconds it took."""
+        began = time.monotonic()
+
+        def is_quiet() -> bool:
+            self.fleet.tend()
+            return self.left() == 0
+
+        wait_until(is_quiet, seconds, "all jobs to end", every=0.2)
+        return time.monotonic() - began
+
+    def database_errors(self) -> Counter[str]:
+        """What PostgreSQL has logged as an error since the stage was set."""
+        if not self._postgres_log.exists():
+            return Counter()
+        with self._postgres_log.open(errors="replace") as log:
+            log.seek(self._postgres_log_start)
+            found = re.findall(r"(?:ERROR|FATAL|PANIC):  (.+)", log.read())
+        return Counter(re.sub(r"\d+", "N", text) for text in found)
+
+    def log_events(self) -> Counter[str]:
+        """Warnings and worse in the logs of the site's processes, by event."""
+        counts: Counter[str] = Counter()
+        for log in (self.site.home / "logs").glob("*.log"):
+            for line in log.read_text(errors="replace").splitlines():
+                if found := _EVENT.search(line):
+                    counts[f"{found[1].lower()} {found[2]}"] += 1
+                elif line.startswith("Traceback"):
+                    counts["traceback"] += 1
+        return counts
+
+
+@contextmanager
+def staged(
+    name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int
+) -> Iterator[Stage]:
+    """A stage that is struck when the scenario is over, however it ended."""
+    stage = Stage(name, folder, rabbit, postgres, threads=threads)
+    try:
+        yield stage
+    finally:
+        stage.close()

@@ -1,0 +1,181 @@
+"""The judgement when it is quiet: what was promised against what the database and the file store hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby, pairwise
+
+from core.states import TERMINAL, TRANSITIONS, State
+from tests.chaos.pipelines import STEPS, oracle
+from tests.chaos.runs import Outcome
+from tests.chaos.stage import Stage
+from tests.services.waiting import wait_until
+
+#: Examples that a violation names.
+SHOWN = 5
+#: Writes of attempts that the witness saw; each has to be made under the fence and state of that moment.
+_STALE = """
+SELECT what, job_id, fence, current_fence, state FROM chaos_witness
+WHERE what IN ('effect', 'step', 'artifact', 'note', 'progress')
+  AND (fence IS DISTINCT FROM current_fence OR state <> 'running')
+UNION ALL
+SELECT what, job_id, fence, current_fence, state FROM chaos_witness
+WHERE what = 'ended' AND fence IS NOT NULL AND fence <> current_fence
+UNION ALL
+-- An attempt's end has to come from the process that claimed it.
+SELECT 'ended by ' || ended.application, ended.job_id, NULL, ended.current_fence, ended.state
+FROM chaos_witness ended LEFT JOIN chaos_witness claim
+    ON claim.job_id = ended.job_id AND claim.what = 'claimed' AND claim.fence = ended.current_fence
+WHERE ended.what = 'ended' AND ended.application IS DISTINCT FROM claim.application
+"""
+_EVENT_STATES = {
+    "submitted": State.QUEUED,
+    "claimed": State.RUNNING,
+    "released": State.QUEUED,
+    "requeued": State.QUEUED,
+    **{state.value: state for state in (State.RETRYING, *TERMINAL)},
+}
+
+
+def judge(stage: Stage, outcome: Outcome, *, steps: tuple[str, ...] = STEPS) -> None:
+    """Write what is wrong, and what was counted, on the outcome."""
+    outcome.jobs = stage.ask("SELECT count(*) FROM core_job")[0][0]
+    _judge_promises(stage, outcome)
+    _judge_effects(stage, outcome, steps)
+    _judge_writes(stage, outcome)
+    _judge_attempts(stage, outcome)
+    _judge_transitions(stage, outcome)
+    _judge_files(stage, outcome)
+    _judge_services(stage, outcome)
+
+
+def _judge_promises(stage: Stage, outcome: Outcome) -> None:
+    """The ledger is within the jobs, and every job has succeeded."""
+    jobs = {row[0]: row[1:] for row in stage.ask("SELECT id, idempotency_key, state, error FROM core_job")}
+    for key, job_id in stage.ledger.accepted.items():
+        known_key, state, _ = jobs.get(job_id, ("", "gone", ""))
+        if known_key != key or state != State.SUCCEEDED:
+            outcome.lost += 1
+    not_well = {job_id: row for job_id, row in jobs.items() if row[1] != State.SUCCEEDED}
+    _violate(outcome, "jobs that have not succeeded", [f"{job}: {row[1:]}" for job, row in not_well.items()])
+    _violate(outcome, "submits that were not accepted", stage.ledger.refusals)
+    outcome.figures["submits accepted"] = len(stage.ledger.accepted)
+    outcome.figures["submit over HTTP, median / p95 / longest"] = stage.ledger.latency()
+
+
+def _judge_effects(stage: Stage, outcome: Outcome, steps: tuple[str, ...]) -> None:
+    """Each step's effect is there once."""
+    rows = stage.ask("SELECT job_id, step, count(*) FROM test_effect GROUP BY 1, 2")
+    counted = {(job_id, step): count for job_id, step, count in rows}
+    ended = [job_id for (job_id,) in stage.ask("SELECT id FROM core_job WHERE state = 'succeeded'")]
+    missing = [f"{job_id} {step}" for job_id in ended for step in steps if (job_id, step) not in counted]
+    twice = [f"{job_id} {step}: {count}" for (job_id, step), count in counted.items() if count > 1]
+    outcome.twice = len(twice)
+    _violate(outcome, "effects applied more than once", twice)
+    _violate(outcome, "effects missing of a job that has succeeded", missing)
+    outcome.figures["effects"] = sum(counted.values())
+
+
+def _judge_writes(stage: Stage, outcome: Outcome) -> None:
+    """No write was accepted under a stale fence."""
+    stale = stage.ask(_STALE)
+    outcome.stale = len(stale)
+    by_kind = Counter(row[0] for row in stale)
+    _violate(
+        outcome,
+        f"stale writes accepted ({', '.join(f'{kind} {count}' for kind, count in by_kind.items())})",
+        [f"{what} of job {job} by fence {fence} at {now}, {state}" for what, job, fence, now, state in stale],
+    )
+    seen = stage.ask("SELECT what, count(*) FROM chaos_witness GROUP BY 1 ORDER BY 1")
+    outcome.figures["writes witnessed"] = ", ".join(f"{what} {count:,}" for what, count in seen)
+    # A witness that saw nothing proves nothing.
+    blind = {"effect", "step", "claimed", "ended"} - {what for what, _ in seen}
+    _violate(outcome, "kinds of writes that the witness never saw", sorted(blind))
+
+
+def _judge_attempts(stage: Stage, outcome: Outcome) -> None:
+    """Attempts and crashes are what the timeline says, and within their bounds."""
+    wrong = stage.ask("""
+        SELECT job.id, job.attempt, job.fence, job.crashes, claims, released, crashed
+        FROM core_job job JOIN (
+            SELECT job_id, count(*) FILTER (WHERE kind = 'claimed') AS claims,
+                count(*) FILTER (WHERE kind = 'released') AS released,
+                count(*) FILTER (WHERE kind = 'crashed') AS crashed
+            FROM core_jobevent GROUP BY job_id
+        ) told ON told.job_id = job.id
+        WHERE job.fence <> claims OR job.attempt <> claims - released OR job.crashes <> crashed
+           OR job.attempt > job.max_attempts OR job.crashes > job.max_crashes
+    """)
+    _violate(outcome, "jobs whose attempts are out of bounds or miscounted", [str(row) for row in wrong])
+    jumps = stage.ask(
+        "SELECT job_id FROM chaos_witness WHERE what = 'claimed' AND fence <> current_fence + 1"
+    )
+    _violate(outcome, "claims that did not raise the fence by one", [str(row) for row in jumps])
+    most, crashes, retries, released = stage.ask("""
+        SELECT (SELECT max(attempt) FROM core_job), (SELECT sum(crashes) FROM core_job),
+            (SELECT count(*) FROM core_jobevent event WHERE kind = 'retrying' AND NOT EXISTS (
+                SELECT 1 FROM core_jobevent WHERE job_id = event.job_id AND kind = 'crashed' AND id < event.id
+                    AND attempt = event.attempt)),
+            (SELECT count(*) FROM core_jobevent WHERE kind = 'released')
+    """)[0]
+    outcome.figures["attempts lost with their worker"] = crashes
+    outcome.figures["attempts that raised and were retried / handed back"] = f"{retries} / {released}"
+    outcome.figures["most attempts of one job"] = most
+
+
+def _judge_transitions(stage: Stage, outcome: Outcome) -> None:
+    """Only arrows of core.states were taken, by the rows themselves and by their timelines."""
+    taken = stage.ask("""
+        SELECT DISTINCT state, new_state FROM chaos_witness
+        WHERE what IN ('claimed', 'ended', 'reaped', 'asked') AND state <> new_state
+    """)
+    illegal = [f"{old} -> {new}" for old, new in taken if State(new) not in TRANSITIONS[State(old)]]
+    _violate(outcome, "illegal transitions", illegal)
+    events = stage.ask("SELECT job_id, kind FROM core_jobevent ORDER BY job_id, id")
+    wrong = []
+    for job_id, rows in groupby(events, key=lambda row: row[0]):
+        states = [_EVENT_STATES[kind] for _, kind in rows if kind in _EVENT_STATES]
+        steps = pairwise(states)
+        if states[:1] != [State.QUEUED] or any(new not in TRANSITIONS[old] for old, new in steps):
+            wrong.append(f"{job_id}: {' '.join(states)}")
+    _violate(outcome, "timelines that tell of an illegal transition", wrong)
+
+
+def _judge_files(stage: Stage, outcome: Outcome) -> None:
+    """What is published is whole and right; nothing temporary is left of a job that has ended."""
+    root = stage.site.home / "files"
+    wrong = []
+    for job_id, path in stage.ask("SELECT job_id, path FROM core_artifact WHERE kind = 'output'"):
+        file = root / path
+        if not file.is_file() or file.read_text() != oracle(job_id):
+            wrong.append(f"{job_id}: {path}")
+    _violate(outcome, "published files that are missing or wrong", wrong)
+    for name in ("scratch", "staging"):
+        folder = root / name
+        left = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        _violate(outcome, f"temporary files left in {name}", left)
+
+
+def _judge_services(stage: Stage, outcome: Outcome) -> None:
+    """Messages and locks: nothing is left in the queues, and nobody waited for another in a circle."""
+    try:
+        wait_until(lambda: not any(stage.rabbit.queue_depths(stage.broker_url).values()), 15, every=0.5)
+    except TimeoutError:
+        depths = stage.rabbit.queue_depths(stage.broker_url)
+        _violate(
+            outcome, "messages left in the queues", [f"{name}: {count}" for name, count in depths.items()]
+        )
+    errors = stage.database_errors()
+    _violate(outcome, "deadlocks in PostgreSQL", [text for text in errors if "deadlock" in text])
+    outcome.figures["errors in PostgreSQL's log"] = _counted(errors)
+    outcome.figures["warnings and errors in the site's logs"] = _counted(stage.log_events())
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{text} ({count})" for text, count in counts.most_common(12)) or "none"
+
+
+def _violate(outcome: Outcome, what: str, found: list[str]) -> None:
+    if found:
+        more = ", …" if len(found) > SHOWN else ""
+        outcome.violations.append(f"{len(found)} {what}: {'; '.join(found[:SHOWN])}{more}")

@@ -1,0 +1,132 @@
+"""`manage.py up`, run as `make up` runs it: a folder of its own, real processes, signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.services.processes import Process, children_of, is_alive
+from tests.services.site import CHECKOUT, Person, Site
+from tests.services.waiting import wait_until
+
+COMMAND = [sys.executable, "manage.py", "up"]
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site("embedded", SECRET_KEY="")
+
+
+@pytest.fixture
+def up(site: Site) -> Iterator[Process]:
+    process = start_up(site)
+    yield process
+    process.stop()
+
+
+def start_up(site: Site) -> Process:
+    process = Process(
+        "up", COMMAND, log=site.home / "logs" / "up.log", environment=site.environment, folder=CHECKOUT
+    )
+    wait_until(lambda: process.expect_running() and "Ctrl-C" in process.tail(), 90, "up to say where it is")
+    return process
+
+
+def part(up: Process, name: str) -> int:
+    """The process id of a part: of those with its command, the one that leads its group."""
+    for pid in sorted(children_of([up.pid])):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if name.encode() in words[-2:]:
+            return pid
+    return 0
+
+
+def is_another(up: Process, name: str, old: int) -> bool:
+    return part(up, name) not in (0, old)
+
+
+def are_gone(pids: Iterable[int]) -> bool:
+    return not any(map(is_alive, pids))
+
+
+def answers(site: Site) -> bool:
+    try:
+        return Person(site).get("/readyz").status == 200
+    except OSError:
+        return False
+
+
+def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Process) -> None:
+    assert site.address in up.tail()
+    assert answers(site)
+    assert (site.home / "secret_key").stat().st_mode & 0o777 == 0o600
+    for name in ("web", "worker"):
+        killed = part(up, name)
+        family = {killed, *children_of([killed])}
+        os.kill(killed, signal.SIGKILL)
+        wait_until(partial(is_another, up, name, killed), 30, f"another {name}")
+        wait_until(partial(are_gone, family), 30, f"the end of the old {name}")
+    wait_until(lambda: answers(site), 30, "the web to answer again")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_leaves_nothing_behind_however_it_ends(site: Site, up: Process, number: int) -> None:
+    family = children_of([up.pid])
+    assert len(family) >= 3
+    up.send(number)
+    code = up.wait(60)
+    assert code == (-9 if number == signal.SIGKILL else 0)
+    wait_until(partial(are_gone, family), 60, "the end of all parts")
+
+
+def test_a_second_start_finds_everything_as_it_was(site: Site, up: Process) -> None:
+    key = (site.home / "secret_key").read_text()
+    users = user_names(site)
+    assert up.stop(signal.SIGINT) == 0
+    again = start_up(site)
+    try:
+        assert (site.home / "secret_key").read_text() == key
+        assert user_names(site) == users
+    finally:
+        again.stop(signal.SIGINT)
+
+
+def test_a_second_one_on_the_same_home_is_refused_in_a_sentence(site: Site, up: Process) -> None:
+    refused = run_up(site, PORT="1")
+    assert refused.returncode == 2
+    assert "already runs on" in refused.stderr
+    assert site.address in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_taken_port_is_refused_in_a_sentence_that_says_what_to_do(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", site.port)):
+        refused = run_up(site)
+    assert refused.returncode == 2
+    assert f"Port {site.port} is already taken" in refused.stderr
+    assert "make up" in refused.stderr
+
+
+def user_names(site: Site) -> str:
+    names = "sorted(get_user_model().objects.values_list('username'))"
+    code = f"from django.contrib.auth import get_user_model; print({names})"
+    return site.run("shell", "--verbosity", "0", "--command", code).stdout
+
+
+def run_up(site: Site, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        COMMAND,
+        env=site.environment | settings,
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,0 +1,157 @@
+"""Ordinary processes that a test starts, watches and ends for sure.
+
+A process started here is in a session of its own, so that Ctrl-C reaches pytest alone and the order of the
+end is ours. On Linux it is tethered: the kernel kills it when the thread that started it is gone, however
+that happened (so start processes from the main thread, or from one that lives as long as they should).
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.services.waiting import wait_until
+
+
+class ProcessDied(AssertionError):
+    """Raised when a process ended that should have come up. Its message shows the end of its log."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children_of(pids: Iterable[int]) -> set[int]:
+    """All descendants of `pids` (Linux)."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The name, in parentheses, may hold spaces: the parent is the second word after it.
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):  # it ended while we looked
+            continue
+    found: set[int] = set()
+    wanted = set(pids)
+    while wanted:
+        wanted = {pid for pid, parent in parents.items() if parent in wanted} - found
+        found |= wanted
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Process:
+    """One started program, with its log."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        folder: Path | None = None,
+        user: str | None = None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        setpriv = shutil.which("setpriv")
+        tether = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [*tether, *map(str, command)],
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+            )
+
+    def __repr__(self) -> str:
+        return f"<{self.name} pid {self.pid} {'running' if self.is_running else 'ended'}>"
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    def tail(self, lines: int = 40) -> str:
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+    def expect_running(self) -> bool:
+        """True, or ProcessDied with the end of the log."""
+        if not self.is_running:
+            raise ProcessDied(f"{self.name} ended with {self.exit_code}. The end of its log:\n{self.tail()}")
+        return True
+
+    def send(self, number: int) -> None:
+        if self.is_running:
+            os.kill(self.pid, number)
+
+    def wait(self, timeout: float = 10.0) -> int:
+        return self._popen.wait(timeout)
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
+        """Ask to end with `number`, insist with SIGKILL after `timeout` seconds, leave nothing behind."""
+        family = {self.pid, *children_of([self.pid])}
+        self.send(number)
+        try:
+            code = self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            code = self.kill9()
+        _kill(family | children_of(family))
+        return code
+
+    def kill9(self) -> int:
+        """End it and all its descendants at once, as a power cut does."""
+        family = {self.pid, *children_of([self.pid])}
+        # Stopped first, so that a parent cannot start another child between two kills.
+        for pid in sorted(family):
+            _send(pid, signal.SIGSTOP)
+        _kill(family | children_of(family))
+        return self._popen.wait(10)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    pids = [pid for pid in pids if is_alive(pid)]
+    for pid in pids:
+        _send(pid, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), 10, f"the end of {pids}")
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,60 @@
+"""What the tests of the core share. They run on SQLite; tests/integration runs them once more on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from core import pipelines, statements
+from core.pipelines import pipeline
+
+
+class Clock:
+    """The database's clock, as the core's statements read it."""
+
+    def advance(self, seconds: float) -> None:
+        statements.clock_offset_seconds += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(statements, "clock_offset_seconds", 0.0)
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def store(settings: Settings, tmp_path: Path) -> Path:
+    """The file store of this test alone."""
+    settings.STORAGE_ROOT = tmp_path / "files"
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice", password="alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return User.objects.create_user("bob", password="bob")
+
+
+@pytest.fixture
+def define() -> Iterator[Callable[..., str]]:
+    """`define(function, **options)` registers a pipeline for this test and returns its name."""
+    names: list[str] = []
+
+    def register(run: Callable[..., Any], **options: Any) -> str:
+        name = f"defined_{run.__name__}".lower()
+        pipeline(**{"title": name, "is_listed": False, **options, "name": name})(run)
+        names.append(name)
+        return name
+
+    yield register
+    for name in names:
+        pipelines.forget(name)

@@ -1,0 +1,145 @@
+"""Rules that hold for every template and every page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.template import engines
+from django.template.loader import render_to_string
+from django.test import Client
+
+import frontend
+
+from .conftest import HTMX, MakeDataset, MakeJob
+
+TEMPLATES = sorted((Path(frontend.__file__).parent / "templates").rglob("*.html"))
+SCRIPTS = sorted((Path(frontend.__file__).parent / "static").rglob("*.js"))
+RUNNING = {"done": 1, "total": None, "stages": [{"name": "read", "title": "Read", "state": "running", "started_at": 1}]}
+
+
+class Faults(HTMLParser):
+    """Collects what the policy would block and what nobody could use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+        self._is_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.found += [f"{tag} has {name}" for name in known if name == "style" or re.match(r"on[a-z]+$", name)]
+        self.found += [f"{tag} has {name}" for name in known if name.startswith("hx-on") or name == "hx-vals"]
+        if tag == "style":
+            self.found.append("a style element")
+        if tag == "script" and "src" not in known:
+            self.found.append("a script without src")
+        if tag == "a" and not known.get("href"):
+            self.found.append(f"a link without href: {known}")
+        if tag == "form" and not (known.get("method") and known.get("action")):
+            self.found.append(f"a form without method or action: {known}")
+        if tag == "img" and "alt" not in known:
+            self.found.append("an image without alt")
+        if tag == "button" and "type" not in known:
+            self.found.append(f"a button without type: {known}")
+        if str(known.get("hx-trigger") or "").count("["):
+            self.found.append(f"a trigger that needs eval: {known['hx-trigger']}")
+        if known.get("id"):
+            self.ids.append(str(known["id"]))
+
+
+def faults(html: str) -> list[str]:
+    parser = Faults()
+    parser.feed(html)
+    twice = {each for each in parser.ids if parser.ids.count(each) > 1}
+    return parser.found + [f"the id {each} twice" for each in sorted(twice)]
+
+
+@pytest.mark.parametrize(
+    ("html", "count"),
+    [
+        ('<p style="color: red">', 1),
+        ("<script>alert(1)</script>", 1),
+        ('<button type="button" onclick="go()">', 1),
+        ("<a>nowhere</a>", 1),
+        ('<form action="/x">', 1),
+        ('<i id="a"></i><i id="a"></i>', 1),
+        ('<a href="/">fine</a>', 0),
+    ],
+)
+def test_the_check_itself_finds_what_is_wrong(html: str, count: int) -> None:
+    assert len(faults(html)) == count
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_anything_inline(template: Path) -> None:
+    text = template.read_text()
+    assert not re.search(r"\sstyle\s*=|<style|\son[a-z]+\s*=|hx-on|javascript:|<script(?![^>]*\ssrc=)", text)
+    assert "|safe" not in text.replace("{{ field.control|safe }}", "").replace("{{ bound.help_text|safe }}", "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_needs_what_the_policy_forbids(script: Path) -> None:
+    assert not re.search(r"\beval\(|new Function|innerHTML|\.style\b|setAttribute\(.style", script.read_text())
+
+
+def pages(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> Iterator[str]:
+    dataset = make_dataset(alice)
+    yield from ("/", "/datasets/", "/pipelines/letters/", f"/pipelines/letters/?again={dataset.job_id}")
+    yield from (f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading"))
+    for state in ("queued", "running", "retrying", "succeeded", "failed", "cancelled"):
+        yield make_job(
+            alice, state=state, error="Odd." if state == "failed" else "", progress=RUNNING
+        ).get_absolute_url()
+    yield "/nowhere/"
+
+
+def test_every_page_is_well_formed_and_guarded(
+    as_alice: Client, alice: User, make_job: MakeJob, make_dataset: MakeDataset
+) -> None:
+    for address in pages(alice, make_job, make_dataset):
+        page = as_alice.get(address)
+        assert faults(page.text) == [], address
+        assert "default-src 'self'" in page["Content-Security-Policy"], address
+        assert "unsafe" not in page["Content-Security-Policy"]
+        assert page["X-Content-Type-Options"] == "nosniff"
+        if page.status_code == 200:
+            assert "no-store" in page["Cache-Control"], address
+
+
+def test_fragments_and_an_invalid_form_are_well_formed(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    assert faults(as_alice.get(f"{job.get_absolute_url()}progress/", headers=HTMX).text) == []
+    assert faults(as_alice.get("/jobs/", headers=HTMX).text) == []
+    assert faults(as_alice.post("/pipelines/letters/", {}).text) == []
+    assert faults(as_alice.post(f"{job.get_absolute_url()}cancellation/", headers=HTMX).text) == []
+
+
+def test_pages_without_a_person_are_well_formed(client: Client, db: None) -> None:
+    for address in ("/login/", "/nowhere/"):
+        assert faults(client.get(address).text) == []
+
+
+@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+def test_an_error_page_needs_nothing_but_its_template(name: str) -> None:
+    page = engines["django"].get_template(name).render()
+    assert faults(page) == []
+    assert "<h1>" in page
+
+
+def test_the_page_of_a_fault_shows_even_when_nothing_works() -> None:
+    # No request, no person, no manifest of static files, no database.
+    assert "Something went wrong here" in render_to_string("500.html")
+
+
+def test_every_icon_that_templates_name_is_drawn() -> None:
+    from frontend.job_pages import ICONS
+    from frontend.templatetags.looks import KNOWN_ICONS
+
+    named = {name for path in TEMPLATES for name in re.findall(r'{% icon "([a-z-]+)"', path.read_text())}
+    assert named | set(ICONS.values()) <= KNOWN_ICONS

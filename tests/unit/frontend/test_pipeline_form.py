@@ -1,0 +1,204 @@
+"""The page that starts a pipeline."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from core.errors import Refused
+from core.forms import Entry
+from core.models import Artifact, Job
+
+from .conftest import HTMX, MakeDataset, MakeJob
+
+LETTERS = "/pipelines/letters/"
+
+
+def filled(**changes: Any) -> dict[str, Any]:
+    text = SimpleUploadedFile("abc.txt", b"abc\n", content_type="text/plain")
+    return {"idempotency-key": "k1", "text": text, "alphabet": "latin", **changes}
+
+
+def test_the_page_shows_the_form_with_help_groups_and_a_fresh_key(as_alice: Client) -> None:
+    page = as_alice.get(LETTERS)
+    assert page.status_code == 200
+    assert "Ten letters at most." in page.text
+    assert '<summary class="group-title">' in page.text
+    assert 'accept=".txt"' in page.text
+    keys = [re.search(r'name="idempotency-key" value="(\w+)"', as_alice.get(LETTERS).text) for _ in range(2)]
+    assert keys[0]
+    assert keys[1]
+    assert keys[0][1] != keys[1][1]
+
+
+def test_submitting_makes_a_job_with_its_file_and_leads_to_its_page(as_alice: Client, alice: User) -> None:
+    answer = as_alice.post(LETTERS, filled(title="Mine"))
+    job = Job.objects.get()
+    assert answer.status_code == 302
+    assert answer["Location"] == job.get_absolute_url()
+    assert job.owner == alice
+    assert job.params == {"title": "Mine", "alphabet": "latin", "limit": None}
+    assert Artifact.objects.get(job=job).local_path.read_bytes() == b"abc\n"
+
+
+def test_submitting_by_htmx_leads_to_the_jobs_page(as_alice: Client) -> None:
+    answer = as_alice.post(LETTERS, filled(), headers=HTMX)
+    assert answer.status_code == 200
+    assert answer["HX-Redirect"] == Job.objects.get().get_absolute_url()
+
+
+def test_the_same_key_again_is_the_same_job(as_alice: Client) -> None:
+    first, second = as_alice.post(LETTERS, filled()), as_alice.post(LETTERS, filled())
+    assert first["Location"] == second["Location"]
+    assert Job.objects.count() == 1
+
+
+def test_another_method_is_refused(as_alice: Client) -> None:
+    assert as_alice.delete(LETTERS).status_code == 405
+
+
+def test_an_unknown_pipeline_is_not_found(as_alice: Client) -> None:
+    assert as_alice.get("/pipelines/nonsense/").status_code == 404
+    assert as_alice.post("/pipelines/nonsense/", {}).status_code == 404
+
+
+def test_a_form_without_its_token_is_refused(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = client.post(LETTERS, filled())
+    assert answer.status_code == 403
+    assert "The page was too old" in answer.text
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_errors_stand_beside_their_fields_and_in_a_summary(as_alice: Client, headers: dict[str, str]) -> None:
+    answer = as_alice.post(LETTERS, filled(title="far too long a title", limit="0"), headers=headers)
+    assert answer.status_code == 422
+    assert "2 things to correct" in answer.text
+    assert 'href="#id_title"' in answer.text
+    assert re.search(r'<input[^>]*name="title"[^>]*aria-invalid="true"', answer.text)
+    assert re.search(r'aria-describedby="id_title_helptext id_title_error"', answer.text)
+    assert ("<html" in answer.text) is (not headers)
+    assert answer.get("HX-Retarget") == ("#pipeline-form" if headers else None)
+
+
+def test_a_file_of_an_invalid_submit_need_not_be_uploaded_again(as_alice: Client) -> None:
+    answer = as_alice.post(LETTERS, filled(limit="0"))
+    token = re.search(r'name="text.kept" value="([^"]+)"', answer.text)
+    assert token
+    assert "uploaded already" in answer.text
+    again = as_alice.post(LETTERS, {"idempotency-key": "k1", "alphabet": "latin", "limit": "2", "text.kept": token[1]})
+    assert again.status_code == 302
+    assert Artifact.objects.get().name == "abc.txt"
+
+
+def test_a_kept_file_is_of_no_use_to_somebody_else(as_alice: Client, as_bob: Client) -> None:
+    token = re.search(r'name="text.kept" value="([^"]+)"', as_alice.post(LETTERS, filled(limit="0")).text)
+    assert token
+    answer = as_bob.post(LETTERS, {"idempotency-key": "k", "alphabet": "latin", "text.kept": token[1]})
+    assert answer.status_code == 422
+    assert not Job.objects.exists()
+
+
+def test_one_field_is_checked_without_a_word_on_the_others(as_alice: Client) -> None:
+    answer = as_alice.post(
+        reverse("pipeline_validation", args=["letters"]) + "?field=title",
+        {"title": "far too long a title", "limit": "0"},
+        headers=HTMX,
+    )
+    assert answer.status_code == 200
+    assert answer.text.count("<p>") == 1
+    assert 'id="id_title_error"' in answer.text
+    assert not Job.objects.exists()
+
+
+def test_a_check_of_no_field_is_not_found_and_reading_one_is_refused(as_alice: Client) -> None:
+    address = reverse("pipeline_validation", args=["letters"])
+    assert as_alice.post(address + "?field=nonsense").status_code == 404
+    assert as_alice.get(address).status_code == 405
+
+
+def test_the_address_fills_in_the_form(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset(alice)
+    page = as_alice.get(f"/pipelines/copy_letters/?dataset={dataset.pk}").text
+    assert f'<option value="{dataset.pk}" selected>' in page
+
+
+def test_somebody_elses_dataset_can_not_be_chosen(as_bob: Client, alice: User, make_dataset: MakeDataset) -> None:
+    dataset = make_dataset(alice)
+    assert as_bob.post("/pipelines/copy_letters/", {"dataset": dataset.pk}).status_code == 422
+
+
+def test_running_again_starts_from_a_jobs_parameters_and_file(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+    origin = make_job(alice, state="failed", params={"title": "Old", "alphabet": "greek", "limit": 7})
+    page = as_alice.get(f"{LETTERS}?again={origin.pk}").text
+    assert 'value="Old"' in page
+    assert "abc.txt" in page
+    assert '<details class="panel group" id="group-2" open>' in page
+    answer = as_alice.post(
+        f"{LETTERS}?again={origin.pk}", {"idempotency-key": "k2", "alphabet": "greek", "title": "New"}
+    )
+    assert answer.status_code == 302
+    job = Job.objects.exclude(pk=origin.pk).get()
+    assert job.origin == origin
+    assert job.params["title"] == "New"
+    assert Artifact.objects.get(job=job).name == "abc.txt"
+
+
+def test_running_somebody_elses_job_again_is_not_found(as_bob: Client, alice: User, make_job: MakeJob) -> None:
+    origin = make_job(alice)
+    assert as_bob.get(f"{LETTERS}?again={origin.pk}").status_code == 404
+    assert as_bob.get(f"{LETTERS}?again=nonsense").status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_upload_over_the_limit_is_refused_by_a_clear_page(
+    as_alice: Client, settings: Settings, headers: dict[str, str]
+) -> None:
+    settings.UPLOAD_LIMIT_BYTES = 100
+    text = SimpleUploadedFile("abc.txt", b"abc\n" * 1000)
+    answer = as_alice.post(LETTERS, filled(text=text), headers=headers)
+    assert answer.status_code == 413
+    assert "larger than 100 bytes" in answer.text
+    assert answer.get("HX-Retarget") == ("#refusal" if headers else None)
+
+
+def test_too_much_text_is_refused_by_a_clear_page(as_alice: Client, settings: Settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    assert as_alice.post(LETTERS, filled(title="x" * 200)).status_code == 413
+
+
+def test_a_full_disk_is_told_before_anything_is_accepted(as_alice: Client, settings: Settings) -> None:
+    settings.DISK_FLOOR_BYTES = 1 << 62
+    answer = as_alice.post(LETTERS, filled())
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert "nearly full" in answer.text
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    def refuse(error: Exception) -> None:
+        def submit(self: Entry, **_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(Entry, "submit", submit)
+
+    return refuse
+
+
+def test_a_refused_submit_is_told_with_the_time_to_wait(
+    as_alice: Client, refusing: Callable[[Exception], None]
+) -> None:
+    refusing(Refused("You have 100 jobs waiting; wait for one to end."))
+    answer = as_alice.post(LETTERS, filled())
+    assert answer.status_code == 429
+    assert answer["Retry-After"]
+    assert "You have 100 jobs waiting" in answer.text

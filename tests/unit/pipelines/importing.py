@@ -1,0 +1,121 @@
+"""An import without a site: the steps' functions one after the other, as the pipeline calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from actors.pipelines.csv_import import check, detect, profile, read, receive, write
+from actors.pipelines.csv_import.options import Options
+
+
+@dataclass
+class Imported:
+    """What came of a file."""
+
+    dialect: dict[str, Any]
+    tally: dict[str, Any]
+    plan: dict[str, Any]
+    folder: Path
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        path = self.folder / "dataset" / "dataset.parquet"
+        with duckdb.connect() as con:
+            return con.execute(f"SELECT * FROM read_parquet('{path}')").fetchall()
+
+    @property
+    def names(self) -> list[str]:
+        return [column["name"] for column in self.plan["columns"]]
+
+    @property
+    def types(self) -> list[str]:
+        return [column["reading"]["type"] for column in self.plan["columns"]]
+
+    @property
+    def rejected(self) -> list[dict[str, str]]:
+        return self._csv("rejected.csv")
+
+    @property
+    def duplicates(self) -> list[dict[str, str]]:
+        return self._csv("duplicates.csv")
+
+    @property
+    def clean(self) -> list[list[str]]:
+        with (self.folder / "dataset" / "clean.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
+
+    @property
+    def preview(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads((self.folder / "dataset" / "preview.json").read_text())
+        return loaded
+
+    def profile(self) -> list[dict[str, Any]]:
+        return profile.profile(
+            silent,
+            parquet=str(self.folder / "dataset" / "dataset.parquet"),
+            scratch=str(self.folder / "scratch"),
+            columns=self.plan["columns"],
+            rows=self.plan["rows"],
+        )
+
+    def _csv(self, name: str) -> list[dict[str, str]]:
+        csv.field_size_limit(1 << 30)
+        with (self.folder / "dataset" / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+
+def silent(done: int, total: int | None = None, note: str = "") -> None:
+    """A report that nobody reads."""
+
+
+def import_bytes(data: bytes, folder: Path, *, file_name: str = "table.csv", **params: Any) -> Imported:
+    """Import bytes with the form's parameters; `chunk_bytes` and `max_record` set the scan's own limits."""
+    limits = {key: params.pop(key) for key in ("chunk_bytes", "max_record") if key in params}
+    options = Options.from_params(params)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file_name
+    path.write_bytes(data)
+    scratch = str(folder / "scratch")
+    received = receive.receive(silent, path=str(path), name=file_name, folder=str(folder))
+    content = str(folder / received["unpacked"]) if received["unpacked"] else str(path)
+    dialect = json.loads(json.dumps(detect.detect(silent, path=content, options=options.dialect)))
+    tally = read.read(
+        silent,
+        path=content,
+        folder=str(folder / "read"),
+        scratch=scratch,
+        dialect=dialect,
+        ragged=options.ragged,
+        quotes=options.quotes,
+        **limits,
+    )
+    plan = check.check(
+        silent,
+        folder=str(folder / "read"),
+        target=str(folder / "check"),
+        scratch=scratch,
+        dialect=dialect,
+        tally=tally,
+        rules=options.rules,
+        keys=options.keys,
+        options=options.checks,
+    )
+    write.write(
+        silent,
+        folder=str(folder / "read"),
+        checks=str(folder / "check"),
+        target=str(folder / "dataset"),
+        scratch=scratch,
+        dialect=dialect,
+        checked=plan,
+        tally=tally,
+        neutralise=not options.keep_formulas,
+    )
+    assert plan["records"] == plan["rows"] + plan["rejected"] + plan["duplicates"]
+    return Imported(dialect, tally, plan, folder)
