@@ -99,7 +99,7 @@ class JobStubBroker(StubBroker):
         return held.unfinished_tasks if held else 0
 
     def room(self, queue: str) -> int | None:
-        return max(0, self.queue_limit - self.waiting_messages(queue))
+        return max(0, int(self.queue_limit) - self.waiting_messages(queue))
 
     def let_go(self) -> None:
         """There is no connection to let go of."""

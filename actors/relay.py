@@ -27,6 +27,8 @@ from core.logs import tell
 SHARED_POLL_SECONDS = 1.0
 #: An embedded worker is woken by nobody: its database is on the same machine, and a look is cheap.
 EMBEDDED_POLL_SECONDS = 0.1
+#: Seconds that a relay waits, once woken, for further jobs.
+GATHER_SECONDS = 0.02
 #: Seconds between two looks for lost messages.
 RECOVER_SECONDS = 5.0
 #: Messages published this short a time ago are not called lost, even when the broker has just come back.
@@ -83,6 +85,9 @@ class Relay:
             while not self._ending.is_set():
                 self._awake.wait(self._poll_seconds())
                 was_woken = self._awake.is_set()
+                if was_woken:
+                    # More may come with the first: one batch for all of them.
+                    self._ending.wait(GATHER_SECONDS)
                 self._awake.clear()
                 if self._look(was_woken=was_woken):
                     idle_since = time.monotonic()

@@ -35,10 +35,11 @@ class WorkerBoot(Middleware):
             for queue in pipelines.queues():
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
         attempts().ledger.start()
-        self.keeper = Keeper(worker)
-        self.keeper.start()
         relay.looks = True
         relay.start()
+        # Last: it watches the others.
+        self.keeper = Keeper(worker)
+        self.keeper.start()
         tell("worker_started", worker=attempts().worker, freed=freed)
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:

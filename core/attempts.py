@@ -11,13 +11,14 @@ import random
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
 
-from core import metrics, pipelines, statements
+from core import metrics, pipelines, statements, storage
 from core.children import ChildLost
 from core.context import JobContext
 from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError
@@ -62,6 +63,8 @@ class Attempts:
         if spec is None:
             self.ledger.end_later(_end_unknown(claim), then=lambda state: _tell_ended(claim, state, began))
             return
+        # An attempt whose worker was killed could not tidy up.
+        storage.remove_scratch(job_id, range(1, claim.fence))
         ctx = JobContext(claim, spec)
         held = Held(claim.job_id, claim.fence)
         with self._guard:
@@ -133,8 +136,9 @@ class Attempts:
                 ctx.shown.is_dirty = True
             raise
         for job_id, fence, cancelling in answers:
-            if cancelling and (ctx := changed.get(Held(job_id, fence))):
-                ctx.stop = JobCancelled
+            held = Held(job_id, fence)
+            if cancelling and held in changed:
+                changed[held].stop = JobCancelled
 
     def stop_all(self) -> None:
         """Have every attempt hand its job back at its next call, also those that are still to begin."""
@@ -200,7 +204,7 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
     return end(State.SUCCEEDED, result=text)
 
 
-def _end_of_fault(error: Exception, claim: Claim, end: Any) -> End:
+def _end_of_fault(error: Exception, claim: Claim, end: Callable[..., End]) -> End:
     tell(
         "attempt_raised",
         level=logging.WARNING,
@@ -212,24 +216,21 @@ def _end_of_fault(error: Exception, claim: Claim, end: Any) -> End:
     crashed = int(isinstance(error, ChildLost))
     sentence = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
     if crashed and claim.crashes + 1 >= claim.max_crashes:
-        lost: End = end(
+        return end(
             State.FAILED,
             error=f"The child process was lost {claim.crashes + 1} times while it ran this job. The last one: {error}",
             detail=_traceback(),
             crashed=crashed,
         )
-        return lost
     if claim.attempt >= claim.max_attempts:
-        made: End = end(
+        return end(
             State.FAILED,
             error=f"All {claim.max_attempts} attempts failed. The last one: {sentence}",
             detail=_traceback(),
             crashed=crashed,
         )
-        return made
     delay = backoff_seconds(claim.attempt - 1)
-    made = end(State.RETRYING, error=sentence, detail=_traceback(), delay=delay, crashed=crashed)
-    return made
+    return end(State.RETRYING, error=sentence, detail=_traceback(), delay=delay, crashed=crashed)
 
 
 def backoff_seconds(failures: int) -> float:

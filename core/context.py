@@ -7,7 +7,7 @@ import json
 import mimetypes
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +94,7 @@ class JobContext:
 
     def track(self, items: Iterable[T], *, total: int | None = None, unit: str = "items") -> Iterator[T]:
         """Yield the items and count them as progress; the total is their number when they have one."""
-        if total is None and hasattr(items, "__len__"):
+        if total is None and isinstance(items, Sized):
             total = len(items)
         self.progress(0, total, unit=unit)
         for count, item in enumerate(items, 1):
@@ -240,7 +240,7 @@ class JobContext:
         `report(done, total=None, note="")`. The child is killed when the attempt may not go on, and at its limits of
         memory (resident bytes) and time.
         """
-        return children.run(
+        answer: T = children.run(
             run,
             {**(kwargs or {}), **named},
             on_report=lambda done, total, note: self.progress(done, total, unit=unit or None, note=note or None),
@@ -248,6 +248,7 @@ class JobContext:
             memory_bytes=memory_bytes,
             timeout_seconds=timeout_seconds,
         )
+        return answer
 
     def close(self) -> None:
         """Delete what was temporary."""

@@ -40,7 +40,7 @@ def dumps_limited(value: Any, *, what: str) -> str:
         raise StepTooLarge(f"{what} can't be kept as JSON: {error}") from error
     if len(text) > settings.JSON_LIMIT_BYTES:
         raise StepTooLarge(
-            f"{what} is {len(text):,} bytes of JSON, more than {settings.JSON_LIMIT_BYTES:,}; keep it in a file"
+            f"{what} is {len(text):,} bytes long, more than {settings.JSON_LIMIT_BYTES:,}; keep it in a file"
         )
     return text
 

@@ -56,15 +56,26 @@ class RunTimes:
             sums, self._sums = self._sums, {}
         if not sums:
             return
-        with transaction.atomic(), connection.cursor() as cursor:
-            # In one order for all processes: no deadlocks.
-            for (pipeline, state, bound), (count, seconds) in sorted(sums.items()):
-                cursor.execute(
-                    "INSERT INTO core_runseconds (pipeline, state, le, count, seconds) VALUES (%s, %s, %s, %s, %s) "
-                    "ON CONFLICT (pipeline, state, le) DO UPDATE SET count = core_runseconds.count + excluded.count, "
-                    "seconds = core_runseconds.seconds + excluded.seconds",
-                    [pipeline, state, bound, count, seconds],
-                )
+        try:
+            _add_to_database(sums)
+        except BaseException:
+            with self._guard:
+                for key, (count, total) in sums.items():
+                    newer_count, newer_total = self._sums.get(key, (0, 0.0))
+                    self._sums[key] = (count + newer_count, total + newer_total)
+            raise
+
+
+def _add_to_database(sums: dict[tuple[str, str, float], tuple[int, float]]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # In one order for all processes: no deadlocks.
+        for (pipeline, state, bound), (count, seconds) in sorted(sums.items()):
+            cursor.execute(
+                "INSERT INTO core_runseconds (pipeline, state, le, count, seconds) VALUES (%s, %s, %s, %s, %s) "
+                "ON CONFLICT (pipeline, state, le) DO UPDATE SET count = core_runseconds.count + excluded.count, "
+                "seconds = core_runseconds.seconds + excluded.seconds",
+                [pipeline, state, bound, count, seconds],
+            )
 
 
 #: The run times of this process.
@@ -124,7 +135,7 @@ class JobCollector(Collector):
 
 
 def _by_queue(jobs: QuerySet[Job]) -> Iterable[tuple[str, int, dt.datetime]]:
-    return jobs.values_list("queue").annotate(count=Count("pk"), oldest=Min("run_at"))  # type: ignore[return-value]
+    return jobs.values_list("queue").annotate(count=Count("pk"), oldest=Min("run_at"))
 
 
 registry.register(JobCollector())

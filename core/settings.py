@@ -20,7 +20,8 @@ PORT = env.int("PORT", 8000)
 def _secret_key() -> str:
     """The key from the environment, or from the file that `manage.py up` made."""
     key_file = HEADWAY_HOME / "secret_key"
-    if key := env.str("SECRET_KEY", ""):
+    key: str = env.str("SECRET_KEY", "")
+    if key:
         return key
     if key_file.is_file():
         return key_file.read_text().strip()
@@ -67,7 +68,7 @@ DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{HEADWAY_HOME}/db.sqlite3")
 RABBITMQ_URL = env.str("RABBITMQ_URL", "")
 RABBITMQ_QUEUE_TYPE = env.str("RABBITMQ_QUEUE_TYPE", "classic")
 WORKER_PROCESSES = env.int("WORKER_PROCESSES", 2)
-WORKER_THREADS = env.int("WORKER_THREADS", 8)
+WORKER_THREADS = env.int("WORKER_THREADS", 16)
 WEB_THREADS = env.int("WEB_THREADS", 8)
 WEB_WORKERS = env.int("WEB_WORKERS", 1)
 
@@ -178,11 +179,10 @@ STATIC_URL = "static/"
 STATIC_ROOT = HEADWAY_HOME / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "frontend.static_files.StaticFiles"},
 }
-# Without a manifest (tests, a checkout before `collectstatic`) the plain names work.
+# Before `collectstatic` has run (tests, a fresh checkout) files are found where they lie.
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MANIFEST_STRICT = False
 
 FILE_UPLOAD_HANDLERS = ["core.uploads.StagingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -90,9 +91,16 @@ def refuse_when_full(incoming_bytes: int = 0) -> None:
     free = shutil.disk_usage(root()).free
     if free - incoming_bytes < settings.DISK_FLOOR_BYTES:
         raise Refused(
-            "The file store is nearly full, so nothing was accepted. Ask an operator to free disk space, then try again."
+            "The file store is nearly full, so nothing was accepted. "
+            "Ask an operator to free disk space, then try again."
         )
 
 
 def scratch_folder(job_id: int, fence: int) -> Path:
     return root() / "scratch" / f"{job_id}-{fence}"
+
+
+def remove_scratch(job_id: int, fences: Iterable[int]) -> None:
+    """Delete the temporary files of these attempts."""
+    for fence in fences:
+        shutil.rmtree(scratch_folder(job_id, fence), ignore_errors=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core import signing
@@ -81,11 +82,11 @@ class StagingUploadHandler(FileUploadHandler):
 
     def handle_raw_input(
         self,
-        input_data: Any,
-        META: dict[str, Any],
+        input_data: IO[bytes],
+        META: dict[str, str],  # noqa: N803 - Django's name
         content_length: int,
-        boundary: bytes,
-        encoding: Any = None,
+        boundary: str,
+        encoding: str | None = None,
     ) -> None:
         # Said before a byte is read, so that nobody waits for an upload that can't be taken.
         if content_length > settings.UPLOAD_LIMIT_BYTES:
@@ -97,7 +98,7 @@ class StagingUploadHandler(FileUploadHandler):
         self._hash = hashlib.sha256()
         descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="upload-")
         self._path = Path(name)
-        self._file = open(descriptor, "wb")  # noqa: SIM115 - closed by file_complete or upload_interrupted
+        self._file = os.fdopen(descriptor, "wb")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._hash.update(raw_data)
@@ -136,7 +137,7 @@ def stage_chunks(chunks: Iterable[bytes], file: UploadedFile) -> StagedUpload:
     """Stage a file that came another way than through the upload handler."""
     digest = hashlib.sha256()
     descriptor, path = tempfile.mkstemp(dir=storage.staging_folder(), prefix="chunks-")
-    with open(descriptor, "wb") as staged:
+    with os.fdopen(descriptor, "wb") as staged:
         for chunk in chunks:
             digest.update(chunk)
             staged.write(chunk)
@@ -151,10 +152,11 @@ def stage_chunks(chunks: Iterable[bytes], file: UploadedFile) -> StagedUpload:
 
 def open_path(source: Path) -> StagedFile:
     """Copy a local file into the staging folder and open it as an upload; for the command line."""
-    descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="copy-")
+    with source.open("rb") as original:
+        descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="copy-")
+        with os.fdopen(descriptor, "wb") as copy:
+            shutil.copyfileobj(original, copy, storage.BLOCK_BYTES)
     target = Path(name)
-    with source.open("rb") as original, open(descriptor, "wb") as copy:
-        shutil.copyfileobj(original, copy, storage.BLOCK_BYTES)
     return StagedFile(
         staged=StagedUpload(
             path=target,

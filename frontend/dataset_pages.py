@@ -19,6 +19,9 @@ ROWS_LENGTH = 50
 CHART_WIDTH = 160
 CHART_HEIGHT = 32
 
+#: From this share of the rows on a value is worth naming in a list of columns.
+FREQUENT_PERCENT = 0.5
+
 _NUMERIC = frozenset({"integer", "decimal", "float"})
 _QUANTILES = ("5%", "25%", "Median", "75%", "95%")
 
@@ -86,6 +89,10 @@ class ColumnProfile:
     @property
     def is_numeric(self) -> bool:
         return self.column.type in _NUMERIC
+
+    @property
+    def has_frequent_value(self) -> bool:
+        return bool(self.top) and self.top[0].percent >= FREQUENT_PERCENT
 
     @property
     def shares(self) -> list[Bar]:
@@ -199,7 +206,10 @@ def dialect_facts(dataset: Dataset) -> list[tuple[str, str]]:
 
 def rules_text(dataset: Dataset) -> str:
     """Return the rules that the rows were checked by as indented JSON; empty when there were none."""
-    return json.dumps(dataset.rules, ensure_ascii=False, indent=2) if dataset.rules else ""
+    rules = dataset.rules or {}
+    if isinstance(rules, dict):
+        rules = {name: value for name, value in rules.items() if value not in (None, "", [], {}, False)}
+    return json.dumps(rules, ensure_ascii=False, indent=2) if rules else ""
 
 
 def _cell(value: Any, column_type: str) -> Cell:

@@ -68,8 +68,9 @@ class FormField:
             attrs["autocomplete"] = "off"
         if isinstance(self.bound.field.widget, forms.Textarea):
             attrs["spellcheck"] = "false"
-            # Django's own default is 10 rows of 40, which says nothing about the field.
-            attrs["rows"] = "5"
+            rows = str(self.bound.field.widget.attrs.get("rows", ""))
+            # 10 is Django's own default, which says nothing about the field.
+            attrs["rows"] = "5" if rows in ("", "10") else rows
         if isinstance(self.bound.field, forms.JSONField) and self.bound.value() == "null":
             return self._empty_control(attrs)
         return str(self.bound.as_widget(attrs=attrs))

@@ -198,7 +198,8 @@ def _in_words(value: Any, field: forms.Field | None) -> str:
     if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        # What nobody ticked is no news, unless it was ticked to begin with.
+        return "Yes" if value else "No" if field is not None and field.initial else ""
     if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
         words = {str(key): str(text) for key, text in _flat(cast(Any, field).choices)}
         if isinstance(value, list):

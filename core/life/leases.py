@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import connection
+from django.db.models import F
 
-from core import statements
+from core import statements, storage
 from core.logs import tell
 from core.models import Job
 from core.states import State
@@ -60,9 +60,10 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
             "worker": worker,
         },
     )
-    for job_id, state in rows:
+    for job_id, state, fence in rows:
         tell("lease_expired", level=logging.WARNING, job=job_id, state=state)
-    return [(job_id, State(state)) for job_id, state in rows]
+        storage.remove_scratch(job_id, [fence])
+    return [(job_id, State(state)) for job_id, state, _ in rows]
 
 
 def expire_leases_of_dead_neighbours() -> int:
@@ -75,13 +76,8 @@ def expire_leases_of_dead_neighbours() -> int:
     dead = [name for name in set(names) if not _is_alive(name.removeprefix(host))]
     if not dead:
         return 0
-    with connection.cursor() as cursor:
-        marks = ", ".join(["%s"] * len(dead))
-        cursor.execute(
-            f"UPDATE core_job SET lease_until = created_at WHERE state = 'running' AND worker IN ({marks})",
-            dead,
-        )
-        return int(cursor.rowcount)
+    # A time that is past by any clock: the next look reaps them.
+    return Job.objects.filter(state=State.RUNNING, worker__in=dead).update(lease_until=F("created_at"))
 
 
 def _is_alive(pid: str) -> bool:

@@ -27,6 +27,8 @@ from core.states import State
 
 #: Requests that one commit takes.
 BATCH = 200
+#: Seconds that a busy ledger waits for a batch to fill: less than a commit takes.
+GATHER_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,15 @@ class Ledger:
         return request.answer
 
     def _run(self) -> None:
-        is_ending = False
+        is_ending = is_busy = False
         while not is_ending:
             batch = [self._gathered.get()]
+            if is_busy:
+                # The threads that the last commit set free come back at once, with an end and a claim each.
+                time.sleep(GATHER_SECONDS)
             while len(batch) < BATCH and not self._gathered.empty():
                 batch.append(self._gathered.get())
-            is_ending = None in batch
+            is_ending, is_busy = None in batch, len(batch) > 2
             self._settle([request for request in batch if request is not None])
         connection.close()
 

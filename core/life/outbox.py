@@ -47,7 +47,7 @@ def unclaimed() -> dict[str, int]:
         .values_list("queue")
         .annotate(count=Count("pk"))
     )
-    return {queue: count for queue, count in rows}
+    return dict(rows)
 
 
 def publish_again(queue: str, *, limit: int, older_seconds: float | None = None) -> int:

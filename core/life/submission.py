@@ -13,7 +13,7 @@ from django.dispatch import Signal
 from core import pipelines, statements
 from core.jsontext import dumps, dumps_limited, storable
 from core.logs import tell
-from core.models import Artifact, Job
+from core.models import Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.uploads import StoredUpload
@@ -59,17 +59,13 @@ def submit(
     """
     spec = pipelines.get(pipeline)
     order = Order(params=params or {}, label=label, key=storable(key) or uuid.uuid4().hex, delay_seconds=delay_seconds)
-    with transaction.atomic():
-        made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id)
-        if order.key not in made:
-            job_id = Job.objects.values_list("pk", flat=True).get(owner_id=owner_id, idempotency_key=order.key)
-            return Submission(job_id=job_id, is_new=False)
-        job_id = made[order.key]
-        Artifact.objects.bulk_create(
-            Artifact(job_id=job_id, kind=Artifact.Kind.INPUT, field=name, **asdict(file))
-            for name, file in (files or {}).items()
-        )
-        transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
+    # One statement is one transaction: a person's submit costs one round trip.
+    made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id, files=files)
+    if order.key not in made:
+        job_id = Job.objects.values_list("pk", flat=True).get(owner_id=owner_id, idempotency_key=order.key)
+        return Submission(job_id=job_id, is_new=False)
+    job_id = made[order.key]
+    transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
     tell("job_submitted", job=job_id, pipeline=pipeline, owner=owner_id)
     return Submission(job_id=job_id, is_new=True)
 
@@ -100,6 +96,7 @@ def _insert(
     owner_id: int,
     priority: Priority,
     origin_id: int | None = None,
+    files: Mapping[str, StoredUpload] | None = None,
 ) -> dict[str, int]:
     """Insert the jobs whose key is new; return their ids by key."""
     jobs = [
@@ -112,11 +109,12 @@ def _insert(
         for order in orders
     ]
     if len(jobs) == 1:
-        dumps_limited(jobs[0]["params"], what="The parameters")
+        dumps_limited(jobs[0]["params"], what="The JSON of the parameters")
     rows = statements.run(
         "submit",
         {
             "jobs": dumps(jobs),
+            "files": dumps([{"field": name, **asdict(file)} for name, file in (files or {}).items()]),
             "pipeline": spec.name,
             "queue": spec.queue,
             "priority": int(priority),

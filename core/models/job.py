@@ -47,9 +47,7 @@ class Job(models.Model):
     queue = models.CharField(max_length=80, default="default")
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL)
     # Found by `job_owner_newest`: every index more is written at each of a job's transitions.
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     idempotency_key = models.CharField(max_length=100)
     label = models.CharField(max_length=255, blank=True, help_text="What the owner sees as the job's name.")
     params = models.JSONField(default=dict)

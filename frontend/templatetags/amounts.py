@@ -84,6 +84,12 @@ def amount(number: float | None, unit: str) -> str:
 
 
 @register.filter
+def amount_of(number: float | None, unit: str) -> str:
+    """Return the first amount of `3 of 7 rows`: its unit is said by the second, unless sizes differ in theirs."""
+    return amount(number, unit if unit == "bytes" else "")
+
+
+@register.filter
 def rate(per_second: float | None, unit: str) -> str:
     """Return units a second: `12,300 rows/s`, `8.4 MB/s`, `0.4 files/s`."""
     if per_second is None:

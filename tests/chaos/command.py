@@ -45,8 +45,6 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
         outcomes = []
         for name in options.scenarios or SCENARIOS:
             print(f"{name} (seed {size.seed}) ...", flush=True)
-            if not rabbit.is_running:
-                rabbit.start()
             outcomes.append(SCENARIOS[name](folder, rabbit, postgres, size))
         return outcomes
     finally:
@@ -61,14 +59,10 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
 def _parse() -> argparse.Namespace:
     full = Size()
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument(
-        "scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)}; all if none"
-    )
+    parser.add_argument("scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)}; all if none")
     parser.add_argument("--jobs", type=int, default=full.jobs)
     parser.add_argument("--worker-kills", type=int, default=full.worker_kills)
-    parser.add_argument(
-        "--broker-kills", type=int, default=full.broker_kills, help="one of them with its data"
-    )
+    parser.add_argument("--broker-kills", type=int, default=full.broker_kills, help="one of them with its data")
     parser.add_argument("--zombies", type=int, default=full.zombies)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="by chance if not given")
     parser.add_argument("--keep", action="store_true", help="keep the folder of nodes, logs and files")

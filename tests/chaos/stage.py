@@ -38,9 +38,9 @@ _EVENT = re.compile(r" (WARNING|ERROR|CRITICAL) \S+ (\S+)")
 class Stage:
     """One scenario's world. What it started is gone when `close` returns."""
 
-    def __init__(
-        self, name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int
-    ) -> None:
+    def __init__(self, name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int) -> None:
+        if not rabbit.is_running:
+            rabbit.start()
         self.rabbit = rabbit
         self._postgres = postgres
         self._database = f"chaos_{name}_{time.time_ns()}"
@@ -54,8 +54,9 @@ class Stage:
         )  # fmt: skip
         self.fleet = Fleet(self.site, threads=threads)
         self.ledger = Ledger()
+        self._broker_kills = 0
         self._submitters: list[WebSubmitter | BulkSubmitter] = []
-        # Starts the broker again: a process ends with the thread that started it, and this one stays.
+        # Starts the broker again: a process ends with the thread that started it, so this one stays until the end.
         self._broker_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")
         self.site.migrate()
         self.site.add_user(OWNER)
@@ -69,7 +70,9 @@ class Stage:
         self.site.stop()
         self.connection.close()
         self._postgres.drop_database(self._database)
-        # The node may be this thread's: who wants it further has to start it again.
+        if self._broker_kills:
+            # It would end with its thread: let it be down for sure, so that the next scenario starts it.
+            self.rabbit.kill9()
         self._broker_thread.shutdown()
 
     # -- who submits -------------------------------------------------------------------------------
@@ -102,6 +105,7 @@ class Stage:
             time.sleep(down_seconds)
             self.rabbit.start()
 
+        self._broker_kills += 1
         return self._broker_thread.submit(kill_and_start)
 
     # -- what is seen ------------------------------------------------------------------------------
@@ -111,9 +115,7 @@ class Stage:
 
     def working_pids(self) -> set[int]:
         """Processes that hold a job whose lease is good."""
-        rows = self.ask(
-            "SELECT DISTINCT worker FROM core_job WHERE state = 'running' AND lease_until > now()"
-        )
+        rows = self.ask("SELECT DISTINCT worker FROM core_job WHERE state = 'running' AND lease_until > now()")
         return {int(name.rpartition(":")[2]) for (name,) in rows}
 
     def left(self) -> int:
@@ -154,9 +156,7 @@ class Stage:
 
 
 @contextmanager
-def staged(
-    name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int
-) -> Iterator[Stage]:
+def staged(name: str, folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, *, threads: int) -> Iterator[Stage]:
     """A stage that is struck when the scenario is over, however it ended."""
     stage = Stage(name, folder, rabbit, postgres, threads=threads)
     try:

@@ -36,9 +36,7 @@ class Ledger:
         with self._guard:
             for key, job_id in answers.items():
                 if self.accepted.setdefault(key, job_id) != job_id:
-                    self.refusals.append(
-                        f"key {key} was answered with jobs {self.accepted[key]} and {job_id}"
-                    )
+                    self.refusals.append(f"key {key} was answered with jobs {self.accepted[key]} and {job_id}")
             if seconds is not None:
                 self.seconds.append(seconds)
 
@@ -79,6 +77,12 @@ class WebSubmitter:
             thread.join()
 
     def _run(self) -> None:
+        try:
+            self._submit_all()
+        except Exception as error:  # noqa: BLE001  a silent end would leave submits out of the ledger
+            self._ledger.refuse(f"{threading.current_thread().name} gave up: {error!r}")
+
+    def _submit_all(self) -> None:
         person: Person | None = None
         while (params := self._wanted.get()) is not None:
             fields = {**params, "idempotency-key": uuid.uuid4().hex}
@@ -99,7 +103,8 @@ class WebSubmitter:
         answer = person.post(self._path, fields, follow=False)
         seconds = time.monotonic() - began
         if answer.status in (302, 303):
-            job_id = int(answer.headers["Location"].rstrip("/").rpartition("/")[2])
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            job_id = int(headers["location"].rstrip("/").rpartition("/")[2])
             self._ledger.accept({fields["idempotency-key"]: job_id}, seconds=seconds)
         else:
             self._ledger.refuse(f"a submit was answered with {answer.status}")

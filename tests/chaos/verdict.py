@@ -107,9 +107,7 @@ def _judge_attempts(stage: Stage, outcome: Outcome) -> None:
            OR job.attempt > job.max_attempts OR job.crashes > job.max_crashes
     """)
     _violate(outcome, "jobs whose attempts are out of bounds or miscounted", [str(row) for row in wrong])
-    jumps = stage.ask(
-        "SELECT job_id FROM chaos_witness WHERE what = 'claimed' AND fence <> current_fence + 1"
-    )
+    jumps = stage.ask("SELECT job_id FROM chaos_witness WHERE what = 'claimed' AND fence <> current_fence + 1")
     _violate(outcome, "claims that did not raise the fence by one", [str(row) for row in jumps])
     most, crashes, retries, released = stage.ask("""
         SELECT (SELECT max(attempt) FROM core_job), (SELECT sum(crashes) FROM core_job),
@@ -162,9 +160,7 @@ def _judge_services(stage: Stage, outcome: Outcome) -> None:
         wait_until(lambda: not any(stage.rabbit.queue_depths(stage.broker_url).values()), 15, every=0.5)
     except TimeoutError:
         depths = stage.rabbit.queue_depths(stage.broker_url)
-        _violate(
-            outcome, "messages left in the queues", [f"{name}: {count}" for name, count in depths.items()]
-        )
+        _violate(outcome, "messages left in the queues", [f"{name}: {count}" for name, count in depths.items()])
     errors = stage.database_errors()
     _violate(outcome, "deadlocks in PostgreSQL", [text for text in errors if "deadlock" in text])
     outcome.figures["errors in PostgreSQL's log"] = _counted(errors)

@@ -18,7 +18,6 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urljoin
 
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
-from django.urls import reverse
 
 from tests.services.processes import Process, free_port
 from tests.services.waiting import wait_until
@@ -205,7 +204,7 @@ class Person:
         self._staying = urllib.request.build_opener(direct, cookies, _NoRedirect)
 
     def log_in(self, name: str, password: str) -> None:
-        page = reverse("login")
+        page = "/login/"
         self.get(page)  # brings the CSRF cookie
         answer = self.post(page, {"username": name, "password": password}, follow=False)
         assert answer.status == 302, f"{name} could not log in: {answer.status}"

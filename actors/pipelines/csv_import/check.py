@@ -57,8 +57,9 @@ def check(
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
         checker = _Checker(con, work, columns, tally["batches"], report, total)
         if total:
+            checker.find_repeated_headers(dialect)
             checker.find_types(by_position, settings)
-        checker.find_breaches(by_position, dialect)
+        checker.find_breaches(by_position)
         for position, rule in by_position.items():
             if rule.unique:
                 checker.find_repeats(columns[position])
@@ -105,6 +106,22 @@ class _Checker:
     def rows(self) -> str:
         return raw_rows(self.folder)
 
+    def find_repeated_headers(self, dialect: dict[str, Any]) -> None:
+        """Reject the lines that say the header again: files that were put together have them."""
+        names = [name.strip() for name in dialect["source_names"]]
+        if dialect["header_lines"] != 1 or not any(names):
+            return
+        same = " AND ".join(
+            f"coalesce(trim(c{index}), '') = {engine.literal(name)}" for index, name in enumerate(names[:50])
+        )
+        self.con.execute(f"""
+            INSERT INTO rejects
+            SELECT {self.number}, NULL, NULL, 'The line says the header again.', NULL FROM {self.rows} WHERE {same}""")
+        self._count_rejects()
+        if self.rejected:
+            for column, name in zip(self.columns, names, strict=True):
+                column.ignored = (name.lower(),)
+
     def find_types(self, rules: dict[int, Rule], settings: dict[str, Any]) -> None:
         find_types(
             self.con,
@@ -116,7 +133,7 @@ class _Checker:
             on_progress=self._telling(0.0, 0.5, "finding the types"),
         )
 
-    def find_breaches(self, rules: dict[int, Rule], dialect: dict[str, Any]) -> None:
+    def find_breaches(self, rules: dict[int, Rule]) -> None:
         """Every row that breaks a rule, with its first breach and all reasons."""
         checked: list[tuple[Column, str]] = []
         for position, rule in sorted(rules.items()):
@@ -124,8 +141,6 @@ class _Checker:
             breach = violation(rule, column.name, column.text, column.value, column.reading)
             if breach:
                 checked.append((column, breach))
-        if dialect["header_lines"] == 1 and any(dialect["source_names"]) and self.total:
-            checked.insert(0, (self.columns[0], self._repeated_header(dialect["source_names"])))
         if not checked or not self.total:
             return
         found = ", ".join(f"{breach} AS v{index}" for index, (_, breach) in enumerate(checked))
@@ -139,20 +154,9 @@ class _Checker:
             INSERT INTO rejects
             SELECT number, CASE {position_sql} END, CASE {value_sql} END, concat_ws('; ', {listed}) || '.', NULL
             FROM (SELECT {self.number} AS number, {raws}, {found} FROM {self.rows})
-            WHERE {any_breach}"""
+            WHERE ({any_breach}) AND number NOT IN (SELECT number FROM rejects)"""
         engine.run(self.con, sql, self._telling(0.5, 0.25, "checking the rules"))
-        # A line that says the header again breaks no rule of its columns: that is the one thing wrong with it.
-        self.con.execute(
-            f"UPDATE rejects SET position = NULL, value = NULL, reason = {_REPEATED} WHERE starts_with(reason, {_REPEATED})"
-        )
         self._count_rejects()
-
-    def _repeated_header(self, source_names: list[str]) -> str:
-        same = " AND ".join(
-            f"coalesce(trim(c{index}), '') = {engine.literal(name.strip())}"
-            for index, name in enumerate(source_names[:50])
-        )
-        return f"CASE WHEN {same} THEN {_REPEATED} END"
 
     def find_repeats(self, column: Column) -> None:
         """Rows whose value of a unique column an earlier sound row has."""
@@ -208,9 +212,6 @@ class _Checker:
 
     def _telling(self, start: float, share: float, note: str) -> Callable[[float], None]:
         return lambda part: self.report(int(self.total * (start + share * part)), self.total, note)
-
-
-_REPEATED = "'The line says the header again.'"
 
 
 def _hold_to_policy(

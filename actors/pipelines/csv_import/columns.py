@@ -17,7 +17,7 @@ from .rules import Rule, type_for_bounds
 from .types import Reading
 
 #: Columns that one statement reads.
-GROUP = 200
+GROUP = 100
 #: Rows at the start of each batch that the first guess of types is made from.
 SAMPLE_ROWS = 1_000
 SAMPLED_BATCHES = 8
@@ -35,6 +35,8 @@ class Column:
     trims: bool = False
     words: tuple[str, ...] = ()
     note: str = ""
+    #: Text that no value's type is judged by: the header's own word, where lines say the header again.
+    ignored: tuple[str, ...] = ()
 
     @property
     def raw(self) -> str:
@@ -50,11 +52,17 @@ class Column:
         return self.reading.expression(self.raw, declared=self.is_declared, trims=self.trims, words=self.words)
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "reading": self.reading.as_json(), "words": list(self.words)}
+        return {
+            **self.__dict__,
+            "reading": self.reading.as_json(),
+            "words": list(self.words),
+            "ignored": list(self.ignored),
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Column:
-        return cls(**{**value, "reading": Reading.from_json(value["reading"]), "words": tuple(value["words"])})
+        lists = {key: tuple(value[key]) for key in ("words", "ignored")}
+        return cls(**{**value, **lists, "reading": Reading.from_json(value["reading"])})
 
 
 def groups_of(columns: list[Column], size: int = GROUP) -> list[list[Column]]:
@@ -77,7 +85,8 @@ def find_types(
         samples = _samples(con, folder, group)
         guesses: dict[int, list[tuple[Reading, bool]]] = {}
         for column, values in zip(group, samples, strict=True):
-            kept = [value for value in values if value.strip().lower() not in column.words]
+            left_out = {*column.words, *column.ignored}
+            kept = [value for value in values if value.strip().lower() not in left_out]
             found = types.candidates(kept, decimal_mark=decimal_mark, date_order=date_order)
             rule = rules.get(column.position)
             wanted = (rule.type or type_for_bounds(rule)) if rule else ""
@@ -127,10 +136,8 @@ def _prove(
             if types.is_ambiguous([item for item, _ in options]):
                 ambiguous[position] = options
             for reading, trims in options if position in ambiguous else options[:1]:
-                proof = reading.proof(column.raw, trims=trims, words=column.words)
-                asked.append(
-                    f"count(*) FILTER (WHERE {column.raw} IS NOT NULL AND NOT coalesce({proof}, false))"
-                )
+                misfit = reading.misfit(column.raw, trims=trims, words=(*column.words, *column.ignored))
+                asked.append(f"count(*) FILTER (WHERE {misfit})")
         answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {raw_rows(folder)}", on_progress)[0])
         following: dict[int, list[tuple[Reading, bool]]] = {}
         for position, options in guesses.items():

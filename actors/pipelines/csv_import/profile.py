@@ -16,7 +16,7 @@ from actors.tables import engine
 from .columns import Column, groups_of
 
 #: Columns that one statement profiles: each keeps a sketch in memory.
-GROUP = 50
+GROUP = 100
 TOP_VALUES = 10
 BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

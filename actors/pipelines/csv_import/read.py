@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 from collections.abc import Callable
@@ -86,11 +85,11 @@ def read(
         raise
     if loader.rows != tally.rows:
         raise AssertionError(f"the engine holds {loader.rows} rows of {tally.rows}")
-    scanner.writer.pieces.tofile((target / "pieces.bin").open("wb"))
+    with (target / "pieces.bin").open("wb") as file:
+        scanner.writer.pieces.tofile(file)
     report(size, size)
     result = asdict(tally)
     result["batches"] = loader.starts
-    (target / "read.json").write_text(json.dumps(result))
     return result
 
 

@@ -154,6 +154,19 @@ class Scanner:
 
     def scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> Tally:
         """Read all blocks; `report` is told the UTF-8 bytes that are done."""
+        try:
+            self._scan(blocks, report)
+        finally:
+            self.writer.close()
+            self._lines_file.close()
+            self._rejects.close()
+        self.tally.rows = self.writer.rows
+        self.tally.lines = self._line - 1
+        if self.tally.records != self.tally.rows + self.tally.rejected:
+            raise AssertionError(f"the scan lost count: {self.tally}")
+        return self.tally
+
+    def _scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> None:
         carry, seen, window = b"", 0, MAX_WINDOW
         to_skip = self.dialect.preamble_lines + self.dialect.header_lines
         blocks = self._with_short_delimiter(blocks)
@@ -181,14 +194,6 @@ class Scanner:
             carry = buf[pos:]
             seen += len(block or b"")
             report(seen)
-        self.writer.close()
-        self._lines_file.close()
-        self._rejects.close()
-        self.tally.rows = self.writer.rows
-        self.tally.lines = self._line - 1
-        if self.tally.records != self.tally.rows + self.tally.rejected:
-            raise AssertionError(f"the scan lost count: {self.tally}")
-        return self.tally
 
     def _skip_line(self, buf: bytes, pos: int, *, eof: bool) -> int:
         try:

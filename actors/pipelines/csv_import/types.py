@@ -54,15 +54,16 @@ class Reading:
             conditions.append(f"regexp_full_match({text}, {literal(self.pattern)})")
         return f"CASE WHEN {' AND '.join(conditions)} THEN {value} END" if conditions else value
 
-    def proof(self, column: str, *, trims: bool, words: tuple[str, ...] = ()) -> str:
-        """The condition that a raw text keeps its meaning when it is read this way."""
+    def misfit(self, column: str, *, trims: bool, words: tuple[str, ...] = ()) -> str:
+        """The condition that a raw text would lose its meaning if it were read this way."""
         text = f"trim({column}, {_BLANKS})" if trims else column
-        missing = ", ".join(literal(word) for word in (*MISSING_WORDS, "", *words))
+        missing = "(?i:" + "|".join(re.escape(word) for word in (*MISSING_WORDS, *words)) + ")?"
+        outside = f"NOT regexp_full_match({text}, {literal(f'(?:{self.pattern})|{missing}')})"
+        if self.type not in _MOMENTS:
+            # What the pattern takes for a number or a truth value, the engine casts.
+            return outside
         value = self.value.format(c=text)
-        return (
-            f"CASE WHEN regexp_full_match({text}, {literal(self.pattern)}) THEN {value} IS NOT NULL "
-            f"ELSE lower({text}) IN ({missing}) END"
-        )
+        return f"{outside} OR ({value} IS NULL AND NOT regexp_full_match({text}, {literal(missing)}))"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,10 +73,18 @@ class Reading:
         return cls(**value)
 
 
+_MOMENTS = ("date", "time", "timestamp")
 _BLANKS = "' ' || chr(9) || chr(160)"
 TEXT = Reading("text", "VARCHAR", "", "{c}")
 INTEGER = Reading("integer", "BIGINT", _SIGN + _WHOLE, "TRY_CAST({c} AS BIGINT)")
+#: Numbers whose digits a double keeps.
 FLOAT = Reading(
+    "float",
+    "DOUBLE",
+    _SIGN + r"((0|[1-9][0-9]{0,14})(\.[0-9]{0,16})?|\.[0-9]{1,16})([eE][+-]?[0-9]{1,2})?",
+    "TRY_CAST({c} AS DOUBLE)",
+)
+ANY_NUMBER = Reading(
     "float",
     "DOUBLE",
     _SIGN + r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?",
@@ -86,10 +95,12 @@ FLOAT = Reading(
 def decimal(scale: int, *, mark: str = ".", groups: str = "", digits: int = 18) -> Reading:
     """Exact numbers of up to `scale` places; `groups` is what stands between thousands."""
     dot = "," if mark == "," else r"\."
-    whole = r"(0|[1-9][0-9]*)"
+    before = digits - scale
+    whole = rf"(0|[1-9][0-9]{{0,{before - 1}}})" if before > 0 else "0"
     if groups:
         separator = {".": r"\.", "'": "'", " ": "[ \u00a0\u202f]"}.get(groups, groups)
-        whole = rf"(0|[1-9][0-9]*|[1-9][0-9]{{0,2}}({separator}[0-9]{{3}})+)"
+        most = max(1, (before - 3) // 3)
+        whole = rf"({whole}|[1-9][0-9]{{0,2}}({separator}[0-9]{{3}}){{1,{most}}})"
     places = rf"({dot}[0-9]{{1,{scale}}})?" if scale else ""
     value = "{c}"
     for unwanted in {"": (), " ": (" ", "\u00a0", "\u202f")}.get(groups, (groups,)):
@@ -195,7 +206,7 @@ def _numbers(texts: list[str], decimal_mark: str) -> list[Reading]:
         if plain := _decimals(texts, ".", ""):
             return [*plain, FLOAT]
         if all(map(FLOAT.matches, texts)):
-            return [FLOAT] if not any(_has_leading_zero(text) for text in texts) else []
+            return [FLOAT]
         for groups in (",", " ", "'"):
             # A comma alone could be either mark: one value has to hold both.
             if groups != "," or decimal_mark or any("," in text and "." in text for text in texts):
@@ -214,12 +225,8 @@ def _could_be_groups(texts: list[str]) -> bool:
     return all(re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})*", text) for text in texts)
 
 
-def _has_leading_zero(text: str) -> bool:
-    return re.match(r"[+-]?0[0-9]", text) is not None
-
-
 def _decimals(texts: list[str], mark: str, groups: str) -> list[Reading]:
-    loose = decimal(15, mark=mark, groups=groups)
+    loose = decimal(18, mark=mark, groups=groups, digits=38)
     if not all(map(loose.matches, texts)):
         return []
     scale = max(len(text.rpartition(mark)[2]) if mark in text else 0 for text in texts)
@@ -242,7 +249,7 @@ def declared(type: str, found: Reading | None, *, decimal_mark: str = "", date_o
     if type == "decimal":
         return decimal(6, mark=decimal_mark or ".", digits=38)
     if type == "float":
-        return FLOAT
+        return ANY_NUMBER
     if type == "boolean":
         return Reading(
             "boolean",

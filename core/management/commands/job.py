@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from core import pipelines, uploads
-from core.errors import Refused, UnknownPipeline
+from core.errors import PermanentError, Refused, UnknownPipeline
 from core.forms import open_form
 from core.life import requests
 from core.models import Artifact, Job
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             getattr(self, f"_{act}")(**options)
         except UnknownPipeline as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
-        except Refused as error:
+        except (Refused, PermanentError) as error:
             raise CommandError(str(error), returncode=EXIT_REFUSED) from error
 
     def _submit(self, *, pipeline: str, owner: str, key: str, wait: float | None, **options: Any) -> None:
@@ -79,20 +79,26 @@ class Command(BaseCommand):
             data.appendlist(name, value)
         for name, field in spec.form.base_fields.items():
             # What a page would send for a field nobody touched.
-            if name not in data and field.initial not in (None, "", False) and not callable(field.initial):
+            if name not in data and _is_sent(field.initial):
                 data[name] = str(field.initial)
         files: MultiValueDict[str, Any] = MultiValueDict()
-        for name, path in _pairs(options["file"], "--file"):
-            files.appendlist(name, _open(Path(path)))
-        unknown = sorted((set(data) | set(files)) - set(spec.form.base_fields))
-        if unknown:
-            known = ", ".join(spec.form.base_fields) or "none"
-            raise CommandError(f"no field {unknown[0]!r} in {pipeline}; there are: {known}", returncode=EXIT_USAGE)
-        entry = open_form(spec, user=user, data=data, files=files)
-        if not entry.is_valid():
-            lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
-            raise CommandError("\n".join(lines), returncode=EXIT_USAGE)
-        submission = entry.submit(key=key)
+        try:
+            for name, path in _pairs(options["file"], "--file"):
+                files.appendlist(name, _open(Path(path)))
+            unknown = sorted((set(data) | set(files)) - set(spec.form.base_fields))
+            if unknown:
+                known = ", ".join(spec.form.base_fields) or "none"
+                raise CommandError(f"no field {unknown[0]!r} in {pipeline}; there are: {known}", returncode=EXIT_USAGE)
+            entry = open_form(spec, user=user, data=data, files=files)
+            if not entry.is_valid():
+                lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
+                raise CommandError("\n".join(lines), returncode=EXIT_USAGE)
+            submission = entry.submit(key=key)
+        finally:
+            # What no job has taken is deleted.
+            for _, opened in files.lists():
+                for file in opened:
+                    file.close()
         job = _wait(submission.job_id, wait) if wait is not None else _find_job(submission.job_id)
         self._print(job, as_json=options["json"])
         if wait is not None and job.state != State.SUCCEEDED:
@@ -165,6 +171,11 @@ def as_dict(job: Job, *, with_artifacts: bool = True) -> dict[str, Any]:
             for artifact in Artifact.objects.filter(job=job)
         ]
     return shown
+
+
+def _is_sent(initial: Any) -> bool:
+    # An unticked box sends nothing; a zero is sent.
+    return initial is not None and initial is not False and initial != "" and not callable(initial)
 
 
 def _find_user(name: str) -> AbstractBaseUser:

@@ -1,4 +1,4 @@
--- Inserts jobs with their progress row and first event; a key that is there already is passed over.
+-- Inserts jobs with their progress row, input files and first event; a key that is there already is passed over.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(%(jobs)s::jsonb) AS w (
         idempotency_key text, label text, params jsonb, delay double precision
@@ -19,6 +19,12 @@ WITH wanted AS (
 ), shown AS (
     INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
     SELECT id, %(stages)s::jsonb, 0, '', '', 0 FROM inserted
+), given AS (
+    INSERT INTO core_artifact (job_id, kind, field, name, title, path, size, sha256, content_type, created_at)
+    SELECT id, 'input', f.field, f.name, '', f.path, f.size, f.sha256, f.content_type, {now}
+    FROM inserted, jsonb_to_recordset(%(files)s::jsonb) AS f (
+        field text, name text, path text, size bigint, sha256 text, content_type text
+    )
 ), told AS (
     INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
     SELECT id, {now}, 'submitted', 0, '', '', '' FROM inserted

@@ -42,7 +42,7 @@ WHERE id IN (
     WHERE state = 'running' AND lease_until < {now} AND (%(worker)s = '' OR worker = %(worker)s)
     ORDER BY lease_until LIMIT %(limit)s
 )
-RETURNING id, state;
+RETURNING id, state, fence;
 
 -- The delay was drawn at random above; the relay looks again when it is over.
 UPDATE core_job SET publish_at = run_at

@@ -1,4 +1,4 @@
--- Inserts jobs with their progress row and first event; a key that is there already is passed over.
+-- Inserts jobs with their progress row, input files and first event; a key that is there already is passed over.
 INSERT INTO core_job (
     pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, state,
     run_at, publish_at, max_attempts, max_crashes, created_at
@@ -20,6 +20,15 @@ SELECT DISTINCT j.id, %(stages)s, 0, '', '', 0
 FROM json_each(%(jobs)s) AS w
 JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
 WHERE NOT EXISTS (SELECT 1 FROM core_jobprogress p WHERE p.job_id = j.id);
+
+-- A job without an event is one that was inserted just now.
+INSERT INTO core_artifact (job_id, kind, field, name, title, path, size, sha256, content_type, created_at)
+SELECT DISTINCT j.id, 'input', f.value ->> 'field', f.value ->> 'name', '', f.value ->> 'path', f.value ->> 'size',
+    f.value ->> 'sha256', f.value ->> 'content_type', {now}
+FROM json_each(%(jobs)s) AS w
+JOIN core_job j ON j.owner_id = %(owner)s AND j.idempotency_key = w.value ->> 'idempotency_key'
+JOIN json_each(%(files)s) AS f
+WHERE NOT EXISTS (SELECT 1 FROM core_jobevent e WHERE e.job_id = j.id);
 
 INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
 SELECT DISTINCT j.id, {now}, 'submitted', 0, '', '', ''

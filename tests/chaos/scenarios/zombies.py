@@ -71,9 +71,7 @@ class _Play:
         if len(overlapped) < self.size.zombies:
             outcome.violations.append(f"only {len(overlapped)} of {self.size.zombies} attempts overlapped")
         outcome.figures["overlaps that came about"] = f"{len(overlapped)} of {self.size.zombies}"
-        answers = Counter(
-            f"{name} {answer}" for told in self.told.values() for name, answer in told["answers"].items()
-        )
+        answers = Counter(f"{name} {answer}" for told in self.told.values() for name, answer in told["answers"].items())
         outcome.figures["answers to zombies"] = ", ".join(f"{a} ({n})" for a, n in sorted(answers.items()))
         for job, told in self.told.items():
             wrong = {name: answer for name, answer in told["answers"].items() if answer not in REFUSED}

@@ -97,9 +97,10 @@
   // -- a field whose errors have come or gone says so itself
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const errors = event.detail.elt?.closest?.(".field")?.querySelector(".field-errors");
+    const field = event.detail.elt?.closest?.("[data-field]");
+    const errors = field?.querySelector(".field-errors");
     if (!errors) return;
-    for (const control of event.detail.elt.querySelectorAll(`[aria-describedby~="${CSS.escape(errors.id)}"]`)) {
+    for (const control of field.querySelectorAll(`[aria-describedby~="${CSS.escape(errors.id)}"]`)) {
       if (errors.childElementCount) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
     }

@@ -49,7 +49,7 @@
   };
 
   const complain = (input, sentence) => {
-    const errors = input.closest(".field").querySelector(".field-errors");
+    const errors = input.closest("[data-field]").querySelector(".field-errors");
     errors.replaceChildren();
     if (sentence) {
       const line = document.createElement("p");
@@ -143,7 +143,8 @@
     }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (!event.detail.elt?.matches?.("form[data-upload]")) return;
+    // The form that asked: by now another may stand in its place.
+    if (!event.detail.requestConfig.elt.matches("form[data-upload]")) return;
     const went = event.detail.xhr.status >= 200 && event.detail.xhr.status < 300;
     // On the way to the job's page the button stays off.
     if (!went) showSending(false);

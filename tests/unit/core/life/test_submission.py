@@ -126,7 +126,7 @@ def test_an_unknown_pipeline_is_refused_and_the_known_ones_are_named(alice: User
 
 
 def test_parameters_that_are_too_large_are_refused_before_anything_is_stored(alice: User) -> None:
-    with pytest.raises(StepTooLarge, match="The parameters"):
+    with pytest.raises(StepTooLarge, match="The JSON of the parameters"):
         submit("noop", owner_id=alice.pk, params={"text": "x" * 300_000})
     assert not Job.objects.exists()
 

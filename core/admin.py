@@ -1,0 +1,114 @@
+"""Django's admin for operators: everything can be looked at, and what is changed goes through the same transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from core.errors import Refused
+from core.life import requests
+from core.models import Artifact, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep
+
+
+class ReadOnly(admin.options.BaseModelAdmin):
+    """Shows and never writes: a row that is saved back from a page would overwrite what a worker wrote meanwhile."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class EventInline(ReadOnly, admin.TabularInline):
+    model = JobEvent
+    fields = ("at", "kind", "attempt", "worker", "text", "detail")
+    extra = 0
+
+
+class StepInline(ReadOnly, admin.TabularInline):
+    model = JobStep
+    fields = ("key", "attempt", "seconds", "completed_at", "result")
+    extra = 0
+
+
+class ArtifactInline(ReadOnly, admin.TabularInline):
+    model = Artifact
+    fields = ("kind", "name", "size", "sha256", "path", "created_at")
+    extra = 0
+
+
+class ProgressInline(ReadOnly, admin.StackedInline):
+    model = JobProgress
+    fields = ("done", "total", "unit", "note", "rate", "updated_at", "stages")
+    extra = 0
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly, admin.ModelAdmin):
+    """Jobs, with cancel and retry for the selected ones."""
+
+    list_display = ("id", "pipeline", "title", "owner", "state", "attempt", "created_at", "finished_at", "error")
+    list_filter = ("state", "pipeline", "queue")
+    list_select_related = ("owner",)
+    search_fields = ("id", "label", "owner__username", "error")
+    # Counting millions of rows for a page of a hundred is not worth the wait.
+    show_full_result_count = False
+    ordering = ("-id",)
+    inlines = (ProgressInline, StepInline, ArtifactInline, EventInline)
+    actions = ("cancel_selected", "retry_selected")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may cancel and retry: the right to change jobs, which no form here uses."""
+        return request.user.has_perm("core.change_job")
+
+    @admin.action(description="Cancel the selected jobs", permissions=["act"])
+    def cancel_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._act(request, jobs, requests.cancel, done="will end")
+
+    @admin.action(description="Retry the selected jobs from their last completed step", permissions=["act"])
+    def retry_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._act(request, jobs, requests.retry, done="queued again")
+
+    def _act(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[..., Any], *, done: str) -> None:
+        accepted, refused = 0, []
+        user: AbstractBaseUser | Any = request.user
+        for job in jobs:
+            try:
+                act(job, by=user.get_username())
+                accepted += 1
+            except Refused as error:
+                refused.append(str(error))
+        if accepted:
+            self.message_user(request, f"{accepted} {'job' if accepted == 1 else 'jobs'} {done}.", messages.SUCCESS)
+        for sentence in refused[:5]:
+            self.message_user(request, sentence, messages.WARNING)
+        if len(refused) > 5:
+            self.message_user(request, f"… and {len(refused) - 5} more were refused.", messages.WARNING)
+
+
+class ColumnInline(ReadOnly, admin.TabularInline):
+    model = DatasetColumn
+    fields = ("position", "name", "type", "nulls", "distinct")
+    extra = 0
+    max_num = 200
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ReadOnly, admin.ModelAdmin):
+    """Datasets, to look at."""
+
+    list_display = ("id", "name", "owner", "rows", "rejected", "duplicates", "column_count", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username", "source_name")
+    show_full_result_count = False
+    ordering = ("-id",)
+    inlines = (ColumnInline,)

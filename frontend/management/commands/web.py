@@ -1,0 +1,36 @@
+"""Runs the web server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+
+class Command(BaseCommand):
+    help = "Serve the pages (granian, WSGI)."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--workers", type=int, default=settings.WEB_WORKERS, help="processes")
+        parser.add_argument("--threads", type=int, default=settings.WEB_THREADS, help="threads of a process")
+
+    def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
+        if settings.SECRET_KEY.startswith("insecure-"):
+            raise CommandError("there is no secret key: set SECRET_KEY, or run `manage.py up`, which makes one")
+        granian = Path(sys.executable).with_name("granian")
+        arguments = [
+            "granian",
+            *("--interface", "wsgi", "--host", host, "--port", str(port)),
+            *("--workers", str(workers), "--blocking-threads", str(threads)),
+            # A process that dies is started again here; the supervisor looks after the whole.
+            *("--respawn-failed-workers", "--no-ws", "--log-level", "warning"),
+            "frontend.wsgi:application",
+        ]
+        os.execv(granian, arguments)

@@ -1,0 +1,17 @@
+"""The site's addresses, and a constant view behind the same log-in and token as a submit."""
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+
+from frontend.security import PersonRequest, person_required
+from frontend.urls import urlpatterns as site_patterns
+
+
+@person_required
+def constant(request: PersonRequest) -> HttpResponseBase:
+    """Answer the same to everybody who has logged in."""
+    return HttpResponse("constant")
+
+
+urlpatterns = [*site_patterns, path("constant/", constant)]

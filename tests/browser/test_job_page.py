@@ -1,0 +1,160 @@
+"""The job page as a person sees it move."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Page, Route, expect
+
+from core.models import Job, JobEvent, JobProgress
+from tests.services.waiting import wait_until
+from tests.unit.frontend.conftest import MakeJob
+
+from .conftest import OpenPage
+
+STAGES: list[dict[str, Any]] = [
+    {"name": "read", "title": "Read", "state": "done", "started_at": 100.0, "ended_at": 102.5},
+    {"name": "count", "title": "Count the letters", "state": "running", "started_at": 102.5},
+]
+RUNNING = {"stages": STAGES, "done": 10, "total": 100, "unit": "rows", "version": 1}
+
+
+def advance(job: Job, *, done: int, version: int, **fields: Any) -> None:
+    JobProgress.objects.filter(job=job).update(done=done, version=version, **fields)
+
+
+def polls(page: Page) -> list[str]:
+    """Collects the requests for the live region from now on."""
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url) if "/progress/" in request.url else None)
+    return seen
+
+
+def test_progress_moves_and_focus_and_what_is_open_stay(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    alice.is_staff = True
+    alice.save()
+    job = make_job(alice, state="running", progress=RUNNING)
+    event = JobEvent.objects.create(job=job, kind="crashed", detail="Traceback\n" * 3)
+    page = open_page(job.get_absolute_url())
+    expect(page.locator(".meter-percent")).to_have_text("10%")
+    page.locator(f"#event-{event.pk}-detail summary").click()
+    page.locator(f"#job-{job.pk}-cancel").focus()
+    advance(job, done=64, version=2)
+    JobEvent.objects.create(job=job, kind="note", text="halfway there")
+    expect(page.locator(".meter-percent")).to_have_text("64%")
+    expect(page).to_have_title("64% · abc.txt · Headway")
+    expect(page.locator(".timeline")).to_contain_text("halfway there")
+    expect(page.locator(f"#event-{event.pk}-detail")).to_have_attribute("open", "")
+    expect(page.locator(f"#job-{job.pk}-cancel")).to_be_focused()
+
+
+def test_the_end_comes_without_a_reload_is_said_once_and_ends_the_asking(
+    open_page: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page(job.get_absolute_url())
+    page.evaluate("window.isSamePage = true")
+    status = page.locator(f"#job-{job.pk}-status")
+    expect(status).to_have_text("")
+    Job.objects.filter(pk=job.pk).update(state="succeeded", result={"headline": "3 letters counted"})
+    expect(page.locator(".outcome-headline")).to_have_text("3 letters counted")
+    expect(status).to_have_text("Succeeded: 3 letters counted")
+    expect(page.get_by_role("link", name="Run again with changes")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    assert page.evaluate("window.isSamePage")
+    asked = polls(page)
+    page.wait_for_timeout(2500)
+    assert asked == []
+
+
+def test_asking_survives_a_server_that_is_away(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page(job.get_absolute_url())
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=502, body="Bad gateway")
+
+    page.route("**/progress/**", answer)
+    expect(page.locator("#offline")).to_be_visible()
+    expect(page.locator(".meter-percent")).to_have_text("10%")
+    advance(job, done=20, version=2)
+    page.unroute("**/progress/**")
+    expect(page.locator(".meter-percent")).to_have_text("20%")
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_a_hidden_tab_asks_nothing_and_catches_up_at_once(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page(job.get_absolute_url())
+    show = """(hidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(show, True)
+    page.wait_for_timeout(300)  # what was under way has come
+    asked = polls(page)
+    page.wait_for_timeout(2500)
+    assert asked == []
+    advance(job, done=90, version=2)
+    page.evaluate(show, False)
+    expect(page.locator(".meter-percent")).to_have_text("90%", timeout=900)
+
+
+def test_a_session_that_ended_leads_to_the_log_in_page(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page(job.get_absolute_url())
+    Session.objects.all().delete()
+    expect(page).to_have_url(re.compile(rf"/login/\?next=/jobs/{job.pk}/"))
+
+
+def test_cancelling_asks_first_and_changes_the_page(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice)
+    page = open_page(job.get_absolute_url())
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    question = page.get_by_role("dialog")
+    expect(question).to_be_visible()
+    expect(page.get_by_role("button", name="Keep running")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.locator(".job-head .state")).to_have_text("Cancelled")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".job-head .state")).to_have_text("Queued")
+
+
+def test_the_question_stays_open_while_the_work_moves(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page(job.get_absolute_url())
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    advance(job, done=30, version=2)
+    expect(page.locator(".meter-percent")).to_have_text("30%")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_without_javascript_the_page_acts_by_its_forms(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice)
+    page = open_page(job.get_absolute_url(), java_script_enabled=False)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.locator(".job-head .state")).to_have_text("Cancelled")
+
+
+def test_the_desk_follows_its_jobs_and_keeps_what_is_being_typed(
+    open_page: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page("/")
+    expect(page.locator(".job-percent")).to_have_text("10%")
+    page.locator(f"#job-link-{job.pk}").focus()
+    advance(job, done=70, version=2)
+    expect(page.locator(".job-percent")).to_have_text("70%")
+    expect(page.locator(f"#job-link-{job.pk}")).to_be_focused()
+    page.get_by_label("Search by name or number").press_sequentially("zzz", delay=60)
+    expect(page.locator("#jobs")).to_contain_text("No job matches this filter.")
+    expect(page.get_by_label("Search by name or number")).to_have_value("zzz")
+    expect(page).to_have_url(re.compile(r"/\?q=zzz$"))
+    wait_until(lambda: page.locator("#jobs-search").evaluate("each => each === document.activeElement"), 2)

@@ -1,0 +1,131 @@
+"""What holds for every page at every width, light and dark."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from tests.unit.frontend.conftest import MakeDataset, MakeJob
+
+from .conftest import OpenPage
+
+LONG = "a-name-" + "that-goes-on-" * 15 + "and_a_word_without_any_break_" * 4 + ".txt"
+STAGES = [{"name": "read", "title": "Read", "state": "running", "started_at": 100.0}]
+
+#: Returns each text whose contrast with what is behind it is under 4.5 : 1 (WCAG 2.2, 1.4.3).
+FAINT = """() => {
+    const parse = (text) => {
+        const make = () => document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+        const canvas = parse.context ??= make();
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = text;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const luminance = (rgb) => {
+        const [r, g, b] = rgb.slice(0, 3).map((part) => {
+            const share = part / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        for (let each = element; each; each = each.parentElement) {
+            const colour = parse(getComputedStyle(each).backgroundColor);
+            if (colour[3] > 250) return colour;
+        }
+        return [255, 255, 255, 255];
+    };
+    const found = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        const text = walker.currentNode.textContent.trim();
+        if (!text || element.closest("[disabled], .visually-hidden, script, noscript")) continue;
+        if (!element.checkVisibility()) continue;
+        const [one, two] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))];
+        const contrast = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+        if (contrast < 4.5) found.push(`${contrast.toFixed(2)} ${element.className} ${text.slice(0, 40)}`);
+    }
+    return found;
+}"""
+
+#: Returns the name of each control that has none, and each that is too small to hit (WCAG 2.2, 2.5.8).
+UNUSABLE = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
+    .filter((each) => each.checkVisibility() && !each.classList.contains("skip-link"))
+    .flatMap((each) => {
+        const label = each.labels?.[0]?.textContent.trim();
+        const name = each.getAttribute("aria-label") || each.textContent.trim() || label;
+        const box = each.getBoundingClientRect();
+        const isBox = each.matches("input[type=checkbox], input[type=radio]");
+        const inLine = isBox || getComputedStyle(each).display === "inline";
+        const faults = name ? [] : [`no name: ${each.outerHTML.slice(0, 80)}`];
+        const isSmall = box.height > 1 && (box.height < 18 || box.width < 18);
+        if (!inLine && isSmall) faults.push(`small: ${each.outerHTML.slice(0, 80)}`);
+        return faults;
+    })"""
+
+
+@pytest.fixture
+def addresses(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> list[str]:
+    """One page of each kind, with names longer than anybody should use."""
+    dataset = make_dataset(alice, name=LONG[:200], columns=60)
+    running = {"stages": STAGES, "done": 10_000_000_000, "total": 20_000_000_000, "unit": "rows", "note": LONG[:250]}
+    jobs = [
+        make_job(alice, label=LONG[:250], state="running", progress=running),
+        make_job(alice, label=LONG[:250], state="failed", error=f"line 3: {LONG} is never closed"),
+        make_job(alice, label=LONG[:250], state="retrying", error="The server answered 503."),
+        make_job(alice, label=LONG[:250]),
+        dataset.job,
+    ]
+    return [
+        "/",
+        "/?q=zzz",
+        "/datasets/",
+        "/pipelines/letters/",
+        f"/pipelines/letters/?again={jobs[1].pk}",
+        "/nowhere/",
+        *(job.get_absolute_url() for job in jobs),
+        *(f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading")),
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_its_window_and_can_be_read_and_used(
+    open_page: OpenPage, addresses: list[str], width: int, theme: str
+) -> None:
+    page = open_page("/", width=width, color_scheme=theme)
+    faults: list[tuple[str, list[str]]] = []
+    for address in addresses:
+        page.goto(address)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found = [f"{wide} pixels too wide"] if wide > 0 else []
+        faults.append((address, found + page.evaluate(FAINT) + page.evaluate(UNUSABLE)))
+    assert [fault for fault in faults if fault[1]] == []
+
+
+def test_the_theme_changes_at_once_and_stays(open_page: OpenPage) -> None:
+    page = open_page("/", color_scheme="light")
+    page.evaluate("window.isSamePage = true")
+    with page.expect_response("**/theme/"):
+        page.get_by_role("button", name="Dark theme").click()
+    assert ground(page) == "rgb(15, 17, 21)"
+    assert page.evaluate("window.isSamePage")
+    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    assert ground(page) == "rgb(15, 17, 21)"
+
+
+def test_the_keyboard_reaches_the_content_first(open_page: OpenPage) -> None:
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def ground(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))

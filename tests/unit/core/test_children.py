@@ -1,0 +1,117 @@
+"""Work in a child process, and the hard stop for what can't be interrupted. No database here, only processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from core import children
+from core.children import ChildLost, Report
+from core.errors import JobCancelled, PermanentError
+from tests.services.processes import is_alive
+from tests.services.waiting import wait_until
+
+
+def add(report: Report, one: int, two: int) -> int:
+    return one + two
+
+
+def count(report: Report, number: int) -> str:
+    for done in range(1, number + 1):
+        report(done, number, f"line {done}")
+    return "counted"
+
+
+def raise_permanent(report: Report) -> None:
+    raise PermanentError("line 7: this can't be read")
+
+
+def raise_value(report: Report) -> None:
+    raise ValueError("seven")
+
+
+def die(report: Report) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tell_pid_and_stay(report: Report, deaf: bool = False) -> None:
+    if deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    report(os.getpid())
+    time.sleep(600)
+
+
+def hold_memory(report: Report, mebibytes: int) -> None:
+    held = bytearray(os.urandom(1024)) * (mebibytes * 1024)
+    report(len(held))
+    time.sleep(600)
+
+
+def run(function: Any, *, reports: list[Any] | None = None, check: Any = None, **options: Any) -> Any:
+    kwargs = options.pop("kwargs", {})
+    heard = reports if reports is not None else []
+    return children.run(
+        function,
+        kwargs,
+        on_report=lambda *report: heard.append(report),
+        check=check or (lambda: None),
+        **options,
+    )
+
+
+def test_the_result_of_the_function_is_returned() -> None:
+    assert run(add, kwargs={"one": 1, "two": 2}) == 3
+
+
+def test_reports_are_throttled_and_the_last_one_is_never_lost() -> None:
+    reports: list[Any] = []
+    assert run(count, reports=reports, kwargs={"number": 20_000}) == "counted"
+    assert reports[-1] == (20_000, 20_000, "line 20000")
+    assert len(reports) < 100
+
+
+def test_a_permanent_error_passes_through_with_its_sentence() -> None:
+    with pytest.raises(PermanentError, match=r"^line 7: this can't be read$"):
+        run(raise_permanent)
+
+
+def test_any_other_error_passes_through_too() -> None:
+    with pytest.raises(ValueError, match="seven"):
+        run(raise_value)
+
+
+def test_a_child_that_is_killed_is_lost() -> None:
+    with pytest.raises(ChildLost, match="the child process died"):
+        run(die)
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_the_child_is_killed_when_the_attempt_may_not_go_on_even_when_it_is_deaf(deaf: bool) -> None:
+    reports: list[Any] = []
+
+    def check() -> None:
+        if reports:
+            raise JobCancelled("now")
+
+    began = time.monotonic()
+    with pytest.raises(JobCancelled):
+        run(tell_pid_and_stay, reports=reports, check=check, kwargs={"deaf": deaf})
+    assert time.monotonic() - began < 20
+    wait_until(lambda: not is_alive(reports[0][0]), 5, "the end of the child")
+
+
+def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
+    reports: list[Any] = []
+    with pytest.raises(PermanentError, match="longer than the 2 seconds it may take"):
+        run(tell_pid_and_stay, reports=reports, timeout_seconds=2)
+    if reports:
+        wait_until(lambda: not is_alive(reports[0][0]), 5, "the end of the child")
+
+
+def test_a_child_that_needs_too_much_memory_is_stopped_with_a_sentence() -> None:
+    with pytest.raises(PermanentError, match="more than the 256 MiB of memory it may use"):
+        run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=60)

@@ -1,0 +1,107 @@
+"""The figures an operator watches."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from core import metrics
+from core.life import outbox
+from core.metrics import RunTimes
+from core.models import RunSeconds
+from core.states import State
+from tests.unit.core.acts import claim, end, in_threads, submit_job
+from tests.unit.core.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+
+
+def samples(name: str) -> list[Sample]:
+    families = text_string_to_metric_families(metrics.render().decode())
+    return [sample for family in families for sample in family.samples if sample.name == name]
+
+
+def value(name: str, **labels: str) -> float | None:
+    return next((sample.value for sample in samples(name) if sample.labels == labels), None)
+
+
+def test_jobs_are_counted_by_pipeline_and_state(alice: User) -> None:
+    submit_job(alice)
+    submit_job(alice)
+    end(claim(submit_job(alice, "count")), State.FAILED, error="x")
+    assert value("headway_jobs", pipeline="noop", state="queued") == 2
+    assert value("headway_jobs", pipeline="count", state="failed") == 1
+
+
+def test_the_depth_and_age_of_a_queue_are_those_of_its_due_jobs(alice: User, clock: Clock) -> None:
+    submit_job(alice)
+    submit_job(alice, delay_seconds=3600)
+    clock.advance(120)
+    submit_job(alice)
+    assert value("headway_queue_depth", queue="default") == 2
+    age = value("headway_queue_age_seconds", queue="default")
+    assert age is not None
+    assert 119 < age < 125
+
+
+def test_the_lag_of_the_relay_is_the_age_of_what_is_not_published(alice: User, clock: Clock) -> None:
+    submit_job(alice)
+    clock.advance(60)
+    lag = value("headway_relay_lag_seconds", queue="default")
+    assert lag is not None
+    assert 59 < lag < 65
+    outbox.mark_published([due.job_id for due in outbox.take_due()])
+    assert value("headway_relay_lag_seconds", queue="default") == 0
+    assert value("headway_queue_depth", queue="default") == 1
+
+
+def test_an_empty_queue_is_shown_as_empty(db: None) -> None:
+    assert value("headway_queue_depth", queue="default") == 0
+    assert value("headway_queue_age_seconds", queue="default") == 0
+
+
+def test_run_times_become_a_histogram_that_adds_up(db: None) -> None:
+    times = RunTimes()
+    for seconds in (0.05, 0.05, 0.7, 20_000.0):
+        times.observe(pipeline="count", state=State.SUCCEEDED, seconds=seconds)
+    times.flush()
+    times.observe(pipeline="count", state="succeeded", seconds=0.05)
+    times.flush()
+    times.flush()
+    labels = {"pipeline": "count", "state": "succeeded"}
+    assert value("headway_run_seconds_bucket", le="0.1", **labels) == 3
+    assert value("headway_run_seconds_bucket", le="0.5", **labels) == 3
+    assert value("headway_run_seconds_bucket", le="1.0", **labels) == 4
+    assert value("headway_run_seconds_bucket", le="7200.0", **labels) == 4
+    assert value("headway_run_seconds_bucket", le="+Inf", **labels) == 5
+    assert value("headway_run_seconds_count", **labels) == 5
+    assert value("headway_run_seconds_sum", **labels) == pytest.approx(20_000.85)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_flush_at_the_same_time_lose_nothing() -> None:
+    def work() -> None:
+        times = RunTimes()
+        for _ in range(20):
+            times.observe(pipeline="a", state="failed", seconds=1)
+            times.observe(pipeline="b", state="failed", seconds=1)
+            times.flush()
+
+    in_threads(work, work, work)
+    assert [row.count for row in RunSeconds.objects.order_by("pipeline")] == [60, 60]
+
+
+def test_what_could_not_be_flushed_is_flushed_the_next_time(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = RunTimes()
+    times.observe(pipeline="a", state="failed", seconds=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(metrics, "connection", None)
+        with pytest.raises(AttributeError):
+            times.flush()
+    times.observe(pipeline="a", state="failed", seconds=1)
+    times.flush()
+    assert RunSeconds.objects.get().count == 2

@@ -1,0 +1,172 @@
+"""Types, rules, keys and policies."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from actors.pipelines.csv_import.rules import RuleError, parse_rules
+from core.errors import PermanentError
+
+from .importing import import_bytes
+
+
+@pytest.mark.parametrize(
+    ("values", "type", "first"),
+    [
+        (["1", "-2", "+3"], "integer", 1),
+        (["1.50", "2"], "decimal", Decimal("1.50")),
+        (["1,5", "22,25"], "decimal", Decimal("1.50")),
+        (["1.234,50", "2,00"], "decimal", Decimal("1234.50")),
+        (["1,234.50", "2.00"], "decimal", Decimal("1234.50")),
+        (["1e5", "2.5"], "float", 1e5),
+        (["true", "False"], "boolean", True),
+        (["yes", "NO"], "boolean", True),
+        (["2024-12-31", "2024-01-01"], "date", datetime.date(2024, 12, 31)),
+        (["31/12/2024", "01/02/2024"], "date", datetime.date(2024, 12, 31)),
+        (["12/31/2024", "01/02/2024"], "date", datetime.date(2024, 12, 31)),
+        (["2024-12-31 23:59:58", "2024-01-01T00:00:00"], "timestamp", datetime.datetime(2024, 12, 31, 23, 59, 58)),
+        (["2024-12-31T23:00:00+02:00"], "timestamp", datetime.datetime(2024, 12, 31, 21)),
+        (["9:15", "23:59:58"], "time", datetime.time(9, 15)),
+        (["1", "NA", "3"], "integer", 1),
+        (["01234", "99999"], "text", "01234"),
+        (["01/02/2024", "03/04/2024"], "text", "01/02/2024"),
+        (["1,234", "5,678"], "text", "1,234"),
+        (["2024-02-30", "2024-01-01"], "text", "2024-02-30"),
+        (["1", "2", "x"], "text", "1"),
+        (["99999999999999999999999999999999999999999", "1"], "text", "9" * 41),
+        (["0.12345678901234567890", "1"], "text", "0.12345678901234567890"),
+    ],
+)
+def test_a_type_is_given_when_every_value_keeps_its_meaning(
+    tmp_path: Path, values: list[str], type: str, first: object
+) -> None:
+    imported = import_bytes(("v;k\n" + "".join(f"{value};x\n" for value in values)).encode(), tmp_path)
+    assert imported.types[0] == type
+    assert imported.rows[0][0] == first
+    assert imported.plan["rejected"] == 0
+
+
+def test_one_late_value_makes_the_column_text_and_costs_no_row(tmp_path: Path) -> None:
+    lines = [f"{number},x" for number in range(5000)]
+    lines[4000] = "4000.5,x"
+    lines.append("n/k,x")
+    imported = import_bytes(("n,k\n" + "\n".join(lines) + "\n").encode(), tmp_path)
+    assert imported.types[0] == "text"
+    assert imported.plan["rows"] == 5001
+
+
+def test_a_declared_type_rejects_what_does_not_fit(tmp_path: Path) -> None:
+    rules = [{"column": "n", "type": "integer", "required": True, "min": 1, "max": 10}]
+    imported = import_bytes(b"n,k\n1,a\nx,b\n,c\n11,d\n0,e\n7,f\n", tmp_path, rules=rules)
+    assert imported.rows == [(1, "a"), (7, "f")]
+    assert [(reject["line"], reject["column"], reject["value"], reject["reason"]) for reject in imported.rejected] == [
+        ("3", "n", "x", "n is not an integer."),
+        ("4", "n", "", "n is required."),
+        ("5", "n", "11", "n is above 10."),
+        ("6", "n", "0", "n is below 1."),
+    ]
+    assert imported.rejected[0]["raw"] == "x,b"
+
+
+def test_each_kind_of_rule_is_checked_and_all_reasons_are_said(tmp_path: Path) -> None:
+    rules = [
+        {"column": "code", "pattern": "[A-Z]{2}[0-9]+", "max_length": 4},
+        {"column": "state", "allowed": ["new", "done"]},
+        {"column": "day", "type": "date", "min": "2024-01-01"},
+    ]
+    data = b"code,state,day\nAB1,new,2024-02-01\nab1,new,2024-02-01\nAB12345,lost,2023-01-01\nCD2,done,x\n"
+    imported = import_bytes(data, tmp_path, rules=rules)
+    assert [reject["reason"] for reject in imported.rejected] == [
+        "code does not match the pattern.",
+        "code is longer than 4 characters; state is not one of the allowed values; day is below 2024-01-01.",
+        "day is not a date.",
+    ]
+    assert imported.plan["rows"] == 1
+
+
+def test_a_unique_column_keeps_its_first_row_and_names_its_line(tmp_path: Path) -> None:
+    imported = import_bytes(b"n,k\n1,a\n2,b\n1,c\n", tmp_path, rules=[{"column": "n", "unique": True}])
+    assert imported.rows == [(1, "a"), (2, "b")]
+    assert imported.rejected[0]["reason"] == "n is not unique. Line 2 has it."
+
+
+def test_duplicates_by_key_are_counted_apart(tmp_path: Path) -> None:
+    data = b'a,b,c\n1,x,p\n1,y,q\n1,"x",r\n,,s\n,,t\n'
+    imported = import_bytes(data, tmp_path, keys=["a", "b"])
+    assert imported.plan["rows"] == 4
+    assert imported.plan["duplicates"] == 1
+    (duplicate,) = imported.duplicates
+    assert (duplicate["line"], duplicate["reason"], duplicate["raw"]) == ("4", "The same key as line 2.", '1,"x",r')
+
+
+def test_a_rejected_row_is_nobodys_original(tmp_path: Path) -> None:
+    rules = [{"column": "n", "type": "integer"}]
+    imported = import_bytes(b"k,n\nx,bad\nx,1\nx,2\n", tmp_path, rules=rules, keys=["k"])
+    assert imported.rows == [("x", 1)]
+    assert imported.plan["rejected"] == imported.plan["duplicates"] == 1
+
+
+def test_the_file_fails_over_the_limits_with_the_first_reason(tmp_path: Path) -> None:
+    rules = [{"column": "n", "type": "integer"}]
+    data = b"n,k\n1,a\nx,b\ny,c\n"
+    with pytest.raises(PermanentError, match=r"2 of 3 records were rejected, more than the 1 allowed. The first: line 3"):
+        import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
+    with pytest.raises(PermanentError, match=r"more than the 50 % allowed"):
+        import_bytes(data, tmp_path / "b", rules=rules, max_rejected_percent=50)
+    assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan["rows"] == 1
+
+
+def test_a_rule_for_an_unknown_column_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match=r"There is no column 'x'; the file has n, k"):
+        import_bytes(b"n,k\n1,a\n", tmp_path, rules=[{"column": "x", "required": True}])
+
+
+def test_words_for_an_empty_value_count_as_none(tmp_path: Path) -> None:
+    words = ["unknown", "a1", "a2", "a3", "a4", "a5", "a6"]
+    imported = import_bytes(b"n,k\n1,a\nunknown,Unknown\n", tmp_path, null_words=words)
+    assert imported.rows == [(1, "a"), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "not JSON"),
+        ("3", "list of objects"),
+        ('[{"min": 1}]', "Rule 1 does not name its column"),
+        ('[{"column": "a", "mni": 1}]', r"Rule 1 \(a\): 'mni' is not known"),
+        ('[{"column": "a", "type": "number"}]', "'number' is not known"),
+        ('[{"column": "a", "pattern": "(a"}]', "pattern cannot be used: missing"),
+        ('[{"column": "a", "min": "x"}]', "is not a number, a date"),
+        ('[{"column": "a", "min": 3, "max": 2}]', "min 3 is above max 2"),
+        ('[{"column": "a", "type": "date", "min": 3}]', "does not go with the type date"),
+        ('[{"column": "a", "min_length": -1}]', "whole number from 0"),
+        ('[{"column": "a"}, {"column": "A"}]', "two rules for the column"),
+        ('[{"column": "a", "allowed": "x"}]', "list of values"),
+    ],
+)
+def test_rules_that_cannot_be_read_are_explained(text: str, message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        parse_rules(text)
+
+
+def test_formulas_are_neutral_in_csv_and_themselves_in_parquet(tmp_path: Path) -> None:
+    data = b'a,b\n=1+1,-5\n@x,+33 6 12\n-2+3+cmd,x\n"\tz",-\nplain,y\n'
+    imported = import_bytes(data, tmp_path)
+    assert [row[0] for row in imported.rows] == ["=1+1", "@x", "-2+3+cmd", "\tz", "plain"]
+    assert [row[0] for row in imported.clean[1:]] == ["'=1+1", "'@x", "'-2+3+cmd", "'\tz", "plain"]
+    assert [row[1] for row in imported.clean[1:]] == ["-5", "+33 6 12", "x", "-", "y"]
+
+
+def test_the_profile_counts_what_is_there(tmp_path: Path) -> None:
+    data = b"n,s,d\n" + b"".join(b"%d,%s,2024-01-%02d\n" % (n, b"x" if n % 2 else b"", n % 28 + 1) for n in range(100))
+    number, text, day = import_bytes(data, tmp_path).profile()
+    assert (number["nulls"], number["distinct"]) == (0, pytest.approx(100, rel=0.1))
+    assert (number["stats"]["min"], number["stats"]["max"], number["stats"]["mean"]) == (0, 99, 49.5)
+    assert sum(entry["count"] for entry in number["stats"]["histogram"]) == 100
+    assert (text["nulls"], text["distinct"], text["stats"]["top"]) == (50, 1, [["x", 50]])
+    assert (day["stats"]["min"], day["stats"]["max"]) == ("2024-01-01", "2024-01-28")
+    assert sum(entry["count"] for entry in day["stats"]["histogram"]) == 100
