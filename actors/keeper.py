@@ -31,6 +31,8 @@ from core.states import State
 NOTICE_CANCEL_SECONDS = 2.0
 FLUSH_METRICS_SECONDS = 10.0
 WATCH_SECONDS = 5.0
+#: Seconds until a duty that failed is tried again: leases must be renewed as soon as the database is back.
+RETRY_SECONDS = 1.0
 #: Seconds that a process with a dead thread gets to stop by itself.
 END_SECONDS = 40.0
 
@@ -95,6 +97,8 @@ class Keeper:
                 error=f"{type(error).__name__}: {error}"[:300],
             )
             connection.close()
+            duty.due_at = time.monotonic() + min(RETRY_SECONDS, duty.seconds)
+            return
         duty.plan_next()
 
     def _watch(self) -> None:

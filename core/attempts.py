@@ -199,12 +199,13 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
         return None
     except PermanentError as error:
         return end(State.FAILED, error=str(error)[:_ERROR_LENGTH], detail=_traceback())
-    except Exception as error:
+    except BaseException as error:
+        # Whatever it is, SystemExit too: an attempt that is not ended here would be renewed for ever.
         return _end_of_fault(error, claim, end)
     return end(State.SUCCEEDED, result=text)
 
 
-def _end_of_fault(error: Exception, claim: Claim, end: Callable[..., End]) -> End:
+def _end_of_fault(error: BaseException, claim: Claim, end: Callable[..., End]) -> End:
     tell(
         "attempt_raised",
         level=logging.WARNING,

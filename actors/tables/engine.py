@@ -77,9 +77,7 @@ def run(
     return rows
 
 
-def copy_in_order(
-    con: duckdb.DuckDBPyConnection, sql: str, on_progress: Callable[[float], None] | None = None
-) -> int:
+def copy_in_order(con: duckdb.DuckDBPyConnection, sql: str, on_progress: Callable[[float], None] | None = None) -> int:
     """Execute a COPY whose file has to hold the rows in their order; returns how many there are."""
     # A long IN list would become a join, and a join does not keep the rows in their order.
     con.execute("SET disabled_optimizers = 'in_clause'")

@@ -22,6 +22,5 @@ def neutral_sql(column: str) -> str:
     """The expression of a text column as it can stand in a sheet."""
     starts = f"contains('=+-@' || chr(9) || chr(13), left({column}, 1)) AND {column} <> ''"
     return (
-        f"CASE WHEN {starts} AND NOT regexp_full_match({column}, '{_HARMLESS}') "
-        f"THEN '''' || {column} ELSE {column} END"
+        f"CASE WHEN {starts} AND NOT regexp_full_match({column}, '{_HARMLESS}') THEN '''' || {column} ELSE {column} END"
     )

@@ -18,6 +18,8 @@ from core.states import State
 
 #: Expired leases that one pass takes.
 REAP_LIMIT = 200
+#: Seconds after its start in which a database server's leases are not reaped: their holders renew them first.
+SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
             "base": settings.RETRY_BASE_SECONDS,
             "cap": settings.RETRY_CAP_SECONDS,
             "worker": worker,
+            "settle": SETTLE_SECONDS,
         },
     )
     for job_id, state, fence in rows:

@@ -220,13 +220,28 @@ class Ledger:
             )
         answers = {name: rows for (name, _), rows in zip(parts, statements.run_together(parts), strict=True)}
         states = {(row[0], row[1]): State(row[2]) for row in answers.get("finish", ())}
-        claimed = {row[0]: Claim(*row[:5], json.loads(row[5]), *row[6:]) for row in answers.get("claim", ())}
+        claimed = {row[0]: _as_claim(row) for row in answers.get("claim", ())}
         for request in batch:
             if request.end is not None:
                 request.answer = states.get((request.end.job_id, request.end.fence))
             else:
                 # Two messages of one job in one batch: the first gets the claim, the second gets nothing.
                 request.answer = claimed.pop(request.job_id, None)
+
+
+def _as_claim(row: tuple[Any, ...]) -> Claim:
+    job_id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes = row
+    return Claim(
+        job_id=job_id,
+        fence=fence,
+        attempt=attempt,
+        pipeline=pipeline,
+        owner_id=owner_id,
+        params=json.loads(params),
+        max_attempts=max_attempts,
+        crashes=crashes,
+        max_crashes=max_crashes,
+    )
 
 
 def _as_json(end: End) -> str:

@@ -23,7 +23,8 @@ def desk(request: PersonRequest) -> HttpResponseBase:
     """Show the desk."""
     datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
     context = {
-        "pipelines": pipelines.listed(),
+        # What begins with nothing first, then what goes on with a dataset.
+        "pipelines": sorted(pipelines.listed(), key=lambda spec: spec.takes is not None),
         "list": JobList(request),
         "datasets": list(datasets[:RECENT_DATASETS]),
     }

@@ -49,7 +49,7 @@ print("rate", left, Job.objects.count() / max(0.001, (row["b"] - row["a"]).total
 
 
 def run(*, jobs: int, runs: int) -> dict[str, float]:
-    """Return the medians: bare and tracked a second, their ratio, and bulk submits a second."""
+    """Return the medians a second: bare, tracked, their ratio, bulk submits and publishes."""
     folder = Path(tempfile.mkdtemp(prefix="headway-bench-"))
     folder.chmod(0o711)
     rabbit, postgres = RabbitNode(folder / "rabbitmq"), PostgresNode(folder / "postgres")
@@ -59,14 +59,15 @@ def run(*, jobs: int, runs: int) -> dict[str, float]:
         pairs = []
         for number in range(runs):
             bare = bare_rate(rabbit.url, folder / f"bare-{number}", jobs=jobs)
-            tracked, submitted = tracked_rate(rabbit, postgres, folder / f"tracked-{number}", jobs=jobs)
-            print(f"  run {number + 1}: bare {bare:,.0f}/s, tracked {tracked:,.0f}/s, bulk submit {submitted:,.0f}/s")
-            pairs.append((bare, tracked, submitted))
+            tracked, submitted, published = tracked_rate(rabbit, postgres, folder / f"tracked-{number}", jobs=jobs)
+            print(f"  run {number + 1}: bare {bare:,.0f}/s, tracked {tracked:,.0f}/s", flush=True)
+            pairs.append((bare, tracked, submitted, published))
         return {
             "bare": statistics.median(pair[0] for pair in pairs),
             "tracked": statistics.median(pair[1] for pair in pairs),
             "ratio": statistics.median(pair[1] / pair[0] for pair in pairs),
             "submit": statistics.median(pair[2] for pair in pairs),
+            "publish": statistics.median(pair[3] for pair in pairs),
         }
     finally:
         rabbit.stop()
@@ -105,8 +106,8 @@ def bare_rate(url: str, folder: Path, *, jobs: int) -> float:
         worker.wait(timeout=60)
 
 
-def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jobs: int) -> tuple[float, float]:
-    """Return tracked jobs a second, and bulk submits a second."""
+def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jobs: int) -> tuple[float, float, float]:
+    """Return jobs a second: tracked, submitted in bulk, and published by a relay alone."""
     name = f"bench_{folder.name.replace('-', '_')}"
     site = Site(
         "rabbitmq",
@@ -124,13 +125,12 @@ def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jo
         site.add_user("bench")
         printed = _manage(site, _SUBMIT.format(count=jobs), site.environment)
         submitted, published = (float(word) for word in printed.split("rate ")[1].split()[:2])
-        print(f"    relay alone: {published:,.0f} jobs/s published and marked")
         site.start_worker(1, "--processes", str(PROCESSES), "--threads", str(THREADS))
         deadline = time.monotonic() + 300
         while True:
             left, rate = _manage(site, _RATE, site.environment).split("rate ")[1].split()
             if left == "0":
-                return float(rate), submitted
+                return float(rate), submitted, published
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{left} of {jobs} jobs did not end\n{site.log_tails()}")
             time.sleep(2)
@@ -146,14 +146,3 @@ def _manage(site: Site, code: str, environment: dict[str, str]) -> str:
     if done.returncode:
         raise RuntimeError(done.stderr)
     return done.stdout
-
-
-if __name__ == "__main__":
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=5)
-    options = parser.parse_args()
-    figures = run(jobs=options.jobs, runs=options.runs)
-    print(figures)

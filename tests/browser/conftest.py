@@ -40,7 +40,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 @pytest.fixture(scope="session", autouse=True)
 def _static_folder() -> None:
     # WhiteNoise warns of a missing folder, and warnings are errors here.
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    Path(str(settings.STATIC_ROOT)).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture

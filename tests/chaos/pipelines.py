@@ -19,10 +19,10 @@ from core.life import leases
 from core.life.leases import Held
 from core.models import Job, JobProgress
 from core.pipelines import pipeline
+from tests.chaos.expected import STEPS, oracle
 from tests.pipelines import write_effect
 from tests.services.waiting import wait_until
 
-STEPS = ("first", "second", "third")
 #: Seconds that an attempt is held at most.
 HOLD_SECONDS = 90.0
 
@@ -44,11 +44,6 @@ def chaos_steps(ctx: JobContext, seconds: float) -> dict[str, Any]:
     made.write_text(oracle(ctx.job_id))
     ctx.add_artifact(made)
     return {"fence": ctx.fence}
-
-
-def oracle(job_id: int) -> str:
-    """What the file of a job has to hold."""
-    return f"the result of job {job_id}\n" * 10
 
 
 def signature(ctx: JobContext) -> str:

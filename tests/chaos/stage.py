@@ -111,7 +111,7 @@ class Stage:
     # -- what is seen ------------------------------------------------------------------------------
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(query, values or None).fetchall()
 
     def working_pids(self) -> set[int]:
         """Processes that hold a job whose lease is good."""

@@ -115,15 +115,16 @@ class BulkSubmitter:
 
     def __init__(self, site: Site, ledger: Ledger, pipeline: str) -> None:
         self._ledger = ledger
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.bulk_submitter", pipeline, OWNER],
-            env={**site.environment, "PGAPPNAME": "bulk-submitter"},
-            cwd=CHECKOUT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(site.home / "logs" / "bulk_submitter.log").open("ab"),
-            text=True,
-        )
+        with (site.home / "logs" / "bulk_submitter.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.bulk_submitter", pipeline, OWNER],
+                env={**site.environment, "PGAPPNAME": "bulk-submitter"},
+                cwd=CHECKOUT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
     def submit(self, many: list[dict[str, Any]]) -> list[int]:
         """Submit these and return their jobs' ids once they are accepted."""

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import groupby, pairwise
 
 from core.states import TERMINAL, TRANSITIONS, State
-from tests.chaos.pipelines import STEPS, oracle
+from tests.chaos.expected import STEPS, oracle
 from tests.chaos.runs import Outcome
 from tests.chaos.stage import Stage
 from tests.services.waiting import wait_until
@@ -15,18 +15,15 @@ from tests.services.waiting import wait_until
 SHOWN = 5
 #: Writes of attempts that the witness saw; each has to be made under the fence and state of that moment.
 _STALE = """
-SELECT what, job_id, fence, current_fence, state FROM chaos_witness
-WHERE what IN ('effect', 'step', 'artifact', 'note', 'progress')
-  AND (fence IS DISTINCT FROM current_fence OR state <> 'running')
-UNION ALL
-SELECT what, job_id, fence, current_fence, state FROM chaos_witness
-WHERE what = 'ended' AND fence IS NOT NULL AND fence <> current_fence
-UNION ALL
--- An attempt's end has to come from the process that claimed it.
-SELECT 'ended by ' || ended.application, ended.job_id, NULL, ended.current_fence, ended.state
-FROM chaos_witness ended LEFT JOIN chaos_witness claim
-    ON claim.job_id = ended.job_id AND claim.what = 'claimed' AND claim.fence = ended.current_fence
-WHERE ended.what = 'ended' AND ended.application IS DISTINCT FROM claim.application
+SELECT seen.what, seen.job_id, seen.fence, seen.current_fence, seen.state, seen.application
+FROM chaos_witness seen LEFT JOIN chaos_witness claim
+    ON claim.job_id = seen.job_id AND claim.what = 'claimed' AND claim.fence = seen.current_fence
+WHERE seen.what IN ('effect', 'step', 'artifact', 'note', 'progress')
+    AND (seen.fence IS DISTINCT FROM seen.current_fence OR seen.state <> 'running')
+   -- Only a success names its fence; every end has to come from the process that made the claim.
+   OR seen.what = 'ended'
+    AND (seen.fence <> seen.current_fence OR seen.application IS DISTINCT FROM claim.application)
+ORDER BY seen.id
 """
 _EVENT_STATES = {
     "submitted": State.QUEUED,
@@ -84,7 +81,10 @@ def _judge_writes(stage: Stage, outcome: Outcome) -> None:
     _violate(
         outcome,
         f"stale writes accepted ({', '.join(f'{kind} {count}' for kind, count in by_kind.items())})",
-        [f"{what} of job {job} by fence {fence} at {now}, {state}" for what, job, fence, now, state in stale],
+        [
+            f"{what} of job {job} by fence {fence} at {now}, {state}, by {who}"
+            for what, job, fence, now, state, who in stale
+        ],
     )
     seen = stage.ask("SELECT what, count(*) FROM chaos_witness GROUP BY 1 ORDER BY 1")
     outcome.figures["writes witnessed"] = ", ".join(f"{what} {count:,}" for what, count in seen)

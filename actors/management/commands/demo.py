@@ -21,6 +21,8 @@ from core.models import Job
 NAME = "demo"
 SAMPLE_KEY = "demo-sample"
 SAMPLE_ROWS = 2_000
+#: So that the sample shows what becomes of rows that do not fit.
+RULES = '[{"column": "quantity", "type": "integer", "min": 1}, {"column": "date", "type": "date", "required": true}]'
 
 
 class Command(BaseCommand):
@@ -44,10 +46,7 @@ class Command(BaseCommand):
     def _import_sample(self, user: Any) -> None:
         spec = pipelines.get("csv_import")
         file = SimpleUploadedFile("orders-sample.csv", sample_csv(), content_type="text/csv")
-        defaults = {
-            name: field.initial for name, field in spec.form.base_fields.items() if field.initial not in (None, "", False)
-        }
-        entry = open_form(spec, user=user, data={**defaults, "name": "Sample orders"}, files={"file": file})
+        entry = open_form(spec, user=user, data={"name": "Sample orders", "rules": RULES}, files={"file": file})
         if not entry.is_valid():
             self.stderr.write(f"The sample was not imported: {entry.form.errors.as_text()}")
             return
@@ -60,7 +59,7 @@ def sample_csv() -> bytes:
     text = io.StringIO(newline="")
     rows = csv.writer(text, delimiter=";")
     rows.writerow(["order", "date", "customer", "country", "product", "quantity", "price", "express", "note"])
-    names = ["Ada Lovelace", "Bengt Öberg", "Chloé Durand", "Đặng Thị Hoa", "Emil Müller", "Fatima Zahra", "García, Luis"]
+    names = ["Ada Lovelace", "Bengt Öberg", "Chloé Durand", "Đặng Thị Hoa", "Emil Müller", "García, Luis"]
     goods = [("Lamp", 49.9), ("Desk", 389.0), ("Chair", 129.5), ("Shelf", 89.0), ("Rug", 210.0)]
     for number in range(1, SAMPLE_ROWS + 1):
         product, price = chance.choice(goods)

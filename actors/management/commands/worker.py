@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand
 
 from actors.broker import job_broker
 
-#: Milliseconds a stopping worker waits for its threads: longer than the grace, shorter than a supervisor's patience.
-STOP_MILLISECONDS = 28_000
+#: Milliseconds a stopping worker waits for its threads: the grace, and the time that handing back takes.
+STOP_MILLISECONDS = int(settings.STOP_GRACE_SECONDS * 1000) + 18_000
 
 
 class Command(BaseCommand):

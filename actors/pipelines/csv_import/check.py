@@ -8,9 +8,8 @@ from typing import Any
 
 import duckdb
 
-from core.errors import PermanentError
-
 from actors.tables import engine
+from core.errors import PermanentError
 
 from .columns import Column, find_types
 from .read import raw_rows, row_number
@@ -99,7 +98,9 @@ class _Checker:
         self.total = total
         self.rejected = 0
         self.duplicates = 0
-        con.execute("CREATE TABLE rejects (number BIGINT, position INTEGER, value VARCHAR, reason VARCHAR, first BIGINT)")
+        con.execute(
+            "CREATE TABLE rejects (number BIGINT, position INTEGER, value VARCHAR, reason VARCHAR, first BIGINT)"
+        )
         con.execute("CREATE TABLE duplicates (number BIGINT, first BIGINT)")
 
     @property
@@ -231,4 +232,3 @@ def _hold_to_policy(
         elif found := con.execute("SELECT number, reason FROM rejects ORDER BY number LIMIT 1").fetchall():
             first = f" The first: line {line_of(folder, found[0][0])}: {found[0][1]}"
         raise PermanentError(f"{rejected:,} of {records:,} records were rejected, {over}.{first}")
-

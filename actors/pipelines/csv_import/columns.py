@@ -94,9 +94,7 @@ def find_types(
                 agreeing = next((item for item in found if item.type == wanted), None)
                 if types.is_ambiguous(found):
                     agreeing = None
-                column.reading = types.declared(
-                    wanted, agreeing, decimal_mark=decimal_mark, date_order=date_order
-                )
+                column.reading = types.declared(wanted, agreeing, decimal_mark=decimal_mark, date_order=date_order)
                 column.is_declared = column.trims = wanted != "text"
             elif found:
                 spaced = any(value != value.strip() for value in kept)

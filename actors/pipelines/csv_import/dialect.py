@@ -192,7 +192,8 @@ def _best_reading(
                     score -= 1e-7
                 if best is None or score > best[0]:
                     best = (score, parsed, candidate, quote_char, escape_style)
-    assert best is not None
+    if best is None:
+        raise PermanentError("The file holds no table.")
     _, parsed, chosen, quote_char, escape_style = best
     if quote is None and not quote_char and not re.search(rf'(?:^|{re.escape(chosen)})"', head, re.MULTILINE):
         quote_char = '"'
@@ -246,7 +247,7 @@ def _score(parsed: Parsed, delimiter: str, quote: str, text: str) -> float:
         penalty *= 1.0 if closed > 1 and '"' not in text else 0.9
     if not quote:
         penalty *= 0.999
-    return agreement**1.5 * (0.3 + 0.7 * values) * columns * penalty - 0.2 * min(1.0, broken / len(rows))
+    return float(agreement**1.5) * (0.3 + 0.7 * values) * columns * penalty - 0.2 * min(1.0, broken / len(rows))
 
 
 def _main_width(parsed: Parsed) -> tuple[int, int]:

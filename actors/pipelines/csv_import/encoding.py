@@ -129,8 +129,7 @@ def _encoding_further_on(path: Path, size: int) -> str | None:
             lines = sample.split(b"\n")[1:-1]
             text = b"\n".join(lines)
             if not text.isascii() and b"\0" not in text:
-                found = detect_encoding(text, complete=True)
-                return found
+                return detect_encoding(text, complete=True)
     return None
 
 
@@ -188,7 +187,9 @@ def _single_byte_encoding(sample: bytes) -> str:
 
 def _reads_as_western(evidence: bytes) -> bool:
     """Whether nearly all bytes above ASCII are letters and signs of Western European text."""
-    usual = set("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒœ€£¥§°²³µ·«»‘’“”–—…™®©ª\xa0ºŠšŽž¿¡½¼¾±´`•×÷†‡‰")
+    usual = set(
+        "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒœ€£¥§°²³µ·«»‘’“”–—…™®©ª\xa0ºŠšŽž¿¡½¼¾±´`•×÷†‡‰"  # noqa: RUF001
+    )
     high = [byte for byte in evidence if byte > 0x7F]
     text = bytes(high).decode("cp1252", "replace")
     return sum(mark in usual for mark in text) >= 0.98 * len(text) and not _looks_cyrillic(evidence)

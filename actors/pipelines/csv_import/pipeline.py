@@ -129,9 +129,7 @@ def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Opti
     return {"folder": ctx.key(folder), "tally": tally}
 
 
-def _check(
-    ctx: JobContext, loaded: dict[str, Any], dialect: dict[str, Any], options: Options
-) -> dict[str, Any]:
+def _check(ctx: JobContext, loaded: dict[str, Any], dialect: dict[str, Any], options: Options) -> dict[str, Any]:
     folder = _folder(ctx, "check")
     plan = ctx.run_in_child(
         check.check,
@@ -247,7 +245,9 @@ def _reported(
 def _show_files(ctx: JobContext, written: dict[str, str], plan: dict[str, Any], name: str) -> None:
     """Put the files on the job's page; the same names again only move the pointers."""
     stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in name).strip() or "dataset"
-    ctx.add_artifact(ctx.resolve(written["parquet"]), name=f"{stem}.parquet", title="Dataset (Parquet)", field="parquet")
+    ctx.add_artifact(
+        ctx.resolve(written["parquet"]), name=f"{stem}.parquet", title="Dataset (Parquet)", field="parquet"
+    )
     ctx.add_artifact(ctx.resolve(written["clean"]), name=f"{stem}.clean.csv", title="Cleaned CSV", field="clean")
     if plan["rejected"]:
         path = ctx.resolve(written["rejected"])
@@ -265,9 +265,7 @@ def _tidy(ctx: JobContext, received: dict[str, Any], loaded: dict[str, Any], che
         ctx.resolve(received["content"]).unlink(missing_ok=True)
 
 
-def _result(
-    plan: dict[str, Any], dialect: dict[str, Any], tally: dict[str, Any], dataset_id: int
-) -> dict[str, Any]:
+def _result(plan: dict[str, Any], dialect: dict[str, Any], tally: dict[str, Any], dataset_id: int) -> dict[str, Any]:
     facts: list[list[Any]] = [
         ["Records in the file", plan["records"]],
         ["Rows", plan["rows"]],
@@ -319,4 +317,3 @@ def _name_of(file_name: str) -> str:
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name[:200]
-

@@ -66,7 +66,7 @@ def _profile_group(
         asked += [f"count({name})", f"approx_count_distinct({name})", *_range_of(column, name)]
     answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", telling(0.0, 0.5))[0])
     found: list[dict[str, Any]] = []
-    for column in group:
+    for _ in group:
         count, distinct, low, high, mean, quantiles, top = (next(answer) for _ in range(7))
         found.append(
             {
@@ -205,8 +205,12 @@ def _number(value: Any) -> float | None:
 
 def _edge(value: float, column: Column) -> Any:
     if column.reading.type in ("date", "timestamp"):
-        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)
-        return moment.date().isoformat() if column.reading.type == "date" else moment.isoformat(" ", "seconds")
+        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=value)
+        return (
+            moment.date().isoformat()
+            if column.reading.type == "date"
+            else moment.replace(tzinfo=None).isoformat(" ", "seconds")
+        )
     return int(value) if column.reading.type == "integer" and value.is_integer() else value
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import duckdb
 
-from core.errors import PermanentError
-
 from actors.tables import engine
+from core.errors import PermanentError
 
 from .dialect import Dialect
 from .encoding import utf8_blocks

@@ -46,7 +46,7 @@ def receive(report: Report, *, path: str, name: str, folder: str) -> dict[str, A
         target = Path(folder) / "unpacked.csv"
         size = _unpack_gzip(report, source, target, name)
         return {"unpacked": target.name, "member": "", "bytes": size}
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         target = Path(folder) / "unpacked.csv"
         member, size = _unpack_zip(report, source, target, name)
         return {"unpacked": target.name, "member": member, "bytes": size}
@@ -104,7 +104,9 @@ def _only_table(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return tables[0]
 
 
-def _copy(stream: IO[bytes], target: Path, name: str, packed_bytes: int, tell: Callable[[], None]) -> int:
+def _copy(
+    stream: IO[bytes] | gzip.GzipFile, target: Path, name: str, packed_bytes: int, tell: Callable[[], None]
+) -> int:
     written = 0
     with target.open("wb") as out:
         while block := stream.read(COPY_BYTES):

@@ -140,9 +140,7 @@ class RecordReader:
                     after += 1
             return Record(fields, after + 1, "", where)
 
-    def _quoted(
-        self, buf: bytes, begin: int, start: int, *, eof: bool, lenient: bool
-    ) -> tuple[bytes, int, Trouble]:
+    def _quoted(self, buf: bytes, begin: int, start: int, *, eof: bool, lenient: bool) -> tuple[bytes, int, Trouble]:
         """The value of the quoted field at `begin`, the offset of what follows it, and what was wrong."""
         quote = self.quote
         parts: list[bytes] = []

@@ -13,6 +13,7 @@ import numpy as np
 
 from actors.tables import engine
 from actors.tables.formulas import neutral
+
 from .scan import KEPT_RAW, LINE_FEED, REJECT_FIELDS
 
 Entry = tuple[int, str, str, str, str]
@@ -133,9 +134,7 @@ def _from_check(
 ) -> Iterator[Entry]:
     lines, raws = LineMap(folder), RawRows(folder, dialect)
     source = engine.literal(str(made / "rejects.parquet"))
-    query = con.execute(
-        f"SELECT number, position, value, reason, first FROM read_parquet({source}) ORDER BY number"
-    )
+    query = con.execute(f"SELECT number, position, value, reason, first FROM read_parquet({source}) ORDER BY number")
     for batch in _batches(query):
         own = lines.lines_of([entry[0] for entry in batch])
         firsts = lines.lines_of([entry[4] or 0 for entry in batch])

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
+from actors.tables.engine import literal
 from core.errors import PermanentError
 
-from actors.tables.engine import literal
 from .types import TYPES, Reading
 
 _KEYS = (
@@ -88,7 +88,7 @@ def rules_from(value: Any) -> list[Rule]:
 
 def _rule(entry: Any, number: int) -> Rule:
     if not isinstance(entry, dict):
-        raise RuleError(f"Rule {number} has to be an object such as {{\"column\": \"price\", \"min\": 0}}.")
+        raise RuleError(f'Rule {number} has to be an object such as {{"column": "price", "min": 0}}.')
     column = entry.get("column")
     if not isinstance(column, str) or not column.strip():
         raise RuleError(f"Rule {number} does not name its column.")

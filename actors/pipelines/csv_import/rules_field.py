@@ -26,20 +26,20 @@ _ENGINE = Engine(dirs=[str(Path(__file__).parent / "templates")])
 class RulesWidget(forms.Widget):
     """Rows named `rules-0-column` and so on; the JSON has the field's own name."""
 
-    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:  # noqa: ARG002
+    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:
         text = data.get(name) or ""
         rows = []
         for index in range(MOST_ROWS):
-            row = {key: str(data.get(f"{name}-{index}-{key}") or "").strip() for key in _TEXTS}
-            row |= {key: bool(data.get(f"{name}-{index}-{key}")) for key in _FLAGS}  # type: ignore[dict-item]
+            row: dict[str, Any] = {key: str(data.get(f"{name}-{index}-{key}") or "").strip() for key in _TEXTS}
+            row |= {key: bool(data.get(f"{name}-{index}-{key}")) for key in _FLAGS}
             if any(row.values()):
                 rows.append(row)
         return {"json": text if isinstance(text, str) else json.dumps(text), "rows": rows}
 
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:  # noqa: ARG002
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return not any(key == name or key.startswith(f"{name}-") for key in data)
 
-    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:  # noqa: ARG002
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         rows, text = _shown(value)
         context = {
             "name": name,

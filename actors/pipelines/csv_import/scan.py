@@ -113,6 +113,11 @@ class ChunkWriter:
         self.number += 1
         self._file, self._bytes, self._chunk_rows = None, 0, 0
 
+    def abandon(self) -> None:
+        """Close a chunk that is not whole without handing it over."""
+        if self._file is not None:
+            self._file.close()
+
 
 class Scanner:
     """Scans one stream of UTF-8 blocks. See the module."""
@@ -156,8 +161,9 @@ class Scanner:
         """Read all blocks; `report` is told the UTF-8 bytes that are done."""
         try:
             self._scan(blocks, report)
-        finally:
             self.writer.close()
+        finally:
+            self.writer.abandon()
             self._lines_file.close()
             self._rejects.close()
         self.tally.rows = self.writer.rows
@@ -323,7 +329,12 @@ class Scanner:
         after = view[np.minimum(at + 1, len(view) - 1)]
         if last:
             after[-1] = self._feed
-        fine = np.where(opens, fits[0][before], fits[1][after])
+        closed = fits[1][after]
+        if self._feed == LINE_FEED and self._other == RETURN and not closed.all():
+            # A return ends a line here only before a line feed, or at what is still to come.
+            ends_line = view[np.minimum(at + 2, len(view) - 1)] == LINE_FEED
+            closed |= (after == RETURN) & (ends_line | (at + 2 >= len(view)))
+        fine = np.where(opens, fits[0][before], closed)
         if fine.all():
             return -1
         return int(at[int(np.argmin(fine))])
@@ -332,7 +343,7 @@ class Scanner:
         before = np.zeros(256, dtype=np.bool_)
         before[[self.delimiter[0], self._feed, quote]] = True
         after = before.copy()
-        after[RETURN] = self._feed == LINE_FEED
+        after[RETURN] |= self.dialect.line_end == "any"
         return before, after
 
     def _has_stray_end(

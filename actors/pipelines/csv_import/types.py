@@ -209,9 +209,9 @@ def _numbers(texts: list[str], decimal_mark: str) -> list[Reading]:
             return [FLOAT]
         for groups in (",", " ", "'"):
             # A comma alone could be either mark: one value has to hold both.
-            if groups != "," or decimal_mark or any("," in text and "." in text for text in texts):
-                if grouped := _decimals(texts, ".", groups):
-                    return grouped
+            certain = groups != "," or decimal_mark or any("," in text and "." in text for text in texts)
+            if certain and (grouped := _decimals(texts, ".", groups)):
+                return grouped
     if decimal_mark != ".":
         if comma := _decimals(texts, ",", ""):
             return comma if decimal_mark or not _could_be_groups(texts) else []

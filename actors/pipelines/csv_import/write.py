@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 
 from actors.tables import engine
+from actors.tables.formulas import neutral_sql
 
 from .columns import Column
-from actors.tables.formulas import neutral_sql
 from .read import raw_rows, row_number
 from .rejects import write_duplicates, write_rejects
 
@@ -85,9 +85,7 @@ def write(
             neutralise=neutralise,
         )
         _agree("the rejected rows", rejected, checked["rejected"])
-        repeated = write_duplicates(
-            con, work, made, paths["duplicates"], dialect=dialect, neutralise=neutralise
-        )
+        repeated = write_duplicates(con, work, made, paths["duplicates"], dialect=dialect, neutralise=neutralise)
         _agree("the duplicates", repeated, checked["duplicates"])
         preview = preview_of(con, paths["parquet"], columns)
         preview["rejected"] = first_rejected(paths["rejected"])
@@ -144,9 +142,7 @@ def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int)
     return f"CASE {' '.join(branches)} END"
 
 
-def clean_sql(
-    parquet: Path, columns: list[Column], target: Path, *, neutralise: bool, delimiter: str = ","
-) -> str:
+def clean_sql(parquet: Path, columns: list[Column], target: Path, *, neutralise: bool, delimiter: str = ",") -> str:
     """The statement that writes a dataset's Parquet as CSV."""
     listed = []
     for column in columns:

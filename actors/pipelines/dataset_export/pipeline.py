@@ -76,4 +76,3 @@ def _write(ctx: JobContext, dataset: Dataset, format: str, options: dict[str, An
         split_sheets=bool(options.get("split_sheets")),
     )
     return {"file": ctx.key(path), **written}
-

@@ -1,9 +1,12 @@
--- Leases that ran out: the worker is gone, or so slow that it lost the job. One pass is bounded.
+-- Leases that ran out: the worker is gone, or so slow that it lost the job. One pass is bounded. A server that has
+-- just started gives those who could not reach it a moment to renew.
 WITH expired AS (
     SELECT id, attempt, worker,
         random() * LEAST(%(base)s * power(2, LEAST(crashes, 20)), %(cap)s) AS delay
     FROM core_job
-    WHERE state = 'running' AND lease_until < {now} AND (%(worker)s = '' OR worker = %(worker)s)
+    WHERE state = 'running' AND lease_until < {now}
+      AND pg_postmaster_start_time() + make_interval(secs => %(settle)s) < clock_timestamp()
+      AND (%(worker)s = '' OR worker = %(worker)s)
     ORDER BY lease_until
     LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED

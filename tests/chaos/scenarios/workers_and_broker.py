@@ -21,6 +21,8 @@ PIPELINE = "chaos_steps"
 LONGEST_STEP_SECONDS = 0.12
 #: Seconds that a killer waits for a worker that is at work; the broker may be away meanwhile.
 VICTIM_SECONDS = 60.0
+#: Seconds that a broker may take to serve again.
+BROKER_SECONDS = 120.0
 #: How a worker is killed, and how often of ten.
 WAYS: dict[How, int] = {"group": 5, "child": 3, "master": 2}
 
@@ -76,9 +78,7 @@ class _Play:
             if number < size.worker_kills:
                 self.kill_worker()
             self.pause(self.rng.uniform(0.1, 0.8))
-        for start in self.broker_starts:
-            wait_until(lambda start=start: stage.fleet.tend() or start.done(), 120, "the broker to be back")
-            start.result()
+        self.wait_for_broker()
         stage.finish_submits()
 
     def submit(self, first: int, last: int) -> None:
@@ -91,16 +91,23 @@ class _Play:
         self.script.submit(params[by_people:])
 
     def kill_broker(self, *, is_wiped: bool) -> None:
-        if self.broker_starts:
-            # It is killed when it serves, not while it starts.
-            last = self.broker_starts[-1]
-            wait_until(lambda: self.stage.fleet.tend() or last.done(), 120, "the broker to be back")
+        # It is killed when it serves, not while it starts.
+        self.wait_for_broker()
         down_seconds = self.rng.uniform(0.0, 2.0)
         self.broker_starts.append(self.stage.kill_broker(is_wiped=is_wiped, down_seconds=down_seconds))
 
+    def wait_for_broker(self) -> None:
+        def is_back() -> bool:
+            self.stage.fleet.tend()
+            return all(start.done() for start in self.broker_starts)
+
+        wait_until(is_back, BROKER_SECONDS, "the broker to be back")
+        for start in self.broker_starts:
+            start.result()
+
     def kill_worker(self) -> None:
         worker, pid = self.find_victim()
-        (how,) = self.rng.choices(list(WAYS), WAYS.values())
+        (how,) = self.rng.choices(list(WAYS), list(WAYS.values()))
         self.stage.fleet.kill(worker, pid, how)
         self.stage.fleet.tend()
 

@@ -90,6 +90,8 @@ class _Round:
     def play(self) -> float:
         """Return the seconds from the zombies' waking until all jobs had ended."""
         stage, fleet = self.play_of.stage, self.play_of.stage.fleet
+        # The sleeper holds as many messages as it gets: none for the heir lies in its memory.
+        stage.site.environment["dramatiq_queue_prefetch"] = str(self.count)
         self.sleeper = fleet.start()
         home = stage.site.home / "marks" / str(time.time_ns())
         orders = [{"folder": str(home / str(n)), "holds_successor": n % 2 == 0} for n in range(self.count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -54,8 +54,8 @@ class ListBroker:
 
 
 @pytest.fixture
-def list_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ListBroker]:
+def list_broker(monkeypatch: pytest.MonkeyPatch) -> ListBroker:
     """The broker that relays of this test talk to."""
     broker = ListBroker()
     monkeypatch.setattr(relay_module, "job_broker", lambda: broker)
-    yield broker
+    return broker

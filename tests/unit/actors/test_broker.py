@@ -113,9 +113,7 @@ def test_a_url_gets_the_times_it_does_not_say_itself() -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments"), [("classic", {"x-max-priority": 2}), ("quorum", {"x-queue-type": "quorum"})]
 )
-def test_queues_are_classic_with_priorities_or_quorum(
-    settings: Settings, kind: str, arguments: dict[str, Any]
-) -> None:
+def test_queues_are_classic_with_priorities_or_quorum(settings: Settings, kind: str, arguments: dict[str, Any]) -> None:
     settings.RABBITMQ_QUEUE_TYPE = kind
     broker = JobRabbitmqBroker("amqp://127.0.0.1:1/", middleware=[])
     made = broker._build_queue_arguments("default")

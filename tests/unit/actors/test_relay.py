@@ -25,7 +25,6 @@ from tests.unit.core.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 
-
 def look(relay: Relay) -> bool:
     return relay._look(was_woken=True)
 
@@ -76,9 +75,7 @@ def test_a_failing_publish_marks_nothing_and_the_next_look_tries_again(
     assert unpublished() == 0
 
 
-def test_jobs_that_this_process_cannot_publish_are_left_to_others_at_once(
-    alice: User, list_broker: ListBroker
-) -> None:
+def test_jobs_that_this_process_cannot_publish_are_left_to_others_at_once(alice: User, list_broker: ListBroker) -> None:
     job = submit_job(alice)
     list_broker.fault = ConnectionRefusedError("no")
     look(Relay())
@@ -89,7 +86,7 @@ def test_a_job_claimed_before_it_was_marked_keeps_its_state(
     alice: User, list_broker: ListBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = submit_job(alice)
-    monkeypatch.setattr(list_broker, "publish_jobs", lambda jobs: claim(job))
+    monkeypatch.setattr(list_broker, "publish_jobs", lambda _: claim(job))
     look(Relay())
     assert (fresh(job).state, fresh(job).published_at) == ("running", None)
 
@@ -105,9 +102,7 @@ def test_more_than_a_batch_is_published_in_one_look(
     assert list_broker.asked == 3
 
 
-def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(
-    alice: User, list_broker: ListBroker
-) -> None:
+def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice: User, list_broker: ListBroker) -> None:
     list_broker.is_shared, list_broker.limit = False, 2
     first, second, third = (submit_job(alice) for _ in range(3))
     urgent = submit_job(alice, priority=Priority.URGENT)
@@ -149,9 +144,7 @@ def test_messages_that_the_broker_no_longer_has_are_published_again(
     assert list_broker.job_ids == [jobs[0].pk, jobs[1].pk]
 
 
-def test_messages_that_the_broker_has_are_left_alone(
-    alice: User, list_broker: ListBroker, clock: Clock
-) -> None:
+def test_messages_that_the_broker_has_are_left_alone(alice: User, list_broker: ListBroker, clock: Clock) -> None:
     submit_job(alice)
     relay = Relay(looks=True)
     look(relay)
@@ -256,9 +249,7 @@ def relay(transactional_db: None) -> Iterator[Relay]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_woken_relay_publishes_in_its_own_thread(
-    alice: User, list_broker: ListBroker, relay: Relay
-) -> None:
+def test_a_woken_relay_publishes_in_its_own_thread(alice: User, list_broker: ListBroker, relay: Relay) -> None:
     job = submit_job(alice)
     relay.wake()
     wait_until(lambda: list_broker.job_ids == [job.pk], 10, "the publish")
@@ -293,9 +284,7 @@ def test_starting_twice_is_one_thread(list_broker: ListBroker, relay: Relay) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_relay_that_stops_publishes_what_is_due_first(
-    alice: User, list_broker: ListBroker, relay: Relay
-) -> None:
+def test_a_relay_that_stops_publishes_what_is_due_first(alice: User, list_broker: ListBroker, relay: Relay) -> None:
     relay.start()
     wait_until(relay.is_alive, 5)
     job = submit_job(alice)

@@ -1,8 +1,12 @@
-"""The settings of the core's tests on PostgreSQL: `DATABASE_URL=… pytest --ds=tests.unit.core.on_postgresql`."""
+"""The settings of the core's tests on PostgreSQL.
+
+`UNIT_DATABASE_URL=postgres://… pytest --ds=tests.unit.core.on_postgresql tests/unit/core`
+"""
+
+import os
 
 from tests.settings import *  # noqa: F403  the same in all else
 
 from core.settings import _database  # isort: skip  the settings above prepare the environment
-from tests.settings import GIVEN  # isort: skip
 
-DATABASES = {"default": _database(GIVEN["DATABASE_URL"])}
+DATABASES = {"default": _database(os.environ["UNIT_DATABASE_URL"])}

@@ -199,16 +199,14 @@ def test_run_times_are_observed_by_pipeline_and_end(
     monkeypatch.setattr(
         metrics.run_seconds,
         "observe",
-        lambda *, pipeline, state, seconds: seen.append((pipeline, str(state))),
+        lambda *, pipeline, state, **_: seen.append((pipeline, str(state))),
     )
     run(attempts, submit_job(alice))
     run(attempts, submit_job(alice, "fail", params={"count": 0, "seconds": None}))
     assert seen == [("noop", "succeeded"), ("fail", "failed")]
 
 
-@pytest.mark.parametrize(
-    ("failures", "longest"), [(0, 15), (1, 30), (2, 60), (7, 1920), (8, 3600), (500, 3600)]
-)
+@pytest.mark.parametrize(("failures", "longest"), [(0, 15), (1, 30), (2, 60), (7, 1920), (8, 3600), (500, 3600)])
 def test_the_back_off_doubles_up_to_its_cap_with_full_jitter(failures: int, longest: float) -> None:
     delays = [backoff_seconds(failures) for _ in range(300)]
     assert all(0 <= delay <= longest for delay in delays)
@@ -216,9 +214,7 @@ def test_the_back_off_doubles_up_to_its_cap_with_full_jitter(failures: int, long
     assert max(delays) > longest * 0.8
 
 
-def test_a_failed_attempt_waits_within_its_back_off(
-    alice: User, attempts: Attempts, settings: Settings
-) -> None:
+def test_a_failed_attempt_waits_within_its_back_off(alice: User, attempts: Attempts, settings: Settings) -> None:
     settings.RETRY_BASE_SECONDS = 1000.0
     job = run(attempts, submit_job(alice, "fail", params={"count": 1, "seconds": None}))
     assert 0 <= (job.run_at - job.created_at).total_seconds() <= 1001
@@ -409,9 +405,7 @@ def test_progress_is_written_only_when_it_has_changed(
     assert progress_of(job).done == 1000
 
 
-def test_progress_of_many_attempts_is_one_statement_and_each_keeps_its_own(
-    alice: User, attempts: Attempts
-) -> None:
+def test_progress_of_many_attempts_is_one_statement_and_each_keeps_its_own(alice: User, attempts: Attempts) -> None:
     contexts = []
     for number in range(3):
         taken = claim(submit_job(alice))

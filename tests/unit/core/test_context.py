@@ -357,9 +357,7 @@ def test_a_stage_as_a_block_is_done_at_its_end_unless_it_raises(alice: User) -> 
     ]
 
 
-def test_a_second_attempt_goes_on_from_the_stages_that_were_done(
-    alice: User, define: Callable[..., str]
-) -> None:
+def test_a_second_attempt_goes_on_from_the_stages_that_were_done(alice: User, define: Callable[..., str]) -> None:
     def staged(ctx: object) -> None: ...
 
     job = submit_job(alice, define(staged, stages=("read", ("write", "Write it"))))

@@ -54,9 +54,7 @@ def make_dataset(owner: User, state: State = State.SUCCEEDED) -> Dataset:
     return Dataset.objects.create(owner=owner, job=job, name="d", parquet_path="p", rows=1200)
 
 
-def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inputs(
-    alice: User, sample: str
-) -> None:
+def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inputs(alice: User, sample: str) -> None:
     dataset = make_dataset(alice)
     entry = fill(sample, alice, file=upload(), kinds=["a", "b"], dataset=str(dataset.pk))
     assert entry.is_valid(), entry.form.errors
@@ -113,12 +111,8 @@ def test_a_person_chooses_among_their_own_datasets_only(alice: User, bob: User, 
         assert not fill(sample, alice, file=upload(), dataset=str(other.pk)).is_valid()
 
 
-@pytest.mark.parametrize(
-    ("name", "is_taken"), [("a.txt", True), ("A.TXT", True), ("b.csv", True), ("b.exe", False)]
-)
-def test_only_files_of_the_accepted_kinds_are_taken(
-    alice: User, sample: str, name: str, is_taken: bool
-) -> None:
+@pytest.mark.parametrize(("name", "is_taken"), [("a.txt", True), ("A.TXT", True), ("b.csv", True), ("b.exe", False)])
+def test_only_files_of_the_accepted_kinds_are_taken(alice: User, sample: str, name: str, is_taken: bool) -> None:
     entry = fill(sample, alice, file=upload(name))
     assert entry.is_valid() == is_taken
     if not is_taken:
@@ -165,9 +159,7 @@ def test_a_job_is_run_again_from_its_parameters_with_its_files(alice: User, samp
     shown = open_form(pipelines.get(sample), user=alice, origin=origin)
     assert shown.form.initial["amount"] == "1.50"
     assert shown.kept["file"].name == "in.txt"
-    again = open_form(
-        pipelines.get(sample), user=alice, data={"amount": "2", "day": "2025-03-02"}, origin=origin
-    )
+    again = open_form(pipelines.get(sample), user=alice, data={"amount": "2", "day": "2025-03-02"}, origin=origin)
     assert again.is_valid(), again.form.errors
     job = Job.objects.get(pk=again.submit().job_id)
     assert job.origin == origin
@@ -179,9 +171,7 @@ def test_a_job_whose_file_is_gone_asks_for_it_again(alice: User, sample: str) ->
     assert entry.is_valid()
     origin = Job.objects.get(pk=entry.submit().job_id)
     origin.artifacts.get().local_path.unlink()
-    again = open_form(
-        pipelines.get(sample), user=alice, data={"amount": "2", "day": "2025-03-02"}, origin=origin
-    )
+    again = open_form(pipelines.get(sample), user=alice, data={"amount": "2", "day": "2025-03-02"}, origin=origin)
     assert not again.is_valid()
     assert "file" in again.form.errors
 

@@ -67,7 +67,5 @@ def test_what_is_larger_than_a_row_may_hold_is_refused_with_a_sentence(
 ) -> None:
     monkeypatch.setattr("django.conf.settings.JSON_LIMIT_BYTES", 1000)
     assert dumps_limited("x" * 998, what="The result")
-    with pytest.raises(
-        StepTooLarge, match=r"The result is 1,001 bytes long, more than 1,000; keep it in a file"
-    ):
+    with pytest.raises(StepTooLarge, match=r"The result is 1,001 bytes long, more than 1,000; keep it in a file"):
         dumps_limited("x" * 999, what="The result")

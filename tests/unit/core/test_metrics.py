@@ -93,9 +93,7 @@ def test_processes_that_flush_at_the_same_time_lose_nothing() -> None:
     assert [row.count for row in RunSeconds.objects.order_by("pipeline")] == [60, 60]
 
 
-def test_what_could_not_be_flushed_is_flushed_the_next_time(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_flushed_is_flushed_the_next_time(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     times = RunTimes()
     times.observe(pipeline="a", state="failed", seconds=1)
     with monkeypatch.context() as broken:

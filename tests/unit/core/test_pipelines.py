@@ -39,13 +39,13 @@ def test_stages_are_named_by_themselves_or_with_a_title(define: Callable[..., st
 @pytest.mark.parametrize("name", ["Upper", "has-dash", "1st", "a" * 80, "with space", "é", "end\n"])
 def test_a_name_that_does_not_fit_urls_and_queues_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="use lower-case letters, digits and _"):
-        pipeline(title="x", name=name)(lambda ctx: None)
+        pipeline(title="x", name=name)(lambda _: None)
     assert pipelines.find(name) is None
 
 
 def test_an_option_that_does_not_exist_is_an_error_at_import() -> None:
     with pytest.raises(TypeError, match="colour"):
-        pipeline(title="x", name="odd", colour="red")(lambda ctx: None)
+        pipeline(title="x", name="odd", colour="red")(lambda _: None)
 
 
 def test_a_name_that_another_module_has_taken_is_refused() -> None:

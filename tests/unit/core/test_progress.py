@@ -145,8 +145,6 @@ def test_texts_are_cut_to_their_columns() -> None:
         (2**70, 2**70, (2**63 - 1, 2**63 - 1)),
     ],
 )
-def test_counts_become_what_their_columns_hold(
-    done: Any, total: Any, expected: tuple[int, int | None]
-) -> None:
+def test_counts_become_what_their_columns_hold(done: Any, total: Any, expected: tuple[int, int | None]) -> None:
     shown = Progress(stages=[], done=done, total=total).snapshot()
     assert (shown["done"], shown["total"]) == expected

@@ -163,9 +163,7 @@ class Life(RuleBasedStateMachine):
         before = JobProgress.objects.get(job_id=ctx.job_id).version
         shown = {"stages": [], "done": done, "total": None, "unit": "", "note": "", "rate": None}
         row = {"id": ctx.job_id, "fence": ctx.fence, **shown}
-        statements.run(
-            "progress", {"rows": statements.json.dumps([row]), "ids": statements.id_list([ctx.job_id])}
-        )
+        statements.run("progress", {"rows": statements.json.dumps([row]), "ids": statements.id_list([ctx.job_id])})
         written = JobProgress.objects.get(job_id=ctx.job_id).version - before
         assert written == self._owns(pick)
 
@@ -200,9 +198,7 @@ class Life(RuleBasedStateMachine):
             state = State.FAILED
         if state == State.CANCELLED and job.cancel_requested_at is None:
             state = State.SUCCEEDED  # an attempt says so only when it was asked to
-        ended = self.ledger.end(
-            End(job_id=ctx.job_id, fence=ctx.fence, state=state, result="1", error="x", delay=10.0)
-        )
+        ended = self.ledger.end(End(job_id=ctx.job_id, fence=ctx.fence, state=state, result="1", error="x", delay=10.0))
         self.attempts.remove(attempt)
         if not owns:
             assert ended is None, "a stale fence was accepted"
@@ -329,9 +325,7 @@ def test_the_life_of_a_job_keeps_its_promises_in_any_order(
     def life(ctx: Any) -> None: ...
 
     monkeypatch.setattr(Life, "owner_id", alice.pk, raising=False)
-    monkeypatch.setattr(
-        Life, "pipeline", define(life, max_attempts=4, max_crashes=3, on_cancel="keep"), raising=False
-    )
+    monkeypatch.setattr(Life, "pipeline", define(life, max_attempts=4, max_crashes=3, on_cancel="keep"), raising=False)
     run_machine(
         Life,
         settings=settings(

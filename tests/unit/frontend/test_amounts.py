@@ -28,7 +28,14 @@ def test_a_size_has_three_digits_and_its_unit(size: int | None, text: str) -> No
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (65, "1 min 05 s"), (7260, "2 h 01 min"), (90000, "1 d 1 h")],
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (59.4, "59 s"),
+        (65, "1 min 05 s"),
+        (7260, "2 h 01 min"),
+        (90000, "1 d 1 h"),
+    ],
 )
 def test_a_duration_shows_two_units_at_most(seconds: float, text: str) -> None:
     assert amounts.duration(seconds) == text
@@ -52,7 +59,9 @@ def test_all_and_nothing_are_said_of_nothing_else(share: float, text: str) -> No
         (5 * 86400 + 5, "5 days ago"),
     ],
 )
-def test_a_moment_is_told_in_relation_to_now(seconds: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moment_is_told_in_relation_to_now(
+    seconds: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert amounts.in_relation(now - dt.timedelta(seconds=seconds)) == text

@@ -16,7 +16,9 @@ from .conftest import HTMX, MakeDataset
 VIEWS = ["columns", "rows", "rejected", "reading"]
 
 
-def test_the_list_shows_my_datasets(as_alice: Client, alice: User, bob: User, make_dataset: MakeDataset) -> None:
+def test_the_list_shows_my_datasets(
+    as_alice: Client, alice: User, bob: User, make_dataset: MakeDataset
+) -> None:
     make_dataset(alice, name="hers")
     make_dataset(bob, name="his")
     page = as_alice.get(reverse("dataset_list")).text
@@ -57,7 +59,9 @@ def test_columns_come_with_their_profile_and_a_histogram_in_words(
     assert "in the file: COLUMN 0" in page
 
 
-def test_first_rows_show_empty_values_as_such(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
+def test_first_rows_show_empty_values_as_such(
+    as_alice: Client, alice: User, make_dataset: MakeDataset
+) -> None:
     page = as_alice.get(make_dataset(alice).get_absolute_url(), {"view": "rows"}).text
     assert '<td class="is-null">empty</td>' in page
     assert "<td>ä</td>" in page
@@ -82,7 +86,9 @@ def test_how_it_was_read_is_told_in_words_with_a_way_to_correct_it(
     assert f'href="/pipelines/letters/?again={dataset.job_id}"' in page
 
 
-def test_a_wide_dataset_shows_its_columns_in_pages(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
+def test_a_wide_dataset_shows_its_columns_in_pages(
+    as_alice: Client, alice: User, make_dataset: MakeDataset
+) -> None:
     dataset = make_dataset(alice, columns=2 * dataset_pages.COLUMNS_LENGTH + 1)
     for view in ("columns", "rows"):
         page = as_alice.get(dataset.get_absolute_url(), {"view": view, "columns": 2}).text

@@ -42,14 +42,23 @@ def test_the_page_shows_where_the_job_is(as_alice: Client, alice: User, make_job
     job = make_job(alice, state="running", fence=1, attempt=1, progress=RUNNING)
     page = as_alice.get(job.get_absolute_url())
     assert page.status_code == 200
-    for text in ("25%", "2.9 MB of 11.4 MB", "1.4 MB/s", "about 5 s left", "nearly there", "Count the letters"):
+    for text in (
+        "25%",
+        "2.9 MB of 11.4 MB",
+        "1.4 MB/s",
+        "about 5 s left",
+        "nearly there",
+        "Count the letters",
+    ):
         assert text in page.text
     assert "2.5 s" in page.text
     assert f'id="job-{job.pk}-progress"' in page.text
     assert "<title>25% · abc.txt · Headway</title>" in page.text
 
 
-def test_work_of_unknown_length_has_a_bar_without_a_value(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+def test_work_of_unknown_length_has_a_bar_without_a_value(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
     job = make_job(alice, state="running", progress={"done": 12, "total": None, "unit": "rows"})
     page = as_alice.get(job.get_absolute_url()).text
     assert re.search(r'<progress class="bar" id="job-\d+-bar" max="100"></progress>', page)
@@ -146,7 +155,9 @@ def test_success_shows_the_result_and_leads_to_the_dataset(
     assert "clean.csv" in page
 
 
-def test_a_failure_shows_its_sentence_and_what_to_do(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+def test_a_failure_shows_its_sentence_and_what_to_do(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
     job = make_job(alice, state="failed", attempt=1, error="line 3: a quote is never closed")
     page = as_alice.get(job.get_absolute_url()).text
     assert "Line 3: a quote is never closed" in page
@@ -182,13 +193,17 @@ def test_a_file_that_is_no_longer_kept_is_named_without_a_link(
     assert reverse("job_file", args=[job.pk, artifact.pk]) not in page
 
 
-def test_parameters_are_told_in_the_words_of_the_form(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+def test_parameters_are_told_in_the_words_of_the_form(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
     page = as_alice.get(make_job(alice).get_absolute_url()).text
     assert "Greek letters" in page
     assert "Limit" not in page
 
 
-def test_a_job_whose_pipeline_is_gone_still_has_its_page(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+def test_a_job_whose_pipeline_is_gone_still_has_its_page(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
     job = make_job(alice, pipeline="gone_by", state="failed")
     page = as_alice.get(job.get_absolute_url())
     assert page.status_code == 200
@@ -197,7 +212,9 @@ def test_a_job_whose_pipeline_is_gone_still_has_its_page(as_alice: Client, alice
 
 
 @pytest.mark.parametrize("state", State.values)
-def test_every_state_has_a_page_that_names_it(as_alice: Client, alice: User, make_job: MakeJob, state: str) -> None:
+def test_every_state_has_a_page_that_names_it(
+    as_alice: Client, alice: User, make_job: MakeJob, state: str
+) -> None:
     job = make_job(alice, state=state, progress=RUNNING)
     page = as_alice.get(job.get_absolute_url()).text
     assert f'class="state" data-state="{state}"' in page

@@ -8,7 +8,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core import storage
 
 
-def test_health_asks_no_database(client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_health_asks_no_database(
+    client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         answer = client.get("/healthz")
     assert answer.status_code == 200

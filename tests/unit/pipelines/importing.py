@@ -27,7 +27,7 @@ class Imported:
     def rows(self) -> list[tuple[Any, ...]]:
         path = self.folder / "dataset" / "dataset.parquet"
         with duckdb.connect() as con:
-            return con.execute(f"SELECT * FROM read_parquet('{path}')").fetchall()
+            return con.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
 
     @property
     def names(self) -> list[str]:

@@ -31,7 +31,7 @@ def test_unicode_encodings_and_line_ends_are_read_alike(tmp_path: Path, encoding
     [
         ("cp1252", "nom,ville\nZoë,“Orléans”\nJosé,Malmö\n"),
         ("latin-1", "nom;ville\nZoë;Orléans\nJosé;Malmö\n"),
-        ("cp1251", "имя,город\nИван,Москва\nОльга,Санкт-Петербург\n"),
+        ("cp1251", "имя,город\nИван,Москва\nОльга,Санкт-Петербург\n"),  # noqa: RUF001 - Cyrillic
         ("shift_jis", "名前,都市\n太郎,東京\n花子,大阪\n日本語のテキスト,京都\n"),
         ("gb18030", "姓名,城市\n张三,北京\n李四,上海\n这是一个中文文本,广州\n"),
     ],
@@ -69,7 +69,7 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path: Path) -> None:
 
 def test_strict_quotes_fail_the_file_and_say_the_line(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,x\n" * 1201 + b'2,"open\n' + b"3,y\n" * 10
-    with pytest.raises(PermanentError, match="^line 1203: a quote opened here is never closed$"):
+    with pytest.raises(PermanentError, match=r"^line 1203: a quote opened here is never closed$"):
         import_bytes(data, tmp_path, quotes="strict")
 
 

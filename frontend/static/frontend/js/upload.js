@@ -100,8 +100,10 @@
   // -- one submit at a time, with its progress
 
   let isSending = false;
+  let isAnswered = false;
   const showSending = (sending) => {
     isSending = sending;
+    isAnswered = false;
     const progress = part("progress");
     if (!progress) return;
     const hasFile = [...form().querySelectorAll('input[type="file"]')].some((input) => input.files.length);
@@ -135,6 +137,10 @@
       document.getElementById("refusal")?.replaceChildren();
       showSending(true);
     }
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    // Comes before htmx follows the answer to the job's page.
+    if (event.detail.elt === form()) isAnswered = true;
   });
   document.addEventListener("htmx:xhr:progress", (event) => {
     // The way up comes with a length; the answer's way down is no upload.
@@ -170,6 +176,12 @@
     if (!event.target.closest?.("[data-upload-stop]")) return;
     htmx.trigger(form(), "htmx:abort");
     showSending(false);
+  });
+
+  // -- who leaves while a file is on its way is asked first
+
+  window.addEventListener("beforeunload", (event) => {
+    if (isSending && !part("progress").hidden && !isAnswered) event.preventDefault();
   });
 
   // -- a page that comes back from the browser's memory begins a new job, not the one it made

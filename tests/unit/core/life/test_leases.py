@@ -158,9 +158,7 @@ def test_a_cancelled_attempt_whose_worker_is_lost_is_cancelled_not_retried(alice
 
 
 @pytest.mark.parametrize(("crashes", "longest"), [(0, 15.0), (1, 30.0), (2, 60.0), (30, 3600.0)])
-def test_the_delay_after_a_crash_is_within_its_bounds(
-    alice: User, clock: Clock, crashes: int, longest: float
-) -> None:
+def test_the_delay_after_a_crash_is_within_its_bounds(alice: User, clock: Clock, crashes: int, longest: float) -> None:
     jobs = [submit_job(alice) for _ in range(12)]
     for job in jobs:
         claim(job)

@@ -179,9 +179,7 @@ def test_handing_back_counts_no_attempt_but_keeps_the_fence(alice: User) -> None
     assert timeline(job) == ["submitted", "claimed", "released", "claimed"]
 
 
-@pytest.mark.parametrize(
-    "state", [State.SUCCEEDED, State.FAILED, State.RETRYING, State.QUEUED, State.CANCELLED]
-)
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.RETRYING, State.QUEUED, State.CANCELLED])
 def test_a_stale_fence_ends_nothing(alice: User, clock: Clock, state: State) -> None:
     job = submit_job(alice)
     zombie = claim(job)
@@ -197,9 +195,7 @@ def test_a_stale_fence_ends_nothing(alice: User, clock: Clock, state: State) -> 
     assert progress_of(job).version == 0
 
 
-def test_an_attempt_that_was_reaped_ends_nothing_even_before_the_next_claim(
-    alice: User, clock: Clock
-) -> None:
+def test_an_attempt_that_was_reaped_ends_nothing_even_before_the_next_claim(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     zombie = claim(job)
     clock.advance(61)
@@ -217,9 +213,7 @@ def test_an_attempt_ends_once(alice: User) -> None:
     assert fresh(job).result == 1
 
 
-@pytest.mark.parametrize(
-    "state", [State.SUCCEEDED, State.FAILED, State.RETRYING, State.QUEUED, State.CANCELLED]
-)
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.RETRYING, State.QUEUED, State.CANCELLED])
 def test_an_accepted_cancel_beats_every_other_end(alice: User, state: State) -> None:
     job = submit_job(alice)
     taken = claim(job)
@@ -356,9 +350,7 @@ def test_one_bad_request_does_not_fail_its_neighbours(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stale_end_beside_the_true_one_in_a_batch_is_told_that_it_is_stale(
-    alice: User, clock: Clock
-) -> None:
+def test_a_stale_end_beside_the_true_one_in_a_batch_is_told_that_it_is_stale(alice: User, clock: Clock) -> None:
     ledger = Ledger(worker="here:1")
     job = submit_job(alice)
     zombie = claim(job)

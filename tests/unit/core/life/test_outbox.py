@@ -106,9 +106,7 @@ def test_marking_tells_how_many_were_still_waiting_for_it(alice: User) -> None:
     assert fresh(other).published_at is None
 
 
-def test_a_job_that_is_to_be_retried_later_is_not_marked_by_its_earlier_message(
-    alice: User, clock: Clock
-) -> None:
+def test_a_job_that_is_to_be_retried_later_is_not_marked_by_its_earlier_message(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     outbox.take_due()
     # The message was quicker than the relay: claimed, failed and waiting before the relay could mark it.
@@ -124,9 +122,7 @@ def test_a_cancelled_job_is_not_taken(alice: User) -> None:
     assert outbox.take_due() == []
 
 
-def test_published_jobs_that_nobody_has_claimed_are_counted_by_queue(
-    alice: User, define: Callable[..., str]
-) -> None:
+def test_published_jobs_that_nobody_has_claimed_are_counted_by_queue(alice: User, define: Callable[..., str]) -> None:
     def heavy(ctx: object) -> None: ...
 
     name = define(heavy, queue="cpu")

@@ -75,9 +75,7 @@ def test_cancelling_what_was_made_before_discards_it(alice: User, store: Path) -
 
 def test_the_input_of_a_cancelled_job_is_kept(alice: User) -> None:
     job = submit_job(alice)
-    Artifact.objects.create(
-        job=job, kind=Artifact.Kind.INPUT, field="file", name="a", path="uploads/a", size=1
-    )
+    Artifact.objects.create(job=job, kind=Artifact.Kind.INPUT, field="file", name="a", path="uploads/a", size=1)
     requests.cancel(job, by="alice")
     assert Artifact.objects.get().kind == Artifact.Kind.INPUT
 
@@ -147,9 +145,7 @@ def test_of_cancels_at_the_same_time_one_is_accepted(alice: User) -> None:
 def test_cancel_and_claim_at_the_same_time_agree(alice: User) -> None:
     for _ in range(8):
         job = submit_job(alice)
-        state, taken = in_threads(
-            lambda job=job: requests.cancel(job, by="alice"), lambda job=job: try_claim(job)
-        )
+        state, taken = in_threads(lambda job=job: requests.cancel(job, by="alice"), lambda job=job: try_claim(job))
         if taken is None:
             assert (state, fresh(job).state) == (State.CANCELLED, State.CANCELLED)
         else:

@@ -67,9 +67,7 @@ def test_the_same_owner_and_key_is_the_same_job(alice: User) -> None:
 
 
 def test_another_owner_may_use_the_same_key(alice: User, bob: User) -> None:
-    assert (
-        submit("noop", owner_id=alice.pk, key="k").job_id != submit("noop", owner_id=bob.pk, key="k").job_id
-    )
+    assert submit("noop", owner_id=alice.pk, key="k").job_id != submit("noop", owner_id=bob.pk, key="k").job_id
 
 
 def test_a_submit_without_a_key_is_always_a_new_job(alice: User) -> None:
@@ -152,9 +150,7 @@ def test_the_relay_is_told_after_the_commit_only(
     assert woken == [1]
 
 
-def test_a_repeated_submit_wakes_nobody(
-    alice: User, woken: list[int], django_capture_on_commit_callbacks: Any
-) -> None:
+def test_a_repeated_submit_wakes_nobody(alice: User, woken: list[int], django_capture_on_commit_callbacks: Any) -> None:
     submit("noop", owner_id=alice.pk, key="k")
     with django_capture_on_commit_callbacks(execute=True):
         submit("noop", owner_id=alice.pk, key="k")

@@ -60,13 +60,9 @@ def test_the_fields_initial_values_are_those_of_the_page(alice: User) -> None:
 def test_a_file_is_stored_as_the_jobs_input(alice: User, tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_text("hello")
-    shown = run_json(
-        "submit", "copy_file", "--owner", "alice", "--file", f"file={source}", "--param", "upper=on"
-    )
+    shown = run_json("submit", "copy_file", "--owner", "alice", "--file", f"file={source}", "--param", "upper=on")
     assert source.exists()
-    assert [(file["name"], file["kind"], file["bytes"]) for file in shown["artifacts"]] == [
-        ("in.txt", "input", 5)
-    ]
+    assert [(file["name"], file["kind"], file["bytes"]) for file in shown["artifacts"]] == [("in.txt", "input", 5)]
     assert Path(shown["artifacts"][0]["path"]).read_text() == "hello"
     assert shown["artifacts"][0]["sha256"] == storage.sha256_of(source)
     assert Job.objects.get().params == {"upper": True}
@@ -100,9 +96,7 @@ def test_the_same_key_is_the_same_job(alice: User) -> None:
         (("retry", 404), "there is no job 404"),
     ],
 )
-def test_a_usage_error_ends_with_2_and_a_sentence(
-    alice: User, arguments: tuple[object, ...], sentence: str
-) -> None:
+def test_a_usage_error_ends_with_2_and_a_sentence(alice: User, arguments: tuple[object, ...], sentence: str) -> None:
     code, told = refusal(*arguments)
     assert (code, sentence in told) == (2, True), told
     assert not Job.objects.exists()
@@ -183,9 +177,7 @@ def test_waiting_ends_with_1_when_the_time_is_over_and_the_job_goes_on(alice: Us
 
 
 @pytest.mark.parametrize(("state", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1), (State.CANCELLED, 1)])
-def test_waiting_ends_as_the_job_did(
-    alice: User, monkeypatch: pytest.MonkeyPatch, state: State, code: int
-) -> None:
+def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatch, state: State, code: int) -> None:
     def work(seconds: float) -> None:
         job = Job.objects.get()
         end(claim(job), state, result="7", error="no")

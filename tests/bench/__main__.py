@@ -1,0 +1,63 @@
+"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [csv]`.
+
+Each ratio is between two things measured in turn in the same run, so that it holds on a shared machine whose speed
+drifts; the figures beside it are of this machine and this day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tests.bench import submit, throughput
+
+
+def bench_throughput(options: argparse.Namespace) -> None:
+    print(f"Tracked jobs ÷ bare Dramatiq messages ({throughput.PROCESSES} processes × {throughput.THREADS} threads)")
+    figures = throughput.run(jobs=options.jobs, runs=options.runs)
+    print(f"  ratio                {figures['ratio']:.2f}   (aim: at least 0.25, towards 0.5)")
+    print(f"  bare, tracked        {figures['bare']:,.0f} and {figures['tracked']:,.0f} a second")
+    print(f"  bulk submit          {figures['submit']:,.0f} jobs a second   (aim: at least 5,000)")
+    print(f"  relay, alone         {figures['publish']:,.0f} jobs a second published and marked")
+
+
+def bench_submit(options: argparse.Namespace) -> None:
+    print("A submit's request ÷ a constant view's, both a POST of somebody logged in")
+    for condition, row in submit.run(runs=options.runs).items():
+        print(
+            f"  {condition:<16} p50 {row['p50 ratio']:.2f}, p95 {row['p95 ratio']:.2f}   "
+            f"({row['submit p50 ms']:.1f} and {row['constant p50 ms']:.1f} ms; p95 {row['submit p95 ms']:.1f} and "
+            f"{row['constant p95 ms']:.1f} ms; /healthz p50 {row['health p50 ms']:.2f} ms)"
+        )
+    print("  aim: p50 at most 2.5, and the same whatever the broker does")
+
+
+def bench_csv(options: argparse.Namespace) -> None:
+    from tests.bench import csv_bench
+
+    csv_bench.report(gigabytes=options.gb, runs=options.runs)
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "throughput": bench_throughput,
+    "submit": bench_submit,
+    "csv": bench_csv,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help="throughput, submit or csv; all unless named")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
+    parser.add_argument("--jobs", type=int, default=10_000, help="jobs of a throughput run")
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the generated CSV")
+    options = parser.parse_args()
+    for name in options.benches or BENCHES:
+        BENCHES[name](options)
+        print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
