@@ -180,6 +180,8 @@ class JobRabbitmqBroker(RabbitmqBroker):
                 mandatory=True,
             )
         channel.tx_commit()
+        # What came back is with the connection by now, but its callback is only called here.
+        channel.connection.process_data_events(time_limit=0)
         returned, self.state.returned = self.state.returned, []
         if returned:
             self.queues_pending.update(returned)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core import storage
@@ -77,6 +78,7 @@ class ColumnProfile:
     """A column with its profile as the page shows it."""
 
     column: DatasetColumn
+    distinct: int
     null_percent: float
     minimum: str
     maximum: str
@@ -130,8 +132,9 @@ class Cell:
 def profile_of(column: DatasetColumn, *, rows: int) -> ColumnProfile:
     """Return the column's profile in words and charts."""
     stats: dict[str, Any] = column.stats or {}
+    tell = _number_in_words if column.type in _NUMERIC else in_words
     quantiles = [
-        (name, in_words(value))
+        (name, tell(value))
         for name, value in zip(_QUANTILES, stats.get("quantiles") or [], strict=False)
         if value is not None
     ]
@@ -142,10 +145,12 @@ def profile_of(column: DatasetColumn, *, rows: int) -> ColumnProfile:
     histogram = stats.get("histogram") or []
     return ColumnProfile(
         column=column,
+        # Kept as an estimate, which may come out above what there can be.
+        distinct=min(column.distinct, max(0, rows - column.nulls)),
         null_percent=100 * column.nulls / rows if rows else 0.0,
-        minimum=in_words(stats.get("min")),
-        maximum=in_words(stats.get("max")),
-        mean=in_words(stats.get("mean")),
+        minimum=tell(stats.get("min")),
+        maximum=tell(stats.get("max")),
+        mean=_number_in_words(stats.get("mean")),
         quantiles=quantiles,
         top=top,
         bars=_bars(histogram),
@@ -176,7 +181,9 @@ def preview_of(dataset: Dataset) -> Preview:
         read = json.loads(storage.resolve(dataset.preview_path).read_bytes())
     except (OSError, ValueError):
         return Preview()
-    return Preview(rows=read.get("rows") or [], rejected=read.get("rejected") or [])
+    # Line, column, value, reason and raw line: what a file of another time lacks is empty.
+    rejected = [[*row, *[""] * 5][:5] for row in read.get("rejected") or []]
+    return Preview(rows=read.get("rows") or [], rejected=rejected)
 
 
 def cells_of(rows: list[list[Any]], columns: list[DatasetColumn]) -> list[list[Cell]]:
@@ -210,6 +217,19 @@ def rules_text(dataset: Dataset) -> str:
     if isinstance(rules, dict):
         rules = {name: value for name, value in rules.items() if value not in (None, "", [], {}, False)}
     return json.dumps(rules, ensure_ascii=False, indent=2) if rules else ""
+
+
+def _number_in_words(value: Any) -> str:
+    """Return a number, also one kept as text for its exactness, grouped and without zeros that say nothing."""
+    if not isinstance(value, str):
+        return in_words(value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return value
+    if not number.is_finite():
+        return value
+    return f"{number:,.0f}" if number == number.to_integral_value() else f"{number.normalize():,f}"
 
 
 def _cell(value: Any, column_type: str) -> Cell:

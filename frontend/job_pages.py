@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, cast
 from django import forms
 from django.forms.utils import pretty_name
 
+from core.forms import DatasetField
 from core.models import Artifact, Dataset, Job, JobEvent, JobProgress
 from core.states import State
 from frontend.security import PersonRequest
@@ -116,7 +116,7 @@ def advice(job: Job) -> str:
     return ""
 
 
-def parameters_of(job: Job) -> list[tuple[str, str]]:
+def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
     """Return the job's parameters as (label, value) pairs in its form's words; empty ones are left out."""
     fields: dict[str, forms.Field] = job.spec.form.base_fields if job.spec else {}
     names = [name for name in fields if name in job.params]
@@ -125,6 +125,9 @@ def parameters_of(job: Job) -> list[tuple[str, str]]:
     for name in names:
         field = fields.get(name)
         value = _in_words(job.params[name], field)
+        if isinstance(field, DatasetField) and value.isdigit():
+            dataset = Dataset.objects.for_user(request.user).filter(pk=int(value)).first()
+            value = f"{dataset} #{value}" if dataset else f"#{value}"
         if value:
             label = field.label if field is not None and field.label else pretty_name(name)
             pairs.append((str(label), value))
@@ -139,9 +142,10 @@ def files_of(job: Job) -> tuple[list[FileEntry], list[FileEntry]]:
     return inputs, outputs
 
 
-def timeline_of(job: Job) -> tuple[list[JobEvent], int]:
+def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
     """Return the job's newest events, oldest first, and how many older ones there are."""
-    newest = list(JobEvent.objects.filter(job=job).order_by("-pk")[:TIMELINE_LENGTH])
+    events = JobEvent.objects.filter(job=job).order_by("-pk")
+    newest = list((events if with_detail else events.defer("detail"))[:TIMELINE_LENGTH])
     older = 0
     if len(newest) == TIMELINE_LENGTH:
         older = JobEvent.objects.filter(job=job, pk__lt=newest[-1].pk).count()
@@ -207,8 +211,10 @@ def _in_words(value: Any, field: forms.Field | None) -> str:
         return words.get(str(value), str(value))
     if isinstance(value, list) and not any(isinstance(entry, (list, dict)) for entry in value):
         return ", ".join(str(entry) for entry in value)
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False, indent=2)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_in_words(entry, None)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return "\n".join(_in_words(entry, None) for entry in value)
     return str(value)
 
 

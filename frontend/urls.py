@@ -39,6 +39,7 @@ urlpatterns = [
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.metrics, name="metrics"),
+    path("favicon.ico", operations.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]
 

@@ -142,6 +142,17 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def due(moment: dt.datetime) -> SafeString:
+    """Return `<time>` with when something is to begin: `in 2 h`, or `any moment` once that has come."""
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative="due">{}</time>',
+        moment.isoformat(),
+        _exact(moment),
+        "any moment" if moment <= timezone.now() else in_relation(moment),
+    )
+
+
+@register.simple_tag
 def moment(value: dt.datetime | None) -> SafeString | str:
     """Return `<time>` with the moment itself, to the second."""
     if value is None:

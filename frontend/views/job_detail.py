@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,7 +29,9 @@ _BESIDE = ("actions", "facts", "record")
 def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one job."""
     job = get_object_or_404(_jobs(request), pk=pk)
-    return render(request, "job_detail.html", _context(request, job, version=_version(request, pk) or ""))
+    context = _context(request, job, version=_version(request, pk) or "")
+    context["parameters"] = job_pages.parameters_of(job, request)
+    return render(request, "job_detail.html", context)
 
 
 @require_safe
@@ -61,24 +63,27 @@ def _jobs(request: PersonRequest) -> Any:
 
 
 def _version(request: PersonRequest, pk: int) -> str | None:
-    """Return the version of the page: the job's own and its newest event's id. One query."""
-    newest = JobEvent.objects.filter(job=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    """Return the version of the page: the job's own and how many events there are. One query."""
+    # Events are only ever added, so their number tells as much as the newest one's id, and is found by the
+    # job alone: a planner that looks for the newest id may walk through the events of all other jobs.
+    events = JobEvent.objects.filter(job=OuterRef("pk")).order_by().values("job")
+    count = events.annotate(count=Count("pk")).values("count")
     row = (
         Job.objects.for_user(request.user)
         .filter(pk=pk)
-        .values_list("state", "fence", "cancel_requested_at", "progress__version", Subquery(newest))
+        .values_list("state", "fence", "cancel_requested_at", "progress__version", Subquery(count))
         .first()
     )
     if row is None:
         return None
-    state, fence, cancel_requested_at, progress_version, event_id = row
+    state, fence, cancel_requested_at, progress_version, event_count = row
     own = job_version(
         state=state,
         fence=fence,
         is_cancelling=cancel_requested_at is not None,
         progress_version=progress_version or 0,
     )
-    return f"{own}-{event_id or 0}"
+    return f"{own}-{event_count or 0}"
 
 
 def _changed(known: str, version: str) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ def _changed(known: str, version: str) -> tuple[str, ...]:
     before, after = known.split("-"), version.split("-")
     if len(before) != len(after):
         return _BESIDE
-    # state, fence and cancelling; progress; newest event.
+    # state, fence and cancelling; progress; number of events.
     changed = []
     if before[:3] != after[:3]:
         changed += ["actions", "facts"]
@@ -98,14 +103,13 @@ def _changed(known: str, version: str) -> tuple[str, ...]:
 def _render_regions(
     request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...], notice: str = ""
 ) -> HttpResponse:
-    context = _context(request, job, version=version)
+    context = _context(request, job, version=version, beside=beside)
     return render(request, "_job_regions.html", {**context, "beside": beside, "notice": notice})
 
 
-def _context(request: PersonRequest, job: Job, *, version: str) -> dict[str, Any]:
-    inputs, outputs = job_pages.files_of(job)
-    events, older_events = job_pages.timeline_of(job)
-    return {
+def _context(request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
+    """Return what the regions show; what only a region that stays as it is would show is not looked up."""
+    context = {
         "job": job,
         "progress": getattr(job, "progress", None),
         "version": version,
@@ -113,13 +117,13 @@ def _context(request: PersonRequest, job: Job, *, version: str) -> dict[str, Any
         "explanation": job_pages.explanation(job),
         "advice": job_pages.advice(job),
         "failed_for_good": job_pages.failed_for_good(job),
-        "parameters": job_pages.parameters_of(job),
-        "inputs": inputs,
-        "outputs": outputs,
-        "events": events,
-        "older_events": older_events,
         "dataset": job_pages.dataset_of(job, request),
         "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
         "milestone": job_pages.milestone(job),
         "title": job_pages.page_title(job),
     }
+    if "record" in beside:
+        inputs, outputs = job_pages.files_of(job)
+        events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)
+        context |= {"inputs": inputs, "outputs": outputs, "events": events, "older_events": older_events}
+    return context

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.templatetags.static import static
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from core import storage
@@ -42,6 +43,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
     from core.metrics import render
 
     return HttpResponse(render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@cache_control(max_age=24 * 3600, public=True)
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead browsers to the icon on pages that name none, such as the admin's."""
+    return HttpResponseRedirect(static("frontend/favicon.svg"))
 
 
 def _is_token(request: HttpRequest) -> bool:

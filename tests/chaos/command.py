@@ -20,9 +20,9 @@ from tests.services.rabbitmq import RabbitNode
 def main() -> int:
     options = _parse()
     signal.signal(signal.SIGTERM, _interrupt)
-    if options.without_fence:
-        arguments = ["--zombies", str(options.zombies), "--seed", str(options.seed)]
-        return 0 if kill(MUTANTS["without-fence"], arguments) else 1
+    if options.mutants:
+        survivors = [name for name in options.mutants if not kill(MUTANTS[name], seed=options.seed)]
+        return 1 if survivors else 0
     outcomes = _run(options)
     print("\n" + table(outcomes), flush=True)
     return 0 if all(outcome.is_good for outcome in outcomes) else 1
@@ -66,11 +66,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--zombies", type=int, default=full.zombies)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="by chance if not given")
     parser.add_argument("--keep", action="store_true", help="keep the folder of nodes, logs and files")
-    parser.add_argument(
-        "--without-fence",
-        action="store_true",
-        help="run zombies on a copy without the fence; exit 0 only when the stale writes are seen",
-    )
+    for mutant in MUTANTS.values():
+        parser.add_argument(
+            f"--{mutant.name}",
+            dest="mutants",
+            action="append_const",
+            const=mutant.name,
+            help=f"run {mutant.scenario} on a copy with that rule taken out; exit 0 only when it is red for it",
+        )
     options = parser.parse_args()
     unknown = [name for name in options.scenarios if name not in SCENARIOS]
     if unknown:

@@ -88,6 +88,10 @@ class Fleet:
                 worker.process.wait()
         self.kills[how] = self.kills.get(how, 0) + 1
 
+    def orphans(self) -> set[int]:
+        """Processes whose master was killed and that still run."""
+        return {pid for pid in self._orphans if is_alive(pid) and self._is_ours(pid)}
+
     def retire(self, worker: Worker) -> None:
         """Kill a worker that shall not come back."""
         self.workers = [each for each in self.workers if each is not worker]
@@ -97,9 +101,8 @@ class Fleet:
     def stop(self) -> None:
         for worker in list(self.workers):
             self.retire(worker)
-        for pid in self._orphans:
-            if is_alive(pid) and self._is_ours(pid):
-                os.kill(pid, signal.SIGKILL)
+        for pid in self.orphans():
+            os.kill(pid, signal.SIGKILL)
         # The ids of those that have ended may be other processes' by now: nobody is to signal them again.
         self.site.processes[:] = [process for process in self.site.processes if process.is_running]
 

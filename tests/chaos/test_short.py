@@ -21,6 +21,7 @@ def chaos_rabbitmq(services_folder: Path) -> Iterator[RabbitNode]:
     try:
         yield node
     finally:
+        node.kill9()  # nobody needs its data
         node.stop()
 
 

@@ -17,9 +17,7 @@ DOCUMENT = CHECKOUT / "docs" / "pipelines.md"
 
 
 def documented_pipeline() -> str:
-    found = re.search(
-        r"<!-- the smallest pipeline.*?-->\n```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL
-    )
+    found = re.search(r"<!-- the smallest pipeline.*?-->\n```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -65,8 +63,6 @@ def test_one_file_is_a_pipeline_with_its_pages_and_its_command(
     page = watch_to_the_end(alice, location_of(answer))
     assert "2 words in notes.txt" in page
 
-    done = site.run_json(
-        "job", "submit", "count_words", "--owner", "alice", "--file", f"file={notes}", "--wait", "30"
-    )
+    done = site.run_json("job", "submit", "count_words", "--owner", "alice", "--file", f"file={notes}", "--wait", "30")
     assert (done["state"], done["result"]) == ("succeeded", {"headline": "4 words in notes.txt"})
     assert 'headway_jobs{pipeline="count_words",state="succeeded"} 2.0' in alice.get("/metrics").text

@@ -139,13 +139,14 @@ class _Checker:
         checked: list[tuple[Column, str]] = []
         for position, rule in sorted(rules.items()):
             column = self.columns[position]
-            breach = violation(rule, column.name, column.text, column.value, column.reading)
+            breach = violation(rule, column)
             if breach:
                 checked.append((column, breach))
         if not checked or not self.total:
             return
         found = ", ".join(f"{breach} AS v{index}" for index, (_, breach) in enumerate(checked))
         raws = ", ".join(dict.fromkeys(column.raw for column, _ in checked))
+        values = ", ".join(f"{column.value} AS x{column.position}" for column, _ in checked)
         whens = range(len(checked))
         position_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN {checked[i][0].position}" for i in whens)
         value_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN left({checked[i][0].raw}, {SHOWN})" for i in whens)
@@ -154,8 +155,10 @@ class _Checker:
         sql = f"""
             INSERT INTO rejects
             SELECT number, CASE {position_sql} END, CASE {value_sql} END, concat_ws('; ', {listed}) || '.', NULL
-            FROM (SELECT {self.number} AS number, {raws}, {found} FROM {self.rows})
-            WHERE ({any_breach}) AND number NOT IN (SELECT number FROM rejects)"""
+            FROM (
+                SELECT number, {raws}, {found} FROM (SELECT {self.number} AS number, {raws}, {values} FROM {self.rows})
+            )
+            WHERE ({any_breach}){self._not_rejected(" AND")}"""
         engine.run(self.con, sql, self._telling(0.5, 0.25, "checking the rules"))
         self._count_rejects()
 
@@ -189,7 +192,7 @@ class _Checker:
             f"""
             CREATE OR REPLACE TEMP TABLE repeated AS
             SELECT h FROM (SELECT hash({hashed}) AS h, {self.number} AS number FROM {self.rows} WHERE {present}) r
-            WHERE number NOT IN (SELECT number FROM rejects)
+            {self._not_rejected("WHERE")}
             GROUP BY h HAVING count(*) > 1""",
             self._telling(0.75, 0.2, "looking for repeated rows"),
         )
@@ -202,8 +205,11 @@ class _Checker:
                     SELECT {self.number} AS number, {keys[0].raw} AS raw, {listed}, hash({hashed}) AS h
                     FROM {self.rows} WHERE {present}
                 )
-                WHERE h IN (SELECT h FROM repeated) AND number NOT IN (SELECT number FROM rejects)
+                WHERE h IN (SELECT h FROM repeated){self._not_rejected(" AND")}
             ) WHERE number > first"""
+
+    def _not_rejected(self, word: str) -> str:
+        return f"{word} number NOT IN (SELECT number FROM rejects)" if self.rejected else ""
 
     def _count_rejects(self) -> None:
         self.rejected = self.con.execute("SELECT count(*) FROM rejects").fetchall()[0][0]

@@ -49,7 +49,16 @@ class Column:
 
     @property
     def value(self) -> str:
-        return self.reading.expression(self.raw, declared=self.is_declared, trims=self.trims, words=self.words)
+        """The expression of any row's value: NULL where there is none or the text does not fit."""
+        return self._value(guarded=self.is_declared)
+
+    @property
+    def kept_value(self) -> str:
+        """The same for rows that have passed the check: their text fits."""
+        return self._value(guarded=False)
+
+    def _value(self, *, guarded: bool) -> str:
+        return self.reading.expression(self.raw, declared=guarded, trims=self.trims, words=self.words)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -82,25 +91,39 @@ def find_types(
     """Give each column its reading: proved on every value, or the one its rule declares."""
     groups = groups_of(columns)
     for number, group in enumerate(groups):
-        samples = _samples(con, folder, group)
-        guesses: dict[int, list[tuple[Reading, bool]]] = {}
-        for column, values in zip(group, samples, strict=True):
+        guesses: dict[int, Guess] = {}
+        for column, values in zip(group, _samples(con, folder, group), strict=True):
             left_out = {*column.words, *column.ignored}
             kept = [value for value in values if value.strip().lower() not in left_out]
             found = types.candidates(kept, decimal_mark=decimal_mark, date_order=date_order)
             rule = rules.get(column.position)
             wanted = (rule.type or type_for_bounds(rule)) if rule else ""
+            spaced = any(value != value.strip() for value in kept)
+            if wanted == "text":
+                continue
             if wanted:
-                agreeing = next((item for item in found if item.type == wanted), None)
-                if types.is_ambiguous(found):
-                    agreeing = None
-                column.reading = types.declared(wanted, agreeing, decimal_mark=decimal_mark, date_order=date_order)
-                column.is_declared = column.trims = wanted != "text"
+                generic = types.declared(wanted, found, decimal_mark=decimal_mark, date_order=date_order)
+                found = [] if types.is_ambiguous(found) else [item for item in found if item.type == wanted]
+                options = [(item, trims) for trims in (False, True) for item in found]
+                guesses[column.position] = Guess(options, generic)
             elif found:
-                spaced = any(value != value.strip() for value in kept)
-                trims = [spaced] if spaced else [False, True]
-                guesses[column.position] = [(item, trim) for trim in trims for item in found]
-        _prove(con, folder, group, guesses, lambda part, done=number: on_progress((done + part) / len(groups)))  # type: ignore[misc]
+                options = [(item, trims) for trims in ([True] if spaced else [False, True]) for item in found]
+                guesses[column.position] = Guess(options, None)
+        start = number / len(groups)
+
+        def tell(part: float, start: float = start) -> None:
+            on_progress(start + part / len(groups))
+
+        _prove(con, folder, group, guesses, tell)
+
+
+@dataclass
+class Guess:
+    """Readings still possible for a column, each with or without blanks cut off, the one to prefer first."""
+
+    options: list[tuple[Reading, bool]]
+    #: The reading that a declared type has when none fits every value; what does not fit it is rejected.
+    declared: Reading | None
 
 
 def _samples(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column]) -> list[list[str]]:
@@ -121,34 +144,41 @@ def _prove(
     con: duckdb.DuckDBPyConnection,
     folder: Path,
     group: list[Column],
-    guesses: dict[int, list[tuple[Reading, bool]]],
+    guesses: dict[int, Guess],
     on_progress: Callable[[float], None],
 ) -> None:
     """Ask the engine about every value; a guess that fails makes room for the next, the last one for text."""
     by_position = {column.position: column for column in group}
     while guesses:
-        asked = []
-        ambiguous: dict[int, list[tuple[Reading, bool]]] = {}
-        for position, options in guesses.items():
+        asked: list[str] = []
+        tried: list[tuple[int, tuple[Reading, bool]]] = []
+        for position, guess in list(guesses.items()):
+            column = by_position[position]
+            if not guess.options:
+                if guess.declared is not None:
+                    column.reading, column.is_declared, column.trims = guess.declared, True, True
+                del guesses[position]
+                continue
+            # Which of day and month comes first is asked of all readings at once: more than one may fit.
+            ambiguous = types.is_ambiguous([item for item, _ in guess.options])
+            for reading, trims in guess.options if ambiguous else guess.options[:1]:
+                words = (*column.words, *column.ignored)
+                missing = words if guess.declared else (*types.MISSING_WORDS, *words)
+                asked.append(f"count(*) FILTER (WHERE {reading.misfit(column.raw, trims=trims, missing=missing)})")
+                tried.append((position, (reading, trims)))
+        if not asked:
+            return
+        answers = engine.run(con, f"SELECT {', '.join(asked)} FROM {raw_rows(folder)}", on_progress)[0]
+        fitting: dict[int, list[tuple[Reading, bool]]] = {position: [] for position, _ in tried}
+        for (position, option), misfits in zip(tried, answers, strict=True):
+            guesses[position].options.remove(option)
+            if misfits == 0:
+                fitting[position].append(option)
+        for position, options in fitting.items():
             column = by_position[position]
             if types.is_ambiguous([item for item, _ in options]):
-                ambiguous[position] = options
-            for reading, trims in options if position in ambiguous else options[:1]:
-                misfit = reading.misfit(column.raw, trims=trims, words=(*column.words, *column.ignored))
-                asked.append(f"count(*) FILTER (WHERE {misfit})")
-        answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {raw_rows(folder)}", on_progress)[0])
-        following: dict[int, list[tuple[Reading, bool]]] = {}
-        for position, options in guesses.items():
-            column = by_position[position]
-            if position in ambiguous:
-                fitting = [option for option in options if next(answer) == 0]
-                if types.is_ambiguous([item for item, _ in fitting]):
-                    column.note = "day and month could change places in every value: left as text"
-                elif fitting:
-                    column.reading, column.trims = fitting[0]
-                continue
-            if next(answer) == 0:
+                column.note = "day and month could change places in every value: left as text"
+                del guesses[position]
+            elif options:
                 column.reading, column.trims = options[0]
-            elif len(options) > 1:
-                following[position] = options[1:]
-        guesses = following
+                del guesses[position]

@@ -184,7 +184,7 @@ def _best_reading(
     escapes = [escape] if escape else (["double", "backslash"] if "\\" in head else ["double"])
     best: tuple[float, Parsed, str, str, str] | None = None
     for rank, candidate in enumerate([*delimiters, NO_DELIMITER] if not delimiter else delimiters):
-        for quote_char in quotes:
+        for quote_char in quotes if quote is not None else _likely_quotes(quotes, candidate, head):
             for escape_style in escapes if quote_char else escapes[:1]:
                 parsed = parse_sample(head, candidate, quote_char, escape_style)
                 score = _score(parsed, candidate, quote_char, head) - rank * 1e-6
@@ -198,6 +198,16 @@ def _best_reading(
     if quote is None and not quote_char and not re.search(rf'(?:^|{re.escape(chosen)})"', head, re.MULTILINE):
         quote_char = '"'
     return parsed, chosen, quote_char, escape_style
+
+
+def _likely_quotes(quotes: list[str], delimiter: str, text: str) -> list[str]:
+    """Without "none" where most quotes at the start of a value are closed: one that is not is damage."""
+    edge = re.escape(delimiter)
+    opened = len(re.findall(rf'(?:^|{edge}) *"', text, re.MULTILINE))
+    closed = len(re.findall(rf'(?:^|{edge}) *"(?:[^"]|"")*"(?= *(?:{edge}|$))', text, re.MULTILINE))
+    if opened - closed > max(2, opened / 2) or '"' not in quotes:
+        return quotes
+    return [quote for quote in quotes if quote]
 
 
 def parse_sample(text: str, delimiter: str, quote: str, escape: str) -> Parsed:

@@ -99,9 +99,12 @@ def _imported_before(ctx: JobContext, fingerprint: str) -> Dataset | None:
 
 def _receive(ctx: JobContext, source: InputFile) -> dict[str, Any]:
     folder = _folder(ctx, "received")
-    received = ctx.run_in_child(
-        receive.receive, unit="bytes", path=str(source.path), name=source.name, folder=str(folder)
-    )
+    given: dict[str, Any] = {"path": str(source.path), "name": source.name, "folder": str(folder)}
+    if receive.is_packed(source.path):
+        received = ctx.run_in_child(receive.receive, unit="bytes", **given)
+    else:
+        # Nothing to unpack: not worth a process.
+        received = receive.receive(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
     content = ctx.key(folder / received["unpacked"]) if received["unpacked"] else ""
     return {"content": content, "member": received["member"], "bytes": received["bytes"]}
 

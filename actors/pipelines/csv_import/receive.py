@@ -1,9 +1,8 @@
-"""Takes the uploaded file as it is or out of its gzip or zip, within limits, and knows it by its content."""
+"""Takes the uploaded file as it is, or out of its gzip or zip within limits."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -56,6 +55,11 @@ def receive(report: Report, *, path: str, name: str, folder: str) -> dict[str, A
     size = source.stat().st_size
     report(size, size)
     return {"unpacked": None, "member": "", "bytes": size}
+
+
+def is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def _unpack_gzip(report: Report, source: Path, target: Path, name: str) -> int:
@@ -120,11 +124,6 @@ def _copy(
     if not written:
         raise PermanentError(f"The file inside {name} is empty.")
     return written
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

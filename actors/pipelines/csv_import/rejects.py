@@ -51,14 +51,14 @@ class RawRows:
         self._at = -1
         self._first = self._end = 0
         self._text = b""
-        self._ends: list[int] = []
+        self._ends = np.zeros(0, dtype=np.int64)
 
     def raw(self, number: int) -> str:
         if not self._first <= number < self._end:
             self._load(number)
         index = number - self._first
-        begin = self._ends[index - 1] if index else 0
-        text = self._text[begin : min(self._ends[index] - 1, begin + KEPT_RAW)].decode("utf-8", "replace")
+        begin = int(self._ends[index - 1]) if index else 0
+        text = self._text[begin : min(int(self._ends[index]) - 1, begin + KEPT_RAW)].decode("utf-8", "replace")
         return text.replace("\x1f", self._long_delimiter) if self._long_delimiter else text
 
     def _load(self, number: int) -> None:
@@ -75,7 +75,7 @@ class RawRows:
         marks = np.flatnonzero((view == LINE_FEED) | (view == self._quote))
         is_quote = view[marks] == self._quote
         inside = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_) if len(marks) else is_quote
-        self._ends = (marks[~(inside | is_quote)] + 1).tolist()
+        self._ends = marks[~(inside | is_quote)] + 1
         self._first, self._end = first, first + len(self._ends)
 
 

@@ -6,7 +6,7 @@ import datetime
 import json
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -14,6 +14,9 @@ from actors.tables.engine import literal
 from core.errors import PermanentError
 
 from .types import TYPES, Reading
+
+if TYPE_CHECKING:
+    from .columns import Column
 
 _KEYS = (
     "column",
@@ -227,13 +230,16 @@ def position_of(column: str, names: list[str], source_names: list[str]) -> int:
     raise PermanentError(f"There is no column {column!r}; the file has {listed}.")
 
 
-def violation(rule: Rule, label: str, raw: str, value: str, reading: Reading) -> str | None:
-    """The SQL expression that is NULL for a good value and else says what is wrong with it."""
-    said = literal(label)
+def violation(rule: Rule, column: Column) -> str | None:
+    """The SQL expression that is NULL for a good value and else says what is wrong with it.
+
+    It reads the column's raw text and, as x and its position, its value.
+    """
+    said, raw, value, reading = literal(column.name), column.text, f"x{column.position}", column.reading
     cases: list[tuple[str, str]] = []
     if rule.required:
         cases.append((f"{value} IS NULL AND {raw} IS NULL", f"{said} || ' is required'"))
-    if reading.type != "text" and rule.type:
+    if column.is_declared and rule.type:
         article = "an" if reading.type == "integer" else "a"
         reason = f"{said} || ' is not {article} {'number' if reading.type == 'float' else reading.type}'"
         cases.append((f"{raw} IS NOT NULL AND {value} IS NULL", reason))

@@ -33,6 +33,8 @@ MAX_WINDOW = 256 * 1024
 MIN_WINDOW = 4 * 1024
 #: Bytes of a chunk file. One thread of the engine reads one chunk, so it never has to guess a record's start.
 CHUNK_BYTES = 8 * 1024 * 1024
+#: Bytes between two records whose place in a chunk is remembered.
+INDEXED_BYTES = 16 * 1024
 #: A record longer than this is rejected.
 MAX_RECORD = 64 * 1024 * 1024
 #: Bytes of a raw line that are kept of a rejected record.
@@ -89,15 +91,23 @@ class ChunkWriter:
         self.pieces = array("q")
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, piece: bytes | memoryview, rows: int) -> None:
+    def write(self, piece: bytes | memoryview, rows: int, ends: Positions | None = None) -> None:
+        """Write a piece of whole records; `ends`, where they are known, are the offsets after each."""
         if self._file is None:
             self._file = (self.folder / f"{self.number:06}.csv").open("wb")
             if bytes(piece[:3]) == b"\xef\xbb\xbf":
                 # The engine drops a mark at the start of a file, and here it belongs to a value.
                 self._file.write(b"\xef\xbb\xbf")
                 self._bytes = 3
-        if not self.pieces or self.pieces[-2] != self.number or self._bytes - self.pieces[-1] >= MAX_WINDOW // 2:
+        if not self.pieces or self.pieces[-2] != self.number or self._bytes - self.pieces[-1] >= INDEXED_BYTES:
             self.pieces.extend((self.rows, self.number, self._bytes))
+        if ends is not None and len(piece) > 2 * INDEXED_BYTES:
+            # Finer, so that one row's raw text is found again without reading the whole piece.
+            for target in range(INDEXED_BYTES, len(piece) - INDEXED_BYTES, INDEXED_BYTES):
+                row = int(np.searchsorted(ends, target))
+                offset = self._bytes + int(ends[row])
+                if offset > self.pieces[-1] and row + 1 < rows:
+                    self.pieces.extend((self.rows + row + 1, self.number, offset))
         self._file.write(piece)
         self._bytes += len(piece)
         self._chunk_rows += rows
@@ -431,7 +441,8 @@ class Scanner:
                 piece = view[keep].tobytes()
         self._map_lines(first, last, lines)
         self.tally.records += last - first
-        self.writer.write(piece, last - first)
+        known = ends[first:last] + (start - begin) if isinstance(piece, memoryview) else None
+        self.writer.write(piece, last - first, known)
         self._after_blank = self._other_table = False
 
     def _map_lines(self, first: int, last: int, lines: Positions) -> None:
@@ -447,7 +458,9 @@ class Scanner:
         if self._shift is None or int(shifts[0]) != self._shift:
             changed = np.concatenate(([0], changed))
         if len(changed):
-            np.stack([rows[changed], shifts[changed]], axis=1).astype("<i8").tofile(self._lines_file)
+            pairs = np.empty((len(changed), 2), dtype="<i8")
+            pairs[:, 0], pairs[:, 1] = rows[changed], shifts[changed]
+            self._lines_file.write(pairs.tobytes())
         self._shift = int(shifts[-1])
 
     def _take_one(self, buf: bytes, pos: int, *, eof: bool) -> int:

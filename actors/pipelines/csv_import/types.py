@@ -44,26 +44,37 @@ class Reading:
         """
         if self.type == "text":
             return without_words(column, words)
-        text = f"trim({column}, {_BLANKS})" if trims else column
+        text = f"trim({column}, {_BLANKS})" if trims and not self.skips_blanks else column
         value = self.value.format(c=text)
         conditions = []
         if words:
             conditions.append(f"{without_words(text, words)} IS NOT NULL")
         # The engine casts the word nan to a number; other missing words it does not take for values.
         if self.pattern and (declared or self.type == "float"):
-            conditions.append(f"regexp_full_match({text}, {literal(self.pattern)})")
+            conditions.append(f"regexp_full_match({text}, {literal(self._loose_pattern)})")
         return f"CASE WHEN {' AND '.join(conditions)} THEN {value} END" if conditions else value
 
-    def misfit(self, column: str, *, trims: bool, words: tuple[str, ...] = ()) -> str:
+    def misfit(self, column: str, *, trims: bool, missing: tuple[str, ...]) -> str:
         """The condition that a raw text would lose its meaning if it were read this way."""
-        text = f"trim({column}, {_BLANKS})" if trims else column
-        missing = "(?i:" + "|".join(re.escape(word) for word in (*MISSING_WORDS, *words)) + ")?"
-        outside = f"NOT regexp_full_match({text}, {literal(f'(?:{self.pattern})|{missing}')})"
+        text = f"trim({column}, {_BLANKS})" if trims and not self.skips_blanks else column
+        absent = "(?i:" + "|".join(re.escape(word) for word in missing) + ")?"
+        if self.skips_blanks:
+            absent = f"[ \t]*{absent}[ \t]*"
+        outside = f"NOT regexp_full_match({text}, {literal(f'{self._loose_pattern}|{absent}')})"
         if self.type not in _MOMENTS:
             # What the pattern takes for a number or a truth value, the engine casts.
             return outside
         value = self.value.format(c=text)
-        return f"{outside} OR ({value} IS NULL AND NOT regexp_full_match({text}, {literal(missing)}))"
+        return f"{outside} OR ({value} IS NULL AND NOT regexp_full_match({text}, {literal(absent)}))"
+
+    @property
+    def skips_blanks(self) -> bool:
+        """Whether the engine's cast passes over blanks around the text, so that nothing has to cut them off."""
+        return self.value.startswith("TRY_CAST({c} AS ") and self.type in ("integer", "decimal", "float")
+
+    @property
+    def _loose_pattern(self) -> str:
+        return f"[ \t]*(?:{self.pattern})[ \t]*" if self.skips_blanks else f"(?:{self.pattern})"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -238,16 +249,20 @@ def _decimals(texts: list[str], mark: str, groups: str) -> list[Reading]:
     return [decimal(width, mark=mark, groups=groups) for width in dict.fromkeys(wider)]
 
 
-def declared(type: str, found: Reading | None, *, decimal_mark: str = "", date_order: str = "") -> Reading:
-    """The reading for a type that the person asks for; what was detected decides its format where it agrees."""
-    if type == "text":
-        return TEXT
-    if found is not None and found.type == type:
-        return found
+def declared(type: str, found: list[Reading], *, decimal_mark: str = "", date_order: str = "") -> Reading:
+    """The reading for a type that the person asks for, as wide as the type is.
+
+    `found` are the readings of the sample: they say which of several forms of the type the file has.
+    """
+    alike = [reading for reading in found if reading.type == type]
+    if alike and (type in _MOMENTS or alike[-1].format) and not is_ambiguous(found):
+        return alike[-1]
     if type == "integer":
         return Reading("integer", "BIGINT", r"[+-]?[0-9]{1,18}", "TRY_CAST({c} AS BIGINT)")
     if type == "decimal":
-        return decimal(6, mark=decimal_mark or ".", digits=38)
+        mark, value = (",", "replace({c}, ',', '.')") if decimal_mark == "," else (r"\.", "{c}")
+        pattern = rf"[+-]?([0-9]{{1,29}}({mark}[0-9]{{0,9}})?|{mark}[0-9]{{1,9}})"
+        return Reading("decimal", "DECIMAL(38, 9)", pattern, f"TRY_CAST({value} AS DECIMAL(38, 9))")
     if type == "float":
         return ANY_NUMBER
     if type == "boolean":

@@ -105,7 +105,7 @@ def _parquet_sql(
     tally: dict[str, Any],
     target: Path,
 ) -> str:
-    values = ", ".join(f"{column.value} AS {engine.name(column.name)}" for column in columns)
+    values = ", ".join(f"{column.kept_value} AS {engine.name(column.name)}" for column in columns)
     if not tally["rows"]:
         empty = ", ".join(f"NULL::VARCHAR AS {engine.name(column.name)}" for column in columns)
         source = f"SELECT {empty} LIMIT 0"

@@ -21,8 +21,12 @@ PIPELINE = "chaos_steps"
 LONGEST_STEP_SECONDS = 0.12
 #: Seconds that a killer waits for a worker that is at work; the broker may be away meanwhile.
 VICTIM_SECONDS = 60.0
+#: The part of the jobs that is submitted at once just before the broker's data is deleted.
+BURST_PART = 4
 #: Seconds that a broker may take to serve again.
 BROKER_SECONDS = 120.0
+#: Seconds in which an orphaned worker has to notice (5) and to end its work.
+ORPHAN_SECONDS = 20.0
 #: How a worker is killed, and how often of ten.
 WAYS: dict[How, int] = {"group": 5, "child": 3, "master": 2}
 
@@ -39,6 +43,7 @@ class _Play:
     idle_kills: int = 0
     broker_starts: list[Future[None]] = field(default_factory=list)
     connections: int = 0
+    wiped_messages: int = 0
 
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
@@ -61,9 +66,18 @@ class _Play:
         ways = ", ".join(f"{how} {count}" for how, count in stage.fleet.kills.items())
         outcome.figures["workers killed, by way"] = f"{ways}; {self.idle_kills} of them idle"
         outcome.figures["jobs left at the last fault"] = left
+        outcome.figures["messages lost with the broker's data"] = self.wiped_messages
         outcome.figures["most database connections"] = self.connections
         judge(stage, outcome)
+        self.judge_orphans(outcome)
         return outcome
+
+    def judge_orphans(self, outcome: Outcome) -> None:
+        """What ran under a killed master has noticed, and has ended by itself."""
+        try:
+            wait_until(lambda: not self.stage.fleet.orphans(), ORPHAN_SECONDS, "orphaned workers to end")
+        except TimeoutError as error:
+            outcome.violations.append(str(error))
 
     def break_things(self) -> None:
         """Submit a share of the jobs before each kill; with the broker's kills spread between them."""
@@ -71,30 +85,46 @@ class _Play:
         kills = max(1, size.worker_kills)
         broker_kills = {(n + 1) * kills // (size.broker_kills + 1): n for n in range(size.broker_kills)}
         wiped = size.broker_kills // 2
+        burst = size.jobs // BURST_PART if size.broker_kills else 0
+        steady = size.jobs - burst
         for number in range(kills):
-            self.submit(size.jobs * number // kills, size.jobs * (number + 1) // kills)
+            self.submit(steady * (number + 1) // kills - steady * number // kills)
             if number in broker_kills:
-                self.kill_broker(is_wiped=broker_kills[number] == wiped)
+                is_wiped = broker_kills[number] == wiped
+                self.kill_broker(burst if is_wiped else 0)
             if number < size.worker_kills:
                 self.kill_worker()
             self.pause(self.rng.uniform(0.1, 0.8))
         self.wait_for_broker()
         stage.finish_submits()
 
-    def submit(self, first: int, last: int) -> None:
+    def submit(self, count: int, *, by_people: int | None = None) -> None:
         """Half of the jobs come from people, half from a script."""
-        seconds = [round(self.rng.uniform(0.005, LONGEST_STEP_SECONDS), 3) for _ in range(first, last)]
+        seconds = [round(self.rng.uniform(0.005, LONGEST_STEP_SECONDS), 3) for _ in range(count)]
         params = [{"seconds": each} for each in seconds]
-        by_people = len(params) // 2
+        by_people = count // 2 if by_people is None else by_people
         for each in params[:by_people]:
             self.people.submit(each)
         self.script.submit(params[by_people:])
 
-    def kill_broker(self, *, is_wiped: bool) -> None:
+    def kill_broker(self, burst: int) -> None:
+        """Kill the broker; with a burst of jobs whose messages it has just got, wipe it too."""
         # It is killed when it serves, not while it starts.
         self.wait_for_broker()
+        if burst:
+            self.submit(burst, by_people=0)
+            # A wipe that takes no message along would prove nothing.
+            self.wiped_messages = wait_until(self.unclaimed, BROKER_SECONDS, "messages to be lost", every=0.01)
         down_seconds = self.rng.uniform(0.0, 2.0)
-        self.broker_starts.append(self.stage.kill_broker(is_wiped=is_wiped, down_seconds=down_seconds))
+        self.broker_starts.append(self.stage.kill_broker(is_wiped=burst > 0, down_seconds=down_seconds))
+
+    def unclaimed(self) -> int:
+        """Jobs of which the broker has a message that no worker has acted on."""
+        query = """
+            SELECT count(*) FROM core_job
+            WHERE published_at IS NOT NULL AND state IN ('scheduled', 'queued', 'retrying')
+        """
+        return int(self.stage.ask(query)[0][0])
 
     def wait_for_broker(self) -> None:
         def is_back() -> bool:

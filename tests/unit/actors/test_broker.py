@@ -129,7 +129,7 @@ def test_a_queue_has_no_twin_for_delayed_messages() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [pika.exceptions.AMQPConnectionError(), ConnectionClosed(OSError()), ConnectionRefusedError()]
+    "error", [pika.exceptions.AMQPConnectionError(), cast(Any, ConnectionClosed)(OSError()), ConnectionRefusedError()]
 )
 def test_whatever_says_that_the_broker_is_away_is_known(error: Exception) -> None:
     assert isinstance(error, BROKER_AWAY)
@@ -227,7 +227,7 @@ def test_without_the_check_the_ack_would_hit_another_message() -> None:
     _, (old,) = consumer_on(Wire(), 1)
     wire = Wire()
     consumer, _ = consumer_on(wire, 1)
-    _RabbitmqConsumer.ack(consumer, old)
+    cast(Any, _RabbitmqConsumer).ack(consumer, old)
     assert wire.acked == [1]
 
 

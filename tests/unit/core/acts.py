@@ -20,6 +20,18 @@ from core.states import State
 T = TypeVar("T")
 
 
+class Work:
+    """A function that counts how often it ran."""
+
+    def __init__(self, result: Any = 1) -> None:
+        self.result = result
+        self.runs = 0
+
+    def __call__(self) -> Any:
+        self.runs += 1
+        return self.result
+
+
 def submit_job(owner: User, pipeline: str = "noop", **options: Any) -> Job:
     return Job.objects.get(pk=submit(pipeline, owner_id=owner.pk, **options).job_id)
 
@@ -65,7 +77,7 @@ def in_threads(*acts: Callable[[], T]) -> list[T]:
 
     def act(number: int) -> None:
         try:
-            start.wait(10)
+            start.wait(30)
             answers[number] = acts[number]()
         except BaseException as error:  # noqa: BLE001  told to the test below
             errors.append(error)
@@ -76,7 +88,7 @@ def in_threads(*acts: Callable[[], T]) -> list[T]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
     if errors:
         raise errors[0]

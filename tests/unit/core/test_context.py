@@ -20,22 +20,10 @@ from core.life.leases import Held
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep
 from core.states import State
 from core.uploads import StoredUpload
-from tests.unit.core.acts import begin, claim, end, fresh, in_threads, submit_job, timeline
+from tests.unit.core.acts import Work, begin, claim, end, fresh, in_threads, submit_job, timeline
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
-
-
-class Work:
-    """A function that counts how often it ran."""
-
-    def __init__(self, result: Any = 1) -> None:
-        self.result = result
-        self.runs = 0
-
-    def __call__(self) -> Any:
-        self.runs += 1
-        return self.result
 
 
 def zombie_of(job: Job, clock: Clock) -> JobContext:
@@ -51,7 +39,7 @@ def zombie_of(job: Job, clock: Clock) -> JobContext:
 def rows_of(job: Job) -> tuple[Any, ...]:
     return (
         Job.objects.filter(pk=job.pk).values().get(),
-        *(list(model.objects.filter(job=job).values()) for model in (JobStep, Artifact, JobEvent, Dataset)),  # type: ignore[attr-defined]
+        *(list(model.objects.filter(job=job).values()) for model in (JobStep, Artifact, JobEvent, Dataset)),
     )
 
 

@@ -42,8 +42,8 @@ def upload(name: str = "in.txt", text: bytes = b"hello") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, text)
 
 
-def fill(name: str, user: User, *, file: SimpleUploadedFile | None = None, **data: Any) -> Entry:
-    values = {"amount": "1.50", "day": "2025-03-01", **data}
+def fill(name: str, user: User, *, file: SimpleUploadedFile | None = None, kept: str = "", **data: Any) -> Entry:
+    values = {"amount": "1.50", "day": "2025-03-01", f"file{KEPT_SUFFIX}": kept, **data}
     files = {"file": file} if file else {}
     return open_form(pipelines.get(name), user=user, data=values, files=files)
 
@@ -129,7 +129,7 @@ def test_the_file_of_an_invalid_form_is_kept_and_need_not_be_sent_again(alice: U
     entry.keep_uploads()
     file, token = entry.kept_tokens["file"]
     assert file.name == "in.txt"
-    again = fill(sample, alice, **{f"file{KEPT_SUFFIX}": token})
+    again = fill(sample, alice, kept=token)
     assert again.is_valid(), again.form.errors
     artifact = Artifact.objects.get(job_id=again.submit().job_id)
     assert (artifact.name, artifact.sha256) == ("in.txt", file.sha256)
@@ -139,7 +139,7 @@ def test_another_persons_kept_file_cannot_be_named(alice: User, bob: User, sampl
     entry = fill(sample, alice, file=upload(), amount="no number")
     entry.is_valid()
     entry.keep_uploads()
-    assert not fill(sample, bob, **{f"file{KEPT_SUFFIX}": entry.kept_tokens["file"][1]}).is_valid()
+    assert not fill(sample, bob, kept=entry.kept_tokens["file"][1]).is_valid()
 
 
 def test_a_new_file_beats_the_kept_one(alice: User, sample: str) -> None:
@@ -147,7 +147,7 @@ def test_a_new_file_beats_the_kept_one(alice: User, sample: str) -> None:
     entry.is_valid()
     entry.keep_uploads()
     token = entry.kept_tokens["file"][1]
-    again = fill(sample, alice, file=upload("new.txt", b"new"), **{f"file{KEPT_SUFFIX}": token})
+    again = fill(sample, alice, file=upload("new.txt", b"new"), kept=token)
     assert again.is_valid()
     assert Artifact.objects.get(job_id=again.submit().job_id).name == "new.txt"
 

@@ -11,9 +11,7 @@ from django import forms
 from core import pipelines
 from core.errors import UnknownPipeline
 from core.pipelines import Registry, pipeline
-from tests.unit.core import acts  # registers the pipelines of the tests
-
-assert acts
+from tests.unit.core import acts  # noqa: F401  registers the pipelines of the tests
 
 
 def test_a_function_is_registered_under_its_own_name_with_sane_defaults() -> None:

@@ -26,6 +26,12 @@ def post(rf: RequestFactory, **files: Any) -> HttpRequest:
     return rf.post("/", {name: SimpleUploadedFile(f"{name}.csv", text) for name, text in files.items()})
 
 
+def staged_file(request: HttpRequest) -> StagedFile:
+    file = request.FILES["file"]
+    assert isinstance(file, StagedFile)
+    return file
+
+
 def staged_files() -> list[Path]:
     return sorted(storage.staging_folder().iterdir())
 
@@ -33,7 +39,7 @@ def staged_files() -> list[Path]:
 @pytest.fixture
 def received(rf: RequestFactory, store: Path) -> Iterator[StagedFile]:
     request = post(rf, file=TEXT)
-    yield request.FILES["file"]
+    yield staged_file(request)
     request.close()
 
 
@@ -47,7 +53,7 @@ def test_an_upload_is_staged_whole_and_hashed_while_it_arrives(received: StagedF
 def test_an_upload_larger_than_a_chunk_is_whole(rf: RequestFactory, store: Path) -> None:
     text = bytes(range(256)) * 4096 * 3  # three mebibytes
     request = post(rf, file=text)
-    staged = request.FILES["file"].staged
+    staged = staged_file(request).staged
     assert staged.size == len(text)
     assert staged.path.read_bytes() == text
     assert staged.sha256 == hashlib.sha256(text).hexdigest()

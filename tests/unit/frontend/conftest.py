@@ -64,9 +64,7 @@ def letters() -> Iterator[None]:
     def copy_letters(ctx: JobContext, **params: Any) -> None: ...
 
     stages = ("read", ("count", "Count the letters"))
-    pipeline(title="Count letters", description="Counts.", form=LettersForm, icon="list", stages=stages)(
-        letters
-    )
+    pipeline(title="Count letters", description="Counts.", form=LettersForm, icon="list", stages=stages)(letters)
     pipeline(title="Copy letters", form=CopyForm, takes="dataset")(copy_letters)
     yield
     pipelines.forget("letters")
@@ -107,9 +105,7 @@ def as_staff(staff: User) -> Client:
 def make_job(db: None) -> MakeJob:
     """`make_job(alice, state="failed", error="…", progress={"done": 3})`: a job of `letters` with an input file."""
 
-    def make(
-        owner: User, *, label: str = "abc.txt", progress: dict[str, Any] | None = None, **fields: Any
-    ) -> Job:
+    def make(owner: User, *, label: str = "abc.txt", progress: dict[str, Any] | None = None, **fields: Any) -> Job:
         file = uploads.keep(SimpleUploadedFile(label, b"abc\n", content_type="text/plain"))
         made = submit(
             "letters",
@@ -138,9 +134,7 @@ def make_dataset(make_job: MakeJob) -> MakeDataset:
         preview = {
             "columns": names,
             "rows": [[number, *["ä"] * (columns - 1)] for number in range(3)] + [[None] * columns],
-            "rejected": [
-                [number, "column 0", "x", "is no integer", f"x,{number}"] for number in range(rejected)
-            ],
+            "rejected": [[number, "column 0", "x", "is no integer", f"x,{number}"] for number in range(rejected)],
         }
         (folder / "preview.json").write_text(json.dumps(preview))
         (folder / "clean.csv").write_text("a,b\n")

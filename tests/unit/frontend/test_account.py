@@ -24,9 +24,7 @@ def test_logging_out_needs_a_form_and_ends_the_session(as_alice: Client) -> None
     assert as_alice.get(reverse("desk")).status_code == 302
 
 
-def test_a_hint_is_shown_only_when_the_settings_have_one(
-    client: Client, db: None, settings: Settings
-) -> None:
+def test_a_hint_is_shown_only_when_the_settings_have_one(client: Client, db: None, settings: Settings) -> None:
     settings.HEADWAY_DEMO_HINT = ""
     assert "login-hint" not in client.get(reverse("login")).text
     settings.HEADWAY_DEMO_HINT = "demo / demo"

@@ -59,12 +59,16 @@ def test_all_and_nothing_are_said_of_nothing_else(share: float, text: str) -> No
         (5 * 86400 + 5, "5 days ago"),
     ],
 )
-def test_a_moment_is_told_in_relation_to_now(
-    seconds: int, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_moment_is_told_in_relation_to_now(seconds: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert amounts.in_relation(now - dt.timedelta(seconds=seconds)) == text
+
+
+def test_what_should_have_begun_begins_any_moment() -> None:
+    now = timezone.now()
+    assert ">any moment<" in amounts.due(now - dt.timedelta(minutes=5))
+    assert ">in 2 h<" in amounts.due(now + dt.timedelta(hours=1, minutes=59))
 
 
 def test_bytes_are_told_as_sizes_and_other_work_with_its_unit() -> None:

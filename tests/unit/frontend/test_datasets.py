@@ -16,9 +16,7 @@ from .conftest import HTMX, MakeDataset
 VIEWS = ["columns", "rows", "rejected", "reading"]
 
 
-def test_the_list_shows_my_datasets(
-    as_alice: Client, alice: User, bob: User, make_dataset: MakeDataset
-) -> None:
+def test_the_list_shows_my_datasets(as_alice: Client, alice: User, bob: User, make_dataset: MakeDataset) -> None:
     make_dataset(alice, name="hers")
     make_dataset(bob, name="his")
     page = as_alice.get(reverse("dataset_list")).text
@@ -59,9 +57,7 @@ def test_columns_come_with_their_profile_and_a_histogram_in_words(
     assert "in the file: COLUMN 0" in page
 
 
-def test_first_rows_show_empty_values_as_such(
-    as_alice: Client, alice: User, make_dataset: MakeDataset
-) -> None:
+def test_first_rows_show_empty_values_as_such(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     page = as_alice.get(make_dataset(alice).get_absolute_url(), {"view": "rows"}).text
     assert '<td class="is-null">empty</td>' in page
     assert "<td>ä</td>" in page
@@ -86,9 +82,7 @@ def test_how_it_was_read_is_told_in_words_with_a_way_to_correct_it(
     assert f'href="/pipelines/letters/?again={dataset.job_id}"' in page
 
 
-def test_a_wide_dataset_shows_its_columns_in_pages(
-    as_alice: Client, alice: User, make_dataset: MakeDataset
-) -> None:
+def test_a_wide_dataset_shows_its_columns_in_pages(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     dataset = make_dataset(alice, columns=2 * dataset_pages.COLUMNS_LENGTH + 1)
     for view in ("columns", "rows"):
         page = as_alice.get(dataset.get_absolute_url(), {"view": view, "columns": 2}).text
@@ -138,6 +132,24 @@ def test_a_profile_of_nothing_is_empty() -> None:
     assert profile.bars == []
     assert profile.chart_text == ""
     assert not profile.has_more
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("-2563.150000", "-2,563.15"),
+        ("100.000", "100"),
+        ("NaN", "NaN"),
+        ("0.000001", "0.000001"),
+        (1234.5678, "1,234.57"),
+        (0.00012346, "0.0001235"),
+        (12, "12"),
+        (None, ""),
+    ],
+)
+def test_numbers_of_a_profile_say_no_more_digits_than_they_hold(value: object, text: str) -> None:
+    profile = profile_of(DatasetColumn(name="a", type="decimal", stats={"min": value}), rows=1)
+    assert profile.minimum == text
 
 
 def test_a_bar_of_few_among_many_is_still_seen() -> None:

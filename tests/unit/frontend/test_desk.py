@@ -57,9 +57,7 @@ def test_staff_sees_everyones_jobs_on_request(as_staff: Client, bob: User, make_
     assert "his.txt" in as_staff.get(reverse("desk"), {"owner": "all"}).text
 
 
-def test_the_list_asks_again_only_while_something_lives(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_the_list_asks_again_only_while_something_lives(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice)
     assert "every 2s" in as_alice.get(reverse("desk")).text
     Job.objects.filter(pk=job.pk).update(state="succeeded")
@@ -78,9 +76,7 @@ def test_an_unchanged_list_is_answered_by_204_from_one_query(
     assert as_alice.get(reverse("jobs"), {"v": version}, headers=HTMX).status_code == 200
 
 
-def test_the_list_alone_is_for_htmx_and_others_get_the_desk(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_the_list_alone_is_for_htmx_and_others_get_the_desk(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     make_job(alice)
     fragment = as_alice.get(reverse("jobs"), {"q": "abc"}, headers=HTMX)
     assert "<html" not in fragment.text

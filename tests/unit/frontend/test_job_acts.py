@@ -26,9 +26,7 @@ def test_cancelling_a_queued_job_ends_it(as_alice: Client, alice: User, make_job
     assert job.state == "cancelled"
 
 
-def test_cancelling_by_htmx_answers_with_every_region(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_cancelling_by_htmx_answers_with_every_region(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running")
     answer = as_alice.post(cancellation(job), headers=HTMX)
     assert answer.status_code == 200
@@ -37,9 +35,7 @@ def test_cancelling_by_htmx_answers_with_every_region(
     assert "Cancel this job?" not in answer.text
 
 
-def test_cancelling_twice_is_refused_with_a_sentence(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_cancelling_twice_is_refused_with_a_sentence(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="succeeded")
     assert "can&#x27;t be cancelled" in as_alice.post(cancellation(job), headers=HTMX).text
     page = as_alice.post(cancellation(job), follow=True)

@@ -56,9 +56,7 @@ def test_the_page_shows_where_the_job_is(as_alice: Client, alice: User, make_job
     assert "<title>25% · abc.txt · Headway</title>" in page.text
 
 
-def test_work_of_unknown_length_has_a_bar_without_a_value(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_work_of_unknown_length_has_a_bar_without_a_value(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress={"done": 12, "total": None, "unit": "rows"})
     page = as_alice.get(job.get_absolute_url()).text
     assert re.search(r'<progress class="bar" id="job-\d+-bar" max="100"></progress>', page)
@@ -121,6 +119,25 @@ def test_new_progress_swaps_the_region_alone(as_alice: Client, alice: User, make
     assert "hx-swap-oob" not in answer.text
 
 
+def test_new_progress_costs_one_query_more_than_nothing_new(
+    as_alice: Client, alice: User, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    version = version_of(as_alice, job)
+    JobProgress.objects.filter(job=job).update(version=6)
+    with django_assert_num_queries(4):
+        as_alice.get(address(job), {"v": version}, headers=HTMX)
+
+
+def test_a_long_timeline_shows_its_newest_events(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice)
+    JobEvent.objects.bulk_create(JobEvent(job=job, kind="note", text=f"note {n}.") for n in range(205))
+    page = as_alice.get(job.get_absolute_url()).text
+    assert "6 earlier events not shown." in page
+    assert "note 204." in page
+    assert "note 4." not in page
+
+
 def test_a_new_event_brings_the_timeline_along(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
     version = version_of(as_alice, job)
@@ -155,9 +172,7 @@ def test_success_shows_the_result_and_leads_to_the_dataset(
     assert "clean.csv" in page
 
 
-def test_a_failure_shows_its_sentence_and_what_to_do(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_a_failure_shows_its_sentence_and_what_to_do(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="failed", attempt=1, error="line 3: a quote is never closed")
     page = as_alice.get(job.get_absolute_url()).text
     assert "Line 3: a quote is never closed" in page
@@ -193,17 +208,29 @@ def test_a_file_that_is_no_longer_kept_is_named_without_a_link(
     assert reverse("job_file", args=[job.pk, artifact.pk]) not in page
 
 
-def test_parameters_are_told_in_the_words_of_the_form(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_parameters_are_told_in_the_words_of_the_form(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     page = as_alice.get(make_job(alice).get_absolute_url()).text
     assert "Greek letters" in page
     assert "Limit" not in page
 
 
-def test_a_job_whose_pipeline_is_gone_still_has_its_page(
-    as_alice: Client, alice: User, make_job: MakeJob
+def test_parameters_that_are_lists_are_told_line_by_line(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+    rules = [{"column": "a", "unique": True}, {"column": "b", "allowed": ["x", "y"]}]
+    page = as_alice.get(make_job(alice, params={"rules": rules, "anyway": False}).get_absolute_url())
+    assert page.context["parameters"] == [("Rules", "column: a, unique: Yes\ncolumn: b, allowed: x, y")]
+
+
+def test_a_dataset_among_the_parameters_is_named_to_those_who_may_open_it(
+    as_alice: Client, alice: User, bob: User, make_job: MakeJob, make_dataset: MakeDataset
 ) -> None:
+    hers, his = make_dataset(alice, name="hers"), make_dataset(bob, name="his")
+    job = make_job(alice, pipeline="copy_letters", params={"dataset": hers.pk})
+    assert as_alice.get(job.get_absolute_url()).context["parameters"] == [("Dataset", f"hers #{hers.pk}")]
+    Job.objects.filter(pk=job.pk).update(params={"dataset": his.pk})
+    assert as_alice.get(job.get_absolute_url()).context["parameters"] == [("Dataset", f"#{his.pk}")]
+
+
+def test_a_job_whose_pipeline_is_gone_still_has_its_page(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, pipeline="gone_by", state="failed")
     page = as_alice.get(job.get_absolute_url())
     assert page.status_code == 200
@@ -212,9 +239,7 @@ def test_a_job_whose_pipeline_is_gone_still_has_its_page(
 
 
 @pytest.mark.parametrize("state", State.values)
-def test_every_state_has_a_page_that_names_it(
-    as_alice: Client, alice: User, make_job: MakeJob, state: str
-) -> None:
+def test_every_state_has_a_page_that_names_it(as_alice: Client, alice: User, make_job: MakeJob, state: str) -> None:
     job = make_job(alice, state=state, progress=RUNNING)
     page = as_alice.get(job.get_absolute_url()).text
     assert f'class="state" data-state="{state}"' in page

@@ -51,9 +51,7 @@ def test_somebody_elses_file_is_not_found(as_bob: Client, alice: User, bob: User
     assert as_bob.get(reverse("job_file", args=[his.pk, hers.pk])).status_code == 404
 
 
-def test_an_output_waits_for_the_end_of_its_job(
-    as_alice: Client, alice: User, make_dataset: MakeDataset
-) -> None:
+def test_an_output_waits_for_the_end_of_its_job(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     output = Artifact.objects.get(job=make_dataset(alice).job, kind="output")
     answer = as_alice.get(address(output))
     assert answer.status_code == 200

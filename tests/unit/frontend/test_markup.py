@@ -37,9 +37,7 @@ class Faults(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(attrs)
-        self.found += [
-            f"{tag} has {name}" for name in known if name == "style" or re.match(r"on[a-z]+$", name)
-        ]
+        self.found += [f"{tag} has {name}" for name in known if name == "style" or re.match(r"on[a-z]+$", name)]
         self.found += [f"{tag} has {name}" for name in known if name.startswith("hx-on") or name == "hx-vals"]
         if tag == "style":
             self.found.append("a style element")
@@ -86,24 +84,18 @@ def test_the_check_itself_finds_what_is_wrong(html: str, count: int) -> None:
 def test_no_template_has_anything_inline(template: Path) -> None:
     text = template.read_text()
     assert not re.search(r"\sstyle\s*=|<style|\son[a-z]+\s*=|hx-on|javascript:|<script(?![^>]*\ssrc=)", text)
-    assert "|safe" not in text.replace("{{ field.control|safe }}", "").replace(
-        "{{ bound.help_text|safe }}", ""
-    )
+    assert "|safe" not in text.replace("{{ field.control|safe }}", "").replace("{{ bound.help_text|safe }}", "")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_no_script_needs_what_the_policy_forbids(script: Path) -> None:
-    assert not re.search(
-        r"\beval\(|new Function|innerHTML|\.style\b|setAttribute\(.style", script.read_text()
-    )
+    assert not re.search(r"\beval\(|new Function|innerHTML|\.style\b|setAttribute\(.style", script.read_text())
 
 
 def pages(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> Iterator[str]:
     dataset = make_dataset(alice)
     yield from ("/", "/datasets/", "/pipelines/letters/", f"/pipelines/letters/?again={dataset.job_id}")
-    yield from (
-        f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading")
-    )
+    yield from (f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading"))
     for state in ("queued", "running", "retrying", "succeeded", "failed", "cancelled"):
         yield make_job(
             alice, state=state, error="Odd." if state == "failed" else "", progress=RUNNING
@@ -124,9 +116,7 @@ def test_every_page_is_well_formed_and_guarded(
             assert "no-store" in page["Cache-Control"], address
 
 
-def test_fragments_and_an_invalid_form_are_well_formed(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_fragments_and_an_invalid_form_are_well_formed(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
     assert faults(as_alice.get(f"{job.get_absolute_url()}progress/", headers=HTMX).text) == []
     assert faults(as_alice.get("/jobs/", headers=HTMX).text) == []

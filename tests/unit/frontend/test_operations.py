@@ -8,9 +8,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core import storage
 
 
-def test_health_asks_no_database(
-    client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_health_asks_no_database(client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         answer = client.get("/healthz")
     assert answer.status_code == 200
@@ -51,6 +49,10 @@ def test_metrics_are_for_who_knows_the_token(client: Client, db: None, settings:
     answer = client.get("/metrics", headers={"Authorization": "Bearer s3cret"})
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
+
+
+def test_a_browser_that_guesses_the_icon_is_led_to_it(client: Client, db: None) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/frontend/favicon.svg"
 
 
 def test_nothing_of_this_can_be_posted_to(client: Client, db: None) -> None:

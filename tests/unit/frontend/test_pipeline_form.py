@@ -94,9 +94,7 @@ def test_a_file_of_an_invalid_submit_need_not_be_uploaded_again(as_alice: Client
     token = re.search(r'name="text.kept" value="([^"]+)"', answer.text)
     assert token
     assert "uploaded already" in answer.text
-    again = as_alice.post(
-        LETTERS, {"idempotency-key": "k1", "alphabet": "latin", "limit": "2", "text.kept": token[1]}
-    )
+    again = as_alice.post(LETTERS, {"idempotency-key": "k1", "alphabet": "latin", "limit": "2", "text.kept": token[1]})
     assert again.status_code == 302
     assert Artifact.objects.get().name == "abc.txt"
 
@@ -133,16 +131,12 @@ def test_the_address_fills_in_the_form(as_alice: Client, alice: User, make_datas
     assert f'<option value="{dataset.pk}" selected>' in page
 
 
-def test_somebody_elses_dataset_can_not_be_chosen(
-    as_bob: Client, alice: User, make_dataset: MakeDataset
-) -> None:
+def test_somebody_elses_dataset_can_not_be_chosen(as_bob: Client, alice: User, make_dataset: MakeDataset) -> None:
     dataset = make_dataset(alice)
     assert as_bob.post("/pipelines/copy_letters/", {"dataset": dataset.pk}).status_code == 422
 
 
-def test_running_again_starts_from_a_jobs_parameters_and_file(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_running_again_starts_from_a_jobs_parameters_and_file(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     origin = make_job(alice, state="failed", params={"title": "Old", "alphabet": "greek", "limit": 7})
     page = as_alice.get(f"{LETTERS}?again={origin.pk}").text
     assert 'value="Old"' in page
@@ -158,9 +152,7 @@ def test_running_again_starts_from_a_jobs_parameters_and_file(
     assert Artifact.objects.get(job=job).name == "abc.txt"
 
 
-def test_running_somebody_elses_job_again_is_not_found(
-    as_bob: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_running_somebody_elses_job_again_is_not_found(as_bob: Client, alice: User, make_job: MakeJob) -> None:
     origin = make_job(alice)
     assert as_bob.get(f"{LETTERS}?again={origin.pk}").status_code == 404
     assert as_bob.get(f"{LETTERS}?again=nonsense").status_code == 404

@@ -7,6 +7,7 @@
     const moment = Date.parse(element.dateTime);
     const seconds = (Date.now() - moment) / 1000;
     const distance = Math.abs(seconds);
+    if (element.dataset.relative === "due" && seconds >= 0) return "any moment";
     if (distance >= 30 * 86400) return null;
     if (distance < 10) return "just now";
     // What is to come is never said to be nearer than it is.

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -15,6 +16,7 @@ from django.db import IntegrityError, OperationalError
 
 from core import statements
 from core.clock import database_now
+from core.errors import Refused
 from core.life import leases, requests
 from core.life.ledger import Claim, End, Ledger, _Request
 from core.models import Job, JobEvent
@@ -230,17 +232,17 @@ def test_an_accepted_cancel_beats_every_other_end(alice: User, state: State) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_cancel_and_success_at_the_same_time_agree_on_one_end(alice: User) -> None:
+    def cancel(job: Job) -> str:
+        try:
+            return requests.cancel(fresh(job), by="alice")
+        except Refused:
+            return "refused"
+
     for _ in range(8):
         job = submit_job(alice)
         taken = claim(job)
-
-        def cancel(job: Job = job) -> str:
-            try:
-                return requests.cancel(fresh(job), by="alice")
-            except requests.Refused:
-                return "refused"
-
-        ended, cancelled = in_threads(lambda taken=taken: end(taken, result='"here"'), cancel)
+        acts: list[Callable[[], Any]] = [partial(end, taken, result='"here"'), partial(cancel, job)]
+        ended, cancelled = in_threads(*acts)
         job = fresh(job)
         if cancelled == "refused":
             assert (ended, job.state, job.result) == (State.SUCCEEDED, State.SUCCEEDED, "here")
@@ -284,9 +286,9 @@ def in_one_batch(ledger: Ledger, *acts: Callable[[], Any]) -> list[Any]:
             ledger.start()
             # One request holds the ledger's thread at the lock; the others gather behind it.
             ledger._gathered.put(_Request(job_id=404))
-            wait_until(ledger._gathered.empty, 10, "the first to be taken", every=0.002)
+            wait_until(ledger._gathered.empty, 30, "the first to be taken", every=0.002)
             answers = [pool.submit(act, do) for do in acts]
-            wait_until(lambda: ledger._gathered.qsize() == len(acts), 10, "all to gather", every=0.002)
+            wait_until(lambda: ledger._gathered.qsize() == len(acts), 30, "all to gather", every=0.002)
         found = [answer.result(30) for answer in answers]
     ledger.stop()
     assert max(batches) >= len(acts), "they were not in one batch"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,10 +13,10 @@ from django.contrib.auth.models import User
 from core import storage
 from core.context import JobContext
 from core.errors import Refused, UnknownPipeline
-from core.life import outbox, requests
+from core.life import leases, outbox, requests
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep
 from core.states import State
-from tests.unit.core.acts import begin, claim, end, fresh, in_threads, submit_job, timeline, try_claim
+from tests.unit.core.acts import Work, begin, claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +147,8 @@ def test_of_cancels_at_the_same_time_one_is_accepted(alice: User) -> None:
 def test_cancel_and_claim_at_the_same_time_agree(alice: User) -> None:
     for _ in range(8):
         job = submit_job(alice)
-        state, taken = in_threads(lambda job=job: requests.cancel(job, by="alice"), lambda job=job: try_claim(job))
+        acts: list[Callable[[], Any]] = [partial(requests.cancel, job, by="alice"), partial(try_claim, job)]
+        state, taken = in_threads(*acts)
         if taken is None:
             assert (state, fresh(job).state) == (State.CANCELLED, State.CANCELLED)
         else:
@@ -173,7 +176,7 @@ def test_a_failed_job_is_queued_again_with_the_attempts_of_a_fresh_one(alice: Us
     for _ in range(3):
         claim(job)
         clock.advance(61)
-        requests_reap()
+        leases.reap()
         clock.advance(4000)
     assert (fresh(job).state, fresh(job).crashes) == (State.FAILED, 3)
     requests.retry(fresh(job), by="bob")
@@ -188,12 +191,6 @@ def test_a_failed_job_is_queued_again_with_the_attempts_of_a_fresh_one(alice: Us
     assert claim(job).fence == 4
 
 
-def requests_reap() -> None:
-    from core.life import leases
-
-    leases.reap()
-
-
 def test_a_cancelled_job_can_be_retried_and_its_cancel_is_forgotten(alice: User) -> None:
     job = submit_job(alice)
     requests.cancel(job, by="alice")
@@ -203,26 +200,26 @@ def test_a_cancelled_job_can_be_retried_and_its_cancel_is_forgotten(alice: User)
 
 
 def test_a_retry_continues_after_the_completed_steps(alice: User) -> None:
-    job, ran = submit_job(alice), []
+    job, first, second = submit_job(alice), Work(1), Work(2)
     ctx = begin(job)
-    assert ctx.step("first", lambda: ran.append("first") or 1) == 1
+    ctx.step("first", first)
     end(ctx, State.FAILED, error="the second is broken")
     requests.retry(fresh(job), by="alice")
     again = begin(job)
-    assert again.step("first", lambda: ran.append("first") or 1) == 1
-    assert again.step("second", lambda: ran.append("second") or 2) == 2
-    assert ran == ["first", "second"]
+    assert again.step("first", first) == 1
+    assert again.step("second", second) == 2
+    assert (first.runs, second.runs) == (1, 1)
 
 
 def test_a_retry_of_what_was_cancelled_begins_anew_as_its_steps_were_discarded(alice: User) -> None:
-    job, ran = submit_job(alice), []
+    job, work = submit_job(alice), Work()
     ctx = begin(job)
-    ctx.step("first", lambda: ran.append(1))
+    ctx.step("first", work)
     end(ctx, State.RETRYING, error="x")
     requests.cancel(fresh(job), by="alice")
     requests.retry(fresh(job), by="alice")
-    begin(job).step("first", lambda: ran.append(2))
-    assert ran == [1, 2]
+    begin(job).step("first", work)
+    assert work.runs == 2
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED, State.RETRYING])

@@ -94,6 +94,7 @@ def test_files_are_kept_as_inputs_of_the_job(alice: User) -> None:
     assert (artifact.name, artifact.size, artifact.content_type) == ("données.csv", 3, "text/csv")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_submit_that_fails_half_way_leaves_nothing(alice: User) -> None:
     broken = StoredUpload(path="x", name="x", size=None, sha256="")  # type: ignore[arg-type]
     with pytest.raises(Exception, match=r"(?i)null"):

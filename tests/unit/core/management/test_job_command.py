@@ -13,7 +13,6 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from core import storage
-from core.management.commands import job as command
 from core.models import Artifact, Job
 from core.states import State
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
@@ -183,7 +182,7 @@ def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatc
         end(claim(job), state, result="7", error="no")
 
     # The look after this one finds the job ended.
-    monkeypatch.setattr(command.time, "sleep", work)
+    monkeypatch.setattr("core.management.commands.job.time.sleep", work)
     if code:
         with pytest.raises(SystemExit) as caught:
             run("submit", "noop", "--owner", "alice", "--wait")
