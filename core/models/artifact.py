@@ -18,7 +18,7 @@ class Artifact(models.Model):
         INPUT = "input", "Input"
         OUTPUT = "output", "Output"
 
-    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="artifacts")
+    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="artifacts", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind)
     #: The form field an input came from; for an output, the key under which it replaces itself.
     field = models.CharField(max_length=100)

@@ -28,7 +28,9 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 class Dataset(models.Model):
     """A table with its files in the store and its columns as rows."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets", db_index=False
+    )
     job = models.OneToOneField("core.Job", on_delete=models.PROTECT, related_name="dataset")
     name = models.CharField(max_length=255)
     #: sha256 of the content and the options that shaped it; the same again is the same dataset.
@@ -69,7 +71,7 @@ class Dataset(models.Model):
 class DatasetColumn(models.Model):
     """One column of a dataset, with its profile."""
 
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="columns")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="columns", db_index=False)
     position = models.PositiveIntegerField()
     name = models.TextField()
     source_name = models.TextField(blank=True, default="")

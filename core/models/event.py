@@ -23,7 +23,7 @@ class JobEvent(models.Model):
         FAILED = "failed", "Failed"
         REQUEUED = "requeued", "Retried by a person"
 
-    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="events")
+    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="events", db_index=False)
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=20, choices=Kind)
     attempt = models.PositiveIntegerField(default=0, db_default=0)
@@ -34,6 +34,8 @@ class JobEvent(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        # The newest of one job, without a walk over those of all jobs.
+        indexes: ClassVar = [models.Index(fields=["job", "id"], name="event_job")]
 
     def __str__(self) -> str:
         return f"{self.kind} of job {self.job_id}"

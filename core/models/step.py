@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 class JobStep(models.Model):
     """A step that has completed; it is never run again for that job."""
 
-    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="steps")
+    job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="steps", db_index=False)
     key = models.CharField(max_length=200)
     result = models.JSONField(null=True)
     attempt = models.PositiveIntegerField()

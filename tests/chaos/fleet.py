@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -32,12 +33,10 @@ class Worker:
     def freeze(self) -> None:
         """SIGSTOP all its processes."""
         self._frozen = self.family()
-        for pid in self._frozen:
-            os.kill(pid, signal.SIGSTOP)
+        _send_all(self._frozen, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for pid in self._frozen:
-            os.kill(pid, signal.SIGCONT)
+        _send_all(self._frozen, signal.SIGCONT)
 
 
 @dataclass
@@ -88,6 +87,16 @@ class Fleet:
                 worker.process.wait()
         self.kills[how] = self.kills.get(how, 0) + 1
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While this lasts, nobody works."""
+        pids = self.orphans().union(*(worker.family() for worker in self.workers))
+        _send_all(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _send_all(pids, signal.SIGCONT)
+
     def orphans(self) -> set[int]:
         """Processes whose master was killed and that still run."""
         return {pid for pid in self._orphans if is_alive(pid) and self._is_ours(pid)}
@@ -101,8 +110,7 @@ class Fleet:
     def stop(self) -> None:
         for worker in list(self.workers):
             self.retire(worker)
-        for pid in self.orphans():
-            os.kill(pid, signal.SIGKILL)
+        _send_all(self.orphans(), signal.SIGKILL)
         # The ids of those that have ended may be other processes' by now: nobody is to signal them again.
         self.site.processes[:] = [process for process in self.site.processes if process.is_running]
 
@@ -112,3 +120,9 @@ class Fleet:
         except OSError:
             return False
         return f"HEADWAY_HOME={self.site.home}\0".encode() in environment
+
+
+def _send_all(pids: set[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -90,8 +90,10 @@ class _Play:
         for number in range(kills):
             self.submit(steady * (number + 1) // kills - steady * number // kills)
             if number in broker_kills:
-                is_wiped = broker_kills[number] == wiped
-                self.kill_broker(burst if is_wiped else 0)
+                if broker_kills[number] == wiped:
+                    self.wipe_broker(burst)
+                else:
+                    self.kill_broker()
             if number < size.worker_kills:
                 self.kill_worker()
             self.pause(self.rng.uniform(0.1, 0.8))
@@ -107,24 +109,29 @@ class _Play:
             self.people.submit(each)
         self.script.submit(params[by_people:])
 
-    def kill_broker(self, burst: int) -> None:
-        """Kill the broker; with a burst of jobs whose messages it has just got, wipe it too."""
+    def kill_broker(self) -> None:
         # It is killed when it serves, not while it starts.
         self.wait_for_broker()
-        if burst:
-            self.submit(burst, by_people=0)
-            # A wipe that takes no message along would prove nothing.
-            self.wiped_messages = wait_until(self.unclaimed, BROKER_SECONDS, "messages to be lost", every=0.01)
         down_seconds = self.rng.uniform(0.0, 2.0)
-        self.broker_starts.append(self.stage.kill_broker(is_wiped=burst > 0, down_seconds=down_seconds))
+        self.broker_starts.append(self.stage.kill_broker(is_wiped=False, down_seconds=down_seconds))
 
-    def unclaimed(self) -> int:
-        """Jobs of which the broker has a message that no worker has acted on."""
+    def wipe_broker(self, burst: int) -> None:
+        """Kill the broker and delete its data while it has the messages of a burst of jobs that nobody took."""
+        self.wait_for_broker()
+        with self.stage.fleet.frozen():
+            self.submit(burst, by_people=0)
+            self.wiped_messages = wait_until(lambda: self.unclaimed(at_least=burst), BROKER_SECONDS, "messages to lose")
+            self.broker_starts.append(self.stage.kill_broker(is_wiped=True, down_seconds=0))
+            wait_until(lambda: not self.stage.rabbit.is_running, BROKER_SECONDS, "the broker to be down")
+
+    def unclaimed(self, *, at_least: int) -> int:
+        """Jobs of which the broker has a message that no worker has acted on, or 0 while there are too few."""
         query = """
             SELECT count(*) FROM core_job
             WHERE published_at IS NOT NULL AND state IN ('scheduled', 'queued', 'retrying')
         """
-        return int(self.stage.ask(query)[0][0])
+        count = int(self.stage.ask(query)[0][0])
+        return count if count >= at_least else 0
 
     def wait_for_broker(self) -> None:
         def is_back() -> bool:
