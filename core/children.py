@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import django
 import pebble
@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.2
 REPORT_SECONDS = 0.1
 #: Seconds the parent waits for a killed child to be gone.
 GONE_SECONDS = 10.0
+#: Resident bytes above which a child is not used again.
+KEEP_BYTES = 256 * 1024**2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -36,70 +38,95 @@ class ChildLost(RuntimeError):
     """Raised when the child died without an answer: killed by the kernel, or by a fault of a library."""
 
 
-def run(
-    function: Callable[..., Any],
-    kwargs: dict[str, Any],
-    *,
-    on_report: Callable[[int, int | None, str], None],
-    check: Callable[[], None],
-    memory_bytes: int | None = None,
-    timeout_seconds: float | None = None,
-) -> Any:
-    """Run `function(report, **kwargs)` in a fresh process and return its result; kill it when `check` raises.
+class Child:
+    """A child process that runs one function after the other; started when it is first needed.
 
-    Errors of the function are raised here. Going over the memory limit is a PermanentError, a lost child ChildLost.
+    It is ended when a function fails or is stopped, and when one has left it large: the next begins in a fresh one.
     """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    pool = pebble.ProcessPool(
-        max_workers=1,
-        # Spawned, not forked: the worker has threads, and a fork would copy their locks.
-        context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(theirs, os.getpid()),
-    )
-    try:
-        future = pool.schedule(_call, args=(function, kwargs))
+
+    def __init__(self) -> None:
+        self._pool: pebble.ProcessPool | None = None
+        self._pid = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        kwargs: dict[str, Any],
+        *,
+        on_report: Callable[[int, int | None, str], None],
+        check: Callable[[], None],
+        memory_bytes: int | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Run `function(report, **kwargs)` in the child and return its result; kill the child when `check` raises.
+
+        Errors of the function are raised here. Going over the memory limit is a PermanentError, a lost child
+        ChildLost.
+        """
+        pool = self._pool or self._start()
+        is_done = False
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
-            pid = 0
-            while True:
-                pid = _hear(ours, on_report) or pid
+            future = pool.schedule(_call, args=(function, kwargs))
+            while not is_done:
+                self._hear(on_report)
                 check()
-                _enforce(pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
+                _enforce(self._pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
                 try:
                     answer = future.result(timeout=LOOK_SECONDS)
+                    is_done = True
                 except FutureTimeoutError:
                     if future.done():
                         raise
-                    continue
-                _hear(ours, on_report)
-                return answer
+            self._hear(on_report)
+            return answer
         except (pebble.ProcessExpired, CancelledError) as error:
             raise ChildLost(f"the child process died: {error}") from error
         finally:
-            future.cancel()
-    finally:
-        pool.stop()
-        pool.join(timeout=GONE_SECONDS)
-        ours.close()
-        theirs.close()
+            if not is_done or _resident_bytes(self._pid) > KEEP_BYTES:
+                self.close()
 
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        if self._pool is None:
+            return
+        self._pool.stop()
+        self._pool.join(timeout=GONE_SECONDS)
+        self._ours.close()
+        self._theirs.close()
+        self._pool, self._pid = None, 0
 
-def _hear(pipe: Connection, on_report: Callable[[int, int | None, str], None]) -> int:
-    """Pass the latest report on; return the child's process id when it has just told it."""
-    pid, latest = 0, None
-    while pipe.poll():
-        try:
-            kind, *rest = pipe.recv()
-        except (EOFError, OSError):
-            break
-        if kind == "pid":
-            pid = rest[0]
-        else:
-            latest = rest
-    if latest is not None:
-        on_report(*latest)
-    return pid
+    def _start(self) -> pebble.ProcessPool:
+        self._ours, self._theirs = multiprocessing.Pipe(duplex=False)
+        self._pool = pebble.ProcessPool(
+            max_workers=1,
+            # Spawned, not forked: the worker has threads, and a fork would copy their locks.
+            context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(self._theirs, os.getpid()),
+        )
+        return self._pool
+
+    def _hear(self, on_report: Callable[[int, int | None, str], None]) -> None:
+        """Pass the latest report on, and note the child's process id when it tells it."""
+        latest = None
+        while self._ours.poll():
+            try:
+                kind, *rest = self._ours.recv()
+            except (EOFError, OSError):
+                break
+            if kind == "pid":
+                self._pid = rest[0]
+            else:
+                latest = rest
+        if latest is not None:
+            on_report(*latest)
 
 
 def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seconds: float | None) -> None:

@@ -240,7 +240,7 @@ class JobContext:
         `report(done, total=None, note="")`. The child is killed when the attempt may not go on, and at its limits of
         memory (resident bytes) and time.
         """
-        answer: T = children.run(
+        answer: T = self._child.run(
             run,
             {**(kwargs or {}), **named},
             on_report=lambda done, total, note: self.progress(done, total, unit=unit or None, note=note or None),
@@ -250,8 +250,15 @@ class JobContext:
         )
         return answer
 
+    @cached_property
+    def _child(self) -> children.Child:
+        """The attempt's child process: its steps share one, so that small work does not wait for starts."""
+        return children.Child()
+
     def close(self) -> None:
-        """Delete what was temporary."""
+        """End the child process and delete what was temporary."""
+        if "_child" in self.__dict__:
+            self._child.close()
         if "scratch" in self.__dict__:
             shutil.rmtree(self.scratch, ignore_errors=True)
 

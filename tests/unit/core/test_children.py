@@ -26,6 +26,10 @@ def count(report: Report, number: int) -> str:
     return "counted"
 
 
+def tell_pid(report: Report) -> int:
+    return os.getpid()
+
+
 def raise_permanent(report: Report) -> None:
     raise PermanentError("line 7: this can't be read")
 
@@ -54,13 +58,14 @@ def hold_memory(report: Report, mebibytes: int) -> None:
 def run(function: Any, *, reports: list[Any] | None = None, check: Any = None, **options: Any) -> Any:
     kwargs = options.pop("kwargs", {})
     heard = reports if reports is not None else []
-    return children.run(
-        function,
-        kwargs,
-        on_report=lambda *report: heard.append(report),
-        check=check or (lambda: None),
-        **options,
-    )
+    with children.Child() as child:
+        return child.run(
+            function,
+            kwargs,
+            on_report=lambda *report: heard.append(report),
+            check=check or (lambda: None),
+            **options,
+        )
 
 
 def test_the_result_of_the_function_is_returned() -> None:
@@ -115,3 +120,25 @@ def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
 def test_a_child_that_needs_too_much_memory_is_stopped_with_a_sentence() -> None:
     with pytest.raises(PermanentError, match="more than the 256 MiB of memory it may use"):
         run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=60)
+
+
+def test_one_process_runs_one_function_after_the_other() -> None:
+    with children.Child() as child:
+        pids = [child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None) for _ in range(3)]
+        assert len(set(pids)) == 1
+    wait_until(lambda: not is_alive(pids[0]), 10)
+
+
+def test_after_a_failure_the_next_function_gets_a_fresh_process() -> None:
+    with children.Child() as child:
+        first = child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None)
+        with pytest.raises(ValueError, match="seven"):
+            child.run(raise_value, {}, on_report=lambda *_: None, check=lambda: None)
+        assert child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None) != first
+
+
+def test_a_process_that_has_grown_large_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "KEEP_BYTES", 1)
+    with children.Child() as child:
+        pids = [child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None) for _ in range(2)]
+    assert pids[0] != pids[1]

@@ -13,7 +13,6 @@ from pytest_django import Settings
 from core import metrics
 from core.request_timing import RequestTimingMiddleware
 
-
 pytestmark = pytest.mark.django_db  # the registry asks the database too
 
 

@@ -282,7 +282,7 @@ class Life(RuleBasedStateMachine):
             self.rows_are_consistent()
             for attempt in self.attempts[::2]:
                 self._cancel(Job.objects.get(pk=attempt.ctx.job_id))
-            for attempt in self.attempts[1::2]:
+            for attempt in self.attempts:
                 self._complete_step(attempt)
             while self.attempts:
                 self.finish(0, State.SUCCEEDED)
@@ -346,6 +346,9 @@ class Life(RuleBasedStateMachine):
             return
         assert ended == (State.CANCELLED if job.cancel_requested_at else state)
         del self.owners[ctx.job_id]
+        if ended == State.RETRYING:
+            # A message that comes twice comes too early now.
+            assert self.ledger.claim(ctx.job_id) is None
 
     # -- parts -----------------------------------------------------------------------------------------
 
