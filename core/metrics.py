@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet, Sum
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from core import pipelines
@@ -18,11 +20,14 @@ from core.clock import database_now
 from core.models import Job, RunSeconds
 from core.states import CLAIMABLE
 
+#: The variable by which prometheus-client finds the folder that the processes of a server share.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: Upper bounds of the run histogram, in seconds.
 RUN_BOUNDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 #: How an unbounded bucket is stored.
 UNBOUNDED = -1.0
 
+#: The figures of this process alone; `render` adds those of its siblings and of the database.
 registry = CollectorRegistry()
 http_seconds = Histogram(
     "headway_http_request_seconds",
@@ -32,7 +37,10 @@ http_seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 broker_up = Gauge(
-    "headway_relay_broker_up", "1 when this process's relay reached the broker last time.", registry=registry
+    "headway_relay_broker_up",
+    "1 when a relay of this machine reached the broker last time.",
+    registry=registry,
+    multiprocess_mode="mostrecent",
 )
 
 
@@ -138,9 +146,12 @@ def _by_queue(jobs: QuerySet[Job]) -> Iterable[tuple[str, int, dt.datetime]]:
     return jobs.values_list("queue").annotate(count=Count("pk"), oldest=Min("run_at"))
 
 
-registry.register(JobCollector())
-
-
 def render() -> bytes:
-    """Return all figures in Prometheus' text format."""
-    return generate_latest(registry)
+    """Return all figures in Prometheus' text format, those of requests summed over the server's processes."""
+    own = registry
+    if SHARED_FOLDER in os.environ:
+        own = CollectorRegistry()
+        MultiProcessCollector(own)
+    asked = CollectorRegistry()
+    asked.register(JobCollector())
+    return generate_latest(own) + generate_latest(asked)

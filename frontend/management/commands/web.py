@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+
+from core import metrics
 
 
 class Command(BaseCommand):
@@ -24,6 +27,11 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
         if settings.SECRET_KEY.startswith("insecure-"):
             raise CommandError("there is no secret key: set SECRET_KEY, or run `manage.py up`, which makes one")
+        # Each process counts its own requests; in this folder /metrics finds the counts of all.
+        figures = settings.HEADWAY_HOME / "run" / f"metrics-{port}"
+        shutil.rmtree(figures, ignore_errors=True)
+        figures.mkdir(parents=True)
+        os.environ[metrics.SHARED_FOLDER] = str(figures)
         granian = Path(sys.executable).with_name("granian")
         arguments = [
             "granian",

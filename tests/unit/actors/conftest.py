@@ -8,9 +8,9 @@ import pytest
 
 from actors import relay as relay_module
 from core.messages import DueJob
-from tests.unit.core.conftest import alice, clock, define, store
+from tests.unit.core.conftest import alice, clock, define, settled, store
 
-__all__ = ["alice", "clock", "define", "store"]
+__all__ = ["alice", "clock", "define", "settled", "store"]
 
 
 class ListBroker:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from core import pipelines, statements
+from core.life import leases
 from core.pipelines import pipeline
 
 
@@ -25,6 +26,12 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(statements, "clock_offset_seconds", 0.0)
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of these tests may have just started; none of them waits until it reaps."""
+    monkeypatch.setattr(leases, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from pytest_django import Settings
 
 from core.clock import database_now
@@ -213,6 +214,16 @@ def test_a_lease_is_as_long_as_its_setting(alice: User, clock: Clock, settings: 
     assert reap() == []
     clock.advance(2)
     assert len(reap()) == 1
+
+
+def test_a_server_that_has_just_started_gives_those_who_hold_leases_time_to_renew(
+    alice: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SETTLE_SECONDS", 10.0**9)
+    claim(submit_job(alice))
+    clock.advance(61)
+    # SQLite has no server that could have been away from those who hold leases.
+    assert len(reap()) == (0 if connection.vendor == "postgresql" else 1)
 
 
 # -- neighbours -------------------------------------------------------------------------------------
