@@ -8,8 +8,11 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _home = tempfile.mkdtemp(prefix="headway-tests-")
+# WhiteNoise warns of a folder that `collectstatic` has not made.
+Path(_home, "static").mkdir()
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 GIVEN = {name: os.environ.pop(name, "") for name in ("RABBITMQ_URL", "DATABASE_URL")}

@@ -1,0 +1,65 @@
+"""The admin shows everything, writes nothing by itself, and acts through the transitions that pages use."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from core.models import Job
+from core.states import State
+from tests.unit.core.acts import submit_job
+
+
+@pytest.fixture
+def operator(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("olga", "olga@example.org", "olga"))
+    return client
+
+
+@pytest.fixture
+def job(operator: Client, alice: User) -> Job:
+    return submit_job(alice, label="<b>bold</b>")
+
+
+def act(client: Client, name: str, *jobs: Job) -> str:
+    chosen = {"action": name, "_selected_action": [job.pk for job in jobs]}
+    return client.post(reverse("admin:core_job_changelist"), chosen, follow=True).content.decode()
+
+
+def test_the_list_and_a_job_are_shown_escaped(operator: Client, job: Job) -> None:
+    for address in (reverse("admin:core_job_changelist"), reverse("admin:core_job_change", args=[job.pk])):
+        answer = operator.get(address)
+        assert answer.status_code == 200
+        assert "&lt;b&gt;bold" in answer.content.decode()
+        assert "<b>bold" not in answer.content.decode()
+
+
+def test_nothing_can_be_added_changed_or_deleted(operator: Client, job: Job) -> None:
+    assert operator.get(reverse("admin:core_job_add")).status_code == 403
+    assert operator.post(reverse("admin:core_job_change", args=[job.pk]), {"state": "succeeded"}).status_code == 403
+    assert operator.post(reverse("admin:core_job_delete", args=[job.pk]), {"post": "yes"}).status_code == 403
+    job.refresh_from_db()
+    assert job.state == State.QUEUED
+
+
+def test_cancel_and_retry_go_through_the_transitions(operator: Client, job: Job) -> None:
+    assert "1 job will end." in act(operator, "cancel_selected", job)
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED
+    assert "1 job queued again." in act(operator, "retry_selected", job)
+    job.refresh_from_db()
+    assert job.state == State.QUEUED
+    assert list(job.events.values_list("kind", "text"))[1:] == [("cancelled", "olga"), ("requeued", "olga")]
+
+
+def test_a_refused_act_says_why(operator: Client, job: Job) -> None:
+    assert "only a failed or cancelled job can be retried" in act(operator, "retry_selected", job)
+
+
+def test_staff_without_the_right_to_change_jobs_has_no_actions(client: Client, job: Job) -> None:
+    viewer = User.objects.create_user("vera", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_job"))
+    client.force_login(viewer)
+    act(client, "cancel_selected", job)
+    job.refresh_from_db()
+    assert job.state == State.QUEUED
