@@ -43,9 +43,8 @@ def retry(job: Job, *, by: str) -> None:
         )
         if not rows:
             job.refresh_from_db(fields=["state"])
-            raise Refused(
-                f"Job {job.pk} is {job.get_state_display().lower()}; only a failed or cancelled job can be retried."
-            )
+            state = job.get_state_display().lower()
+            raise Refused(f"Job {job.pk} is {state} now: only a failed or cancelled job can be retried.")
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
     tell("job_requeued", job=job.pk, by=by)
 

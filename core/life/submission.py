@@ -11,12 +11,16 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from core import pipelines, statements
+from core.errors import Refused
 from core.jsontext import dumps, dumps_limited, storable
 from core.logs import tell
 from core.models import Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.uploads import StoredUpload
+
+#: Characters of the longest idempotency key.
+KEY_LENGTH = 100
 
 #: Sent after the commit that makes jobs due, with `count`; the relay of the process listens.
 jobs_due = Signal()
@@ -58,7 +62,7 @@ def submit(
     `files` maps the form's file fields to files that are kept already (`core.uploads.keep`).
     """
     spec = pipelines.get(pipeline)
-    order = Order(params=params or {}, label=label, key=storable(key) or uuid.uuid4().hex, delay_seconds=delay_seconds)
+    order = Order(params=params or {}, label=label, key=_as_key(key), delay_seconds=delay_seconds)
     # One statement is one transaction: a person's submit costs one round trip.
     made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id, files=files)
     if order.key not in made:
@@ -129,4 +133,11 @@ def _insert(
 
 
 def _with_key(order: Order) -> Order:
-    return replace(order, key=storable(order.key) or uuid.uuid4().hex)
+    return replace(order, key=_as_key(order.key))
+
+
+def _as_key(text: str) -> str:
+    """Return the key as it is stored, a new one for none; raise Refused when it is too long to be one."""
+    if len(text) > KEY_LENGTH:
+        raise Refused(f"An idempotency key has up to {KEY_LENGTH} characters, this one {len(text)}.")
+    return storable(text) or uuid.uuid4().hex

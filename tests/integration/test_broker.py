@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pika
 import pytest
@@ -111,14 +112,15 @@ def test_a_broken_connection_is_let_go_and_the_next_publish_makes_a_new_one(brok
 
 def test_a_consumed_message_is_acked_by_its_own_consumer_only(broker: JobRabbitmqBroker) -> None:
     broker.publish_jobs([due(1)])
-    old = broker.consume("default", prefetch=1, timeout=2000)
+    old = cast(Any, broker.consume("default", prefetch=1, timeout=2000))
     assert isinstance(old, SafeConsumer)
-    stale = next(old)
+    stale: Any = next(old)
     old.connection.close()  # the broker delivers it again
 
     broker.publish_jobs([due(2)])
-    new = broker.consume("default", prefetch=2, timeout=2000)
-    first, second = next(new), next(new)
+    new = cast(Any, broker.consume("default", prefetch=2, timeout=2000))
+    first: Any = next(new)
+    second: Any = next(new)
     assert stale._tag == first._tag
     new.ack(stale)
     new.connection.process_data_events(time_limit=0.2)

@@ -19,10 +19,16 @@ NO_DELIMITER = "\x1f"
 QUOTES = ('"', "'", "")
 #: Rows of the sample that are parsed for each candidate.
 SAMPLE_ROWS = 400
+#: Characters of the sample that are parsed for each candidate.
+HEAD_CHARACTERS = 200_000
 MAX_COLUMNS = 20_000
 MAX_HEADER_LINES = 3
+#: Rows at the top of the table among which titles are looked for.
+MAX_TITLE_ROWS = 30
 #: Preamble lines that are kept in the report.
 KEPT_PREAMBLE_LINES = 50
+
+_MISSING = re.compile(r"(?i)n/?a|null|none|nan|-+|\?|\\n|missing|unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +101,12 @@ def detect_dialect(sample: str, *, encoding: str, complete: bool, options: dict[
     if quote == "none":
         quote = ""
     parsed, delimiter, quote, escape = _best_reading(text, delimiter, quote, options.get("escape"))
+    parsed = _tolerantly(text[:HEAD_CHARACTERS], parsed, delimiter, quote, escape)
     layout = _layout_of(parsed, delimiter, options, said_lines)
     if layout.note:
         notes.append(layout.note)
+    if layout.first_line > KEPT_PREAMBLE_LINES:
+        notes.append(f"{layout.first_line:,} lines stand before the table: they may hold another one.")
     names, renamed = unique_names(layout.source_names)
     if renamed:
         notes.append(f"{renamed} empty or repeated column names were made unique.")
@@ -179,7 +188,7 @@ def _best_reading(
         # Where a sign always comes twice, the pair is the delimiter, not two with nothing between.
         if double in delimiters and text.count(double) * 2 == text.count(double[0]) and not delimiter:
             delimiters.remove(double[0])
-    head = text[:200_000]
+    head = text[:HEAD_CHARACTERS]
     quotes = [quote] if quote is not None else [item for item in QUOTES if not item or item in head]
     escapes = [escape] if escape else (["double", "backslash"] if "\\" in head else ["double"])
     best: tuple[float, Parsed, str, str, str] | None = None
@@ -261,10 +270,48 @@ def _score(parsed: Parsed, delimiter: str, quote: str, text: str) -> float:
 
 
 def _main_width(parsed: Parsed) -> tuple[int, int]:
-    """The width that the main table has, and the rows that have it. More cells in runs of one width win."""
-    counts: Counter[int] = Counter(parsed.widths)
+    """The width that the main table has, and the rows that have it. More cells in runs of one width win.
+
+    Of two tables of like size, one after the other, the first is the main one.
+    """
+    widths = parsed.widths
+    counts: Counter[int] = Counter(widths)
     width = max(counts, key=lambda item: (counts[item] * (item - 0.5) ** 0.5 * (item > 1 or 0.6), item))
+    above = Counter(widths[: widths.index(width)])
+    if above:
+        first, rows = above.most_common(1)[0]
+        if width < 2 * first and first > 1 and counts[width] <= 2 * rows and rows * 10 >= counts[first] * 9:
+            width = first
     return width, counts[width]
+
+
+def _tolerantly(head: str, parsed: Parsed, delimiter: str, quote: str, escape: str) -> Parsed:
+    """The sample's rows as the scan will read them: a quote that is never closed costs one line, not all that follow."""
+    from .records import NeedsMore, RecordReader
+
+    if not quote or len(parsed.rows) < 2:
+        return parsed
+    mark = delimiter
+    if len(delimiter.encode()) > 1:
+        head, mark = head.replace(delimiter, NO_DELIMITER), NO_DELIMITER
+    names = ("",) * _main_width(parsed)[0]
+    dialect = Dialect(delimiter=mark, quote=quote, escape=escape, names=names)
+    reader = RecordReader(dialect, mark.encode(), max_record=len(head) * 4)
+    buf = head.encode()
+    rows: list[list[str] | None] = []
+    starts: list[int] = []
+    pos = line = 0
+    while pos < len(buf) and len(rows) < SAMPLE_ROWS:
+        try:
+            record = reader.read(buf, pos, eof=len(head) < HEAD_CHARACTERS)
+        except NeedsMore:
+            break
+        cells = [cell.decode() for cell in record.fields]
+        starts.append(line)
+        rows.append(None if len(cells) == 1 and not cells[0].strip() else cells)
+        line += buf.count(b"\n", pos, record.end)
+        pos = record.end
+    return Parsed(rows, starts) if any(row is not None for row in rows) else parsed
 
 
 @dataclass(frozen=True)
@@ -278,11 +325,16 @@ class Layout:
 def _layout_of(parsed: Parsed, delimiter: str, options: dict[str, Any], said_lines: int) -> Layout:
     width, _ = _main_width(parsed)
     skip = options.get("preamble_lines")
-    start = _row_at_line(parsed, int(skip) - said_lines) if skip is not None else _first_row(parsed, width)
+    header = str(options.get("header") or "")
+    if skip is not None:
+        start = _row_at_line(parsed, int(skip) - said_lines)
+    else:
+        start = _first_row(parsed, width)
+        if header != "no":
+            start = _after_titles(parsed, start, width)
     body = [row for row in parsed.rows[start:] if row is not None]
     if not body:
         raise PermanentError("The file holds no table after the lines that were skipped.")
-    header = str(options.get("header") or "")
     widest = len(body[0])
     if header.isdigit():
         header_rows = int(header)
@@ -356,6 +408,32 @@ def _first_row(parsed: Parsed, width: int) -> int:
     return next(index for index, row in enumerate(rows) if row is not None)
 
 
+def _after_titles(parsed: Parsed, start: int, width: int) -> int:
+    """The row after titles that are as wide as the table: a text in one cell, the others empty, or all empty.
+
+    A title is one only where an empty row sets it apart, or the row below it is plainly the header.
+    """
+    rows, titles, gap = parsed.rows, 0, -1
+    for position, row in enumerate(rows[start : start + MAX_TITLE_ROWS], start):
+        filled = [cell for cell in row or () if cell.strip()]
+        if len(filled) > 1 or (filled and shape_of(filled[0]) != "text"):
+            body = [item for item in rows[position:] if item is not None]
+            is_apart = gap >= 0 or (width > 2 and len(filled) * 2 >= _used_columns(body, width))
+            if titles and len(filled) > 1 and len(body) > 1 and is_apart and _header_rows(body, width, certain=False):
+                return position
+            break
+        titles += row is not None
+        if row is not None and not filled:
+            gap = position
+    if gap < 0:
+        return start
+    return next((index for index in range(gap + 1, len(rows)) if rows[index] is not None), start)
+
+
+def _used_columns(body: list[list[str]], width: int) -> int:
+    return sum(any(len(row) > index and row[index].strip() for row in body[:50]) for index in range(width))
+
+
 def _header_rows(body: list[list[str]], width: int, *, certain: bool) -> int:
     """How many rows of the body are header: 0 to MAX_HEADER_LINES."""
     rows = [row for row in body[1:] if len(row) == width][:200]
@@ -375,7 +453,8 @@ def _header_rows(body: list[list[str]], width: int, *, certain: bool) -> int:
         elif shape not in ("", "text"):
             votes -= 1.0
         elif shape == "text":
-            column = [row[index] for row in rows]
+            # Where the whole line comes again, the header was written twice.
+            column = [row[index] for row in rows if row != first]
             lengths = [len(item) for item in column if item]
             if cell in column:
                 votes -= 0.5
@@ -383,7 +462,7 @@ def _header_rows(body: list[list[str]], width: int, *, certain: bool) -> int:
                 votes += 0.4
             elif re.fullmatch(r"[^\d\W][\w .\-/()#%°]{0,60}", cell.strip()):
                 votes += 0.1
-        else:
+        elif usual:
             votes -= 0.05
     names = [cell.strip().lower() for cell in first if cell.strip()]
     if len(set(names)) < len(names) / 2:
@@ -392,20 +471,36 @@ def _header_rows(body: list[list[str]], width: int, *, certain: bool) -> int:
         return 0
     typed = [index for index, usual in enumerate(shapes) if usual not in ("", "text")]
     count = 1
-    while count < min(MAX_HEADER_LINES, len(body) - 1) and len(typed) * 2 >= width:
-        row = body[count]
-        cells = [row[index] for index in typed if index < len(row)]
-        filled = [cell for cell in cells if cell.strip()]
-        if (
-            len(row) != width
-            or len(filled) * 2 < len(typed)
-            or len(filled) < min(2, width)
-            or any(shape_of(cell) != "text" for cell in filled)
-            or any(re.fullmatch(r"(?i)n/?a|null|none|nan|-+|\?|\\n|missing|unknown", cell.strip()) for cell in filled)
-        ):
+    while count < min(MAX_HEADER_LINES, len(body) - 1) and len(typed) * 2 >= sum(map(bool, shapes)):
+        # An empty row may stand between the lines of a header.
+        below = count if any(cell.strip() for cell in body[count]) else count + 1
+        if below >= min(MAX_HEADER_LINES, len(body) - 1):
             break
-        count += 1
+        if len(body[below]) != width or not (_names_all(body[below], typed) or _completes(body[below], shapes)):
+            break
+        count = below + 1
     return count
+
+
+def _names_all(row: list[str], typed: list[int]) -> bool:
+    """Whether the row has names over at least half of the columns that hold numbers, dates and the like."""
+    filled = [row[index] for index in typed if row[index].strip()]
+    return (
+        len(filled) * 2 >= len(typed)
+        and len(filled) >= min(2, len(row))
+        and all(shape_of(cell) == "text" and not _MISSING.fullmatch(cell.strip()) for cell in filled)
+    )
+
+
+def _completes(row: list[str], shapes: list[str]) -> bool:
+    """Whether the row has only names for the columns of a group: texts over columns that hold no text."""
+    filled = [(cell.strip(), shape) for cell, shape in zip(row, shapes, strict=True) if cell.strip()]
+    return (
+        not row[0].strip()
+        and len(filled) >= 2
+        and any(shape for _, shape in filled)
+        and all(shape != "text" and shape_of(cell) == "text" and not _MISSING.fullmatch(cell) for cell, shape in filled)
+    )
 
 
 def _are_years(cells: list[str]) -> bool:
@@ -429,9 +524,9 @@ def _joined_names(rows: list[list[str]]) -> list[str]:
     filled: list[list[str]] = []
     for number, row in enumerate(rows):
         cells = [cell.strip() for cell in row] + [""] * (width - len(row))
-        if number < len(rows) - 1:
+        for index in range(1, width):
             # A group's name stands over its first column only.
-            for index in range(1, width):
+            if any(len(below) > index and below[index].strip() for below in rows[number + 1 :]):
                 cells[index] = cells[index] or cells[index - 1]
         filled.append(cells)
     return [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*filled, strict=True)]

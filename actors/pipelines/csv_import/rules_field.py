@@ -106,6 +106,7 @@ def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
         rest = [rule for rule in value if rule not in simple] + simple[MOST_ROWS:]
         rows = [{**rule, "allowed": ", ".join(rule.get("allowed", ()))} for rule in simple[:MOST_ROWS]]
         text = json.dumps(rest, indent=1, ensure_ascii=False) if rest else ""
-    while len(rows) < min(MOST_ROWS, max(SHOWN_ROWS, len(rows) + 1)):
-        rows.append({})
-    return rows[:MOST_ROWS], text
+    # One empty row more than are filled in, so that there is always room for the next.
+    filled = max((number for number, row in enumerate(rows, 1) if any(row.values())), default=0)
+    shown = min(MOST_ROWS, max(SHOWN_ROWS, filled + 1))
+    return [*rows, *({} for _ in range(shown))][:shown], text

@@ -165,6 +165,10 @@ class Scanner:
         self._other = LINE_FEED if dialect.line_end == "\r" else RETURN
         self._after_blank = False
         self._other_table = False
+        #: Fields of the lines of another table, from where its header was seen.
+        self._other_width = 0
+        names = {name.strip().lower().encode() for name in dialect.source_names if name.strip()}
+        self._header = names if dialect.header_lines and len(names) > 1 else set()
         self._is_skipping = False
 
     def scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> Tally:
@@ -524,6 +528,11 @@ class Scanner:
             return ""
         said = f"{count} field{'s' if count != 1 else ''}, the table has {self.width} column"
         said += "s" if self.width != 1 else ""
+        if self._says_header(fields):
+            self._other_width = count
+            return f"The line has {said} and says names of the header again: another table begins."
+        if count == self._other_width:
+            return f"The line has {said}, as the other table above has."
         if count > self.width:
             if any(extra.strip() for extra in fields[self.width :]):
                 return f"The line has {said}."
@@ -540,6 +549,12 @@ class Scanner:
         fields += [b""] * (self.width - count)
         self.tally.padded += 1
         return ""
+
+    def _says_header(self, fields: list[bytes]) -> bool:
+        """Whether at least half of the values are names of the header: two or more."""
+        filled = {value.strip().lower() for value in fields} - {b""}
+        found = len(filled & self._header)
+        return found > 1 and found * 2 >= len(filled)
 
     def _write_fields(self, fields: list[bytes], line: int) -> None:
         quote = self.engine_quote

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from core import pipelines, uploads
 from core.errors import PermanentError, Refused, UnknownPipeline
 from core.forms import open_form
 from core.life import requests
+from core.logs import logger
 from core.models import Artifact, Job
 from core.states import State
 
@@ -64,6 +66,8 @@ class Command(BaseCommand):
             act.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *, act: str, **options: Any) -> None:
+        # What happened is printed as the answer; a script that reads both streams gets that alone.
+        logger.setLevel(logging.WARNING)
         try:
             getattr(self, f"_{act}")(**options)
         except UnknownPipeline as error:

@@ -19,7 +19,7 @@ from tests.services.waiting import wait_until
 PIPELINE = "chaos_steps"
 #: Seconds that one step of a job takes at most.
 LONGEST_STEP_SECONDS = 0.12
-#: Seconds that a killer waits for a worker that is at work; the broker may be away meanwhile.
+#: Seconds in which, with jobs there, some worker has to be at work; the broker may be away meanwhile.
 VICTIM_SECONDS = 60.0
 #: The part of the jobs that is submitted at once just before the broker's data is deleted.
 BURST_PART = 4
@@ -40,10 +40,13 @@ def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -
 class _Play:
     stage: Stage
     size: Size
-    idle_kills: int = 0
     broker_starts: list[Future[None]] = field(default_factory=list)
     connections: int = 0
     wiped_messages: int = 0
+    #: Seconds without anybody at work although there were jobs.
+    longest_stall: float = 0.0
+    #: Jobs that are still to be submitted; below none, a job more than was asked for.
+    unsubmitted: int = 0
 
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
@@ -53,8 +56,12 @@ class _Play:
             stage.fleet.start()
         self.people, self.script = stage.people(PIPELINE), stage.script(PIPELINE)
         began = time.monotonic()
-        self.break_things()
         outcome = Outcome(scenario="workers_and_broker")
+        try:
+            self.break_things()
+        except TimeoutError as error:
+            outcome.violations.append(f"it stood still while things were broken: {error}")
+        stage.finish_submits()
         outcome.kills = f"{sum(stage.fleet.kills.values())} workers, {len(self.broker_starts)} brokers"
         left = stage.left()
         try:
@@ -64,7 +71,8 @@ class _Play:
             outcome.recovered_seconds = size.quiet_seconds
         outcome.seconds = time.monotonic() - began
         ways = ", ".join(f"{how} {count}" for how, count in stage.fleet.kills.items())
-        outcome.figures["workers killed, by way"] = f"{ways}; {self.idle_kills} of them idle"
+        outcome.figures["workers killed, each at work, by way"] = ways
+        outcome.figures["longest time without a worker at work, brokers down included"] = f"{self.longest_stall:.1f} s"
         outcome.figures["jobs left at the last fault"] = left
         outcome.figures["messages lost with the broker's data"] = self.wiped_messages
         outcome.figures["most database connections"] = self.connections
@@ -81,14 +89,14 @@ class _Play:
 
     def break_things(self) -> None:
         """Submit a share of the jobs before each kill; with the broker's kills spread between them."""
-        stage, size = self.stage, self.size
+        size = self.size
         kills = max(1, size.worker_kills)
         broker_kills = {(n + 1) * kills // (size.broker_kills + 1): n for n in range(size.broker_kills)}
         wiped = size.broker_kills // 2
         burst = size.jobs // BURST_PART if size.broker_kills else 0
-        steady = size.jobs - burst
+        self.unsubmitted = size.jobs - burst
         for number in range(kills):
-            self.submit(steady * (number + 1) // kills - steady * number // kills)
+            self.submit(max(0, self.unsubmitted) // (kills - number))
             if number in broker_kills:
                 if broker_kills[number] == wiped:
                     self.wipe_broker(burst)
@@ -98,16 +106,16 @@ class _Play:
                 self.kill_worker()
             self.pause(self.rng.uniform(0.1, 0.8))
         self.wait_for_broker()
-        stage.finish_submits()
 
-    def submit(self, count: int, *, by_people: int | None = None) -> None:
+    def submit(self, count: int) -> None:
         """Half of the jobs come from people, half from a script."""
-        seconds = [round(self.rng.uniform(0.005, LONGEST_STEP_SECONDS), 3) for _ in range(count)]
-        params = [{"seconds": each} for each in seconds]
-        by_people = count // 2 if by_people is None else by_people
-        for each in params[:by_people]:
-            self.people.submit(each)
-        self.script.submit(params[by_people:])
+        self.unsubmitted -= count
+        for params in self.orders(count // 2):
+            self.people.submit(params)
+        self.script.submit(self.orders(count - count // 2))
+
+    def orders(self, count: int) -> list[dict[str, float]]:
+        return [{"seconds": round(self.rng.uniform(0.005, LONGEST_STEP_SECONDS), 3)} for _ in range(count)]
 
     def kill_broker(self) -> None:
         # It is killed when it serves, not while it starts.
@@ -119,7 +127,7 @@ class _Play:
         """Kill the broker and delete its data while it has the messages of a burst of jobs that nobody took."""
         self.wait_for_broker()
         with self.stage.fleet.frozen():
-            self.submit(burst, by_people=0)
+            self.script.submit(self.orders(burst))
             self.wiped_messages = wait_until(lambda: self.unclaimed(at_least=burst), BROKER_SECONDS, "messages to lose")
             self.broker_starts.append(self.stage.kill_broker(is_wiped=True, down_seconds=0))
             wait_until(lambda: not self.stage.rabbit.is_running, BROKER_SECONDS, "the broker to be down")
@@ -149,18 +157,22 @@ class _Play:
         self.stage.fleet.tend()
 
     def find_victim(self) -> tuple[Worker, int]:
-        """A worker in the middle of a job; after a while without any, one of those there are."""
+        """A worker in the middle of a job."""
+        stage = self.stage
+        began = time.monotonic()
 
         def at_work() -> list[tuple[Worker, int]]:
-            self.stage.fleet.tend()
+            nonlocal began
+            stage.fleet.tend()
             self.count_connections()
-            return list(self.stage.fleet.with_pids(self.stage.working_pids()))
+            found = list(stage.fleet.with_pids(stage.working_pids()))
+            if not found and stage.left() == 0:
+                self.submit(max(1, self.unsubmitted // 20))
+                began = time.monotonic()
+            return found
 
-        try:
-            found = wait_until(at_work, VICTIM_SECONDS)
-        except TimeoutError:
-            self.idle_kills += 1
-            found = [(worker, max(worker.family())) for worker in self.stage.fleet.workers]
+        found = wait_until(at_work, VICTIM_SECONDS, "a worker to be at work")
+        self.longest_stall = max(self.longest_stall, time.monotonic() - began)
         return self.rng.choice(found)
 
     def pause(self, seconds: float) -> None:

@@ -11,8 +11,10 @@ import openpyxl
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
+from actors.pipelines.csv_import.rules_field import RulesWidget
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext
@@ -121,6 +123,17 @@ def test_rules_are_shown_again_as_they_were(alice: User) -> None:
     assert 'name="rules-0-column" value="a"' in html
     assert "x,y" in html
     assert "style=" not in html
+
+
+@pytest.mark.parametrize(("filled", "shown"), [(0, 4), (2, 4), (3, 4), (4, 5), (29, 30), (30, 30), (35, 30)])
+def test_one_more_row_of_rules_is_shown_than_is_filled_in(filled: int, shown: int) -> None:
+    rules = [{"column": f"c{index}", "required": True} for index in range(filled)]
+    typed = {f"rules-{index}-column": f"c{index}" for index in range(min(filled, 30))}
+    widget = RulesWidget()
+    for value in (rules, widget.value_from_datadict(typed, MultiValueDict(), "rules")):
+        html = widget.render("rules", value)
+        assert f'name="rules-{shown - 1}-column"' in html
+        assert f'name="rules-{shown}-column"' not in html
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "xlsx", "parquet"])

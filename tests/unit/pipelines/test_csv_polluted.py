@@ -129,6 +129,42 @@ def test_headers(tmp_path: Path, data: bytes, names: list[str]) -> None:
     assert import_bytes(data, tmp_path).names == names
 
 
+@pytest.mark.parametrize(
+    ("data", "names", "before", "rows"),
+    [
+        (b"Report,,\n,,\nid,name,price\n1,a,2.5\n2,b,3.5\n", ["id", "name", "price"], 2, 2),
+        (b"Spending in May,\n,\nGroup,Sum\nRail,12.50\nHotels,3.75\n", ["Group", "Sum"], 2, 2),
+        (b"Ministry of Tests,,\nPeriod: May,,\nName,Day,Cost\nx y,2024-05-01,3\nz,2024-05-02,4\n", None, 2, 2),
+        (b",,\n,May 2024,\n,,\n1,2,3\n4,5,6\n", ["column_1", "column_2", "column_3"], 3, 2),
+        (b"x,,\n1,2,3\n4,5,6\n", ["x", "column_2", "column_3"], 0, 2),
+        (b"1,,\n2,b,\n3,c,d\n", ["column_1", "column_2", "column_3"], 0, 3),
+        (b"a,b,Trip,,e\n,,Air,Rail,\nx,2024-01-01,1.5,2,3\ny,2024-01-02,1,2.5,4\n", None, 0, 2),
+    ],
+)
+def test_titles_as_wide_as_the_table_stand_before_it(
+    tmp_path: Path, data: bytes, names: list[str] | None, before: int, rows: int
+) -> None:
+    imported = import_bytes(data, tmp_path)
+    assert imported.names == (names or (["a", "b", "Trip Air", "Trip Rail", "e"] if not before else ["Name", "Day", "Cost"]))
+    assert (imported.dialect["preamble_lines"], len(imported.rows)) == (before, rows)
+    assert imported.dialect["preamble"] == data.decode().split("\n")[:before]
+
+
+def test_a_header_with_a_quote_that_is_never_closed_is_a_header(tmp_path: Path) -> None:
+    imported = import_bytes(b'id,name,"note\n1,alpha,"x, y"\n2,beta,"z"\n3,gamma,w\n', tmp_path)
+    assert imported.names == ["id", "name", '"note']
+    assert imported.rows == [(1, "alpha", "x, y"), (2, "beta", "z"), (3, "gamma", "w")]
+
+
+@pytest.mark.parametrize("second", [b"id,name\n1,x\n2,y\n", b"id,name,price,more\n1,x,2.5,\n2,y,3.5,z\n"])
+def test_the_lines_of_a_second_table_with_its_own_header_are_not_merged(tmp_path: Path, second: bytes) -> None:
+    imported = import_bytes(TABLE + second, tmp_path)
+    assert imported.names == ["id", "name", "price"]
+    assert len(imported.rows) == 3
+    assert [reject["line"] for reject in imported.rejected] == ["5", "6", "7"]
+    assert "another table begins" in imported.rejected[0]["reason"]
+
+
 def test_lines_that_say_the_header_again_are_rejected_and_types_stay(tmp_path: Path) -> None:
     imported = import_bytes(b"a,b\n1,2\na,b\n3,4\n", tmp_path)
     assert imported.types == ["integer", "integer"]

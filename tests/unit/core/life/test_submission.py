@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from core.clock import database_now
-from core.errors import StepTooLarge, UnknownPipeline
+from core.errors import Refused, StepTooLarge, UnknownPipeline
 from core.life.submission import Order, jobs_due, submit, submit_many
 from core.models import Artifact, Job, JobProgress
 from core.models.job import Priority
@@ -85,6 +85,15 @@ def test_of_submits_with_one_key_at_the_same_time_one_makes_the_job(alice: User)
 def test_a_key_that_no_database_could_hold_still_names_one_job(alice: User) -> None:
     first = submit("noop", owner_id=alice.pk, key="a\x00b\udcff")
     assert submit("noop", owner_id=alice.pk, key="a\x00b\udcff").job_id == first.job_id
+
+
+def test_a_key_that_is_too_long_is_refused_not_cut(alice: User) -> None:
+    submit("noop", owner_id=alice.pk, key="k" * 100)
+    with pytest.raises(Refused, match="up to 100 characters, this one 101"):
+        submit("noop", owner_id=alice.pk, key="k" * 101)
+    with pytest.raises(Refused, match="up to 100 characters"):
+        submit_many("noop", [Order(key="k" * 101)], owner_id=alice.pk)
+    assert Job.objects.count() == 1
 
 
 def test_files_are_kept_as_inputs_of_the_job(alice: User) -> None:
