@@ -229,7 +229,7 @@ def test_only_what_failed_or_was_cancelled_can_be_retried(alice: User, state: St
         taken = claim(job)
         if state != State.RUNNING:
             end(taken, state, delay=60)
-    with pytest.raises(Refused, match=f"is {state}; only a failed or cancelled job can be retried"):
+    with pytest.raises(Refused, match=f"is {state} now: only a failed or cancelled job can be retried"):
         requests.retry(fresh(job), by="alice")
     assert fresh(job).state == state
 
