@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -81,9 +82,11 @@ def copy_in_order(con: duckdb.DuckDBPyConnection, sql: str, on_progress: Callabl
     """Execute a COPY whose file has to hold the rows in their order; returns how many there are."""
     # A long IN list would become a join, and a join does not keep the rows in their order.
     con.execute("SET disabled_optimizers = 'in_clause'")
-    plan = con.execute(f"EXPLAIN {sql}").fetchall()[0][1]
-    if "Join" in plan:
-        raise AssertionError(f"the engine would not keep the order of the rows: {plan}")
+    # Only lists and joins become joins; planning a statement of thousands of columns twice would take seconds.
+    if re.search(r"\b(IN|JOIN)\b", sql):
+        plan = con.execute(f"EXPLAIN {sql}").fetchall()[0][1]
+        if "Join" in plan:
+            raise AssertionError(f"the engine would not keep the order of the rows: {plan}")
     return int(run(con, sql, on_progress)[0][0])
 
 

@@ -36,9 +36,7 @@ def main(output: Path) -> int:
     try:
         definitions = render_definitions(os.environ)
     except KeyError as missing:
-        sys.stderr.write(
-            f"{missing.args[0]} is not set: RabbitMQ's users cannot be made. See compose/.env.example\n"
-        )
+        sys.stderr.write(f"{missing.args[0]} is not set: RabbitMQ's users cannot be made. See compose/.env.example\n")
         return 2
     draft = output.with_suffix(".draft")
     draft.write_text(json.dumps(definitions, indent=2))

@@ -42,7 +42,8 @@ print("rate", submitted, count / (time.perf_counter() - began))
 _RATE = """
 from core.models import Job
 from django.db.models import Max, Min
-row = Job.objects.filter(pipeline="noop", finished_at__isnull=False).aggregate(a=Min("started_at"), b=Max("finished_at"))
+ended = Job.objects.filter(pipeline="noop", finished_at__isnull=False)
+row = ended.aggregate(a=Min("started_at"), b=Max("finished_at"))
 left = Job.objects.exclude(state="succeeded").count()
 print("rate", left, Job.objects.count() / max(0.001, (row["b"] - row["a"]).total_seconds()) if row["a"] else 0)
 """

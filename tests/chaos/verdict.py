@@ -156,11 +156,19 @@ def _judge_files(stage: Stage, outcome: Outcome) -> None:
 
 def _judge_services(stage: Stage, outcome: Outcome) -> None:
     """Messages and locks: nothing is left in the queues, and nobody waited for another in a circle."""
-    try:
-        wait_until(lambda: not any(stage.rabbit.queue_depths(stage.broker_url).values()), 15, every=0.5)
-    except TimeoutError:
+    depths: dict[str, int] = {}
+
+    def are_empty() -> bool:
+        nonlocal depths
         depths = stage.rabbit.queue_depths(stage.broker_url)
-        _violate(outcome, "messages left in the queues", [f"{name}: {count}" for name, count in depths.items()])
+        return not any(depths.values())
+
+    try:
+        wait_until(are_empty, 15, every=0.5)
+    except TimeoutError:
+        _violate(outcome, "queues with messages left", [f"{name}: {n}" for name, n in depths.items() if n])
+    except OSError as error:
+        outcome.violations.append(f"the broker does not answer: {error}")
     errors = stage.database_errors()
     _violate(outcome, "deadlocks in PostgreSQL", [text for text in errors if "deadlock" in text])
     outcome.figures["errors in PostgreSQL's log"] = _counted(errors)

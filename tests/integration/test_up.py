@@ -31,9 +31,7 @@ def up(site: Site) -> Iterator[Process]:
 
 
 def start_up(site: Site) -> Process:
-    process = Process(
-        "up", COMMAND, log=site.home / "logs" / "up.log", environment=site.environment, folder=CHECKOUT
-    )
+    process = Process("up", COMMAND, log=site.home / "logs" / "up.log", environment=site.environment, folder=CHECKOUT)
     wait_until(lambda: process.expect_running() and "Ctrl-C" in process.tail(), 90, "up to say where it is")
     return process
 

@@ -65,9 +65,7 @@ def test_the_workers_take_every_queue_that_pipelines_use_and_no_other() -> None:
         command = [str(word) for word in service.get("command", [])]
         if "--queues" in command:
             rest = command[command.index("--queues") + 1 :]
-            taken |= set(
-                rest[: next((at for at, word in enumerate(rest) if word.startswith("--")), len(rest))]
-            )
+            taken |= set(rest[: next((at for at, word in enumerate(rest) if word.startswith("--")), len(rest))])
     assert taken == {"default", "io", "cpu"}
     assert set(pipelines.queues()) <= taken
 

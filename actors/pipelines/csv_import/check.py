@@ -128,6 +128,7 @@ class _Checker:
             self.con,
             self.folder,
             self.columns,
+            rows=self.total,
             rules=rules,
             decimal_mark=settings.get("decimal_mark") or "",
             date_order=settings.get("date_order") or "",

@@ -16,8 +16,14 @@ from .read import raw_rows
 from .rules import Rule, type_for_bounds
 from .types import Reading
 
-#: Columns that one statement reads.
+#: Columns that one statement reads: of a long table, and at most of one with few rows. Opening a file of many
+#: columns costs more than reading a few rows of it.
 GROUP = 100
+MOST_GROUP = 1_000
+#: Values up to which a group may be larger than GROUP.
+GROUP_VALUES = 200_000
+#: Rows up to which values are proved here: planning a statement for many columns would take longer.
+SMALL_ROWS = 500
 #: Rows at the start of each batch that the first guess of types is made from.
 SAMPLE_ROWS = 1_000
 SAMPLED_BATCHES = 8
@@ -74,7 +80,9 @@ class Column:
         return cls(**{**value, **lists, "reading": Reading.from_json(value["reading"])})
 
 
-def groups_of(columns: list[Column], size: int = GROUP) -> list[list[Column]]:
+def groups_of(columns: list[Column], rows: int) -> list[list[Column]]:
+    """The columns in groups that one statement can read at a time."""
+    size = max(GROUP, min(MOST_GROUP, GROUP_VALUES // max(1, rows)))
     return [columns[start : start + size] for start in range(0, len(columns), size)]
 
 
@@ -83,13 +91,15 @@ def find_types(
     folder: Path,
     columns: list[Column],
     *,
+    rows: int,
     rules: dict[int, Rule],
     decimal_mark: str = "",
     date_order: str = "",
     on_progress: Callable[[float], None],
 ) -> None:
     """Give each column its reading: proved on every value, or the one its rule declares."""
-    groups = groups_of(columns)
+    groups = groups_of(columns, rows)
+    is_small = rows <= SMALL_ROWS and len(list((folder / "raw").glob("*.parquet"))) == 1
     for number, group in enumerate(groups):
         guesses: dict[int, Guess] = {}
         for column, values in zip(group, _samples(con, folder, group), strict=True):
@@ -109,6 +119,8 @@ def find_types(
             elif found:
                 options = [(item, trims) for trims in ([True] if spaced else [False, True]) for item in found]
                 guesses[column.position] = Guess(options, None)
+            if is_small and (guess := guesses.get(column.position)) and _proved_here(column, guess, values):
+                del guesses[column.position]
         start = number / len(groups)
 
         def tell(part: float, start: float = start) -> None:
@@ -140,6 +152,23 @@ def _samples(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column]) 
     return values
 
 
+def _proved_here(column: Column, guess: Guess, values: list[str]) -> bool:
+    """Prove the first reading on all the values there are, where its pattern alone decides."""
+    if not guess.options or guess.options[0][0].is_moment or types.is_ambiguous([item for item, _ in guess.options]):
+        return False
+    reading, trims = guess.options[0]
+    if not all(reading.fits(value, trims=trims, missing=_missing(column, guess)) for value in values):
+        return False
+    column.reading, column.trims = reading, trims
+    return True
+
+
+def _missing(column: Column, guess: Guess) -> tuple[str, ...]:
+    """What stands for "no value"; in a column of a declared type it is only what the person says."""
+    words = (*column.words, *column.ignored)
+    return words if guess.declared else (*types.MISSING_WORDS, *words)
+
+
 def _prove(
     con: duckdb.DuckDBPyConnection,
     folder: Path,
@@ -162,8 +191,7 @@ def _prove(
             # Which of day and month comes first is asked of all readings at once: more than one may fit.
             ambiguous = types.is_ambiguous([item for item, _ in guess.options])
             for reading, trims in guess.options if ambiguous else guess.options[:1]:
-                words = (*column.words, *column.ignored)
-                missing = words if guess.declared else (*types.MISSING_WORDS, *words)
+                missing = _missing(column, guess)
                 asked.append(f"count(*) FILTER (WHERE {reading.misfit(column.raw, trims=trims, missing=missing)})")
                 tried.append((position, (reading, trims)))
         if not asked:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from actors.tables import engine
 
 from .columns import Column, groups_of
 
-#: Columns that one statement profiles: each keeps a sketch in memory.
-GROUP = 100
+#: Rows up to which a table is profiled here, value by value: for the engine's sketches, planning would cost more.
+SMALL_ROWS = 500
 TOP_VALUES = 10
 BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -24,6 +25,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SHOWN = 200
 _NUMBERS = ("integer", "decimal", "float")
 _MOMENTS = ("date", "timestamp", "time")
+#: A column's number of distinct values where it is exact, its top values with their counts, its histogram.
+Counted = tuple[int | None, list[list[Any]], list[dict[str, Any]]]
 
 
 def profile(
@@ -45,14 +48,18 @@ def profile(
     profiles: list[dict[str, Any]] = []
     with engine.connect(Path(scratch), width=1, memory_mb=memory_mb) as con:
         source = f"read_parquet({engine.literal(parquet)})"
-        groups = groups_of(planned, GROUP)
+        groups = groups_of(planned, rows)
         for number, group in enumerate(groups):
             share = 1 / len(groups)
 
             def telling(start: float, part: float, number: int = number, share: float = share) -> Any:
                 return lambda done: report(int(total * share * (number + start + part * done)), total)
 
-            profiles += _profile_group(con, source, group, rows, telling)
+            if rows <= SMALL_ROWS:
+                profiles += _profile_small(con, source, group, rows)
+                report(int(total * share * (number + 1)), total)
+            else:
+                profiles += _profile_group(con, source, group, rows, telling)
     report(total, total)
     return profiles
 
@@ -79,7 +86,46 @@ def _profile_group(
                 "distinct": min(distinct, count),
             }
         )
-    counted = _count(con, source, group, found, telling(0.5, 0.5))
+    return _entries(group, found, _count(con, source, group, found, telling(0.5, 0.5)), rows)
+
+
+def _profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int) -> list[dict[str, Any]]:
+    """The same of a table with few rows, exact in everything."""
+    listed = ", ".join(engine.name(column.name) for column in group)
+    table = con.execute(f"SELECT {listed} FROM {source}").fetchall()
+    found, counted = [], []
+    for column, cells in zip(group, zip(*table, strict=True) if table else [()] * len(group), strict=True):
+        values = [cell for cell in cells if cell is not None]
+        top = Counter(values).most_common()
+        entry = {"count": len(values), "distinct": len(top), "top": [value for value, _ in top[:TOP_VALUES]]}
+        entry |= {"low": min(values, default=None), "high": max(values, default=None), "mean": None, "quantiles": None}
+        if column.reading.type in (*_NUMBERS, "date", "timestamp"):
+            numbers = sorted(number for value in values if (number := _number(value)) is not None)
+            if numbers:
+                entry["quantiles"] = [_quantile(numbers, part) for part in QUANTILES]
+            if numbers and column.reading.type in _NUMBERS:
+                entry["mean"] = math.fsum(numbers) / len(numbers)
+        bins = _bins(column, entry)
+        spread: Counter[int] = Counter()
+        if bins:
+            low, step = bins[0][0], (bins[-1][1] - bins[0][0]) / len(bins)
+            spread.update(min(len(bins) - 1, max(0, math.floor((number - low) / step))) for number in numbers)
+        shown = [[_shown(value), count] for value, count in top[:TOP_VALUES]] if _worth_counting(entry) else []
+        found.append(entry)
+        counted.append((len(top), shown, _histogram(column, bins, spread)))
+    return _entries(group, found, counted, rows)
+
+
+def _quantile(numbers: list[float], part: float) -> float:
+    """The quantile of sorted numbers, between two of them where it falls between."""
+    place = part * (len(numbers) - 1)
+    below = numbers[int(place)]
+    return below + (numbers[min(int(place) + 1, len(numbers) - 1)] - below) * (place - int(place))
+
+
+def _entries(
+    group: list[Column], found: list[dict[str, Any]], counted: list[Counted], rows: int
+) -> list[dict[str, Any]]:
     profiles = []
     for column, entry, (distinct, top_values, histogram) in zip(group, found, counted, strict=True):
         stats: dict[str, Any] = {}
@@ -128,7 +174,7 @@ def _range_of(column: Column, name: str) -> list[str]:
 
 def _count(
     con: duckdb.DuckDBPyConnection, source: str, group: list[Column], found: list[dict[str, Any]], on_progress: Any
-) -> list[tuple[int | None, list[list[Any]], list[dict[str, Any]]]]:
+) -> list[Counted]:
     """Exact counts of the likely top values, and of the histograms' bins: one pass over the table."""
     asked: list[str] = []
     plans: list[tuple[list[Any], list[tuple[Any, Any]]]] = []
@@ -145,24 +191,24 @@ def _count(
             )
         plans.append((top, bins))
     answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", on_progress)[0]) if asked else iter(())
-    counted: list[tuple[int | None, list[list[Any]], list[dict[str, Any]]]] = []
+    counted: list[Counted] = []
     for column, entry, (top, bins) in zip(group, found, plans, strict=True):
         counts = [(value, next(answer)) for value in top]
         counts.sort(key=lambda item: -item[1])
         # When the top values are all there are, their number is exact.
         exact = len(counts) if counts and sum(count for _, count in counts) == entry["count"] else None
         spread = next(answer) if bins else {}
-        counted.append(
-            (
-                exact,
-                [[_shown(value), count] for value, count in counts],
-                [
-                    {"low": _edge(low, column), "high": _edge(high, column), "count": int((spread or {}).get(index, 0))}
-                    for index, (low, high) in enumerate(bins)
-                ],
-            )
-        )
+        counted.append((exact, [[_shown(value), count] for value, count in counts], _histogram(column, bins, spread)))
     return counted
+
+
+def _histogram(
+    column: Column, bins: list[tuple[float, float]], spread: Mapping[int, int] | None
+) -> list[dict[str, Any]]:
+    return [
+        {"low": _edge(low, column), "high": _edge(high, column), "count": int((spread or {}).get(index, 0))}
+        for index, (low, high) in enumerate(bins)
+    ]
 
 
 def _worth_counting(entry: dict[str, Any]) -> list[Any]:

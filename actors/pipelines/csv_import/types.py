@@ -7,6 +7,7 @@ A type that the person declares is the other way round: a value that does not fi
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -57,15 +58,27 @@ class Reading:
     def misfit(self, column: str, *, trims: bool, missing: tuple[str, ...]) -> str:
         """The condition that a raw text would lose its meaning if it were read this way."""
         text = f"trim({column}, {_BLANKS})" if trims and not self.skips_blanks else column
-        absent = "(?i:" + "|".join(re.escape(word) for word in missing) + ")?"
-        if self.skips_blanks:
-            absent = f"[ \t]*{absent}[ \t]*"
+        absent = self._absent_pattern(missing)
         outside = f"NOT regexp_full_match({text}, {literal(f'{self._loose_pattern}|{absent}')})"
-        if self.type not in _MOMENTS:
+        if not self.is_moment:
             # What the pattern takes for a number or a truth value, the engine casts.
             return outside
         value = self.value.format(c=text)
         return f"{outside} OR ({value} IS NULL AND NOT regexp_full_match({text}, {literal(absent)}))"
+
+    def fits(self, text: str, *, trims: bool, missing: tuple[str, ...]) -> bool:
+        """The opposite of `misfit` for one text; not for moments, whose values only the engine can judge."""
+        if trims and not self.skips_blanks:
+            text = text.strip(" \t\u00a0")
+        return _compiled(f"{self._loose_pattern}|{self._absent_pattern(missing)}").fullmatch(text) is not None
+
+    @property
+    def is_moment(self) -> bool:
+        return self.type in _MOMENTS
+
+    def _absent_pattern(self, missing: tuple[str, ...]) -> str:
+        absent = "(?i:" + "|".join(re.escape(word) for word in missing) + ")?"
+        return f"[ \t]*{absent}[ \t]*" if self.skips_blanks else absent
 
     @property
     def skips_blanks(self) -> bool:
@@ -82,6 +95,11 @@ class Reading:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Reading:
         return cls(**value)
+
+
+@functools.lru_cache(4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 _MOMENTS = ("date", "time", "timestamp")

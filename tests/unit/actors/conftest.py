@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from actors import relay as relay_module
 from core.messages import DueJob
-from tests.unit.core.conftest import alice, clock, define, settled, store
+from tests.unit.core.conftest import alice, clock, define, log_level, settled, store
 
-__all__ = ["alice", "clock", "define", "settled", "store"]
+__all__ = ["alice", "clock", "define", "log_level", "settled", "store"]
 
 
 class ListBroker:
@@ -58,4 +59,6 @@ def list_broker(monkeypatch: pytest.MonkeyPatch) -> ListBroker:
     """The broker that relays of this test talk to."""
     broker = ListBroker()
     monkeypatch.setattr(relay_module, "job_broker", lambda: broker)
+    # A submit of a test wakes no thread of its own accord.
+    monkeypatch.setattr(relay_module, "relay", SimpleNamespace(wake=lambda: None, is_alive=lambda: False))
     return broker

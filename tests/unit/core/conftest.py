@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(statements, "clock_offset_seconds", 0.0)
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def log_level(caplog: pytest.LogCaptureFixture) -> None:
+    """Every line is told, also after a command that has quieted its process."""
+    caplog.set_level(logging.INFO, logger="headway")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,15 @@ from core.errors import PermanentError
 from .importing import import_bytes
 
 
+@pytest.fixture(params=["here", "engine"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tables are judged value by value in Python, long ones by the engine: both have to say the same."""
+    if request.param == "engine":
+        monkeypatch.setattr("actors.pipelines.csv_import.columns.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.pipelines.csv_import.profile.SMALL_ROWS", 0)
+
+
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     ("values", "type", "first"),
     [
@@ -171,6 +180,7 @@ def test_formulas_are_neutral_in_csv_and_themselves_in_parquet(tmp_path: Path) -
     assert [row[1] for row in imported.clean[1:]] == ["-5", "+33 6 12", "x", "-", "y"]
 
 
+@pytest.mark.usefixtures("either_way")
 def test_the_profile_counts_what_is_there(tmp_path: Path) -> None:
     data = b"n,s,d\n" + b"".join(b"%d,%s,2024-01-%02d\n" % (n, b"x" if n % 2 else b"", n % 28 + 1) for n in range(100))
     number, text, day = import_bytes(data, tmp_path).profile()
@@ -180,3 +190,26 @@ def test_the_profile_counts_what_is_there(tmp_path: Path) -> None:
     assert (text["nulls"], text["distinct"], text["stats"]["top"]) == (50, 1, [["x", 50]])
     assert (day["stats"]["min"], day["stats"]["max"]) == ("2024-01-01", "2024-01-28")
     assert sum(entry["count"] for entry in day["stats"]["histogram"]) == 100
+
+
+def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        f"{n % 7},{n}.{n % 10},w{n % 3},2024-01-{n % 28 + 1:02},{n % 24:02}:30,{'true' if n % 2 else ''},é{n},"
+        for n in range(60)
+    ]
+    imported = import_bytes(("i,d,t,day,at,b,u,e\n" + "\n".join(lines) + "\n").encode(), tmp_path)
+    here = imported.profile()
+    monkeypatch.setattr("actors.pipelines.csv_import.profile.SMALL_ROWS", 0)
+    for ours, theirs in zip(here, imported.profile(), strict=True):
+        assert ours["distinct"] == pytest.approx(theirs["distinct"], rel=0.1)
+        stats, expected = ours["stats"], theirs["stats"]
+        assert stats.keys() == expected.keys()
+        assert (ours["type"], ours["nulls"]) == (theirs["type"], theirs["nulls"])
+        for key in {"min", "max", "histogram"} & stats.keys():
+            assert stats[key] == expected[key]
+        if "mean" in stats:
+            assert stats["mean"] == pytest.approx(expected["mean"])
+        if "quantiles" in stats:
+            assert stats["quantiles"] == pytest.approx(expected["quantiles"], rel=0.1, abs=1)
+        if ours["name"] in ("i", "t", "b"):
+            assert sorted(map(str, stats["top"])) == sorted(map(str, expected["top"]))

@@ -145,7 +145,9 @@ def test_titles_as_wide_as_the_table_stand_before_it(
     tmp_path: Path, data: bytes, names: list[str] | None, before: int, rows: int
 ) -> None:
     imported = import_bytes(data, tmp_path)
-    assert imported.names == (names or (["a", "b", "Trip Air", "Trip Rail", "e"] if not before else ["Name", "Day", "Cost"]))
+    assert imported.names == (
+        names or (["a", "b", "Trip Air", "Trip Rail", "e"] if not before else ["Name", "Day", "Cost"])
+    )
     assert (imported.dialect["preamble_lines"], len(imported.rows)) == (before, rows)
     assert imported.dialect["preamble"] == data.decode().split("\n")[:before]
 
