@@ -15,14 +15,12 @@ import dramatiq
 import pika
 import pika.exceptions
 from django.conf import settings
-from django_dramatiq.middleware import DbConnectionsMiddleware
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import q_name, xq_name
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware, SkipMessage
-from periodiq import PeriodiqMiddleware
 
 from core.messages import DueJob
 
@@ -57,12 +55,9 @@ def job_broker() -> JobBroker:
 
 def build_broker(middleware: Iterable[Middleware] = (), **_: Any) -> dramatiq.Broker:
     """Return the broker that the settings choose."""
-    from actors.worker_boot import WorkerBoot
-
-    parts: list[Middleware] = [DbConnectionsMiddleware(), PeriodiqMiddleware(), WorkerBoot(), *middleware]
     if settings.RABBITMQ_URL:
-        return JobRabbitmqBroker(settings.RABBITMQ_URL, middleware=[*parts, SkipStale()])
-    return JobStubBroker(middleware=parts)
+        return JobRabbitmqBroker(settings.RABBITMQ_URL, middleware=[*middleware, SkipStale()])
+    return JobStubBroker(middleware=list(middleware))
 
 
 def message_of(job: DueJob) -> Message[Any]:

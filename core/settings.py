@@ -108,7 +108,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DRAMATIQ_BROKER = {
     "BROKER": "actors.broker.build_broker",
     "OPTIONS": {},
-    "MIDDLEWARE": [],
+    "MIDDLEWARE": [
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+        "periodiq.PeriodiqMiddleware",
+        "actors.worker_boot.WorkerBoot",
+    ],
 }
 DRAMATIQ_AUTODISCOVER_MODULES = ["run_job", "ticker"]
 # Its one actor deletes rows of a table that is not used here.

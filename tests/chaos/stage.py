@@ -16,6 +16,7 @@ import psycopg
 from tests.chaos.fleet import Fleet
 from tests.chaos.submitting import OWNER, BulkSubmitter, Ledger, WebSubmitter
 from tests.services.postgres import GivenPostgres
+from tests.services.processes import ProcessDied
 from tests.services.rabbitmq import RabbitNode
 from tests.services.site import Site
 from tests.services.waiting import wait_until
@@ -31,6 +32,8 @@ SETTINGS = {
     "STOP_GRACE_SECONDS": "2",
     "DISK_FLOOR_BYTES": "1000000",
 }
+#: Times that a broker is started until it runs.
+BROKER_STARTS = 5
 _WITNESS = Path(__file__).parent / "witness.sql"
 _EVENT = re.compile(r" (WARNING|ERROR|CRITICAL) \S+ (\S+)")
 
@@ -55,6 +58,7 @@ class Stage:
         self.fleet = Fleet(self.site, threads=threads)
         self.ledger = Ledger()
         self._broker_kills = 0
+        self.broker_starts_repeated = 0
         self._submitters: list[WebSubmitter | BulkSubmitter] = []
         # Starts the broker again: a process ends with the thread that started it, so this one stays until the end.
         self._broker_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")
@@ -103,10 +107,22 @@ class Stage:
             if is_wiped:
                 self.rabbit.wipe_data()
             time.sleep(down_seconds)
-            self.rabbit.start()
+            self._start_broker()
 
         self._broker_kills += 1
         return self._broker_thread.submit(kill_and_start)
+
+    def _start_broker(self) -> None:
+        for _ in range(BROKER_STARTS - 1):
+            try:
+                self.rabbit.start()
+            except ProcessDied:
+                # While it was down, somebody's outgoing connection got one of its ports as its own; it passes.
+                self.broker_starts_repeated += 1
+                time.sleep(2)
+            else:
+                return
+        self.rabbit.start()
 
     # -- what is seen ------------------------------------------------------------------------------
 

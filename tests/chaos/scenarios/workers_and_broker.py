@@ -13,6 +13,7 @@ from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge
 from tests.services.postgres import GivenPostgres
+from tests.services.processes import ProcessDied
 from tests.services.rabbitmq import RabbitNode
 from tests.services.waiting import wait_until
 
@@ -59,7 +60,7 @@ class _Play:
         outcome = Outcome(scenario="workers_and_broker")
         try:
             self.break_things()
-        except TimeoutError as error:
+        except (TimeoutError, ProcessDied) as error:
             outcome.violations.append(f"it stood still while things were broken: {error}")
         stage.finish_submits()
         outcome.kills = f"{sum(stage.fleet.kills.values())} workers, {len(self.broker_starts)} brokers"
@@ -75,6 +76,8 @@ class _Play:
         outcome.figures["longest time without a worker at work, brokers down included"] = f"{self.longest_stall:.1f} s"
         outcome.figures["jobs left at the last fault"] = left
         outcome.figures["messages lost with the broker's data"] = self.wiped_messages
+        if stage.broker_starts_repeated:
+            outcome.figures["starts of the broker that had to be repeated"] = stage.broker_starts_repeated
         outcome.figures["most database connections"] = self.connections
         judge(stage, outcome)
         self.judge_orphans(outcome)
@@ -147,8 +150,12 @@ class _Play:
             return all(start.done() for start in self.broker_starts)
 
         wait_until(is_back, BROKER_SECONDS, "the broker to be back")
+        self.expect_broker_starts()
+
+    def expect_broker_starts(self) -> None:
         for start in self.broker_starts:
-            start.result()
+            if start.done():
+                start.result()
 
     def kill_worker(self) -> None:
         worker, pid = self.find_victim()
@@ -165,6 +172,7 @@ class _Play:
             nonlocal began
             stage.fleet.tend()
             self.count_connections()
+            self.expect_broker_starts()
             found = list(stage.fleet.with_pids(stage.working_pids()))
             if not found and stage.left() == 0:
                 self.submit(max(1, self.unsubmitted // 20))

@@ -97,6 +97,7 @@ def test_a_url_chooses_rabbitmq_without_talking_to_it(settings: Settings) -> Non
 def test_nothing_but_the_row_retries_delays_or_aborts(settings: Settings, url: str) -> None:
     settings.RABBITMQ_URL = url
     names = {type(part).__name__ for part in build_broker().middleware}
+    names |= {path.rpartition(".")[2] for path in settings.DRAMATIQ_BROKER["MIDDLEWARE"]}
     assert "WorkerBoot" in names
     assert names.isdisjoint({"Retries", "TimeLimit", "AgeLimit", "ShutdownNotifications", "AdminMiddleware"})
 
