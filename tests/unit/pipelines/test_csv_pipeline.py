@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
+from actors.pipelines.csv_import import check, detect, read
 from actors.pipelines.csv_import.rules_field import RulesWidget
 from core import pipelines
 from core.attempts import Attempts
@@ -93,6 +94,32 @@ def test_the_same_file_with_the_same_options_leads_to_the_dataset_that_exists(al
     assert dataset_of(again) == dataset_of(first)
     assert dataset_of(run(alice, "csv_import", {"import_again": "on"}, TABLE)) != dataset_of(first)
     assert dataset_of(run(alice, "csv_import", {"header": "no"}, TABLE)) != dataset_of(first)
+
+
+def test_a_crash_after_a_step_resumes_behind_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def counting(module: Any, name: str, *, crashes: bool = False) -> None:
+        step = getattr(module, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            ran.append(name)
+            if crashes and ran.count(name) == 1:
+                raise RuntimeError("the child process was killed")
+            return step(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, call)
+
+    counting(detect, "detect")
+    counting(read, "read")
+    counting(check, "check", crashes=True)
+    job = run(alice, "csv_import", {}, TABLE)
+    assert (job.state, ran) == (State.RETRYING, ["detect", "read", "check"])
+    Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
+    Attempts(worker="here:1").run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempt, ran) == (State.SUCCEEDED, 2, ["detect", "read", "check", "check"])
+    assert Dataset.objects.get().rows == 4
 
 
 def test_a_file_that_cannot_be_read_fails_once_with_a_sentence(alice: User) -> None:
