@@ -26,6 +26,8 @@ from core.messages import DueJob
 
 #: The one actor that runs jobs.
 RUN_JOB = "run_job"
+#: The queue that is always there.
+DEFAULT_QUEUE = "default"
 #: Urgent, normal, low: as core.models.job.Priority counts them.
 MAX_PRIORITY = 2
 HEARTBEAT_SECONDS = 60

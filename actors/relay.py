@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connection
 
-from actors.broker import BROKER_AWAY, job_broker
+from actors.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
 from core import metrics, pipelines
 from core.life import outbox
 from core.logs import tell
@@ -109,6 +109,9 @@ class Relay:
     def _look(self, *, was_woken: bool) -> bool:
         """Publish what is due and find what was lost; return whether there was anything."""
         try:
+            if self._was_away:
+                # Nothing to publish is no sign that the broker is back.
+                job_broker().waiting_messages(DEFAULT_QUEUE)
             published = self._publish_due() if was_woken or self.looks else 0
             if self.looks and time.monotonic() >= self._recover_at:
                 self._recover()
@@ -131,6 +134,8 @@ class Relay:
             return True
         if self._pause:
             tell("relay_recovered")
+        if not self.looks:
+            self._was_away = False
         self._pause = 0.0
         metrics.broker_up.set(1)
         return published > 0

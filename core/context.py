@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from core import children, statements, storage
 from core.errors import JobCancelled, JobStopped, LeaseLost, PermanentError
@@ -304,6 +304,10 @@ class FencedTransaction:
     ) -> None:
         if kind is not None:
             self._atomic.__exit__(kind, error, trace)
+            if issubclass(kind, IntegrityError):
+                # Most likely a later attempt has completed the same step: then this one has lost the job.
+                with transaction.atomic():
+                    hold_fence(self._ctx.job_id, self._ctx.fence)
             return
         try:
             hold_fence(self._ctx.job_id, self._ctx.fence)

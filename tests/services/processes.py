@@ -6,6 +6,7 @@ that happened (so start processes from the main thread, or from one that lives a
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,10 +23,19 @@ class ProcessDied(AssertionError):
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at the moment.
+
+    Below those that the system gives to outgoing connections: a server that is down for a while finds its port free.
+    """
+    for _ in range(200):
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
 
 
 def accepts(port: int) -> bool:
@@ -126,6 +136,9 @@ class Process:
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
         """Ask to end with `number`, insist with SIGKILL after `timeout` seconds, leave nothing behind."""
+        if (ended := self._popen.poll()) is not None:
+            # Its id may be another process's by now.
+            return ended
         family = {self.pid, *children_of([self.pid])}
         self.send(number)
         try:
@@ -137,6 +150,8 @@ class Process:
 
     def kill9(self) -> int:
         """End it and all its descendants at once, as a power cut does."""
+        if (ended := self._popen.poll()) is not None:
+            return ended
         family = {self.pid, *children_of([self.pid])}
         # Stopped first, so that a parent cannot start another child between two kills.
         for pid in sorted(family):

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, Literal
@@ -178,6 +179,7 @@ class Answer:
 
     status: int
     url: str
+    #: By names in lower case.
     headers: Mapping[str, str]
     body: bytes
 
@@ -253,9 +255,13 @@ class Person:
         opener = self._following if follow else self._staying
         try:
             with opener.open(request, timeout=timeout) as answer:
-                return Answer(answer.status, answer.url, dict(answer.headers), answer.read())
+                return Answer(answer.status, answer.url, _lowered(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.url or "", dict(error.headers), error.read())
+                return Answer(error.code, error.url or "", _lowered(error.headers), error.read())
         except http.client.HTTPException as error:
             raise ConnectionError(f"{request.full_url}: {error!r}") from error
+
+
+def _lowered(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -34,7 +34,8 @@ UPDATE core_job SET
     crashes = crashes + 1,
     run_at = STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now},
         (abs(random() %% 1000) / 1000.0 * MIN(%(base)s * (1 << MIN(crashes, 20)), %(cap)s)) || ' seconds'),
-    published_at = NULL, lease_until = NULL, worker = '',
+    -- Past, whatever a relay's hold had made of it: the update below sets it.
+    publish_at = created_at, published_at = NULL, lease_until = NULL, worker = '',
     finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR crashes + 1 >= max_crashes
         OR attempt >= max_attempts THEN {now} END
 WHERE id IN (
