@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
+from django.db import connection
 
 from core import metrics, pipelines, statements, storage
 from core.children import ChildLost
@@ -25,7 +26,7 @@ from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, Perman
 from core.jsontext import dumps, dumps_limited
 from core.life import leases
 from core.life.leases import Held
-from core.life.ledger import Claim, End, Ledger
+from core.life.ledger import LEDGER_THREAD, Claim, End, Ledger
 from core.life.requests import discard
 from core.logs import tell
 from core.models import Job, JobEvent
@@ -165,7 +166,22 @@ def _tell_ended(claim: Claim, state: State | None, began: float) -> None:
     metrics.run_seconds.observe(pipeline=claim.pipeline, state=state, seconds=seconds)
     tell("attempt_ended", job=claim.job_id, attempt=claim.attempt, state=state, seconds=seconds)
     if state == State.CANCELLED:
-        discard(claim.job_id)
+        _discard(claim.job_id)
+
+
+def _discard(job_id: int) -> None:
+    """Delete what the job had made, beside the ledger's thread: everybody's commits wait for that one."""
+    if threading.current_thread().name != LEDGER_THREAD:
+        discard(job_id)
+        return
+
+    def act() -> None:
+        try:
+            discard(job_id)
+        finally:
+            connection.close()
+
+    threading.Thread(target=act, name="discard", daemon=True).start()
 
 
 def _end_unknown(claim: Claim) -> End:

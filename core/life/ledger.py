@@ -25,6 +25,8 @@ from core.jsontext import dumps
 from core.logs import tell
 from core.states import State
 
+#: The name of the thread that commits.
+LEDGER_THREAD = "ledger"
 #: Requests that one commit takes.
 BATCH = 200
 #: Seconds that a busy ledger waits for a batch to fill: less than a commit takes.
@@ -95,7 +97,7 @@ class Ledger:
 
     def start(self) -> None:
         """Start the thread that commits."""
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=LEDGER_THREAD, daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout: float = 30.0) -> None:

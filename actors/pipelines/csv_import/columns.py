@@ -24,8 +24,9 @@ MOST_GROUP = 1_000
 GROUP_VALUES = 200_000
 #: Rows up to which values are proved here: planning a statement for many columns would take longer.
 SMALL_ROWS = 500
-#: Rows at the start of each batch that the first guess of types is made from.
+#: Rows at the start of each batch that the first guess of types is made from, and the values of a wide table's.
 SAMPLE_ROWS = 1_000
+SAMPLE_VALUES = 1_000_000
 SAMPLED_BATCHES = 8
 
 
@@ -100,9 +101,10 @@ def find_types(
     """Give each column its reading: proved on every value, or the one its rule declares."""
     groups = groups_of(columns, rows)
     is_small = rows <= SMALL_ROWS and len(list((folder / "raw").glob("*.parquet"))) == 1
+    sampled = rows if is_small else max(100, min(SAMPLE_ROWS, SAMPLE_VALUES // len(columns)))
     for number, group in enumerate(groups):
         guesses: dict[int, Guess] = {}
-        for column, values in zip(group, _samples(con, folder, group), strict=True):
+        for column, values in zip(group, _samples(con, folder, group, sampled), strict=True):
             left_out = {*column.words, *column.ignored}
             kept = [value for value in values if value.strip().lower() not in left_out]
             found = types.candidates(kept, decimal_mark=decimal_mark, date_order=date_order)
@@ -138,13 +140,13 @@ class Guess:
     declared: Reading | None
 
 
-def _samples(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column]) -> list[list[str]]:
+def _samples(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column], rows: int) -> list[list[str]]:
     listed = ", ".join(column.raw for column in group)
     batches = sorted((folder / "raw").glob("*.parquet"))
     step = max(1, len(batches) // SAMPLED_BATCHES)
     values: list[list[str]] = [[] for _ in group]
     for batch in batches[::step][:SAMPLED_BATCHES]:
-        query = f"SELECT {listed} FROM read_parquet({engine.literal(str(batch))}) LIMIT {SAMPLE_ROWS}"
+        query = f"SELECT {listed} FROM read_parquet({engine.literal(str(batch))}) LIMIT {rows}"
         for row in con.execute(query).fetchall():
             for cells, cell in zip(values, row, strict=True):
                 if cell is not None:

@@ -272,7 +272,7 @@ def _score(parsed: Parsed, delimiter: str, quote: str, text: str) -> float:
 def _main_width(parsed: Parsed) -> tuple[int, int]:
     """The width that the main table has, and the rows that have it. More cells in runs of one width win.
 
-    Of two tables of like size, one after the other, the first is the main one.
+    Of two tables of like length and nearly the same width, one after the other, the first is the main one.
     """
     widths = parsed.widths
     counts: Counter[int] = Counter(widths)
@@ -280,13 +280,16 @@ def _main_width(parsed: Parsed) -> tuple[int, int]:
     above = Counter(widths[: widths.index(width)])
     if above:
         first, rows = above.most_common(1)[0]
-        if width < 2 * first and first > 1 and counts[width] <= 2 * rows and rows * 10 >= counts[first] * 9:
+        is_alike = rows > 2 and counts[width] <= 2 * rows and first > 1 and width * 4 <= first * 5
+        # Rows of both widths among one another are one ragged table, not two.
+        if is_alike and rows * 10 >= counts[first] * 9:
             width = first
     return width, counts[width]
 
 
 def _tolerantly(head: str, parsed: Parsed, delimiter: str, quote: str, escape: str) -> Parsed:
-    """The sample's rows as the scan will read them: a quote that is never closed costs one line, not all that follow."""
+    """The sample's rows as the scan will read them: a quote that is never closed costs its one line."""
+    # That module is built on this one.
     from .records import NeedsMore, RecordReader
 
     if not quote or len(parsed.rows) < 2:

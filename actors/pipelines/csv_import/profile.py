@@ -17,7 +17,7 @@ from actors.tables import engine
 from .columns import Column, groups_of
 
 #: Rows up to which a table is profiled here, value by value: for the engine's sketches, planning would cost more.
-SMALL_ROWS = 500
+SMALL_ROWS = 2_000
 TOP_VALUES = 10
 BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -93,7 +93,8 @@ def _profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Colu
     """The same of a table with few rows, exact in everything."""
     listed = ", ".join(engine.name(column.name) for column in group)
     table = con.execute(f"SELECT {listed} FROM {source}").fetchall()
-    found, counted = [], []
+    found: list[dict[str, Any]] = []
+    counted: list[Counted] = []
     for column, cells in zip(group, zip(*table, strict=True) if table else [()] * len(group), strict=True):
         values = [cell for cell in cells if cell is not None]
         top = Counter(values).most_common()

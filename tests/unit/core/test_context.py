@@ -289,6 +289,21 @@ def test_the_fence_is_held_by_the_attempt_that_owns_the_job_only(alice: User) ->
             hold_fence(ctx.job_id, fence)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_fence_is_held_until_the_commit(alice: User, clock: Clock) -> None:
+    job = submit_job(alice)
+    ctx = begin(job)
+    clock.advance(61)
+    with transaction.atomic():
+        hold_fence(ctx.job_id, ctx.fence)
+        if connection.vendor == "postgresql":
+            assert in_threads(leases.reap) == [[]], "the job was reaped while its fence was held"
+        else:
+            # Its transactions hold the one write lock from their start: anybody else waits for the commit.
+            assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert leases.reap() == [(job.pk, State.RETRYING)]
+
+
 # -- stopping ---------------------------------------------------------------------------------------
 
 

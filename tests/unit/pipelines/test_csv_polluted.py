@@ -167,6 +167,14 @@ def test_the_lines_of_a_second_table_with_its_own_header_are_not_merged(tmp_path
     assert "another table begins" in imported.rejected[0]["reason"]
 
 
+def test_of_two_tables_nearly_as_wide_the_first_is_read(tmp_path: Path) -> None:
+    first = b"a,b,c,d,e\n" + b"1,2,3,4,5\n" * 6
+    imported = import_bytes(first + b"a,b,c,d,e,f\n" + b"1,2,3,4,5,6\n" * 6, tmp_path / "two")
+    assert (len(imported.rows), imported.plan["rejected"], imported.dialect["preamble_lines"]) == (6, 7, 0)
+    notes = import_bytes(b"k,v\n" * 4 + b"a,b,c\n" + b"1,2,3\n" * 6, tmp_path / "notes")
+    assert (notes.names, len(notes.rows), notes.dialect["preamble_lines"]) == (["a", "b", "c"], 6, 4)
+
+
 def test_lines_that_say_the_header_again_are_rejected_and_types_stay(tmp_path: Path) -> None:
     imported = import_bytes(b"a,b\n1,2\na,b\n3,4\n", tmp_path)
     assert imported.types == ["integer", "integer"]
