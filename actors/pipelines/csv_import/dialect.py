@@ -352,7 +352,8 @@ def _layout_of(parsed: Parsed, delimiter: str, options: dict[str, Any], said_lin
             note = f"The header takes {header_rows} lines; they were joined into one name for each column."
         data_widths = Counter(len(row) for row in body[header_rows:])
         usual = data_widths.most_common(1)[0][0] if data_widths else len(names)
-        if usual > len(names) and delimiter != NO_DELIMITER and data_widths[usual] * 2 > sum(data_widths.values()):
+        is_short = len(names) < min(width, usual)
+        if is_short and delimiter != NO_DELIMITER and data_widths[usual] * 2 > sum(data_widths.values()):
             extra = [row[len(names) :] for row in body[header_rows:] if len(row) == usual]
             if any(cell.strip() for cells in extra for cell in cells):
                 note = f"The header names {len(names)} columns, most rows have {usual}; the rest were named."
