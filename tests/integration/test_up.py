@@ -15,6 +15,8 @@ from tests.services.processes import Process, children_of, is_alive
 from tests.services.site import CHECKOUT, Person, Site
 from tests.services.waiting import wait_until
 
+#: How each part ends its command line; the web server is granian in its place.
+LAST_WORDS = {"web": b"frontend.wsgi:application", "worker": b"worker"}
 COMMAND = [sys.executable, "manage.py", "up"]
 
 
@@ -37,10 +39,10 @@ def start_up(site: Site) -> Process:
 
 
 def part(up: Process, name: str) -> int:
-    """The process id of a part: of those with its command, the one that leads its group."""
+    """The process id of a part: of those with its command, the one that leads its group; 0 when there is none."""
     for pid in sorted(children_of([up.pid])):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if name.encode() in words[-2:]:
+        if LAST_WORDS[name] in words and os.getpgid(pid) == pid:
             return pid
     return 0
 
@@ -65,7 +67,8 @@ def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Proc
     assert answers(site)
     assert (site.home / "secret_key").stat().st_mode & 0o777 == 0o600
     for name in ("web", "worker"):
-        killed = part(up, name)
+        # Never 0: a signal to process 0 goes to the whole group, this test run with it.
+        killed = wait_until(partial(part, up, name), 30, f"the {name}")
         family = {killed, *children_of([killed])}
         os.kill(killed, signal.SIGKILL)
         wait_until(partial(is_another, up, name, killed), 30, f"another {name}")

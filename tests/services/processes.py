@@ -168,5 +168,6 @@ def _kill(pids: Iterable[int]) -> None:
 
 
 def _send(pid: int, number: int) -> None:
+    assert pid > 1, f"a signal to {pid} would go to more than one process"
     with suppress(ProcessLookupError):
         os.kill(pid, number)
