@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ class Command(BaseCommand):
         logger.setLevel(logging.WARNING)
         try:
             getattr(self, f"_{act}")(**options)
+            self.stdout.flush()
+        except BrokenPipeError:
+            # The reader has seen enough (`| head`); what Python flushes at its end goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except UnknownPipeline as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
         except (Refused, PermanentError) as error:
