@@ -22,13 +22,15 @@ from django.db import connection
 
 from actors.relay import relay
 from actors.run_job import attempts
-from core import metrics
-from core.life import leases
+from core import children, metrics
+from core.life import families, leases
 from core.life.requests import discard
 from core.logs import tell
 from core.states import State
 
 NOTICE_CANCEL_SECONDS = 2.0
+ROLL_UP_SECONDS = 0.5
+IDLE_SECONDS = 15.0
 FLUSH_METRICS_SECONDS = 10.0
 WATCH_SECONDS = 5.0
 #: Seconds until a duty that failed is tried again: leases must be renewed as soon as the database is back.
@@ -61,6 +63,8 @@ class Keeper:
         self._parent = os.getppid()
         self._duties = [
             Duty(attempts().write_progress, settings.PROGRESS_SECONDS),
+            Duty(attempts().roll_up, ROLL_UP_SECONDS),
+            Duty(children.pool.close_idle, IDLE_SECONDS),
             Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
             Duty(reap, settings.REAP_SECONDS, jitter=0.5),
@@ -115,7 +119,8 @@ class Keeper:
 
 
 def reap() -> None:
-    """End the attempts whose lease ran out; delete what cancelled ones had made."""
+    """End the attempts whose lease ran out; delete what cancelled ones had made; mend what crashes left of families."""
     for job_id, state in leases.reap():
         if state == State.CANCELLED:
             discard(job_id)
+    families.sweep()

@@ -43,6 +43,8 @@ class Relay:
     """Publishes for one process. `looks` is for workers: look for due jobs and lost messages unasked."""
 
     looks: bool = False
+    #: The queues that an embedded worker runs: only it can publish to itself. Empty for all.
+    queues: tuple[str, ...] = ()
     _awake: threading.Event = field(default_factory=threading.Event)
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -168,14 +170,17 @@ class Relay:
 
     def _queues(self) -> list[str]:
         # A broker that others share takes all queues in one batch; this process's own has a limit for each.
-        return [""] if job_broker().is_shared else pipelines.queues()
+        return [""] if job_broker().is_shared else list(self.queues) or pipelines.queues()
 
     def _recover(self) -> None:
         """Publish again what the broker can no longer have: it holds fewer messages than jobs wait for a claim."""
         broker = job_broker()
         age = RECOVER_AGE_SECONDS if self._was_away else settings.REPUBLISH_SECONDS
         lost = 0
+        own = self._queues()
         for queue, waiting in outbox.unclaimed().items():
+            if not broker.is_shared and queue not in own:
+                continue
             lost += outbox.publish_again(queue, limit=waiting - broker.waiting_messages(queue), older_seconds=age)
         self._recover_at = time.monotonic() + RECOVER_SECONDS
         self._was_away = False

@@ -9,7 +9,7 @@ import dramatiq
 from django.conf import settings
 from dramatiq.middleware import Middleware
 
-from core import pipelines
+from core import children, pipelines
 from core.logs import tell
 
 # The broker, and with it this middleware, is built before Django has loaded its models: what needs them is
@@ -29,13 +29,14 @@ class WorkerBoot(Middleware):
         from actors.run_job import attempts
         from core.life import leases, outbox
 
+        queues = [name for name in pipelines.queues() if name in (worker.consumer_whitelist or pipelines.queues())]
         freed = leases.expire_leases_of_dead_neighbours()
         if not broker.is_shared:
             # The messages were in the memory of the process before this one.
-            for queue in pipelines.queues():
+            for queue in queues:
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
         attempts().ledger.start()
-        relay.looks = True
+        relay.looks, relay.queues = True, tuple(queues)
         relay.start()
         # Last: it watches the others.
         self.keeper = Keeper(worker)
@@ -55,6 +56,7 @@ class WorkerBoot(Middleware):
 
         self._hand_back.cancel()
         attempts().ledger.stop()
+        children.pool.close_idle(after_seconds=0)
         # Last of all: what was handed back is published to whoever runs on.
         relay.stop()
         self.keeper.stop()

@@ -36,7 +36,7 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 class StepInline(ReadOnly, admin.TabularInline):
     model = JobStep
-    fields = ("key", "attempt", "seconds", "completed_at", "result")
+    fields = ("key", "title", "attempt", "seconds", "children", "completed_at", "result")
     extra = 0
 
 
@@ -48,7 +48,7 @@ class ArtifactInline(ReadOnly, admin.TabularInline):
 
 class ProgressInline(ReadOnly, admin.StackedInline):
     model = JobProgress
-    fields = ("done", "total", "unit", "note", "rate", "updated_at", "stages")
+    fields = ("done", "total", "unit", "note", "rate", "updated_at", "stages", "step")
     extra = 0
 
 
@@ -57,9 +57,9 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     """Jobs, with cancel and retry for the selected ones."""
 
     list_display = ("id", "pipeline", "title", "owner", "state", "attempt", "created_at", "finished_at", "error")
-    list_filter = ("state", "pipeline", "queue")
+    list_filter = ("state", "pipeline", "queue", "depth")
     list_select_related = ("owner",)
-    search_fields = ("id", "label", "owner__username", "error")
+    search_fields = ("id", "parent__id", "label", "owner__username", "error")
     # Counting millions of rows for a page of a hundred is not worth the wait.
     show_full_result_count = False
     ordering = ("-id",)

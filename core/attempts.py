@@ -22,18 +22,21 @@ from django.db import connection
 from core import metrics, pipelines, statements, storage
 from core.children import ChildLost
 from core.context import JobContext
-from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError
+from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, Suspended
 from core.jsontext import dumps, dumps_limited
-from core.life import leases
+from core.life import families, leases
 from core.life.leases import Held
 from core.life.ledger import LEDGER_THREAD, Claim, End, Ledger
 from core.life.requests import discard
+from core.life.submission import jobs_due
 from core.logs import tell
 from core.models import Job, JobEvent
 from core.states import State
 
 _DETAIL_LENGTH = 20_000
 _ERROR_LENGTH = 2_000
+#: Looks at which a parent's progress is tried again when its row is held.
+ROLL_UP_TRIES = 3
 
 
 @dataclass
@@ -43,10 +46,12 @@ class Attempts:
     worker: str = field(default_factory=leases.worker_name)
     _held: dict[Held, JobContext] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    #: Parents whose children have changed here, with how often their progress is still to be tried.
+    _changed_parents: dict[int, int] = field(default_factory=dict)
     _stopping: bool = False
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(worker=self.worker)
+        self.ledger = Ledger(worker=self.worker, on_woken=_publish_woken)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -70,6 +75,7 @@ class Attempts:
         held = Held(claim.job_id, claim.fence)
         with self._guard:
             self._held[held] = ctx
+        self._note_change(ctx)
         if self._stopping:
             ctx.stop = Interrupted
         tell("job_claimed", level=logging.DEBUG, job=job_id, attempt=claim.attempt, fence=claim.fence)
@@ -84,7 +90,10 @@ class Attempts:
 
         def let_go(state: State | None) -> None:
             self._let_go(held)
+            self._note_change(ctx)
             _tell_ended(claim, state, began)
+            if state == State.SUCCEEDED and ctx.has_children:
+                _aside(families.discard_files, claim.job_id)
 
         if end is None:
             # The lease was lost: another attempt owns the job, this one has nothing to write.
@@ -93,6 +102,11 @@ class Attempts:
             # Held until it is written: the lease must not run out while the database is away.
             ctx.is_over = True
             self.ledger.end_later(end, then=let_go)
+
+    def _note_change(self, ctx: JobContext) -> None:
+        if ctx.parent_id is not None:
+            with self._guard:
+                self._changed_parents[ctx.parent_id] = ROLL_UP_TRIES
 
     def _let_go(self, held: Held) -> None:
         with self._guard:
@@ -124,10 +138,12 @@ class Attempts:
 
     def write_progress(self) -> None:
         """Write the progress that has changed, in one statement."""
-        changed = {held: ctx for held, ctx in self._snapshot().items() if _is_changed(ctx)}
+        changed = {held: ctx for held, ctx in self._snapshot().items() if ctx.is_changed}
         if not changed:
             return
-        rows = [{"id": held.job_id, "fence": held.fence, **ctx.shown.snapshot()} for held, ctx in changed.items()]
+        for ctx in changed.values():
+            self._note_change(ctx)
+        rows = [{"id": held.job_id, "fence": held.fence, **ctx.snapshot()} for held, ctx in changed.items()]
         try:
             answers = statements.run(
                 "progress", {"rows": dumps(rows), "ids": statements.id_list(held.job_id for held in changed)}
@@ -140,6 +156,16 @@ class Attempts:
             held = Held(job_id, fence)
             if cancelling and held in changed:
                 changed[held].stop = JobCancelled
+
+    def roll_up(self) -> None:
+        """Show the parents of what has changed here as far as their children are."""
+        with self._guard:
+            changed, self._changed_parents = self._changed_parents, {}
+        for parent_id, tries in changed.items():
+            # Not written: it does not wait, or a child's end holds it at this moment.
+            if not families.roll_up(parent_id) and tries > 1:
+                with self._guard:
+                    self._changed_parents.setdefault(parent_id, tries - 1)
 
     def stop_all(self) -> None:
         """Have every attempt hand its job back at its next call, also those that are still to begin."""
@@ -163,25 +189,36 @@ def _tell_ended(claim: Claim, state: State | None, began: float) -> None:
             fence=claim.fence,
         )
         return
-    metrics.run_seconds.observe(pipeline=claim.pipeline, state=state, seconds=seconds)
+    metrics.run_seconds.observe(pipeline=_kind(claim), state=state, seconds=seconds)
     tell("attempt_ended", job=claim.job_id, attempt=claim.attempt, state=state, seconds=seconds)
     if state == State.CANCELLED:
-        _discard(claim.job_id)
+        _aside(discard, claim.job_id)
 
 
-def _discard(job_id: int) -> None:
-    """Delete what the job had made, beside the ledger's thread: everybody's commits wait for that one."""
+def _kind(claim: Claim) -> str:
+    """What the run times are kept by: children are no runs of the pipeline itself."""
+    return f"{claim.pipeline}:{claim.task.partition(':')[2]}"[:80] if claim.task else claim.pipeline
+
+
+def _publish_woken(parent_ids: list[int]) -> None:
+    for parent_id in parent_ids:
+        tell("parent_woken", job=parent_id)
+    jobs_due.send(sender=Job, count=len(parent_ids))
+
+
+def _aside(act: Callable[[int], object], job_id: int) -> None:
+    """Delete files beside the ledger's thread: everybody's commits wait for that one."""
     if threading.current_thread().name != LEDGER_THREAD:
-        discard(job_id)
+        act(job_id)
         return
 
-    def act() -> None:
+    def work() -> None:
         try:
-            discard(job_id)
+            act(job_id)
         finally:
             connection.close()
 
-    threading.Thread(target=act, name="discard", daemon=True).start()
+    threading.Thread(target=work, name="discard", daemon=True).start()
 
 
 def _end_unknown(claim: Claim) -> End:
@@ -189,17 +226,25 @@ def _end_unknown(claim: Claim) -> End:
         job_id=claim.job_id,
         fence=claim.fence,
         state=State.FAILED,
+        parent_id=claim.parent_id,
         error=f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator.",
     )
 
 
 def _execute(ctx: JobContext, claim: Claim) -> End | None:
     def end(state: State, **fields: Any) -> End:
-        return End(job_id=ctx.job_id, fence=ctx.fence, state=state, progress=_last_progress(ctx, state), **fields)
+        return End(
+            job_id=ctx.job_id,
+            fence=ctx.fence,
+            parent_id=ctx.parent_id,
+            state=state,
+            progress=_last_progress(ctx, state),
+            **fields,
+        )
 
     try:
         ctx.check()
-        result = ctx.spec.execute(ctx)
+        result = ctx.execute()
         text = dumps_limited(result, what="The result")
     except LeaseLost:
         return None
@@ -211,6 +256,8 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
             kind=JobEvent.Kind.RELEASED,
             error="The worker is being restarted; the job goes on by itself.",
         )
+    except Suspended as parts:
+        return end(State.WAITING, error=str(parts))
     except JobStopped:
         return None
     except PermanentError as error:
@@ -256,28 +303,29 @@ def backoff_seconds(failures: int) -> float:
     return random.uniform(0, longest)
 
 
-def _is_changed(ctx: JobContext) -> bool:
-    # An attempt that never showed anything is not made to; one that is over has its last progress in its end.
-    return "shown" in ctx.__dict__ and ctx.shown.is_dirty and not ctx.is_over
-
-
 def _last_progress(ctx: JobContext, state: State) -> dict[str, Any] | None:
-    if "shown" not in ctx.__dict__ and not ctx.spec.stages:
+    # An attempt that never showed anything is not made to.
+    if "shown" not in ctx.__dict__ and not ctx.stages and ctx.step_now is None and not ctx.has_children:
         return None
     shown = ctx.shown
+    if ctx.step_now is not None and state != State.WAITING:
+        ended = {"state": "failed" if state == State.FAILED else "interrupted", "ended_at": round(time.time(), 3)}
+        ctx.step_now = {**ctx.step_now, **ended}
     match state:
         case State.SUCCEEDED:
             shown.end_stage("done")
             for stage in shown.stages:
                 if stage["state"] == "pending":
                     stage["state"] = "done"
+        case State.WAITING:
+            pass
         case State.CANCELLED:
             shown.end_stage("cancelled")
         case State.FAILED:
             shown.end_stage("failed")
         case _:
             shown.end_stage("pending")
-    return {"id": ctx.job_id, "fence": ctx.fence, **shown.snapshot()}
+    return {"id": ctx.job_id, "fence": ctx.fence, **ctx.snapshot()}
 
 
 def _traceback() -> str:

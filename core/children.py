@@ -1,4 +1,9 @@
-"""Work in a child process: what holds the interpreter, and what must be stopped hard."""
+"""Work in child processes: what holds the interpreter, and what must be stopped hard.
+
+A worker process has a pool of them, as many as it may have at work at once. An attempt borrows one for as long as it
+lasts; afterwards the process waits, with what it has imported and loaded, for the next. It is ended when a function
+failed or was stopped in it, when it has grown large, and after so many uses.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +12,19 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
 import django
 import pebble
+from django.conf import settings
 
 from core.errors import PermanentError
 
@@ -30,7 +38,11 @@ REPORT_SECONDS = 0.1
 #: Seconds the parent waits for a killed child to be gone.
 GONE_SECONDS = 10.0
 #: Resident bytes above which a child is not used again.
-KEEP_BYTES = 256 * 1024**2
+KEEP_BYTES = 400 * 1024**2
+#: Functions that one child runs at most.
+USES = 100
+#: Seconds without work after which a child is ended.
+IDLE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,6 +59,14 @@ class Child:
     def __init__(self) -> None:
         self._pool: pebble.ProcessPool | None = None
         self._pid = 0
+        self._uses = 0
+        #: When it was last given back, by the process's monotonic clock.
+        self.idle_since = 0.0
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is a process that may be used again."""
+        return self._pool is not None and self._uses < USES
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +89,8 @@ class Child:
         Errors of the function are raised here. Going over the memory limit is a PermanentError, a lost child
         ChildLost.
         """
-        pool = self._pool or self._start()
+        pool = self._pool if self._pool is not None and self._uses < USES else self._start()
+        self._uses += 1
         is_done = False
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
@@ -103,6 +124,8 @@ class Child:
         self._pool, self._pid = None, 0
 
     def _start(self) -> pebble.ProcessPool:
+        self.close()
+        self._uses = 0
         self._ours, self._theirs = multiprocessing.Pipe(duplex=False)
         self._pool = pebble.ProcessPool(
             max_workers=1,
@@ -127,6 +150,53 @@ class Child:
                 latest = rest
         if latest is not None:
             on_report(*latest)
+
+
+@dataclass
+class Pool:
+    """The child processes of one worker process. Safe to use from all its threads."""
+
+    #: Children that may be at work at once; None for the setting.
+    size: int | None = None
+    _idle: list[Child] = field(default_factory=list)
+    _lent: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def borrow(self, check: Callable[[], None]) -> Child:
+        """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
+        while True:
+            with self._changed:
+                if self._lent < (self.size or settings.CPU_THREADS):
+                    self._lent += 1
+                    # The one used last: the others grow old, and are ended.
+                    return self._idle.pop() if self._idle else Child()
+                self._changed.wait(LOOK_SECONDS)
+            check()
+
+    def give_back(self, child: Child) -> None:
+        """Let others use the child."""
+        keep = child.is_warm
+        with self._changed:
+            self._lent -= 1
+            if keep:
+                child.idle_since = time.monotonic()
+                self._idle.append(child)
+            self._changed.notify()
+        if not keep:
+            child.close()
+
+    def close_idle(self, *, after_seconds: float = IDLE_SECONDS) -> None:
+        """End the children that nobody has used for so long."""
+        now = time.monotonic()
+        with self._changed:
+            old = [child for child in self._idle if now - child.idle_since >= after_seconds]
+            self._idle = [child for child in self._idle if child not in old]
+        for child in old:
+            child.close()
+
+
+#: The pool of this process.
+pool = Pool()
 
 
 def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seconds: float | None) -> None:

@@ -25,6 +25,10 @@ class Interrupted(JobStopped):
     """Raised when the worker is stopping: the job is handed back and resumes at its step elsewhere."""
 
 
+class Suspended(JobStopped):
+    """Raised when a job has fanned out: its thread is free until the last child has ended."""
+
+
 class Refused(HeadwayError):
     """Raised when a submit or an act on a job is not accepted. Nothing was stored."""
 

@@ -1,5 +1,6 @@
 """Every setting of Headway, read from the environment once. docs/settings.md lists them all."""
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -53,10 +54,19 @@ PROGRESS_SECONDS = env.float("PROGRESS_SECONDS", 0.25)
 STOP_GRACE_SECONDS = env.float("STOP_GRACE_SECONDS", 10.0)
 #: Largest JSON of a job's parameters, of a step's and of a job's result, in bytes.
 JSON_LIMIT_BYTES = env.int("JSON_LIMIT_BYTES", 256 * 1024)
+#: Child jobs that one fan-out may make, and how deep children may fan out themselves.
+FAN_OUT_WIDTH = env.int("FAN_OUT_WIDTH", 10_000)
+FAN_OUT_DEPTH = env.int("FAN_OUT_DEPTH", 3)
 #: Largest upload that is accepted, in bytes.
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", 20 * 1024**3)
 #: Bytes of the file store's disk that must stay free for a submit to be accepted.
 DISK_FLOOR_BYTES = env.int("DISK_FLOOR_BYTES", 512 * 1024**2)
+
+#: A folder with templates of documents, as <pipeline>/<name>/; one here wins over one of the same name that comes with
+#: the pipeline.
+TEMPLATE_FOLDER = Path(env.str("TEMPLATE_FOLDER", str(HEADWAY_HOME / "templates"))).expanduser().resolve()
+#: Folders that are searched for the fonts of documents.
+FONT_FOLDERS = env.list("FONT_FOLDERS", default=["/usr/share/fonts", "/usr/local/share/fonts"])
 
 #: Modules with pipelines beside those in actors/pipelines/, by their import names.
 EXTRA_PIPELINES = env.list("EXTRA_PIPELINES", default=[])
@@ -69,6 +79,9 @@ RABBITMQ_URL = env.str("RABBITMQ_URL", "")
 RABBITMQ_QUEUE_TYPE = env.str("RABBITMQ_QUEUE_TYPE", "classic")
 WORKER_PROCESSES = env.int("WORKER_PROCESSES", 2)
 WORKER_THREADS = env.int("WORKER_THREADS", 16)
+#: Threads of the worker that runs the pipelines of the queue `cpu`, and child processes that a worker process may have
+#: at work at once.
+CPU_THREADS = env.int("CPU_THREADS", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 WEB_THREADS = env.int("WEB_THREADS", 8)
 WEB_WORKERS = env.int("WEB_WORKERS", 1)
 

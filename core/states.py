@@ -30,7 +30,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.RUNNING: frozenset(
         {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.RETRYING, State.QUEUED, State.WAITING}
     ),
-    State.WAITING: frozenset({State.QUEUED, State.CANCELLED, State.FAILED}),
+    State.WAITING: frozenset({State.QUEUED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset({State.QUEUED}),
     State.CANCELLED: frozenset({State.QUEUED}),

@@ -44,8 +44,12 @@ def staging_folder() -> Path:
     return folder
 
 
+def job_folder(job_id: int) -> Path:
+    return root() / "jobs" / str(job_id)
+
+
 def attempt_folder(job_id: int, fence: int) -> Path:
-    return root() / "jobs" / str(job_id) / str(fence)
+    return job_folder(job_id) / str(fence)
 
 
 def keep_upload(staged: Path, *, sha256: str) -> str:

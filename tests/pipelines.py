@@ -104,3 +104,68 @@ def copy_file(ctx: JobContext, upper: bool) -> dict[str, Any]:
     target.write_text(text.upper() if upper else text)
     ctx.add_artifact(target, title="The copy")
     return {"headline": f"Copied {source.name}", "facts": [["Characters", len(text)]]}
+
+
+class SplitForm(PipelineForm):
+    """How many parts, and which of them fail."""
+
+    parts = forms.IntegerField(initial=3, min_value=0)
+    seconds = forms.FloatField(initial=0.0, required=False, min_value=0)
+    failing = forms.CharField(required=False)
+    depth = forms.IntegerField(initial=1, min_value=1)
+
+
+@pipeline(
+    title="Split", form=SplitForm, stages=("plan", "parts", "sum"), max_attempts=60, max_crashes=60, is_listed=False
+)
+def split(ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int) -> dict[str, Any]:
+    """Plan in a step, run a child a number, and add up what those that did not fail returned."""
+    ctx.stage("plan")
+    plan = ctx.step("plan", write_effect_of, ctx, "plan", parts, atomic=True)
+    ctx.stage("parts")
+    bad = {int(number) for number in failing.split(",") if number}
+    items = [
+        {"number": number, "seconds": seconds or 0, "fails": number in bad, "depth": depth - 1, "parts": parts}
+        for number in range(plan)
+    ]
+    results = ctx.fan_out("parts", run_part, items, title="The parts", weights=[2.0] * plan, unit="numbers")
+    ctx.stage("sum")
+    total = ctx.step(
+        "sum", write_effect_of, ctx, "sum", sum(child.result for child in results if child.succeeded), atomic=True
+    )
+    return {"headline": f"{total} in all", "total": total, "failed": [child.index for child in results.failed]}
+
+
+@pipeline(title="Split, all or nothing", form=SplitForm, is_listed=False)
+def split_strictly(ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int) -> int:
+    """Fail when a part fails: its retry runs that part again."""
+    bad = {int(number) for number in failing.split(",") if number}
+    items = [{"number": number, "seconds": 0, "fails": number in bad, "depth": 0} for number in range(parts)]
+    return sum(ctx.fan_out("parts", run_part, items).values())
+
+
+def run_part(ctx: JobContext, item: dict[str, Any]) -> int:
+    """One part: its number, or the sum of its own parts when it is to split further."""
+    (ctx.folder / "part.txt").write_text(str(item["number"]))
+    write_effect_of(ctx, f"part-{item['number']}", 0)
+    ctx.progress(1, 2, unit="numbers")
+    ends = time.monotonic() + item["seconds"]
+    while time.monotonic() < ends:
+        time.sleep(0.05)
+        ctx.check()
+    if item["fails"] and ctx.attempt <= 2:
+        raise PermanentError(f"number {item['number']} can't be counted")
+    if item["depth"]:
+        deeper = [{**item, "number": number, "depth": item["depth"] - 1} for number in range(item["parts"])]
+        return sum(ctx.fan_out("deeper", run_part, deeper).values())
+    ctx.progress(2, 2)
+    return int(item["number"])
+
+
+def write_effect_of(ctx: JobContext, step: str, value: int) -> int:
+    """Note that a step ran, and return the value."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO test_effect (job_id, step, fence) VALUES (%s, %s, %s)", [ctx.job_id, step, ctx.fence]
+        )
+    return value

@@ -13,7 +13,8 @@
    cancel wins over all of these.
 7. Lost messages (`outbox`): when the broker holds fewer messages than there are published jobs that nobody has
    claimed, the oldest are published again.
-8. A person's acts (`requests`): cancel, and retry of what failed or was cancelled.
+8. Split (`families`): a job that fans out waits for its children without a thread; the last one's end wakes it.
+9. A person's acts (`requests`): cancel, and retry of what failed or was cancelled.
 
 The states and their arrows are in core.states.
 """

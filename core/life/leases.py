@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import F
 
 from core import statements, storage
+from core.life import families
 from core.logs import tell
 from core.models import Job
 from core.states import State
@@ -63,10 +64,12 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
             "settle": SETTLE_SECONDS,
         },
     )
-    for job_id, state, fence in rows:
+    for job_id, state, fence, _ in rows:
         tell("lease_expired", level=logging.WARNING, job=job_id, state=state)
         storage.remove_scratch(job_id, [fence])
-    return [(job_id, State(state)) for job_id, state, _ in rows]
+    # A child's end may be what its parent waits for.
+    families.wake(parent_id for *_, parent_id in rows if parent_id is not None)
+    return [(job_id, State(state)) for job_id, state, *_ in rows]
 
 
 def expire_leases_of_dead_neighbours() -> int:

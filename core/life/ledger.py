@@ -46,6 +46,10 @@ class Claim:
     max_attempts: int
     crashes: int
     max_crashes: int
+    parent_id: int | None = None
+    #: The function of a child, `module:name`; empty for the pipeline's own.
+    task: str = ""
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class End:
     job_id: int
     fence: int
     state: State
+    #: The job that waits for this one, if any.
+    parent_id: int | None = None
     #: The event told on the timeline; the state's own name unless said.
     kind: str = ""
     #: The result as JSON text.
@@ -89,6 +95,8 @@ class Ledger:
     """
 
     worker: str
+    #: Called after a commit that made parents due, with their ids.
+    on_woken: Callable[[list[int]], None] = lambda _: None
     #: Seconds that a claim or an end is tried again while the database is away.
     patience_seconds: float = field(default_factory=lambda: float(settings.LEASE_SECONDS))
     _gathered: queue.SimpleQueue[_Request | None] = field(default_factory=queue.SimpleQueue)
@@ -209,10 +217,18 @@ class Ledger:
         shown = [end.progress for end in ends if end.progress is not None]
         ids = statements.id_list(end.job_id for end in ends)
         parts: list[tuple[str, dict[str, Any]]] = []
+        # Those that wait for what ends here, and those that begin to wait: their children may have ended before.
+        parents = {end.parent_id for end in ends if end.parent_id is not None}
+        parents |= {end.job_id for end in ends if end.state == State.WAITING}
+        if parents:
+            both = statements.id_list(sorted(parents | {end.job_id for end in ends}))
+            parts.append(("lock", {"ids": both}))
         if shown:
             parts.append(("progress", {"rows": dumps(shown), "ids": ids}))
         if ends:
             parts.append(("finish", {"ends": f"[{','.join(_as_json(end) for end in ends)}]", "ids": ids}))
+        if parents:
+            parts.append(("wake", {"ids": statements.id_list(sorted(parents))}))
         if claims:
             parts.append(
                 (
@@ -223,6 +239,8 @@ class Ledger:
         answers = {name: rows for (name, _), rows in zip(parts, statements.run_together(parts), strict=True)}
         states = {(row[0], row[1]): State(row[2]) for row in answers.get("finish", ())}
         claimed = {row[0]: _as_claim(row) for row in answers.get("claim", ())}
+        if woken := [row[0] for row in answers.get("wake", ())]:
+            self.on_woken(woken)
         for request in batch:
             if request.end is not None:
                 request.answer = states.get((request.end.job_id, request.end.fence))
@@ -232,7 +250,7 @@ class Ledger:
 
 
 def _as_claim(row: tuple[Any, ...]) -> Claim:
-    job_id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes = row
+    job_id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes, parent_id, task, depth = row
     return Claim(
         job_id=job_id,
         fence=fence,
@@ -243,6 +261,9 @@ def _as_claim(row: tuple[Any, ...]) -> Claim:
         max_attempts=max_attempts,
         crashes=crashes,
         max_crashes=max_crashes,
+        parent_id=parent_id,
+        task=task,
+        depth=depth,
     )
 
 

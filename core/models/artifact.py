@@ -28,6 +28,8 @@ class Artifact(models.Model):
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     content_type = models.CharField(max_length=100, default="application/octet-stream")
+    #: The key of a picture (PNG) of the file's beginning, if there is one.
+    preview_path = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

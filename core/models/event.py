@@ -16,6 +16,8 @@ class JobEvent(models.Model):
         NOTE = "note", "Note"
         RETRYING = "retrying", "Will be tried again"
         CRASHED = "crashed", "Worker lost"
+        WAITING = "waiting", "Waiting for its parts"
+        RESUMED = "resumed", "All parts have ended"
         RELEASED = "released", "Handed back"
         CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
         CANCELLED = "cancelled", "Cancelled"

@@ -39,6 +39,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Return the jobs that have not ended."""
         return self.filter(state__in=LIVE)
 
+    def whole(self) -> JobQuerySet:
+        """Return the jobs that are no part of another."""
+        return self.filter(parent__isnull=True)
+
 
 class Job(models.Model):
     """One run of a pipeline. Written by core.life only; a stale row is never saved back."""
@@ -55,6 +59,20 @@ class Job(models.Model):
     origin = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reruns", db_index=False
     )
+
+    #: The job that fanned this one out; deleted with it.
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children", db_index=False
+    )
+    #: The key of the parent's fan-out, and the place of this child's item in it.
+    fan_key = models.CharField(max_length=200, blank=True, default="", db_default="")
+    fan_index = models.PositiveIntegerField(null=True, blank=True)
+    #: The part of the parent's work that this child is expected to be, in the unit of the fan-out.
+    weight = models.FloatField(default=1.0, db_default=1.0)
+    #: How many parents are above this job.
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0)
+    #: The function a child runs, as `module:name`; empty for the pipeline's own.
+    task = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     #: When the job may be claimed, by the database's clock.
@@ -87,9 +105,15 @@ class Job(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "idempotency_key"], name="job_owner_key"),
+            models.UniqueConstraint(
+                fields=["parent", "fan_key", "fan_index"],
+                name="job_child",
+                condition=models.Q(parent__isnull=False),
+            ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["owner", "-id"], name="job_owner_newest"),
+            # Children are in no list of their owner's, and cost this index nothing.
+            models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
             models.Index(fields=["pipeline", "state"], name="job_pipeline_state"),
             models.Index(fields=["origin"], name="job_origin", condition=models.Q(origin__isnull=False)),
             models.Index(
@@ -103,6 +127,12 @@ class Job(models.Model):
                 condition=models.Q(published_at__isnull=False, state__in=CLAIMABLE),
             ),
             models.Index(fields=["lease_until"], name="job_lease", condition=models.Q(state=State.RUNNING)),
+            models.Index(
+                fields=["parent"],
+                name="job_live_child",
+                condition=models.Q(parent__isnull=False, state__in=LIVE),
+            ),
+            models.Index(fields=["id"], name="job_waiting", condition=models.Q(state=State.WAITING)),
         ]
 
     def __str__(self) -> str:

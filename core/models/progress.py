@@ -20,6 +20,9 @@ class JobProgress(models.Model):
     note = models.CharField(max_length=255, blank=True, default="", db_default="")
     #: Units a second over the last seconds; None before there is one.
     rate = models.FloatField(null=True)
+    #: The step that is not completed: {"key", "title", "state": running|waiting|failed|interrupted, "started_at",
+    #: "ended_at"}, times in epoch seconds. Completed ones are rows of JobStep.
+    step = models.JSONField(null=True)
     version = models.PositiveIntegerField(default=0, db_default=0)
     updated_at = models.DateTimeField(null=True)
 

@@ -11,11 +11,15 @@ class JobStep(models.Model):
 
     job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="steps", db_index=False)
     key = models.CharField(max_length=200)
+    #: Its name for people; empty for one that is made of the key.
+    title = models.CharField(max_length=200, blank=True, default="", db_default="")
     result = models.JSONField(null=True)
     attempt = models.PositiveIntegerField()
     fence = models.PositiveBigIntegerField()
     #: Seconds the step took in the attempt that completed it.
     seconds = models.FloatField(default=0)
+    #: The number of child jobs, of a fan-out; 0 for a step that ran in the job itself.
+    children = models.PositiveIntegerField(default=0, db_default=0)
     completed_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -3,32 +3,42 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from django.conf import settings
+
+#: The queue of pipelines that take the processor for seconds on end.
+CPU_QUEUE = "cpu"
 _FOLDER = Path(__file__).parent
 
 
-def parts_of(rabbitmq_url: str) -> tuple[str, ...]:
-    """The commands of `manage.py` that make up a whole Headway on the runtime chosen."""
-    # Embedded, the one worker fires the schedules itself.
-    return ("web", "worker", "scheduler") if rabbitmq_url else ("web", "worker")
+def parts_of(rabbitmq_url: str) -> dict[str, tuple[str, ...]]:
+    """The commands of `manage.py`, by their part's name, that make up a whole Headway on the runtime chosen."""
+    parts: dict[str, tuple[str, ...]] = {
+        "web": ("web",),
+        # What takes the processor has a worker of its own: short jobs never wait behind it for a thread.
+        "worker": ("worker", "--not-queues", CPU_QUEUE),
+        "worker-cpu": ("worker", "--queues", CPU_QUEUE, "--processes", "1", "--threads", str(settings.CPU_THREADS)),
+    }
+    # Embedded, the workers fire the schedules themselves.
+    return {**parts, "scheduler": ("scheduler",)} if rabbitmq_url else parts
 
 
-def render_plan(parts: Sequence[str], *, home: Path, checkout: Path, stop_seconds: int) -> str:
+def render_plan(parts: Mapping[str, tuple[str, ...]], *, home: Path, checkout: Path, stop_seconds: int) -> str:
     """The text of supervisord's configuration file."""
     logs = _escape(home / "logs")
     program = Template((_FOLDER / "program.conf").read_text())
     programs = [
         program.substitute(
             name=name,
-            command=_escape(shlex.join([sys.executable, str(checkout / "manage.py"), name])),
+            command=_escape(shlex.join([sys.executable, str(checkout / "manage.py"), *command])),
             folder=_escape(checkout),
             logs=logs,
             stop_seconds=stop_seconds,
         )
-        for name in parts
+        for name, command in parts.items()
     ]
     return Template((_FOLDER / "supervisord.conf").read_text()).substitute(
         logs=logs,

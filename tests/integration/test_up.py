@@ -15,8 +15,8 @@ from tests.services.processes import Process, children_of, is_alive
 from tests.services.site import CHECKOUT, Person, Site
 from tests.services.waiting import wait_until
 
-#: How each part ends its command line; the web server is granian in its place.
-LAST_WORDS = {"web": b"frontend.wsgi:application", "worker": b"worker"}
+#: A word of each part's command line that the others' do not have; the web server is granian in its place.
+OWN_WORDS = {"web": b"frontend.wsgi:application", "worker": b"--not-queues", "worker-cpu": b"--queues"}
 COMMAND = [sys.executable, "manage.py", "up"]
 
 
@@ -42,7 +42,7 @@ def part(up: Process, name: str) -> int:
     """The process id of a part: of those with its command, the one that leads its group; 0 when there is none."""
     for pid in sorted(children_of([up.pid])):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if LAST_WORDS[name] in words and os.getpgid(pid) == pid:
+        if OWN_WORDS[name] in words and os.getpgid(pid) == pid:
             return pid
     return 0
 
@@ -66,7 +66,7 @@ def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Proc
     assert site.address in up.tail()
     assert answers(site)
     assert (site.home / "secret_key").stat().st_mode & 0o777 == 0o600
-    for name in ("web", "worker"):
+    for name in OWN_WORDS:
         # Never 0: a signal to process 0 goes to the whole group, this test run with it.
         killed = wait_until(partial(part, up, name), 30, f"the {name}")
         family = {killed, *children_of([killed])}

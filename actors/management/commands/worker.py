@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from actors.broker import job_broker
+from core import pipelines
 
 #: Milliseconds a stopping worker waits for its threads: the grace, and the time that handing back takes.
 STOP_MILLISECONDS = int(settings.STOP_GRACE_SECONDS * 1000) + 18_000
@@ -25,8 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES, help="over RabbitMQ only")
         parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
         parser.add_argument("--queues", nargs="*", default=None, help="these queues only")
+        parser.add_argument("--not-queues", nargs="*", default=(), help="all queues but these")
 
-    def handle(self, *, processes: int, threads: int, queues: list[str] | None, **options: Any) -> None:
+    def handle(
+        self, *, processes: int, threads: int, queues: list[str] | None, not_queues: list[str], **options: Any
+    ) -> None:
+        if not_queues:
+            queues = [name for name in queues or pipelines.queues() if name not in not_queues]
         if job_broker().is_shared:
             call_command(
                 "rundramatiq",

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from core import pipelines, uploads
+from core import fan_out, pipelines, uploads
 from core.errors import PermanentError, Refused, UnknownPipeline
 from core.forms import open_form
 from core.life import requests
@@ -59,6 +59,7 @@ class Command(BaseCommand):
         show.add_argument("id", type=int)
         listing = acts.add_parser("list", help="list the newest jobs")
         listing.add_argument("--state", choices=State.values)
+        listing.add_argument("--parent", type=int, metavar="ID", help="the children of this job")
         cancel = acts.add_parser("cancel", help="cancel a job")
         cancel.add_argument("id", type=int)
         retry = acts.add_parser("retry", help="retry a failed or cancelled job from its last completed step")
@@ -118,8 +119,8 @@ class Command(BaseCommand):
     def _show(self, *, id: int, json: bool, **_: Any) -> None:
         self._print(_find_job(id), as_json=json)
 
-    def _list(self, *, state: str | None, json: bool, **_: Any) -> None:
-        jobs = Job.objects.order_by("-pk")
+    def _list(self, *, state: str | None, parent: int | None, json: bool, **_: Any) -> None:
+        jobs = Job.objects.filter(parent=parent).order_by("-pk")
         if state:
             jobs = jobs.filter(state=state)
         found = list(jobs[:LIST_LENGTH])
@@ -149,6 +150,9 @@ class Command(BaseCommand):
         self.stdout.write(f"job {job.pk}: {job.pipeline}, {job.state}, attempt {job.attempt}")
         if job.error:
             self.stdout.write(f"  {job.error}")
+        for part in fan_out.summary(job.pk):
+            states = ", ".join(f"{count:,} {state}" for state, count in sorted(part.by_state.items()))
+            self.stdout.write(f"  {part.title}: {part.ended:,} of {part.total:,} parts ended ({states})")
         for name, value in job.result_facts():
             self.stdout.write(f"  {name}: {value}")
         for artifact in shown["artifacts"]:
@@ -167,6 +171,7 @@ def as_dict(job: Job, *, with_artifacts: bool = True) -> dict[str, Any]:
         "attempt": job.attempt,
         "result": job.result,
         "error": job.error,
+        "parent": job.parent_id,
     }
     if with_artifacts:
         shown["artifacts"] = [

@@ -10,9 +10,11 @@ WITH picked AS (
         started_at = COALESCE(started_at, {now}), error = ''
     FROM picked WHERE j.id = picked.id
     RETURNING j.id, j.fence, j.attempt, j.pipeline, j.owner_id, j.params, j.max_attempts, j.crashes,
-        j.max_crashes
+        j.max_crashes, j.parent_id, j.task, j.depth
 ), told AS (
     INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
     SELECT id, {now}, 'claimed', attempt, %(worker)s, '', '' FROM claimed
 )
-SELECT id, fence, attempt, pipeline, owner_id, params::text, max_attempts, crashes, max_crashes FROM claimed
+SELECT id, fence, attempt, pipeline, owner_id, params::text, max_attempts, crashes, max_crashes,
+    parent_id, task, depth
+FROM claimed

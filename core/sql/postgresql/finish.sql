@@ -17,9 +17,9 @@ WITH wanted AS (
     UPDATE core_job j SET
         state = h.state,
         result = CASE WHEN h.state = 'succeeded' THEN h.result END,
-        error = CASE WHEN h.state IN ('succeeded', 'cancelled') THEN '' ELSE h.error END,
-        -- Handing back is no attempt of the pipeline's: it does not count.
-        attempt = CASE WHEN h.state = 'queued' THEN j.attempt - 1 ELSE j.attempt END,
+        error = CASE WHEN h.state IN ('succeeded', 'cancelled', 'waiting') THEN '' ELSE h.error END,
+        -- Handing back, and waiting for children, is no attempt of the pipeline's: it does not count.
+        attempt = CASE WHEN h.state IN ('queued', 'waiting') THEN j.attempt - 1 ELSE j.attempt END,
         crashes = j.crashes + h.crashed,
         run_at = CASE WHEN h.state IN ('retrying', 'queued')
             THEN {now} + make_interval(secs => h.delay) ELSE j.run_at END,

@@ -10,12 +10,12 @@ WITH locked AS (
     SELECT w.*, j.cancelling
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS w (
         id bigint, fence bigint, stages jsonb, done bigint, total bigint, unit text, note text,
-        rate double precision
+        rate double precision, step jsonb
     )
     JOIN locked j ON j.id = w.id AND j.fence = w.fence
 )
 UPDATE core_jobprogress p SET
-    stages = h.stages, done = h.done, total = h.total, unit = h.unit, note = h.note, rate = h.rate,
+    stages = h.stages, done = h.done, total = h.total, unit = h.unit, note = h.note, rate = h.rate, step = h.step,
     version = p.version + 1, updated_at = {now}
 FROM held h WHERE p.job_id = h.id
 RETURNING h.id, h.fence, h.cancelling

@@ -26,11 +26,11 @@ WITH expired AS (
         finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR crashes + 1 >= max_crashes
             OR j.attempt >= max_attempts THEN {now} END
     FROM expired e WHERE j.id = e.id
-    RETURNING j.id, j.state, j.fence, j.error, e.attempt, e.worker
+    RETURNING j.id, j.state, j.fence, j.parent_id, j.error, e.attempt, e.worker
 ), told AS (
     INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
     SELECT id, {now}, 'crashed', attempt, worker, '', '' FROM reaped
     UNION ALL
     SELECT id, {now}, state, attempt, worker, error, '' FROM reaped
 )
-SELECT id, state, fence FROM reaped
+SELECT id, state, fence, parent_id FROM reaped

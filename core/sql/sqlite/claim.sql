@@ -11,4 +11,5 @@ UPDATE core_job SET
     started_at = COALESCE(started_at, {now}), error = ''
 WHERE id IN (SELECT value FROM json_each(%(ids)s))
   AND state IN ('scheduled', 'queued', 'retrying') AND run_at <= {now}
-RETURNING id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes;
+RETURNING id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes, parent_id,
+    task, depth;

@@ -43,7 +43,7 @@ WHERE id IN (
     WHERE state = 'running' AND lease_until < {now} AND (%(worker)s = '' OR worker = %(worker)s)
     ORDER BY lease_until LIMIT %(limit)s
 )
-RETURNING id, state, fence;
+RETURNING id, state, fence, parent_id;
 
 -- The delay was drawn at random above; the relay looks again when it is over.
 UPDATE core_job SET publish_at = run_at

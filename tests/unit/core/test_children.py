@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -142,3 +143,73 @@ def test_a_process_that_has_grown_large_is_not_used_again(monkeypatch: pytest.Mo
     with children.Child() as child:
         pids = [child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None) for _ in range(2)]
     assert pids[0] != pids[1]
+
+
+# -- the pool ------------------------------------------------------------------------------------------
+
+
+def use(child: children.Child) -> int:
+    pid: int = child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None)
+    return pid
+
+
+def never() -> None:
+    raise AssertionError("nobody has to wait")
+
+
+@pytest.fixture
+def pool() -> Iterator[children.Pool]:
+    made = children.Pool(size=2)
+    yield made
+    made.close_idle(after_seconds=0)
+
+
+def test_the_next_attempt_gets_the_process_of_the_last(pool: children.Pool) -> None:
+    pids = []
+    for _ in range(3):
+        child = pool.borrow(never)
+        pids.append(use(child))
+        pool.give_back(child)
+    assert len(set(pids)) == 1
+
+
+def test_two_attempts_at_once_have_a_process_each(pool: children.Pool) -> None:
+    one, two = pool.borrow(never), pool.borrow(never)
+    assert use(one) != use(two)
+    pool.give_back(one)
+    pool.give_back(two)
+
+
+def test_an_attempt_waits_for_a_free_process_and_can_be_stopped_meanwhile(pool: children.Pool) -> None:
+    lent = [pool.borrow(never), pool.borrow(never)]
+
+    def cancelled() -> None:
+        raise JobCancelled("now")
+
+    with pytest.raises(JobCancelled):
+        pool.borrow(cancelled)
+    for child in lent:
+        pool.give_back(child)
+    pool.give_back(pool.borrow(never))
+
+
+def test_a_process_ends_after_so_many_uses(pool: children.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "USES", 2)
+    child = pool.borrow(never)
+    pids = [use(child), use(child)]
+    pool.give_back(child)
+    wait_until(lambda: not is_alive(pids[0]), 10, "the end of a process that was used up")
+    child = pool.borrow(never)
+    pids.append(use(child))
+    pool.give_back(child)
+    assert pids[0] == pids[1] != pids[2]
+
+
+def test_a_process_that_nobody_uses_is_ended(pool: children.Pool) -> None:
+    child = pool.borrow(never)
+    pid = use(child)
+    pool.give_back(child)
+    pool.close_idle(after_seconds=3600)
+    assert is_alive(pid)
+    pool.close_idle(after_seconds=0)
+    wait_until(lambda: not is_alive(pid), 10, "the end of an idle process")

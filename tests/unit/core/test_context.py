@@ -13,8 +13,9 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from core import storage, uploads
-from core.context import JobContext, hold_fence
+from core.context import JobContext
 from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, StepTooLarge
+from core.fencing import hold_fence
 from core.life import leases, requests
 from core.life.leases import Held
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep

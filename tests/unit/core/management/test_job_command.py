@@ -45,6 +45,7 @@ def test_a_submit_prints_the_job_as_one_object(alice: User) -> None:
         "attempt": 0,
         "result": None,
         "error": "",
+        "parent": None,
         "artifacts": [],
     }
     # A field nobody named has what its page would send.

@@ -1,0 +1,196 @@
+"""Parents and children: made in one step, woken once, ended together.
+
+1. A fan-out inserts its children under the parent's fence and gives the parent's thread back: the parent waits.
+2. The commit that ends a child locks its parent first and then looks whether any child lives. Of two last children
+   that end at once, the second sees the first; the parent is woken by a conditional update, so once.
+3. Woken, the parent runs again from the top and reads what its children answered.
+4. A parent that has ended has no use for children that live: they are cancelled with it, and those that were made at
+   that very moment by the sweep.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, Max, Min, OuterRef
+
+from core import statements, storage
+from core.fan_out import ChildResult
+from core.jsontext import dumps, dumps_limited
+from core.life.submission import jobs_due
+from core.logs import tell
+from core.models import Artifact, Job
+from core.pipelines import Pipeline
+from core.states import LIVE, TERMINAL, State
+
+#: Parents and orphans that one sweep takes.
+SWEEP_LIMIT = 500
+
+
+def insert_children(
+    parent_id: int,
+    *,
+    key: str,
+    title: str,
+    spec: Pipeline,
+    task: str,
+    queue: str,
+    items: Sequence[Any],
+    weights: Sequence[float],
+) -> None:
+    """Insert one child job an item. The caller's transaction holds the parent's fence."""
+    children = []
+    for index, (item, weight) in enumerate(zip(items, weights, strict=True)):
+        params = {"item": item} if task else dict(item)
+        dumps_limited(params, what=f"Item {index + 1} of {title!r}")
+        children.append(
+            {
+                "idx": index,
+                "idempotency_key": uuid.uuid4().hex,
+                "label": f"{title[:200]}, part {index + 1} of {len(items)}",
+                "params": params,
+                "weight": float(weight),
+            }
+        )
+    stages = [] if task else [{"name": name, "title": text, "state": "pending"} for name, text in spec.stages]
+    statements.run(
+        "fan_out",
+        {
+            "parent": parent_id,
+            "key": key,
+            "children": dumps(children),
+            "pipeline": spec.name,
+            "queue": queue,
+            "task": task,
+            "max_attempts": spec.max_attempts,
+            "max_crashes": spec.max_crashes,
+            "stages": dumps(stages),
+        },
+    )
+
+
+def live_children(parent_id: int, *, key: str) -> int:
+    """Return how many children of this fan-out have not ended."""
+    return Job.objects.filter(parent=parent_id, fan_key=key, state__in=LIVE).count()
+
+
+def keys_of(parent_id: int) -> set[str]:
+    """Return the keys of the fan-outs that the job has made."""
+    return set(Job.objects.filter(parent=parent_id).order_by().values_list("fan_key", flat=True).distinct())
+
+
+def sizes(parent_id: int, *, key: str) -> list[float]:
+    """Return the weights of the children of this fan-out."""
+    return list(Job.objects.filter(parent=parent_id, fan_key=key).values_list("weight", flat=True))
+
+
+def seconds_of(parent_id: int, *, key: str) -> float:
+    """Return the seconds from the making of the children to the end of the last one."""
+    times = Job.objects.filter(parent=parent_id, fan_key=key).aggregate(Min("created_at"), Max("finished_at"))
+    began, ended = times["created_at__min"], times["finished_at__max"]
+    return max(0.0, (ended - began).total_seconds()) if began and ended else 0.0
+
+
+def answers(parent_id: int, *, key: str) -> tuple[ChildResult, ...]:
+    """Return how the children of this fan-out ended, in the order of their items."""
+    rows = (
+        Job.objects.filter(parent=parent_id, fan_key=key)
+        .order_by("fan_index")
+        .values_list("fan_index", "pk", "params", "task", "state", "result", "error")
+    )
+    return tuple(
+        ChildResult(
+            index=index or 0,
+            job_id=pk,
+            item=params.get("item") if task else params,
+            state=State(state),
+            result=result,
+            error=error,
+        )
+        for index, pk, params, task, state, result, error in rows
+    )
+
+
+def wake(parent_ids: Iterable[int]) -> list[int]:
+    """Have those of these parents go on whose children have all ended; return their ids."""
+    wanted = sorted(set(parent_ids))
+    ids = statements.id_list(wanted)
+    if not wanted:
+        return []
+    woken = [row[0] for row in statements.run_together([("lock", {"ids": ids}), ("wake", {"ids": ids})])[1]]
+    for job_id in woken:
+        tell("parent_woken", job=job_id)
+    if woken:
+        transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(woken)))
+    return woken
+
+
+def cancel_family(parent_ids: Iterable[int], *, by: str) -> list[int]:
+    """Ask for the end of everything that these jobs have fanned out; return the ids of what ended at once."""
+    rows = statements.run("cancel_family", {"ids": statements.id_list(parent_ids), "by": by})
+    return [job_id for job_id, state in rows if state == State.CANCELLED]
+
+
+def requeue_failed(parent_id: int, *, by: str, spec: Pipeline) -> int:
+    """Try again what failed of a job that is tried again, unless a later step has used that answer."""
+    rows = statements.run(
+        "requeue_children",
+        {"parent": parent_id, "by": by, "max_attempts": spec.max_attempts, "max_crashes": spec.max_crashes},
+    )
+    if not rows:
+        return 0
+    # Their fan-outs are not complete any more.
+    parent = Job.objects.get(pk=parent_id)
+    parent.steps.filter(key__in={key for _, key in rows}).delete()
+    return len(rows) + sum(requeue_failed(job_id, by=by, spec=spec) for job_id, _ in rows)
+
+
+def descendants(job_id: int) -> list[int]:
+    """Return the ids of all children, their children, and so on."""
+    found: list[int] = []
+    level = [job_id]
+    while level:
+        level = list(Job.objects.filter(parent__in=level).values_list("pk", flat=True))
+        found += level
+    return found
+
+
+def sweep() -> list[int]:
+    """Mend what a crash between two commits left: parents nobody woke, children whose parent has ended.
+
+    Returns the ids of the parents that were woken.
+    """
+    lives = Job.objects.filter(parent=OuterRef("pk"), parent__isnull=False, state__in=LIVE)
+    asleep = Job.objects.filter(~Exists(lives), state=State.WAITING).values_list("pk", flat=True)[:SWEEP_LIMIT]
+    woken = wake(asleep) if asleep else []
+    orphans = (
+        Job.objects.filter(parent__isnull=False, state__in=LIVE, cancel_requested_at__isnull=True)
+        .filter(parent__state__in=TERMINAL)
+        .order_by()
+        .values_list("parent", flat=True)
+        .distinct()[:SWEEP_LIMIT]
+    )
+    if parents := [pk for pk in orphans if pk is not None]:
+        cancel_family(parents, by="the end of its parent")
+    return woken
+
+
+def roll_up(parent_id: int) -> bool:
+    """Show a waiting parent's progress as the sum of its children's; return whether it was written."""
+    return bool(statements.run("roll_up", {"id": parent_id}))
+
+
+def discard_files(parent_id: int) -> None:
+    """Delete the files of a succeeded job's children, but for those that an artifact points to."""
+    kept = {
+        path.split("/")[1]
+        for path in Artifact.objects.filter(job=parent_id, kind=Artifact.Kind.OUTPUT).values_list("path", flat=True)
+        if path.startswith("jobs/")
+    }
+    for job_id in descendants(parent_id):
+        if str(job_id) not in kept:
+            shutil.rmtree(storage.job_folder(job_id), ignore_errors=True)

@@ -1,0 +1,27 @@
+-- With its parent, what failed of it is tried again: unless a later step or fan-out has used that answer already.
+INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
+SELECT c.id, {now}, 'requeued', c.attempt, '', %(by)s, '' FROM core_job c
+WHERE c.parent_id = %(parent)s AND c.state IN ('failed', 'cancelled')
+      AND NOT EXISTS (
+        SELECT 1 FROM core_jobstep s
+        WHERE s.job_id = %(parent)s AND s.key <> c.fan_key AND s.completed_at > c.finished_at
+      )
+      AND NOT EXISTS (
+        SELECT 1 FROM core_job later
+        WHERE later.parent_id = %(parent)s AND later.fan_key <> c.fan_key AND later.created_at > c.finished_at
+      );
+
+UPDATE core_job AS c SET
+    state = 'queued', run_at = {now}, publish_at = {now}, published_at = NULL, finished_at = NULL,
+    cancel_requested_at = NULL, error = '', result = NULL,
+    max_attempts = attempt + %(max_attempts)s, max_crashes = crashes + %(max_crashes)s
+WHERE c.parent_id = %(parent)s AND c.state IN ('failed', 'cancelled')
+      AND NOT EXISTS (
+        SELECT 1 FROM core_jobstep s
+        WHERE s.job_id = %(parent)s AND s.key <> c.fan_key AND s.completed_at > c.finished_at
+      )
+      AND NOT EXISTS (
+        SELECT 1 FROM core_job later
+        WHERE later.parent_id = %(parent)s AND later.fan_key <> c.fan_key AND later.created_at > c.finished_at
+      )
+RETURNING id, fan_key;
