@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up test check lock bench chaos clean environment dev-environment venv
+.PHONY: help up test check lock bench chaos clean environment dev-environment venv fonts
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION := ignore
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: environment ## Start Headway and say where (PORT=8000, HEADWAY_HOME=var); Ctrl-C stops it
+up: environment fonts ## Start Headway and say where (PORT=8000, HEADWAY_HOME=var); Ctrl-C stops it
 	@$(PY) manage.py up
 
 test: dev-environment ## Run every test against real components (ARGS="-k name")
@@ -41,7 +41,7 @@ lock: dev-environment ## Renew the lock files from the ranges in pyproject.toml 
 	@$(locks) --group dev -o requirements-dev.lock $(or_no_versions)
 
 bench: dev-environment ## Measure: ratios against the bare parts, in one run
-	@$(PY) -m tests.services.packages
+	@$(PY) -m tests.services.packages bench
 	@$(PY) -m tests.bench $(ARGS) || { echo "make bench: the run above did not end well." >&2; exit 1; }
 
 chaos: dev-environment ## Kill workers and brokers at work, and count what was lost (nothing)
@@ -74,6 +74,18 @@ define installs
 		$(PY) -m pip install --quiet --require-hashes -r $(1) && cp $(1) $(VENV)/$(1); } || { \
 		echo "The packages of $(1) could not be installed; the line above says why. Run the command again." >&2; exit 2; }
 endef
+
+# The fonts of documents come from the system's packages. Without them Headway runs all the same, and a job says which
+# characters it could not set.
+NOTO := /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
+fonts:
+	@test -n "$$FONT_FOLDERS" || ls $(NOTO) >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing the fonts of documents (once) ..."; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends fonts-noto-core fonts-noto-cjk; } >/dev/null </dev/null; \
+		fi; \
+		ls $(NOTO) >/dev/null 2>&1 || \
+			echo "Documents are set with the fonts that are there. For all scripts install the Noto fonts (on Debian: apt-get install fonts-noto-core fonts-noto-cjk) or name a folder with FONT_FOLDERS."; }
 
 environment: venv
 	$(call installs,requirements.lock)

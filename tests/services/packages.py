@@ -1,4 +1,4 @@
-"""What the tests need from the system, and how it gets there: `python -m tests.services.packages`.
+"""What the tests need from the system, and how it gets there: `python -m tests.services.packages [bench]`.
 
 As root on Debian and its like, what is missing is installed with apt-get, and the services that the packages
 would start are kept from starting. Otherwise the command says what to install, and ends with 2.
@@ -22,6 +22,7 @@ class Missing(AssertionError):
 
 class Component(NamedTuple):
     title: str
+    #: One package, or several with spaces between them.
     package: str
     find: Callable[[], Path | None]
     #: An environment variable that names a running server to use instead.
@@ -48,10 +49,22 @@ def _chromium() -> Path | None:
     return _first(os.environ.get("CHROMIUM"), *map(shutil.which, names))
 
 
+def _fonts() -> Path | None:
+    plain = _first("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf")
+    return plain and _first("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
+
+
+def _pango() -> Path | None:
+    return _first(*Path("/usr/lib").glob("*/libpangoft2-1.0.so.0"))
+
+
 RABBITMQ = Component("RabbitMQ", "rabbitmq-server", _rabbitmq, "RABBITMQ_URL")
 POSTGRESQL = Component("PostgreSQL", "postgresql", _postgres, "DATABASE_URL")
 CHROMIUM = Component("Chromium", "chromium", _chromium)
-ALL = (RABBITMQ, POSTGRESQL, CHROMIUM)
+FONTS = Component("the Noto fonts", "fonts-noto-core fonts-noto-cjk", _fonts)
+#: What WeasyPrint, which the benchmarks compare with, is made on.
+PANGO = Component("Pango", "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0", _pango)
+ALL = (RABBITMQ, POSTGRESQL, CHROMIUM, FONTS)
 
 
 def program(component: Component) -> Path:
@@ -91,7 +104,7 @@ def install(components: list[Component]) -> None:
     if POSTGRESQL in components and not common.exists():
         common.parent.mkdir(parents=True, exist_ok=True)
         common.write_text("create_main_cluster = false\n")
-    packages = [component.package for component in components]
+    packages = [name for component in components for name in component.package.split()]
     # A machine's own upgrade may hold the lock for a while.
     apt = ["apt-get", "-y", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold"]
     with no_services():
@@ -99,8 +112,9 @@ def install(components: list[Component]) -> None:
             subprocess.run([*apt, *step], env=environment, stdin=subprocess.DEVNULL, check=True, timeout=1800)
 
 
-def main() -> int:
-    missing = [each for each in ALL if each.find() is None and not os.environ.get(each.instead or "-")]
+def main(*wanted: str) -> int:
+    needed = (*ALL, PANGO) if "bench" in wanted else ALL
+    missing = [each for each in needed if each.find() is None and not os.environ.get(each.instead or "-")]
     if not missing:
         return 0
     if os.geteuid() == 0 and shutil.which("apt-get"):
@@ -120,4 +134,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
