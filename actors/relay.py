@@ -7,6 +7,7 @@ away it says so once and tries again, from half a second up to five apart.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -57,6 +58,10 @@ class Relay:
         """Start the thread, also again after a fork; a second call does nothing."""
         if self._thread is not None and self._pid == os.getpid() and self._thread.is_alive():
             return
+        if self._pid == 0:
+            # A command that submits and ends would otherwise end with a batch in hand, which then waits for
+            # other relays until its hold is over.
+            atexit.register(self.stop)
         if self._pid != os.getpid():
             # In a forked child the parent's events may be in any state.
             self._awake, self._ending = threading.Event(), threading.Event()
@@ -70,10 +75,10 @@ class Relay:
         self._awake.set()
 
     def stop(self, *, timeout: float = 5.0) -> None:
-        """Publish what is due, within the timeout, and end the thread."""
+        """End the thread when it has published what it holds and one batch more, within the timeout."""
         self._ending.set()
         self._awake.set()
-        if self._thread is not None:
+        if self._thread is not None and self._pid == os.getpid():
             self._thread.join(timeout)
 
     def is_alive(self) -> bool:
@@ -164,7 +169,7 @@ class Relay:
                     raise
                 outbox.mark_published(job.job_id for job in jobs)
                 published += len(jobs)
-                if len(jobs) < limit:
+                if len(jobs) < limit or self._ending.is_set():
                     break
         return published
 

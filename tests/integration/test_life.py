@@ -321,3 +321,16 @@ def test_short_work_may_end_before_its_worker_stops(life: Site) -> None:
     wait_for_state(life, job, "running")
     assert worker.stop(signal.SIGTERM, timeout=25) == 0
     assert state_of(life, job) == "succeeded"
+
+
+@pytest.mark.parametrize("runtime", ["rabbitmq"])
+def test_a_script_that_ends_while_it_publishes_leaves_no_job_in_its_hand(life: Site) -> None:
+    code = (
+        "import time; from actors.broker import job_broker; from core.life.submission import submit; "
+        "from django.contrib.auth.models import User; broker = job_broker(); publish = broker.publish_jobs; "
+        "broker.publish_jobs = lambda jobs: (time.sleep(1), publish(jobs)); "
+        "submit('noop', owner_id=User.objects.get().pk); time.sleep(0.3)"
+    )
+    life.run("shell", "--command", code)
+    # Not held back for the time that a relay has its jobs to itself.
+    assert rows(life, "SELECT count(*) FROM core_job WHERE published_at IS NOT NULL") == [(1,)]
