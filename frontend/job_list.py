@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.db.models.fields.json import KT
-from django.http import QueryDict
+from django.http import Http404, QueryDict
 
-from core import pipelines
+from core import fan_out, pipelines
 from core.models import Job
 from core.models.job import JobQuerySet
 from core.states import LIVE, State
+from frontend.job_parts import address_of_parts
 from frontend.security import PersonRequest
 
 PAGE_LENGTH = 25
@@ -32,7 +33,10 @@ TABS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class JobList:
-    """The jobs that an address asks for. Pages go by id, so that a new job moves nothing out of sight."""
+    """The jobs that an address asks for: whole ones, the newest first, or with `?parent=7` the parts of job 7 in order.
+
+    Pages go by id, so that a new job moves nothing out of sight.
+    """
 
     request: PersonRequest
 
@@ -54,8 +58,34 @@ class JobList:
         return self.query.get("q", "").strip()[:200]
 
     @cached_property
+    def parent(self) -> Job | None:
+        """The job whose parts are asked for. Raise Http404 when there is none, or none that this person may see."""
+        asked = self.query.get("parent", "")
+        if not asked:
+            return None
+        found = Job.objects.for_user(self.request.user).filter(pk=_as_id(asked)).defer("params", "result").first()
+        if found is None:
+            raise Http404("no such job")
+        return found
+
+    @cached_property
+    def fan(self) -> str:
+        """The key of the one fan-out whose parts are asked for; empty for all of them."""
+        return self.query.get("fan", "")[:200] if self.parent else ""
+
+    @property
+    def fan_title(self) -> str:
+        """The name of that fan-out for people."""
+        if self.parent is None or not self.fan:
+            return ""
+        titles = {each.key: each.title for each in fan_out.summary(self.parent.pk)}
+        return titles.get(self.fan, "")
+
+    @cached_property
     def is_of_all(self) -> bool:
         """Whether all owners' jobs are shown, which staff may ask for."""
+        if self.parent is not None:
+            return False
         return self.request.user.is_staff and self.query.get("owner") == "all"
 
     @property
@@ -64,7 +94,7 @@ class JobList:
 
     @cached_property
     def jobs(self) -> list[Job]:
-        """The jobs of this page, newest first; without the parts of a job that a list has no room for."""
+        """The jobs of this page, in order; without the parts of a job that a list has no room for."""
         rows = self._page.select_related("progress", "owner").annotate(headline=KT("result__headline"))
         found = list(rows.defer("params", "result")[: PAGE_LENGTH + 1])
         return self._in_order(found)[:PAGE_LENGTH]
@@ -77,27 +107,34 @@ class JobList:
 
     @property
     def is_live(self) -> bool:
-        return any(job.is_live for job in self.jobs)
+        """Whether the list may change by itself: its jobs live, or that which they are parts of."""
+        return any(job.is_live for job in self.jobs) or (self.parent is not None and self.parent.is_live)
 
     @cached_property
     def live_count(self) -> int:
         return self._owned.live().count()
 
     @property
-    def older(self) -> str:
+    def next_page(self) -> str:
         """The address's query of the next page, empty on the last."""
         if not self.jobs:
             return ""
-        has_older = self._filtered.filter(pk__lt=self.jobs[-1].pk).exists()
-        return self.address(before=self.jobs[-1].pk) if has_older else ""
+        last = self.jobs[-1].pk
+        further = Q(pk__gt=last) if self.parent else Q(pk__lt=last)
+        if not self._filtered.filter(further).exists():
+            return ""
+        return self.address(after=last) if self.parent else self.address(before=last)
 
     @property
-    def newer(self) -> str:
+    def previous_page(self) -> str:
         """The address's query of the page before, empty on the first."""
         if not self.jobs or not (self._before or self._after):
             return ""
-        has_newer = self._filtered.filter(pk__gt=self.jobs[0].pk).exists()
-        return self.address(after=self.jobs[0].pk) if has_newer else ""
+        first = self.jobs[0].pk
+        nearer = Q(pk__lt=first) if self.parent else Q(pk__gt=first)
+        if not self._filtered.filter(nearer).exists():
+            return ""
+        return self.address(before=first) if self.parent else self.address(after=first)
 
     @property
     def tabs(self) -> list[dict[str, Any]]:
@@ -121,6 +158,11 @@ class JobList:
         """The query that names exactly this page."""
         return self.address(before=self._before or None, after=self._after or None)
 
+    @property
+    def all_parts(self) -> str:
+        """The address of the parts without a filter."""
+        return address_of_parts(self.parent.pk, key=self.fan) if self.parent else ""
+
     def address(self, **changes: Any) -> str:
         """Return the query with these changes; a new filter starts at the first page."""
         kept = {
@@ -128,6 +170,8 @@ class JobList:
             "pipeline": self.pipeline,
             "q": self.search,
             "owner": "all" if self.is_of_all else "",
+            "parent": self.parent.pk if self.parent else "",
+            "fan": self.fan,
         }
         return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value})
 
@@ -141,38 +185,55 @@ class JobList:
 
     @property
     def _owned(self) -> JobQuerySet:
+        """All jobs that the list is of, before it is filtered."""
+        if self.parent is not None:
+            parts = Job.objects.filter(parent=self.parent)
+            return parts.filter(fan_key=self.fan) if self.fan else parts
+        return self._anybodys.whole()
+
+    @property
+    def _anybodys(self) -> JobQuerySet:
         jobs = Job.objects.for_user(self.request.user)
         return jobs if self.is_of_all else jobs.filter(owner=self.request.user)
 
     @property
     def _filtered(self) -> JobQuerySet:
-        jobs = self._owned
+        jobs = self._found if self.search else self._owned
         if states := next(states for name, _, states in TABS if name == self.state):
             jobs = jobs.filter(state__in=states)
         if self.pipeline:
             jobs = jobs.filter(pipeline=self.pipeline)
-        if self.search:
-            jobs = jobs.filter(_matching(self.search))
         return jobs
 
     @property
+    def _found(self) -> JobQuerySet:
+        """The jobs that the search matches: by their label or, for `#7` and `7`, their number; parts by their place."""
+        labelled, number = Q(label__icontains=self.search), _as_id(self.search.removeprefix("#"))
+        if not number:
+            return self._owned.filter(labelled)
+        if self.parent is not None:
+            # Each label has the number of all parts in it.
+            return self._owned.filter(Q(pk=number) if self.search.startswith("#") else Q(fan_index=number - 1))
+        # Only a number finds a part here. Asked for apart: with an OR in it no index would serve the search.
+        part = self._anybodys.filter(pk=number, parent__isnull=False)
+        if part.exists():
+            return part
+        return self._owned.filter(labelled | Q(pk=number))
+
+    @property
     def _page(self) -> JobQuerySet:
+        is_upwards = bool(self.parent)
         if self._before:
+            # Towards older jobs, or back to earlier parts.
             return self._filtered.filter(pk__lt=self._before).order_by("-pk")
         if self._after:
             return self._filtered.filter(pk__gt=self._after).order_by("pk")
-        return self._filtered.order_by("-pk")
+        return self._filtered.order_by("pk" if is_upwards else "-pk")
 
     def _in_order(self, found: list[Job]) -> list[Job]:
-        if self._after and not self._before:
-            return found[:PAGE_LENGTH][::-1]
-        return found
-
-
-def _matching(search: str) -> Q:
-    """Match the job's label or, for `#7` and `7`, its number."""
-    number = _as_id(search.removeprefix("#"))
-    return Q(label__icontains=search) | Q(pk=number) if number else Q(label__icontains=search)
+        """Turn a page round that was read backwards."""
+        is_backwards = bool(self._before) if self.parent else bool(self._after and not self._before)
+        return found[:PAGE_LENGTH][::-1] if is_backwards else found
 
 
 def _as_id(text: str) -> int:

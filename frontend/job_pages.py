@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ from django import forms
 from django.forms.utils import pretty_name
 
 from core.forms import DatasetField
-from core.models import Artifact, Dataset, Job, JobEvent, JobProgress
+from core.models import Dataset, Job, JobEvent, JobProgress
 from core.states import State
+from frontend.job_parts import FanOut
 from frontend.security import PersonRequest
 
 #: Events a timeline shows; of a longer one the newest.
 TIMELINE_LENGTH = 200
+#: Entries that are told of a list which a part works on.
+ITEM_LENGTH = 12
+#: Keys of the file store: they tell a person nothing.
+_STORE_KEY = re.compile(r"jobs/\d+/\d+/|uploads/[0-9a-f]{2}/")
 
 #: The icon of each state, of each stage's state and of each kind of event.
 ICONS: dict[str, str] = {
@@ -31,11 +37,14 @@ ICONS: dict[str, str] = {
     "cancelling": "ban",
     "pending": "circle",
     "done": "check-circle",
+    "interrupted": "alert",
+    "partial": "alert",
     JobEvent.Kind.SUBMITTED: "inbox",
     JobEvent.Kind.CLAIMED: "play",
     JobEvent.Kind.STEP: "check",
     JobEvent.Kind.NOTE: "info",
     JobEvent.Kind.CRASHED: "alert",
+    JobEvent.Kind.RESUMED: "arrow-right",
     JobEvent.Kind.RELEASED: "queue",
     JobEvent.Kind.CANCEL_REQUESTED: "ban",
     JobEvent.Kind.REQUEUED: "retry",
@@ -53,14 +62,6 @@ class Stage:
     is_running: bool
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """A file of a job, and whether its bytes are still kept."""
-
-    artifact: Artifact
-    is_kept: bool
-
-
 def shown_state(job: Job) -> str:
     """Return the state as a badge names it: a job being cancelled says so."""
     return "cancelling" if job.is_cancelling else job.state
@@ -73,7 +74,7 @@ def stages_of(job: Job) -> list[Stage]:
     stages = []
     for entry in progress.stages if progress else []:
         started, ended = entry.get("started_at"), entry.get("ended_at")
-        is_running = entry.get("state") == "running" and job.state == State.RUNNING
+        is_running = entry.get("state") == "running" and job.state in (State.RUNNING, State.WAITING)
         stages.append(
             Stage(
                 title=str(entry.get("title") or entry.get("name") or "Stage"),
@@ -85,8 +86,12 @@ def stages_of(job: Job) -> list[Stage]:
     return stages
 
 
-def explanation(job: Job) -> str:
+def explanation(job: Job, waiting_for: FanOut | None = None) -> str:
     """Return one sentence about what the job is waiting for; empty when its numbers say it all."""
+    if job.state == State.WAITING and waiting_for is not None:
+        parts = waiting_for.parts if waiting_for.total != 1 else "one part"
+        are = "is" if waiting_for.succeeded == 1 else "are"
+        return f"Waiting for its {parts}; {waiting_for.succeeded:,} {are} done{waiting_for.lost}."
     if job.is_cancelling:
         return "Cancelling. The worker stops at its next safe point; no result will appear."
     if job.state == State.QUEUED and job.attempt:
@@ -94,7 +99,7 @@ def explanation(job: Job) -> str:
     sentences = {
         State.SCHEDULED.value: "Not due yet. It starts by itself at the time below.",
         State.QUEUED.value: "Waiting for a free worker. It starts by itself.",
-        State.WAITING.value: "Waiting for the jobs it has started.",
+        State.WAITING.value: "Waiting for its parts.",
         State.RETRYING.value: "The last attempt did not succeed. It is tried again by itself.",
     }
     return sentences.get(str(job.state), "")
@@ -107,6 +112,8 @@ def failed_for_good(job: Job) -> bool:
 
 def advice(job: Job) -> str:
     """Return what a person can do about a job that failed or was cancelled."""
+    if job.parent_id is not None:
+        return _advice_for_part(job)
     if failed_for_good(job):
         return "Correct what the sentence names, then run it again with changes."
     if job.state == State.FAILED:
@@ -116,8 +123,15 @@ def advice(job: Job) -> str:
     return ""
 
 
+def can_retry(job: Job) -> bool:
+    """Whether trying the job again is offered: a part is tried again alone only while its job waits for it."""
+    return job.can_retry and (job.parent is None or job.parent.state == State.WAITING)
+
+
 def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
     """Return the job's parameters as (label, value) pairs in its form's words; empty ones are left out."""
+    if job.task:
+        return _item_of(job)
     fields: dict[str, forms.Field] = job.spec.form.base_fields if job.spec else {}
     names = [name for name in fields if name in job.params]
     names += [name for name in job.params if name not in fields]
@@ -134,12 +148,16 @@ def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
     return pairs
 
 
-def files_of(job: Job) -> tuple[list[FileEntry], list[FileEntry]]:
-    """Return the job's input files and, once it has ended, its output files."""
-    entries = [FileEntry(artifact, artifact.local_path.is_file()) for artifact in job.artifacts.all()]
-    inputs = [entry for entry in entries if entry.artifact.kind == Artifact.Kind.INPUT]
-    outputs = [entry for entry in entries if entry.artifact.kind == Artifact.Kind.OUTPUT and not job.is_live]
-    return inputs, outputs
+def facts_of(job: Job) -> list[tuple[str, Any]]:
+    """Return the job's result as (name, value) pairs; a part's, which is for its job, as far as people can read it."""
+    facts = job.result_facts()
+    if not job.task:
+        return facts
+    return [
+        (pretty_name(name), _shortly(value) if isinstance(value, (list, dict)) else value)
+        for name, value in facts
+        if value not in (None, "", [], {}) and not _STORE_KEY.match(str(value))
+    ]
 
 
 def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
@@ -165,8 +183,8 @@ def milestone(job: Job) -> str:
     progress: JobProgress | None = getattr(job, "progress", None)
     if job.is_cancelling:
         return "Cancelling"
-    if job.state == State.RUNNING and progress and (stage := progress.current_stage):
-        return f"Running: {stage.get('title') or stage.get('name')}"
+    if job.state in (State.RUNNING, State.WAITING) and progress and (stage := progress.current_stage):
+        return f"{job.get_state_display()}: {stage.get('title') or stage.get('name')}"
     if job.state == State.SUCCEEDED and isinstance(job.result, dict) and job.result.get("headline"):
         return f"Succeeded: {job.result['headline']}"
     if job.state == State.FAILED and job.error:
@@ -180,9 +198,31 @@ def page_title(job: Job) -> str:
     head = str(job.get_state_display())
     if job.is_cancelling:
         head = "Cancelling"
-    elif job.state == State.RUNNING and progress and progress.percent is not None:
+    elif job.state in (State.RUNNING, State.WAITING) and progress and progress.percent is not None:
         head = f"{progress.percent:.0f}%"
     return f"{head} · {job.title}"
+
+
+def _advice_for_part(job: Job) -> str:
+    if job.state not in (State.FAILED, State.CANCELLED):
+        return ""
+    if can_retry(job):
+        return f"Try it again, or leave it: job #{job.parent_id} goes on without it when its other parts have ended."
+    return f"Job #{job.parent_id} has gone on without it. Try that job again, and what failed of it is tried again."
+
+
+def _item_of(job: Job) -> list[tuple[str, str]]:
+    """Return what a part works on."""
+    item = job.params.get("item")
+    values = item if isinstance(item, dict) else {"item": item}
+    pairs = [(pretty_name(str(name)), _shortly(value)) for name, value in values.items()]
+    return [(name, value) for name, value in pairs if value and not _STORE_KEY.match(value)]
+
+
+def _shortly(value: Any) -> str:
+    if isinstance(value, list) and len(value) > ITEM_LENGTH:
+        return f"{_in_words(value[:ITEM_LENGTH], None)} and {len(value) - ITEM_LENGTH:,} more"
+    return _in_words(value, None)
 
 
 def _stage_state(state: str, job: Job) -> str:
@@ -191,6 +231,7 @@ def _stage_state(state: str, job: Job) -> str:
     # The last write of an attempt that was lost still says "running".
     meanings = {
         State.RUNNING.value: "running",
+        State.WAITING.value: "running",
         State.FAILED.value: "failed",
         State.CANCELLED.value: "cancelled",
         State.SUCCEEDED.value: "done",

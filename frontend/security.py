@@ -19,9 +19,14 @@ P = ParamSpec("P")
 
 #: Nothing from elsewhere, nothing inline, no eval. `data:` is for the arrows in style sheets only.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "default-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
+#: For a file: should a browser show it all the same, it may load and run nothing.
+FILE_POLICY = "default-src 'none'; sandbox"
+#: For a PDF that a page of this site shows. Browsers differ in whether their viewer works in a sandbox; the type
+#: cannot be taken for another one (nosniff), and what a PDF may do is the viewer's to limit.
+VIEWED_FILE_POLICY = "default-src 'none'; frame-ancestors 'self'"
 
 
 class PersonRequest(HttpRequest):

@@ -25,6 +25,7 @@ urlpatterns = [
     path("jobs/<int:pk>/cancellation/", job_acts.job_cancellation, name="job_cancellation"),
     path("jobs/<int:pk>/retry/", job_acts.job_retry, name="job_retry"),
     path("jobs/<int:pk>/files/<int:artifact_pk>/", job_file.job_file, name="job_file"),
+    path("jobs/<int:pk>/files/<int:artifact_pk>/preview/", job_file.job_preview, name="job_preview"),
     path("pipelines/<slug:name>/", pipeline_form.pipeline_form, name="pipeline_form"),
     path("pipelines/<slug:name>/validation/", pipeline_form.pipeline_validation, name="pipeline_validation"),
     path("datasets/", dataset_list.dataset_list, name="dataset_list"),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from core import pipelines
 from core.models import Artifact, Dataset, DatasetColumn
 from frontend import dataset_pages
-from frontend.job_pages import FileEntry
+from frontend.job_files import FileEntry
 from frontend.security import PersonRequest, person_required
 
 VIEWS = ("columns", "rows", "rejected", "reading")

@@ -1,4 +1,4 @@
-"""The desk: what can be started, one's jobs, and the newest datasets."""
+"""The desk: what can be started, one's jobs with their parts, and the newest datasets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ RECENT_DATASETS = 6
 @require_safe
 @person_required
 def desk(request: PersonRequest) -> HttpResponseBase:
-    """Show the desk."""
+    """Show the desk; with `?parent=7` the parts of job 7."""
+    asked = JobList(request)
+    if asked.parent is not None:
+        return render(request, "job_parts.html", {"list": asked})
     datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
     context = {
         # What begins with nothing first, then what goes on with a dataset.
         "pipelines": sorted(pipelines.listed(), key=lambda spec: spec.takes is not None),
-        "list": JobList(request),
+        "list": asked,
         "datasets": list(datasets[:RECENT_DATASETS]),
     }
     return render(request, "desk.html", context)

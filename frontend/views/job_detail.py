@@ -2,26 +2,30 @@
 
 The region asks for itself every second while the job lives, naming in `?v=` the version it shows. Nothing
 new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
-that an event or a new state has changed. The region of a job that has ended asks no more.
+that an event or a new state has changed; the steps with their parts when they are others than those of `?s=`. The
+region of a job that has ended asks no more.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from core.models import Job, JobEvent
+from core.models import Job, JobEvent, JobStep
 from core.models.job import job_version
 from frontend import job_pages
+from frontend.job_files import FileEntry, files_of
+from frontend.job_parts import part_name, part_place
+from frontend.job_steps import steps_of
 from frontend.security import PersonRequest, person_required
 
 #: Regions beside the progress that an answer may bring along.
-_BESIDE = ("actions", "facts", "record")
+_BESIDE = ("actions", "facts", "result", "steps", "record")
 
 
 @require_safe
@@ -31,6 +35,8 @@ def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     job = get_object_or_404(_jobs(request), pk=pk)
     context = _context(request, job, version=_version(request, pk) or "")
     context["parameters"] = job_pages.parameters_of(job, request)
+    context["place"] = part_place(job) if job.parent_id else ""
+    context["reading"] = _reading(request, context["results"])
     return render(request, "job_detail.html", context)
 
 
@@ -59,7 +65,12 @@ def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> Ht
 
 
 def _jobs(request: PersonRequest) -> Any:
-    return Job.objects.for_user(request.user).select_related("progress", "owner", "origin")
+    jobs = Job.objects.for_user(request.user).select_related("progress", "owner", "origin", "parent")
+    # Most jobs have neither, and then nothing is asked about them.
+    return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result").annotate(
+        has_steps=Exists(JobStep.objects.filter(job=OuterRef("pk"))),
+        has_children=Exists(Job.objects.filter(parent=OuterRef("pk"))),
+    )
 
 
 def _version(request: PersonRequest, pk: int) -> str | None:
@@ -94,7 +105,7 @@ def _changed(known: str, version: str) -> tuple[str, ...]:
     # state, fence and cancelling; progress; number of events.
     changed = []
     if before[:3] != after[:3]:
-        changed += ["actions", "facts"]
+        changed += ["actions", "facts", "result"]
     if before[:3] != after[:3] or before[-1] != after[-1]:
         changed += ["record"]
     return tuple(changed)
@@ -104,26 +115,45 @@ def _render_regions(
     request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...], notice: str = ""
 ) -> HttpResponse:
     context = _context(request, job, version=version, beside=beside)
+    if context["steps"].version != request.GET.get("s", ""):
+        beside = (*beside, "steps")
     return render(request, "_job_regions.html", {**context, "beside": beside, "notice": notice})
 
 
-def _context(request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
+def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
     """Return what the regions show; what only a region that stays as it is would show is not looked up."""
+    steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
     context = {
         "job": job,
         "progress": getattr(job, "progress", None),
+        "part": part_name(job) if job.parent_id else "",
         "version": version,
+        "steps": steps,
         "stages": job_pages.stages_of(job),
-        "explanation": job_pages.explanation(job),
+        "explanation": job_pages.explanation(job, steps.waiting_for),
         "advice": job_pages.advice(job),
+        "can_retry": job_pages.can_retry(job),
         "failed_for_good": job_pages.failed_for_good(job),
         "dataset": job_pages.dataset_of(job, request),
         "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
+        "facts": job_pages.facts_of(job),
         "milestone": job_pages.milestone(job),
         "title": job_pages.page_title(job),
     }
     if "record" in beside:
-        inputs, outputs = job_pages.files_of(job)
+        inputs, outputs = files_of(job)
         events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)
-        context |= {"inputs": inputs, "outputs": outputs, "events": events, "older_events": older_events}
+        context |= {
+            "results": [entry for entry in outputs if entry.is_shown],
+            "outputs": [entry for entry in outputs if not entry.is_shown],
+            "inputs": inputs,
+            "events": events,
+            "older_events": older_events,
+        }
     return context
+
+
+def _reading(request: PersonRequest, results: list[FileEntry]) -> FileEntry | None:
+    """Return the file that `?read=` asks to have shown inside the page."""
+    asked = request.GET.get("read", "")
+    return next((entry for entry in results if entry.opens and str(entry.artifact.pk) == asked), None)

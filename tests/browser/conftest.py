@@ -19,6 +19,8 @@ from tests.unit.frontend.conftest import (  # noqa: F401
     letters,
     make_dataset,
     make_job,
+    make_parts,
+    make_report,
 )
 
 OpenPage = Callable[..., Page]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from core.models import Job, JobEvent, JobProgress
 from tests.services.waiting import wait_until
-from tests.unit.frontend.conftest import MakeJob
+from tests.unit.frontend.conftest import MakeJob, MakeParts, MakeReport
 
 from .conftest import OpenPage
 
@@ -158,3 +159,80 @@ def test_the_desk_follows_its_jobs_and_keeps_what_is_being_typed(
     expect(page.get_by_label("Search by name or number")).to_have_value("zzz")
     expect(page).to_have_url(re.compile(r"/\?q=zzz$"))
     wait_until(lambda: page.locator("#jobs-search").evaluate("each => each === document.activeElement"), 2)
+
+
+def test_parts_change_their_squares_before_ones_eyes(
+    open_page: OpenPage, alice: User, make_job: MakeJob, make_parts: MakeParts
+) -> None:
+    job = make_job(alice, progress={"stages": [], "version": 1})
+    parts = make_parts(job, "running", *["queued"] * 450)
+    page = open_page(job.get_absolute_url(), width=390)
+    square = page.get_by_role("link", name="Part 1: running").bounding_box()
+    assert square is not None
+    assert min(square["width"], square["height"]) >= 24
+    page.locator("#part-" + str(parts[200].pk)).focus()
+    place = page.locator(".part-grid").evaluate("each => each.scrollTop")
+    assert place > 0
+    Job.objects.filter(pk=parts[0].pk).update(state="failed", attempt=2)
+    advance(job, done=60, version=2)
+    expect(page.get_by_role("link", name="Part 1: failed, attempt 2")).to_have_count(1)
+    expect(page.locator(".job-explanation")).to_have_text("Waiting for its 451 parts; 0 are done, 1 failed.")
+    expect(page).to_have_title("50% · abc.txt · Headway")
+    # Neither the keyboard's place nor the scroll of the squares is lost.
+    expect(page.locator("#part-" + str(parts[200].pk))).to_be_focused()
+    assert page.locator(".part-grid").evaluate("each => each.scrollTop") == place
+    page.get_by_text("Each part").click()
+    Job.objects.filter(pk=parts[0].pk).update(state="succeeded")
+    advance(job, done=90, version=3)
+    expect(page.locator(".job-explanation")).to_have_text("Waiting for its 451 parts; 1 is done.")
+    expect(page.locator(".fan-parts")).not_to_have_attribute("open", "")
+
+
+def test_a_square_leads_to_its_part_and_back(
+    open_page: OpenPage, alice: User, make_job: MakeJob, make_parts: MakeParts
+) -> None:
+    job = make_job(alice, progress={"stages": []})
+    make_parts(job, "failed", "running")
+    page = open_page(job.get_absolute_url())
+    page.get_by_role("link", name="Part 1: failed").click()
+    expect(page.locator("h1")).to_have_text("Render, part 1 of 2")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".job-head .state")).to_have_text("Queued")
+    page.get_by_role("link", name=f"job #{job.pk}").click()
+    page.get_by_role("link", name="All parts").click()
+    expect(page.locator("h1")).to_contain_text(f"Parts of job #{job.pk}")
+    expect(page.locator(".job-row")).to_have_count(2)
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_pdf_is_read_inside_the_page(
+    open_page: OpenPage, alice: User, make_report: MakeReport, pdf: bytes, has_script: bool
+) -> None:
+    report = make_report(alice, pdf=pdf)
+    page = open_page(report.job.get_absolute_url(), java_script_enabled=has_script)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "view=1" in request.url else None)
+    expect(page.locator(".result-picture img")).to_be_visible()
+    assert asked == []
+    page.get_by_role("link", name="Read report.pdf here").click()
+    expect(page.locator("iframe.reader-frame")).to_be_visible()
+    wait_until(lambda: has_viewer(page), 10)
+    assert asked
+    page.get_by_role("link", name="Close").click()
+    expect(page.locator("iframe")).to_have_count(0)
+
+
+def has_viewer(page: Page) -> bool:
+    """Whether the browser's own viewer, a frame of an extension's inside ours, has taken a file."""
+    page.wait_for_timeout(50)  # lets Playwright hear of new frames
+    return any(frame.url.startswith("chrome-extension://") for frame in page.frames)
+
+
+@pytest.fixture(scope="module")
+def pdf(browser: Browser) -> bytes:
+    page = browser.new_page()
+    page.set_content("<h1>A report</h1>" + "<p>A line of it.</p>" * 200)
+    try:
+        return page.pdf()
+    finally:
+        page.close()

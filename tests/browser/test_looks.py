@@ -6,7 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.unit.frontend.conftest import MakeDataset, MakeJob
+from core.models import Artifact, Job, JobProgress, JobStep
+from core.states import State
+from frontend.job_parts import SQUARES
+from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
 
 from .conftest import OpenPage
 
@@ -56,7 +59,8 @@ UNUSABLE = """() => [...document.querySelectorAll("a, button, input:not([type=hi
     .filter((each) => each.checkVisibility() && !each.classList.contains("skip-link"))
     .flatMap((each) => {
         const label = each.labels?.[0]?.textContent.trim();
-        const name = each.getAttribute("aria-label") || each.textContent.trim() || label;
+        const name = each.getAttribute("aria-label") || each.textContent.trim() || label
+            || each.querySelector("img")?.alt;
         const box = each.getBoundingClientRect();
         const isBox = each.matches("input[type=checkbox], input[type=radio]");
         const inLine = isBox || getComputedStyle(each).display === "inline";
@@ -68,7 +72,9 @@ UNUSABLE = """() => [...document.querySelectorAll("a, button, input:not([type=hi
 
 
 @pytest.fixture
-def addresses(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> list[str]:
+def addresses(
+    alice: User, make_job: MakeJob, make_dataset: MakeDataset, make_parts: MakeParts, make_report: MakeReport
+) -> list[str]:
     """One page of each kind, with names longer than anybody should use."""
     dataset = make_dataset(alice, name=LONG[:200], columns=60)
     running = {"stages": STAGES, "done": 10_000_000_000, "total": 20_000_000_000, "unit": "rows", "note": LONG[:250]}
@@ -79,7 +85,21 @@ def addresses(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> list
         make_job(alice, label=LONG[:250]),
         dataset.job,
     ]
+    # Parts of all states as squares; more than squares are for, under announced stages; a part alone.
+    few, many = (make_job(alice, label=LONG[:250], progress={"stages": stages}) for stages in ([], STAGES))
+    parts = make_parts(few, *State.values, *["queued"] * 300)
+    make_parts(many, *["failed"] * SQUARES, "running")
+    Job.objects.filter(parent=many, state="failed").update(error=LONG)
+    JobProgress.objects.filter(job=few).update(step={"key": "render", "title": LONG[:200], "state": "waiting"})
+    for key in ("plan", LONG[:200]):
+        JobStep.objects.create(job=few, key=key, attempt=1, fence=1, seconds=3)
+    jobs += [few, many, parts[0], parts[State.values.index("failed")]]
+    report = make_report(alice)
+    Artifact.objects.filter(pk=report.pk).update(name=LONG[:250], title=LONG[:250])
     return [
+        f"/?parent={few.pk}",
+        report.job.get_absolute_url(),
+        f"{report.job.get_absolute_url()}?read={report.pk}",
         "/",
         "/?q=zzz",
         "/datasets/",

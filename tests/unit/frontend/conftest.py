@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from core import pipelines, storage, uploads
@@ -23,7 +27,25 @@ from core.pipelines import pipeline
 
 MakeJob = Callable[..., Job]
 MakeDataset = Callable[..., Dataset]
+MakeParts = Callable[..., list[Job]]
+MakeReport = Callable[..., Artifact]
 
+
+def _png(width: int, height: int) -> bytes:
+    """Return a white picture of this size."""
+    rows = b"".join(b"\0" + b"\xff" * width for _ in range(height))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+
+
+#: A picture of a first page.
+PICTURE = _png(30, 40)
 #: Says to a view that htmx asks.
 HTMX = {"HX-Request": "true"}
 
@@ -171,6 +193,67 @@ def make_dataset(make_job: MakeJob) -> MakeDataset:
         )
         Job.objects.filter(pk=job.pk).update(result={"headline": "4 rows imported", "dataset": dataset.pk})
         return dataset
+
+    return make
+
+
+@pytest.fixture
+def make_parts(db: None) -> MakeParts:
+    """`make_parts(job, "succeeded", "failed")`: children of a job in these states; it waits for those that live."""
+
+    def make(parent: Job, *states: str, key: str = "render", **fields: Any) -> list[Job]:
+        now = timezone.now()
+        parts = Job.objects.bulk_create(
+            Job(
+                pipeline=parent.pipeline,
+                owner_id=parent.owner_id,
+                idempotency_key=f"{parent.pk}-{key}-{index}",
+                label=f"{key.capitalize()}, part {index + 1} of {len(states)}",
+                params={"item": {"first_row": index * 10, "columns": ["a", "b"]}},
+                parent=parent,
+                fan_key=key,
+                fan_index=index,
+                depth=1,
+                task="somewhere:render",
+                state=state,
+                run_at=now,
+                publish_at=now,
+                created_at=now,
+                **fields,
+            )
+            for index, state in enumerate(states)
+        )
+        JobProgress.objects.bulk_create(JobProgress(job=part) for part in parts)
+        if any(part.is_live for part in parts):
+            step = {"key": key, "title": key.capitalize(), "state": "waiting", "started_at": 100.0, "ended_at": None}
+            Job.objects.filter(pk=parent.pk).update(state="waiting", started_at=now)
+            JobProgress.objects.filter(job=parent).update(done=30, total=120, unit="pages", rate=3.0, step=step)
+        return parts
+
+    return make
+
+
+@pytest.fixture
+def make_report(make_job: MakeJob) -> MakeReport:
+    """`make_report(alice, pdf=b"…")`: a PDF with a picture, made by a job that has succeeded."""
+
+    def make(owner: User, *, pdf: bytes = b"%PDF-1.7\n0123456789\n%%EOF\n", picture: bytes = PICTURE) -> Artifact:
+        job = make_job(owner, state="succeeded")
+        folder = storage.attempt_folder(job.pk, 1)
+        folder.mkdir(parents=True)
+        (folder / "report.pdf").write_bytes(pdf)
+        (folder / "first.png").write_bytes(picture)
+        return Artifact.objects.create(
+            job=job,
+            kind=Artifact.Kind.OUTPUT,
+            field="report",
+            name="report.pdf",
+            path=storage.key_of(folder / "report.pdf"),
+            size=len(pdf),
+            sha256=hashlib.sha256(pdf).hexdigest(),
+            content_type="application/pdf",
+            preview_path=storage.key_of(folder / "first.png") if picture else "",
+        )
 
     return make
 

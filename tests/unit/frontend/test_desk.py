@@ -107,11 +107,11 @@ def test_a_long_list_has_pages_that_lead_both_ways(as_alice: Client, alice: User
     jobs = [make_job(alice, label=f"{number}.txt", state="succeeded").pk for number in range(PAGE_LENGTH + 3)]
     first = as_alice.get(reverse("desk")).context["list"]
     assert [job.pk for job in first.jobs] == jobs[:2:-1]
-    assert not first.newer
-    second = as_alice.get(reverse("desk") + first.older).context["list"]
+    assert not first.previous_page
+    second = as_alice.get(reverse("desk") + first.next_page).context["list"]
     assert [job.pk for job in second.jobs] == jobs[2::-1]
-    assert not second.older
-    back = as_alice.get(reverse("desk") + second.newer).context["list"]
+    assert not second.next_page
+    back = as_alice.get(reverse("desk") + second.previous_page).context["list"]
     assert [job.pk for job in back.jobs] == jobs[:2:-1]
 
 

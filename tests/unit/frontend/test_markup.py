@@ -14,8 +14,11 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 import frontend
+from core.models import JobStep
+from core.states import State
+from frontend.job_parts import SQUARES
 
-from .conftest import HTMX, MakeDataset, MakeJob
+from .conftest import HTMX, MakeDataset, MakeJob, MakeParts, MakeReport
 
 TEMPLATES = sorted((Path(frontend.__file__).parent / "templates").rglob("*.html"))
 SCRIPTS = sorted((Path(frontend.__file__).parent / "static").rglob("*.js"))
@@ -47,8 +50,12 @@ class Faults(HTMLParser):
             self.found.append(f"a link without href: {known}")
         if tag == "form" and not (known.get("method") and known.get("action")):
             self.found.append(f"a form without method or action: {known}")
-        if tag == "img" and "alt" not in known:
-            self.found.append("an image without alt")
+        if tag == "img" and not {"alt", "width", "height"} <= set(known):
+            self.found.append("an image without alt, width or height")
+        if tag == "iframe" and not known.get("title"):
+            self.found.append("a frame without a title")
+        if tag == "a" and known.get("target") == "_blank" and "noopener" not in str(known.get("rel")):
+            self.found.append(f"a new tab that may reach this one: {known}")
         if tag == "button" and "type" not in known:
             self.found.append(f"a button without type: {known}")
         if str(known.get("hx-trigger") or "").count("["):
@@ -73,6 +80,9 @@ def faults(html: str) -> list[str]:
         ("<a>nowhere</a>", 1),
         ('<form action="/x">', 1),
         ('<i id="a"></i><i id="a"></i>', 1),
+        ('<img src="/a.png" alt="">', 1),
+        ('<iframe src="/">', 1),
+        ('<a href="/" target="_blank">tab</a>', 1),
         ('<a href="/">fine</a>', 0),
     ],
 )
@@ -92,7 +102,16 @@ def test_no_script_needs_what_the_policy_forbids(script: Path) -> None:
     assert not re.search(r"\beval\(|new Function|innerHTML|\.style\b|setAttribute\(.style", script.read_text())
 
 
-def pages(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> Iterator[str]:
+@pytest.fixture
+def addresses(
+    alice: User, make_job: MakeJob, make_dataset: MakeDataset, make_parts: MakeParts, make_report: MakeReport
+) -> list[str]:
+    return list(pages(alice, make_job, make_dataset, make_parts, make_report))
+
+
+def pages(
+    alice: User, make_job: MakeJob, make_dataset: MakeDataset, make_parts: MakeParts, make_report: MakeReport
+) -> Iterator[str]:
     dataset = make_dataset(alice)
     yield from ("/", "/datasets/", "/pipelines/letters/", f"/pipelines/letters/?again={dataset.job_id}")
     yield from (f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading"))
@@ -100,13 +119,20 @@ def pages(alice: User, make_job: MakeJob, make_dataset: MakeDataset) -> Iterator
         yield make_job(
             alice, state=state, error="Odd." if state == "failed" else "", progress=RUNNING
         ).get_absolute_url()
+    for stages in ([], RUNNING["stages"]):
+        parent = make_job(alice, progress={"stages": stages})
+        JobStep.objects.create(job=parent, key="plan", attempt=1, fence=1)
+        part = make_parts(parent, *State.values)[0]
+        make_parts(parent, *["failed"] * (SQUARES + 1), key="large")
+        yield from (parent.get_absolute_url(), part.get_absolute_url())
+        yield from (f"/?parent={parent.pk}", f"/?parent={parent.pk}&fan=large&state=cancelled")
+    report = make_report(alice)
+    yield from (report.job.get_absolute_url(), f"{report.job.get_absolute_url()}?read={report.pk}")
     yield "/nowhere/"
 
 
-def test_every_page_is_well_formed_and_guarded(
-    as_alice: Client, alice: User, make_job: MakeJob, make_dataset: MakeDataset
-) -> None:
-    for address in pages(alice, make_job, make_dataset):
+def test_every_page_is_well_formed_and_guarded(as_alice: Client, addresses: list[str]) -> None:
+    for address in addresses:
         page = as_alice.get(address)
         assert faults(page.text) == [], address
         assert "default-src 'self'" in page["Content-Security-Policy"], address
@@ -116,8 +142,14 @@ def test_every_page_is_well_formed_and_guarded(
             assert "no-store" in page["Cache-Control"], address
 
 
-def test_fragments_and_an_invalid_form_are_well_formed(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+def test_fragments_and_an_invalid_form_are_well_formed(
+    as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
+) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
+    waiting = make_job(alice)
+    make_parts(waiting, *State.values)
+    assert faults(as_alice.get(f"{waiting.get_absolute_url()}progress/", headers=HTMX).text) == []
+    assert faults(as_alice.get(f"/jobs/?parent={waiting.pk}", headers=HTMX).text) == []
     assert faults(as_alice.get(f"{job.get_absolute_url()}progress/", headers=HTMX).text) == []
     assert faults(as_alice.get("/jobs/", headers=HTMX).text) == []
     assert faults(as_alice.post("/pipelines/letters/", {}).text) == []
