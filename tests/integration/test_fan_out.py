@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -53,6 +54,10 @@ def ended_children(site: Site, job: int) -> int:
     return int(rows(site, query, job)[0][0])
 
 
+def have_ended(site: Site, job: int, at_least: int) -> bool:
+    return ended_children(site, job) >= at_least
+
+
 def test_children_run_on_all_workers_and_the_parent_holds_no_thread(family: Site) -> None:
     family.start_worker(2)
     job = submit_split(family, parts=12, seconds=0.4)
@@ -70,7 +75,7 @@ def test_killed_workers_lose_no_child_and_repeat_no_step(family: Site) -> None:
     workers = family.start_worker(2)
     job = submit_split(family, parts=12, seconds=0.5)
     for done in (2, 5):
-        wait_until(lambda done=done: ended_children(family, job) >= done, 60, f"{done} children")
+        wait_until(partial(have_ended, family, job, done), 60, f"{done} children")
         family.kill(workers.pop(0))
         workers += family.start_worker()
     wait_for_state(family, job, "succeeded", timeout=90)

@@ -58,6 +58,12 @@ def run_all(attempts: Attempts, *, limit: int = 200) -> None:
     raise AssertionError("it does not end")
 
 
+def result_of(job: Job) -> dict[str, Any]:
+    result = fresh(job).result
+    assert isinstance(result, dict)
+    return result
+
+
 def children_of(job: Job) -> list[Job]:
     return list(Job.objects.filter(parent=job).order_by("fan_index"))
 
@@ -175,7 +181,7 @@ def test_children_can_fan_out_themselves(alice: User, attempts: Attempts) -> Non
     job = split(alice, parts=2, depth=2)
     run_all(attempts)
     # Two parts of two parts each: 0 + 1, twice.
-    assert fresh(job).result["total"] == 2
+    assert result_of(job)["total"] == 2
     assert Job.objects.filter(depth=2).count() == 4
 
 
@@ -356,7 +362,7 @@ def test_cancelling_a_child_is_an_answer_to_its_parent(alice: User, attempts: At
     attempts.run(job.pk)
     requests.cancel(children_of(job)[2], by="alice")
     run_all(attempts)
-    assert fresh(job).result["failed"] == [2]
+    assert result_of(job)["failed"] == [2]
 
 
 def test_the_last_child_cancelled_wakes_its_parent(alice: User, attempts: Attempts) -> None:
