@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [csv]`.
+"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [csv] [pdf]`.
 
 Each ratio is between two things measured in turn in the same run, so that it holds on a shared machine whose speed
 drifts; the figures beside it are of this machine and this day.
@@ -39,19 +39,28 @@ def bench_csv(options: argparse.Namespace) -> None:
     csv_bench.report(gigabytes=options.gb, runs=options.runs)
 
 
+def bench_pdf(options: argparse.Namespace) -> None:
+    from tests.bench import pdf
+
+    print("PDF reports and documents as jobs ÷ the engine alone")
+    pdf.report(runs=options.runs, weasyprint_runs=options.weasyprint_runs)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
     "csv": bench_csv,
+    "pdf": bench_pdf,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("benches", nargs="*", metavar="BENCH", help="throughput, submit or csv; all unless named")
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help="throughput, submit, csv or pdf; all unless named")
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs of a throughput run")
     parser.add_argument("--gb", type=float, default=1.0, help="size of the generated CSV")
+    parser.add_argument("--weasyprint-runs", type=int, default=5, help="runs of WeasyPrint, a minute each")
     options = parser.parse_args()
     for name in options.benches or BENCHES:
         BENCHES[name](options)

@@ -34,6 +34,7 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
         worker_kills=options.worker_kills,
         broker_kills=options.broker_kills,
         zombies=options.zombies,
+        phase_kills=options.phase_kills,
         seed=options.seed,
     )
     folder = Path(tempfile.mkdtemp(prefix="headway-chaos-"))
@@ -64,6 +65,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--worker-kills", type=int, default=full.worker_kills)
     parser.add_argument("--broker-kills", type=int, default=full.broker_kills, help="one of them with its data")
     parser.add_argument("--zombies", type=int, default=full.zombies)
+    parser.add_argument("--phase-kills", type=int, default=full.phase_kills, help="in each phase of a report")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="by chance if not given")
     parser.add_argument("--keep", action="store_true", help="keep the folder of nodes, logs and files")
     for mutant in MUTANTS.values():

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
+from actors.pipelines.pdf_export.forms import PdfExportForm
+from actors.pipelines.pdf_export.pipeline import pdf_export
 from actors.run_job import attempts
 from core.context import JobContext
 from core.errors import LeaseLost
@@ -23,6 +25,8 @@ from tests.chaos.expected import STEPS, oracle
 from tests.pipelines import write_effect
 from tests.services.waiting import wait_until
 
+#: Seconds that each part of a report's making takes longer, so that a kill meets it.
+LINGER_SECONDS = 0.15
 #: Seconds that an attempt is held at most.
 HOLD_SECONDS = 90.0
 
@@ -49,6 +53,32 @@ def chaos_steps(ctx: JobContext, seconds: float) -> dict[str, Any]:
 def signature(ctx: JobContext) -> str:
     """The text by which the witness knows who wrote a progress or a line of the timeline."""
     return f"fence {ctx.fence}"
+
+
+@pipeline(title="A report that lingers", form=PdfExportForm, max_attempts=500, max_crashes=500, is_listed=False)
+def chaos_report(ctx: JobContext, **params: Any) -> Any:
+    """Set a report as the pipeline does, telling of each run of a step, with time to be killed in."""
+    step, add_artifact = ctx.step, ctx.add_artifact
+
+    def lingering_step(key: str, run: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        def noted(*given: Any, **named: Any) -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO test_run (job_id, step, fence) VALUES (%s, %s, %s)", [ctx.job_id, key, ctx.fence]
+                )
+            time.sleep(LINGER_SECONDS)
+            return run(*given, **named)
+
+        return step(key, noted, *args, **options)
+
+    def lingering_artifact(*args: Any, **options: Any) -> int:
+        time.sleep(LINGER_SECONDS)
+        made = add_artifact(*args, **options)
+        time.sleep(LINGER_SECONDS)
+        return made
+
+    ctx.step, ctx.add_artifact = lingering_step, lingering_artifact  # type: ignore[method-assign]
+    return pdf_export(ctx, **params)
 
 
 class ZombieForm(PipelineForm):

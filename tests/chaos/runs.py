@@ -14,6 +14,8 @@ class Size:
     #: One of them with its data deleted.
     broker_kills: int = 6
     zombies: int = 10
+    #: Kills in each phase of a report.
+    phase_kills: int = 20
     #: Zombies that one worker holds at a time.
     zombies_a_round: int = 5
     workers: int = 4

@@ -129,6 +129,10 @@ class Stage:
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, values or None).fetchall()
 
+    def ask_nothing(self, statement: str) -> None:
+        """Run a statement that has no rows."""
+        self.connection.execute(statement)
+
     def working_pids(self) -> set[int]:
         """Processes that hold a job whose lease is good."""
         rows = self.ask("SELECT DISTINCT worker FROM core_job WHERE state = 'running' AND lease_until > now()")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.runs import Outcome, Size
-from tests.chaos.scenarios import workers_and_broker, zombies
+from tests.chaos.scenarios import report_phases, workers_and_broker, zombies
 from tests.services.postgres import GivenPostgres
 from tests.services.rabbitmq import RabbitNode
 
@@ -13,4 +13,5 @@ Scenario = Callable[[Path, RabbitNode, GivenPostgres, Size], Outcome]
 SCENARIOS: dict[str, Scenario] = {
     "workers_and_broker": workers_and_broker.run,
     "zombies": zombies.run,
+    "report_phases": report_phases.run,
 }
