@@ -131,6 +131,3 @@ def _resident_bytes() -> int:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
-
-
-_refuse_ways_out, _without_network = refuse_ways_out, without_network

@@ -146,7 +146,7 @@ def _figures(source: Source, table: Table) -> list[dict[str, str]]:
     figures = [{"label": "Row" if source.rows == 1 else "Rows", "value": whole.number(source.rows)}]
     if request.group_by and source.rows:
         figures.append(
-            {"label": f"{_short(request.group_by, 28)}: groups", "value": whole.number(table.marks.group_count)}
+            {"label": f"Groups by {_short(request.group_by, 28)}", "value": whole.number(table.marks.group_count)}
         )
     else:
         columns = len(request.columns)
@@ -175,7 +175,13 @@ def _about(source: Source, table: Table, dataset: str, created: datetime.datetim
     if table.cut_cells:
         said.append(["Shortened", f"{whole.number(table.cut_cells)} long texts; they end with “…”"])
     if missing := table.glyphs.missing:
-        said.append(["Without a glyph", f"{whole.number(len(missing))} different characters, shown as boxes"])
+        one = len(missing) == 1
+        said.append(
+            [
+                "Without a glyph",
+                f"{whole.number(len(missing))} character{', shown as a box' if one else 's, shown as boxes'}",
+            ]
+        )
     return said
 
 
