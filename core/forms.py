@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model, QuerySet
+from django.forms.utils import ErrorDict
 
 from core import uploads
 from core.life.submission import Submission, submit
@@ -21,6 +23,8 @@ from core.uploads import StoredUpload
 
 #: Ends the name of the hidden field that names a file kept from a submit that was not valid.
 KEPT_SUFFIX = ".kept"
+#: Names of the buttons that ask for the form as it is filled in: with other choices, or with a part of it moved.
+REFRESH_BUTTONS = ("refresh", "move")
 
 
 class PipelineForm(forms.Form):
@@ -28,6 +32,8 @@ class PipelineForm(forms.Form):
 
     #: Groups of fields as ((title, (field, …)), …); fields named in none come first, without a title.
     fieldsets: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+    #: Fields whose change shows the form anew, because what others offer depends on them.
+    refresh_on: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: Any, user: AbstractBaseUser | None = None, **kwargs: Any) -> None:
         self.user = user
@@ -87,6 +93,20 @@ class Entry:
     def kept_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
         """Return, by field, each kept file with the token that names it in a hidden field."""
         return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.kept.items()}
+
+    @property
+    def is_refresh(self) -> bool:
+        """Whether what was sent asks for the form anew and not for a job."""
+        return any(name in self.form.data and name not in self.form.fields for name in REFRESH_BUTTONS)
+
+    def show_anew(self) -> None:
+        """Let the form stand as it is filled in: no field is checked or complained about. Files that came are kept."""
+        for name in _file_fields(self.form):
+            sent = self.form.files.get(name)
+            if isinstance(sent, UploadedFile) and _is_accepted(self.form.fields[name], sent):
+                self.kept[name] = uploads.keep(sent)
+        # Errors that are there already are not looked for again.
+        self.form._errors = ErrorDict()  # type: ignore[attr-defined]
 
     def is_valid(self) -> bool:
         return self.form.is_valid()
@@ -150,6 +170,14 @@ def open_form(
 
 def _file_fields(form: forms.Form) -> Iterable[str]:
     return [name for name, entry in form.fields.items() if isinstance(entry, forms.FileField)]
+
+
+def _is_accepted(field: forms.Field, file: UploadedFile) -> bool:
+    try:
+        field.clean(file)
+    except ValidationError:
+        return False
+    return True
 
 
 def _kept_file(

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
-from core.forms import KEPT_SUFFIX, Entry
+from core.forms import KEPT_SUFFIX, DatasetField, Entry
 from core.uploads import StoredUpload
 
 
@@ -20,6 +20,8 @@ class FormField:
     bound: BoundField
     kept: StoredUpload | None = None
     kept_token: str = ""
+    #: Whether its change shows the form anew.
+    refreshes: bool = False
 
     @property
     def kind(self) -> str:
@@ -27,6 +29,8 @@ class FormField:
         widget = self.bound.field.widget
         if isinstance(self.bound.field, forms.FileField):
             return "file"
+        if getattr(widget, "is_compound", False):
+            return "compound"
         if isinstance(widget, forms.CheckboxInput):
             return "checkbox"
         if isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple)):
@@ -34,6 +38,16 @@ class FormField:
         if isinstance(widget, forms.Select):
             return "select"
         return "text"
+
+    @property
+    def is_checked_alone(self) -> bool:
+        """Whether it is checked as soon as it is left: not what shows the form anew, nor a row that is half filled."""
+        return not self.refreshes and self.kind not in ("file", "compound")
+
+    @property
+    def refresh_text(self) -> str:
+        """What the button says that shows the form anew where no script does."""
+        return "Show its columns" if isinstance(self.bound.field, DatasetField) else "Show what it offers"
 
     @property
     def kept_name(self) -> str:
@@ -114,6 +128,11 @@ def field_of(entry: Entry, name: str) -> FormField | None:
     return next((field for field in _fields(entry) if field.bound.name == name), None)
 
 
+def regions_of(groups: list[Group]) -> str:
+    """Return the selectors of what a refresh swaps: never a group itself, which the person may have unfolded."""
+    return ",".join(["#form-errors", *(f"#group-{number}-fields" for number in range(1, len(groups) + 1))])
+
+
 def file_names(entry: Entry) -> list[str]:
     """Return the names of the form's file fields, as they are in the page."""
     return [field.bound.html_name for field in _fields(entry) if field.kind == "file"]
@@ -121,14 +140,19 @@ def file_names(entry: Entry) -> list[str]:
 
 def _fields(entry: Entry) -> Iterator[FormField]:
     kept = entry.kept_tokens
+    refresh_on = getattr(entry.form, "refresh_on", ())
     for bound in entry.form.visible_fields():
         upload, token = kept.get(bound.name, (None, ""))
-        yield FormField(bound, kept=upload, kept_token=token)
+        yield FormField(bound, kept=upload, kept_token=token, refreshes=bound.name in refresh_on)
 
 
 def _is_filled(bound: BoundField) -> bool:
+    if isinstance(bound.field, forms.FileField):
+        return False
+    if bound.form.is_bound:
+        return bound.field.has_changed(_default(bound.field), bound.data)
     value = bound.value()
-    if isinstance(bound.field, forms.FileField) or value in (None, "", [], False):
+    if value in (None, "", [], False):
         return False
     return str(value) != str(_default(bound.field))
 

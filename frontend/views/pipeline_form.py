@@ -1,6 +1,7 @@
 """The page that starts a pipeline: its form, the checks of single fields, and the submit.
 
-The form carries a key that was made with the page. However often it is sent, it makes one job.
+The form carries a key that was made with the page. However often it is sent, it makes one job. Sent by one of its
+`refresh` and `move` buttons it makes none: it is shown anew with what was filled in.
 """
 
 from __future__ import annotations
@@ -85,6 +86,9 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     spec = _find(name)
     entry = open_form(spec, user=request.user, data=request.POST, files=request.FILES, origin=_origin(request, spec))
     key = request.POST.get(KEY_FIELD, "")[:_KEY_LENGTH] or uuid.uuid4().hex
+    if entry.is_refresh:
+        entry.show_anew()
+        return _render_form(request, entry, key=key)
     if entry.is_valid():
         try:
             submission = entry.submit(key=key)
@@ -102,18 +106,24 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
 
 
 def _render_form(request: PersonRequest, entry: Entry, *, key: str, status: int = 200) -> HttpResponse:
+    groups = form_pages.groups_of(entry)
     context: dict[str, Any] = {
         "spec": entry.spec,
         "entry": entry,
         "form": entry.form,
-        "groups": form_pages.groups_of(entry),
+        "groups": groups,
+        "regions": form_pages.regions_of(groups),
         "errors": _error_summary(entry),
         "file_names": form_pages.file_names(entry),
         "key": key,
         "key_field": KEY_FIELD,
         "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
         "origin": entry.origin,
+        "is_refresh": entry.is_refresh,
     }
+    if request.htmx and entry.is_refresh:
+        # The button says which regions it swaps.
+        return render(request, "_pipeline_form.html", context)
     if request.htmx and request.method == "POST":
         return retarget(render(request, "_pipeline_form.html", context, status=status), "#pipeline-form")
     return render(request, "pipeline_form.html", context, status=status)

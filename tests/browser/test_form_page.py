@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
-from core.models import Artifact, Job
+from actors.pipelines.pdf_export.forms import PdfExportForm
+from core import pipelines
+from core.models import Artifact, Dataset, Job
+from core.pipelines import pipeline
+from tests.unit.frontend.conftest import MakeDataset
 
 from .conftest import OpenPage
 
@@ -165,3 +171,147 @@ def test_the_form_works_without_javascript(open_page: OpenPage, alice: User, tex
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
     assert Job.objects.get().owner == alice
+
+
+# -- a form that follows its dataset
+
+REPORT = "/pipelines/a_report/"
+
+
+@pytest.fixture
+def people(alice: User, make_dataset: MakeDataset, settings: Settings, tmp_path: Path) -> Iterator[Dataset]:
+    """A dataset of four columns, `column 0` a number and the others text, and a pipeline with the form of a PDF."""
+    template = tmp_path / "templates" / "pdf_export" / "report"
+    template.mkdir(parents=True)
+    (template / "template.toml").write_text('title = "Report"')
+    (template / "main.typ").touch()
+    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+
+    def a_report(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="A report", form=PdfExportForm, takes="dataset")(a_report)
+    yield make_dataset(alice, name="people", columns=4)
+    pipelines.forget("a_report")
+
+
+def unfold(page: Page, title: str) -> None:
+    page.locator("summary", has_text=title).click()
+
+
+def column_names(page: Page) -> list[str]:
+    return page.locator(".column-picker-name").all_text_contents()
+
+
+def test_choosing_a_dataset_shows_its_columns_and_keeps_what_was_filled_in(
+    open_page: OpenPage, people: Dataset, tmp_path: Path
+) -> None:
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = open_page(REPORT)
+    unfold(page, "Page")
+    unfold(page, "Columns")
+    page.locator("#id_logo").set_input_files(logo)
+    page.locator("#id_title").fill("Mine")
+    expect(page.get_by_role("button", name="Show its columns")).to_be_hidden()
+    expect(page.locator("#field-columns")).to_contain_text("Choose a dataset first.")
+    page.get_by_label("Dataset").focus()
+    page.get_by_label("Dataset").select_option(str(people.pk))
+    expect(page.locator(".column-picker-name")).to_have_count(4)
+    expect(page.locator("#id_title")).to_have_value("Mine")
+    expect(page.get_by_label("Dataset")).to_be_focused()
+    expect(page.locator("[data-drop-name]")).to_have_text("logo.png")
+    expect(page.locator("#field-columns .column-picker")).to_be_visible()
+    expect(page.locator("#error-summary")).to_have_count(0)
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    job = Job.objects.latest("pk")
+    assert (job.params["title"], job.params["columns"]) == ("Mine", [])
+    assert Artifact.objects.get(job=job).name == "logo.png"
+
+
+def test_columns_are_moved_by_the_keyboard_and_the_focus_stays_on_the_moved_one(
+    open_page: OpenPage, people: Dataset
+) -> None:
+    page = open_page(f"{REPORT}?dataset={people.pk}")
+    unfold(page, "Columns")
+    page.locator("#id_columns-0").uncheck()
+    up = page.get_by_role("button", name="Move column 3 up")
+    up.focus()
+    for after in (["0", "1", "3", "2"], ["0", "3", "1", "2"], ["3", "0", "1", "2"]):
+        page.keyboard.press("Enter")
+        names = [f"column {number}" for number in after]
+        expect(page.locator(".column-picker-name")).to_have_text(names)
+        expect(up).to_be_focused()
+    expect(up).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("#id_columns-0")).not_to_be_checked()
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    assert Job.objects.latest("pk").params["columns"] == ["column 3", "column 1", "column 2"]
+
+
+def test_the_list_of_many_columns_stays_where_it_was_scrolled_to(
+    open_page: OpenPage, people: Dataset, alice: User, make_dataset: MakeDataset
+) -> None:
+    many = make_dataset(alice, name="many", columns=300)
+    page = open_page(f"{REPORT}?dataset={many.pk}")
+    unfold(page, "Columns")
+    page.get_by_role("button", name="Move column 200 down").click()
+    expect(page.locator(".column-picker-name").nth(201)).to_have_text("column 200")
+    expect(page.get_by_role("button", name="Move column 200 down")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Move column 200 down")).to_be_focused()
+    expect(page.locator("#field-columns")).to_be_in_viewport()
+
+
+def test_a_move_that_the_form_itself_sends_leaves_start_usable(open_page: OpenPage, people: Dataset) -> None:
+    page = open_page(f"{REPORT}?dataset={people.pk}")
+    unfold(page, "Columns")
+    # A copy is what htmx has not seen yet.
+    page.locator("#id_columns-3-up").evaluate(
+        "button => { const copy = button.cloneNode(true); button.replaceWith(copy); copy.click(); }"
+    )
+    expect(page.locator(".column-picker-name")).to_have_text(["column 0", "column 1", "column 3", "column 2"])
+    expect(page.locator("#field-columns .column-picker")).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+
+
+def test_enter_in_a_field_starts_the_job_and_moves_nothing(open_page: OpenPage, people: Dataset) -> None:
+    page = open_page(f"{REPORT}?dataset={people.pk}")
+    page.locator("#id_title").fill("By Enter")
+    page.locator("#id_title").press("Enter")
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    assert Job.objects.latest("pk").params["title"] == "By Enter"
+
+
+def test_another_row_of_filters_comes_when_all_are_filled(open_page: OpenPage, people: Dataset) -> None:
+    page = open_page(f"{REPORT}?dataset={people.pk}")
+    unfold(page, "Rows")
+    for index in range(3):
+        page.locator(f"#id_filters-{index}-column").select_option("column 1")
+        page.locator(f"#id_filters-{index}-value").fill("x")
+    assert page.locator("#id_filters-3-column").count() == 0
+    page.get_by_role("button", name="One more row").first.click()
+    expect(page.locator("#id_filters-3-column")).to_be_visible()
+    expect(page.locator("#id_filters-0-value")).to_have_value("x")
+
+
+def test_columns_are_chosen_and_moved_without_javascript(open_page: OpenPage, people: Dataset, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = open_page(REPORT, java_script_enabled=False)
+    page.get_by_label("Dataset").select_option(str(people.pk))
+    page.locator("#id_title").fill("Plain")
+    unfold(page, "Page")
+    page.locator("#id_logo").set_input_files(logo)
+    page.get_by_role("button", name="Show its columns").click()
+    expect(page.locator("#error-summary")).to_have_count(0)
+    unfold(page, "Columns")
+    page.get_by_role("button", name="Move column 1 up").click()
+    assert column_names(page) == ["column 1", "column 0", "column 2", "column 3"]
+    expect(page.locator(".column-picker")).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    job = Job.objects.latest("pk")
+    assert job.params["columns"] == ["column 1", "column 0", "column 2", "column 3"]
+    assert job.params["title"] == "Plain"
+    assert Artifact.objects.get(job=job).name == "logo.png"

@@ -188,3 +188,33 @@ def test_a_stored_upload_is_what_was_uploaded(alice: User, sample: str) -> None:
     entry.keep_uploads()
     assert isinstance(entry.kept["file"], StoredUpload)
     assert fresh(submit_job(alice)).params == {}
+
+
+def test_a_form_shown_anew_keeps_what_was_filled_in_and_checks_nothing(alice: User, sample: str) -> None:
+    entry = fill(sample, alice, file=upload(), amount="no number", refresh="dataset")
+    assert entry.is_refresh
+    entry.show_anew()
+    assert not entry.form.errors
+    assert entry.form["amount"].value() == "no number"
+    file, token = entry.kept_tokens["file"]
+    assert file.name == "in.txt"
+    assert fill(sample, alice, kept=token).is_valid()
+    assert not Job.objects.exists()
+
+
+def test_a_file_that_is_not_taken_is_not_kept_either(alice: User, sample: str) -> None:
+    entry = fill(sample, alice, file=upload("b.exe"), move="kinds:up:a")
+    assert entry.is_refresh
+    entry.show_anew()
+    assert entry.kept == {}
+
+
+def test_a_field_may_have_the_name_of_such_a_button(alice: User, define: Callable[..., str]) -> None:
+    class Moving(PipelineForm):
+        move = forms.CharField()
+
+    def moving(ctx: object, **params: Any) -> None: ...
+
+    entry = open_form(pipelines.get(define(moving, form=Moving)), user=alice, data={"move": "on"})
+    assert not entry.is_refresh
+    assert entry.is_valid()

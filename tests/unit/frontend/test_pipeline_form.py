@@ -1,21 +1,25 @@
 """The page that starts a pipeline."""
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
+from django import forms
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from core import pipelines
 from core.errors import Refused
-from core.forms import Entry
+from core.forms import DatasetField, Entry, PipelineForm, UploadField
 from core.models import Artifact, Job
+from core.pipelines import pipeline
 
 from .conftest import HTMX, MakeDataset, MakeJob
+from .test_markup import faults
 
 LETTERS = "/pipelines/letters/"
 
@@ -202,3 +206,83 @@ def test_a_refused_submit_is_told_with_the_time_to_wait(
     assert answer.status_code == 429
     assert answer["Retry-After"]
     assert "You have 100 jobs waiting" in answer.text
+
+
+# -- a form that is shown anew when its dataset is chosen
+
+
+class FollowingForm(PipelineForm):
+    """A choice that depends on another field."""
+
+    refresh_on: ClassVar[tuple[str, ...]] = ("dataset",)
+
+    dataset = DatasetField()
+    title = forms.CharField(required=False, max_length=10)
+    text = UploadField(required=False, accept=".txt")
+
+    fieldsets = (("More", ("title", "text")),)
+
+
+@pytest.fixture
+def following() -> Iterator[str]:
+    def following(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="Following", form=FollowingForm, is_listed=False)(following)
+    yield "/pipelines/following/"
+    pipelines.forget("following")
+
+
+def test_a_change_that_others_depend_on_has_a_button_for_those_without_javascript(
+    as_alice: Client, following: str
+) -> None:
+    page = as_alice.get(following).text
+    assert re.search(
+        r'<button class="button is-small refresh-button" type="submit" name="refresh" value="dataset"', page
+    )
+    assert 'hx-trigger="click, change from:closest .field"' in page
+    assert 'hx-select-oob="#form-errors,#group-1-fields,#group-2-fields"' in page
+    assert 'hx-params="not text"' in page
+    assert faults(page) == []
+    # The first button of the form is what Enter presses.
+    first = re.search(r"<button[^>]*>", page[page.index('<form class="pipeline-form"') :])
+    assert first
+    assert "default-button" in first[0]
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_form_shown_anew_keeps_everything_and_makes_no_job(
+    as_alice: Client, following: str, headers: dict[str, str]
+) -> None:
+    sent = {"idempotency-key": "k9", "title": "far too long a title", "refresh": "dataset"}
+    answer = as_alice.post(following, sent, headers=headers)
+    assert answer.status_code == 200
+    assert "HX-Retarget" not in answer
+    assert 'value="far too long a title"' in answer.text
+    assert 'value="k9"' in answer.text
+    assert "to correct" not in answer.text
+    assert "at most 10 characters" not in answer.text
+    assert ("hx-preserve" in answer.text) is bool(headers)
+    assert ("<html" in answer.text) is (not headers)
+    assert '<details class="panel group" id="group-2" open>' in answer.text
+    assert faults(answer.text) == []
+    assert not Job.objects.exists()
+
+
+def test_a_file_sent_along_without_javascript_need_not_be_chosen_again(
+    as_alice: Client, following: str, alice: User, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset(alice)
+    text = SimpleUploadedFile("abc.txt", b"abc\n")
+    answer = as_alice.post(following, {"refresh": "dataset", "dataset": dataset.pk, "text": text})
+    token = re.search(r'name="text.kept" value="([^"]+)"', answer.text)
+    assert token
+    assert "uploaded already" in answer.text
+    again = as_alice.post(following, {"idempotency-key": "k", "dataset": dataset.pk, "text.kept": token[1]})
+    assert again.status_code == 302
+    assert Artifact.objects.get(job=Job.objects.latest("pk")).name == "abc.txt"
+
+
+def test_a_form_shown_anew_without_its_token_is_refused(alice: User, following: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    assert client.post(following, {"refresh": "dataset"}).status_code == 403

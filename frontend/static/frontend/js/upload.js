@@ -151,9 +151,8 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     // The form that asked: by now another may stand in its place.
     if (!event.detail.requestConfig.elt.matches("form[data-upload]")) return;
-    const went = event.detail.xhr.status >= 200 && event.detail.xhr.status < 300;
     // On the way to the job's page the button stays off.
-    if (!went) showSending(false);
+    if (!event.detail.xhr.getResponseHeader("HX-Redirect")) showSending(false);
   });
 
   const refuse = (sentence) => {

@@ -1,0 +1,136 @@
+"""The choice of where each field of a template gets its values from: a column, or a text that is the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.datastructures import MultiValueDict
+from django.utils.safestring import SafeString
+
+from actors.table_forms.fields import ColumnsAware, read_json
+from actors.table_forms.rendering import CompoundTemplates, ids_of
+
+from .fields import TemplateField, check_mapping, similar_columns
+
+Mapping = dict[str, dict[str, str]]
+
+_TEMPLATES = CompoundTemplates(Path(__file__).parent / "form_templates")
+
+
+class MappingWidget(forms.Widget):
+    """A row a field, with inputs named `mapping-<field>-column` and `-text`; JSON has the field's own name.
+
+    Its value is {"text": JSON text, "rows": {field: {"column", "text"}}} from a page, or a mapping.
+    """
+
+    #: Its page shows it as several controls under one title.
+    is_compound = True
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.columns: list[tuple[str, str]] = []
+        self.asked: list[TemplateField] = []
+
+    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:
+        rows = {}
+        for each in self.asked:
+            column, text = data.get(f"{name}-{each.name}-column"), data.get(f"{name}-{each.name}-text")
+            if column is not None or text is not None:
+                rows[each.name] = {"column": column or "", "text": text or ""}
+        said = data.get(name)
+        return {"text": "" if said is None else said, "rows": rows}
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return not any(key == name or key.startswith(f"{name}-") for key in data)
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        rows = self._shown(value)
+        known = {column for column, _ in self.columns}
+        context = {
+            **ids_of(name, attrs),
+            "columns": self.columns,
+            "rows": [
+                {
+                    "field": each,
+                    "column": rows[each.name].get("column", ""),
+                    "text": rows[each.name].get("text", ""),
+                    "is_strange": rows[each.name].get("column", "") not in {"", *known},
+                }
+                for each in self.asked
+            ],
+        }
+        return _TEMPLATES.render("mapping.html", context)
+
+    def _shown(self, value: Any) -> dict[str, dict[str, str]]:
+        """Return what each row shows: what was typed, else what was mapped before, else what is likely meant."""
+        known = {column for column, _ in self.columns}
+        if isinstance(value, dict) and "rows" in value:
+            chosen = {
+                # A column of another dataset is of no use here.
+                name: row
+                for name, row in value["rows"].items()
+                if row["column"] in known or (not row["column"] and row["text"])
+            }
+        else:
+            chosen = dict(value) if isinstance(value, dict) else {}
+        free = [column for column in self.columns if column[0] not in {row.get("column") for row in chosen.values()}]
+        likely = similar_columns([each for each in self.asked if each.name not in chosen], free)
+        return {
+            each.name: chosen.get(each.name)
+            or ({"column": likely[each.name]} if each.name in likely else {"text": each.default})
+            for each in self.asked
+        }
+
+
+class MappingField(ColumnsAware, forms.Field):
+    """Cleans to {field: {"column": name} or {"text": text}}; also takes that as JSON.
+
+    What nobody says is mapped to the column of a similar name, or left to the template's default.
+    """
+
+    widget: type[forms.Widget] | forms.Widget = MappingWidget
+    asked: Sequence[TemplateField] = ()
+
+    def offer(self, columns: Sequence[tuple[str, str]]) -> None:
+        super().offer(columns)
+        if isinstance(self.widget, MappingWidget):
+            self.widget.columns = list(columns)
+
+    def ask(self, fields: Sequence[TemplateField]) -> None:
+        """Take the fields of the template that is chosen now."""
+        self.asked = list(fields)
+        if isinstance(self.widget, MappingWidget):
+            self.widget.asked = list(fields)
+
+    def to_python(self, value: Any) -> Mapping:
+        rows: dict[str, Any] = {}
+        if isinstance(value, dict) and "rows" in value:
+            rows, value = value["rows"], value["text"]
+        if isinstance(value, str):
+            value = read_json(value) if value.strip() else {}
+        said = value or {}
+        if not isinstance(said, dict) or not all(isinstance(source, dict) for source in said.values()):
+            raise ValidationError('Write an object, such as {"date": {"column": "day"}}.', code="json")
+        mapping = {name: _source(source) for name, source in {**rows, **said}.items()}
+        if not rows:
+            free = [column for column in self.columns if {"column": column[0]} not in mapping.values()]
+            missing = [each for each in self.asked if each.name not in mapping]
+            mapping |= {name: {"column": column} for name, column in similar_columns(missing, free).items()}
+        return mapping
+
+    def validate(self, value: Any) -> None:
+        if self.asked and self.columns and (found := check_mapping(value, self.asked, self.names)):
+            raise ValidationError(found, code="mapping")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        # Its page is always open: nothing is hidden by what it holds.
+        return False
+
+
+def _source(source: dict[str, Any]) -> dict[str, str]:
+    column = str(source.get("column") or "")
+    return {"column": column} if column else {"text": str(source.get("text") or "")}

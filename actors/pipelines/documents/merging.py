@@ -1,0 +1,89 @@
+"""The last step: the batches' parts become one file, with the list of what was not made. Runs in a child process."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from actors.tables.formulas import neutral
+from actors.typesetting.merge import Entry, merge
+from actors.typesetting.preview import first_page_png
+
+from .packing import Packer
+
+Report = Callable[..., None]
+
+
+def deliver(
+    report: Report,
+    *,
+    parts: list[str],
+    failures: list[str],
+    target: str,
+    preview: str,
+    not_made: str,
+    output: str,
+    title: str,
+    timestamp: int,
+) -> dict[str, Any]:
+    """Join the parts, which may be missing where nothing was made, into `target`; draw its first page.
+
+    `failures` are further JSON files of [row, name, reason], beside those of the parts. Returns {"documents",
+    "pages", "failed", "first_reason"}. When nothing at all was made no file is written.
+    """
+    outline: list[Entry] = []
+    pages = 0
+    rows = [row for path in failures for row in json.loads(Path(path).read_text(encoding="utf-8"))]
+    for part in parts:
+        known = json.loads(Path(f"{part}.json").read_text(encoding="utf-8"))
+        outline += [(name, pages + begin, ()) for name, begin, _ in known["documents"]]
+        pages += sum(count for _, _, count in known["documents"])
+        rows += known["failures"]
+    paths = [Path(part) for part in parts if Path(part).is_file()]
+    rows.sort(key=lambda row: row[0])
+    if paths and output == "zip":
+        Packer(timestamp).join(paths, Path(target))
+        _preview_of_zip(Path(target), Path(preview))
+    elif paths:
+        created = datetime.datetime.fromtimestamp(timestamp, datetime.UTC)
+        # The first part has the first page; drawing it holds no lock that the merging needs.
+        with ThreadPoolExecutor(1) as beside:
+            drawn = beside.submit(first_page_png, paths[0], Path(preview))
+            merge(
+                paths,
+                Path(target),
+                title=title,
+                created=created,
+                outline=outline,
+                report=lambda done: report(done, pages),
+            )
+            drawn.result()
+    if rows:
+        _write_not_made(Path(not_made), rows)
+    return {
+        "documents": len(outline),
+        "pages": pages,
+        "failed": len(rows),
+        "first_reason": f"Row {rows[0][0]:,}: {rows[0][2]}" if rows else "",
+    }
+
+
+def _preview_of_zip(pack: Path, preview: Path) -> None:
+    with zipfile.ZipFile(pack) as source:
+        first = preview.with_suffix(".pdf")
+        first.write_bytes(source.read(source.namelist()[0]))
+    first_page_png(first, preview)
+    first.unlink()
+
+
+def _write_not_made(path: Path, rows: list[list[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "name", "reason"])
+        writer.writerows([row, neutral(str(name)), reason] for row, name, reason in rows)

@@ -1,0 +1,187 @@
+"""The first step: which rows become documents, what each of them holds, and which cannot. Runs in a child process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from django.conf import settings
+
+from actors.tables import engine, selection
+from actors.typesetting import fonts
+from actors.typesetting.coverage import codepoints, coverage
+from core.errors import PermanentError
+
+from .fields import TemplateField, UnreadableValue
+from .naming import Names
+
+Report = Callable[..., None]
+
+#: Rows of a batch, which one child job sets in about half a second.
+BATCH_ROWS = 250
+#: Documents of one job.
+MOST_DOCUMENTS = 100_000
+#: Characters without a glyph that are named.
+NAMED = 10
+#: Beside the batches, the rows that make no document.
+FAILURES = "failures.json"
+_FETCHED_ROWS = 2_000
+_LOGO_KINDS = {b"\x89PNG\r\n\x1a\n": "logo.png", b"\xff\xd8\xff": "logo.jpg"}
+
+
+@dataclass
+class Tally:
+    """What the plan counts while it reads."""
+
+    rows: int = 0
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    #: [row number, name, reason] of each row that cannot become a document.
+    failures: list[list[Any]] = field(default_factory=list)
+    missing: Counter[str] = field(default_factory=Counter)
+    families: set[str] = field(default_factory=set)
+
+
+def plan(
+    report: Report,
+    *,
+    parquet: str,
+    folder: str,
+    template: str,
+    scratch: str,
+    columns: list[tuple[str, str]],
+    fields: list[dict[str, Any]],
+    mapping: dict[str, dict[str, str]],
+    filters: list[dict[str, Any]],
+    sort: list[dict[str, Any]],
+    row_limit: int | None,
+    name_column: str,
+    logo: str,
+) -> dict[str, Any]:
+    """Write the batches and `failures.json` into `folder`, and the logo into the job's copy of the template.
+
+    A batch is a JSON file {"documents", "rows", "names", "files"}: four lists, of which the first holds what the
+    template gets. `rows` are numbers of rows in the dataset, from 1. Failures are [row, name, reason] of the rows that
+    make no document. Returns {"rows", "batches", "failed", "missing", "missing_characters", "fonts", "logo"}; `missing`
+    are the most frequent of the characters that no font has.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    known = [(name, kind) for name, kind in columns]
+    asked = [TemplateField(**each) for each in fields]
+    tally, names = Tally(), Names()
+    with engine.connect(Path(scratch), width=len(known)) as con:
+        where = selection.where_sql(filters, known)
+        source = f"read_parquet({engine.literal(parquet)}, file_row_number = true)"
+        total = _count(con, source, where, row_limit)
+        if not total:
+            raise PermanentError("No row fits the filter, so there is nothing to make. Change the filter.")
+        if total > MOST_DOCUMENTS:
+            raise PermanentError(
+                f"{total:,} rows would become documents; a job makes {MOST_DOCUMENTS:,} at most. "
+                "Filter the rows, or give a number of rows."
+            )
+        size = max(BATCH_ROWS, -(-total // settings.FAN_OUT_WIDTH))
+        order = selection.order_sql(sort, known, ties="file_row_number")
+        listed = ", ".join(_expressions(asked, mapping, name_column))
+        rows = _rows(con, f"SELECT {listed} FROM {source} WHERE {where} ORDER BY {order} LIMIT {total}")
+        for batch in _batches(rows, asked, mapping, names, tally, size):
+            _write(target / f"batch-{len(tally.batches):05}.json", batch, tally)
+            report(tally.rows, total)
+    (target / FAILURES).write_text(json.dumps(tally.failures), encoding="utf-8")
+    return {
+        "rows": tally.rows,
+        "batches": tally.batches,
+        "failed": len(tally.failures),
+        "missing": [mark for mark, _ in sorted(tally.missing.items(), key=lambda each: (-each[1], each[0]))[:NAMED]],
+        "missing_characters": len(tally.missing),
+        "fonts": fonts.families(only=tally.families),
+        "logo": _copy_logo(logo, Path(template)),
+    }
+
+
+def _count(con: duckdb.DuckDBPyConnection, source: str, where: str, row_limit: int | None) -> int:
+    count = int(con.execute(f"SELECT count(*) FROM {source} WHERE {where}").fetchall()[0][0])
+    return min(count, row_limit) if row_limit else count
+
+
+def _expressions(fields: list[TemplateField], mapping: dict[str, dict[str, str]], name_column: str) -> Iterator[str]:
+    yield "file_row_number + 1"
+    yield f"CAST({engine.name(name_column)} AS VARCHAR)" if name_column else "NULL"
+    for each in fields:
+        column = (mapping.get(each.name) or {}).get("column")
+        # A text that is the same for all is no work for the engine.
+        yield f"CAST({engine.name(column)} AS VARCHAR)" if column else "NULL"
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[Any, ...]]:
+    query = con.execute(sql)
+    while fetched := query.fetchmany(_FETCHED_ROWS):
+        yield from fetched
+
+
+def _batches(
+    rows: Iterator[tuple[Any, ...]],
+    fields: list[TemplateField],
+    mapping: dict[str, dict[str, str]],
+    names: Names,
+    tally: Tally,
+    size: int,
+) -> Iterator[dict[str, list[Any]]]:
+    # Of fields that have a text for all, the text; of the others None, and whether a default stands in.
+    sources = [mapping.get(each.name) for each in fields]
+    texts = [None if source is None or source.get("column") else source.get("text") or "" for source in sources]
+    batch = _empty()
+    for number, named, *values in rows:
+        tally.rows += 1
+        try:
+            document = {
+                each.name: each.read(value) if text is None else each.read(text, or_default=False)
+                for each, text, value in zip(fields, texts, values, strict=True)
+            }
+        except UnreadableValue as error:
+            tally.failures.append([number, (named or values[0] or "").strip() or f"Row {number}", str(error)])
+            continue
+        # Without a column of names a document is called by its first field.
+        name = (named or "").strip() or document[fields[0].name] or f"Row {number}"
+        batch["documents"].append(document)
+        batch["rows"].append(number)
+        batch["names"].append(name)
+        batch["files"].append(names.take(name, otherwise=f"Row {number}"))
+        if len(batch["rows"]) == size:
+            yield batch
+            batch = _empty()
+    if batch["rows"]:
+        yield batch
+
+
+def _empty() -> dict[str, list[Any]]:
+    return {"documents": [], "rows": [], "names": [], "files": []}
+
+
+def _write(path: Path, batch: dict[str, list[Any]], tally: Tally) -> None:
+    text = json.dumps(batch, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8", errors="replace")
+    tally.batches.append({"file": path.name, "rows": len(batch["rows"])})
+    # All the values at once: the quotes and brackets between them are in every font.
+    points = codepoints("".join(value or "" for document in batch["documents"] for value in document.values()))
+    known = coverage()
+    tally.families |= known.families_of(points)
+    tally.missing.update(chr(point) for point in points[known.missing_mask(points)].tolist())
+
+
+def _copy_logo(logo: str, folder: Path) -> str:
+    if not logo:
+        return ""
+    with Path(logo).open("rb") as file:
+        head = file.read(8)
+    for start, name in _LOGO_KINDS.items():
+        if head.startswith(start):
+            shutil.copyfile(logo, folder / name)
+            return name
+    raise PermanentError("The logo is neither a PNG nor a JPEG picture. Choose another file.")
