@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -113,6 +114,12 @@ class Child:
             if not is_done or _resident_bytes(self._pid) > KEEP_BYTES:
                 self.close()
 
+    def kill(self) -> None:
+        """Kill the child's process, from any thread; the thread that uses it finds it lost."""
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the child, whatever it does."""
         if self._pool is None:
@@ -159,17 +166,23 @@ class Pool:
     #: Children that may be at work at once; None for the setting.
     size: int | None = None
     _idle: list[Child] = field(default_factory=list)
-    _lent: int = 0
+    _lent: list[Child] = field(default_factory=list)
+    _pid: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def borrow(self, check: Callable[[], None]) -> Child:
         """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
         while True:
             with self._changed:
-                if self._lent < (self.size or settings.CPU_THREADS):
-                    self._lent += 1
+                if self._pid != os.getpid():
+                    # A process that ends first waits for its children: these would wait for work.
+                    multiprocessing.util.Finalize(None, self.end, exitpriority=100)
+                    self._pid = os.getpid()
+                if len(self._lent) < (self.size or settings.CPU_THREADS):
                     # The one used last: the others grow old, and are ended.
-                    return self._idle.pop() if self._idle else Child()
+                    child = self._idle.pop() if self._idle else Child()
+                    self._lent.append(child)
+                    return child
                 self._changed.wait(LOOK_SECONDS)
             check()
 
@@ -177,7 +190,7 @@ class Pool:
         """Let others use the child."""
         keep = child.is_warm
         with self._changed:
-            self._lent -= 1
+            self._lent.remove(child)
             if keep:
                 child.idle_since = time.monotonic()
                 self._idle.append(child)
@@ -193,6 +206,15 @@ class Pool:
             self._idle = [child for child in self._idle if child not in old]
         for child in old:
             child.close()
+
+
+    def end(self) -> None:
+        """End all children, also those at work: the process ends."""
+        with self._changed:
+            lent = list(self._lent)
+        for child in lent:
+            child.kill()
+        self.close_idle(after_seconds=0)
 
 
 #: The pool of this process.

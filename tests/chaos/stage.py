@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ class Stage:
         self.fleet = Fleet(self.site, threads=threads)
         self.ledger = Ledger()
         self._broker_kills = 0
+        #: Set once the broker that is to be killed is dead, also when another runs by then.
+        self.broker_is_down = threading.Event()
         self.broker_starts_repeated = 0
         self._submitters: list[WebSubmitter | BulkSubmitter] = []
         # Starts the broker again: a process ends with the thread that started it, so this one stays until the end.
@@ -102,8 +105,11 @@ class Stage:
     def kill_broker(self, *, is_wiped: bool, down_seconds: float) -> Future[None]:
         """kill -9 the broker, delete its data if so wished, start it again; done when it serves."""
 
+        self.broker_is_down.clear()
+
         def kill_and_start() -> None:
             self.rabbit.kill9()
+            self.broker_is_down.set()
             if is_wiped:
                 self.rabbit.wipe_data()
             time.sleep(down_seconds)

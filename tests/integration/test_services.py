@@ -7,6 +7,7 @@ import pytest
 from tests.services.postgres import PostgresNode
 from tests.services.processes import is_alive
 from tests.services.rabbitmq import RabbitNode
+from tests.services.waiting import wait_until
 
 
 def publish(url: str, queue: str) -> None:
@@ -26,7 +27,8 @@ def test_a_confirmed_message_outlives_a_killed_broker_but_not_a_wiped_one(own_ra
     assert first is not None
     assert not is_alive(first)
     own_rabbitmq.start()
-    assert own_rabbitmq.queue_depths(url) == {"letters": 1}
+    # It serves a moment before it has all its queues back.
+    wait_until(lambda: own_rabbitmq.queue_depths(url) == {"letters": 1}, 20, "the queue with its message")
     own_rabbitmq.kill9()
     own_rabbitmq.wipe_data()
     own_rabbitmq.start()

@@ -133,7 +133,8 @@ class _Play:
             self.script.submit(self.orders(burst))
             self.wiped_messages = wait_until(lambda: self.unclaimed(at_least=burst), BROKER_SECONDS, "messages to lose")
             self.broker_starts.append(self.stage.kill_broker(is_wiped=True, down_seconds=0))
-            wait_until(lambda: not self.stage.rabbit.is_running, BROKER_SECONDS, "the broker to be down")
+            if not self.stage.broker_is_down.wait(BROKER_SECONDS):
+                raise TimeoutError("the broker was not killed")
 
     def unclaimed(self, *, at_least: int) -> int:
         """Jobs of which the broker has a message that no worker has acted on, or 0 while there are too few."""

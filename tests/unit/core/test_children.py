@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -213,3 +215,12 @@ def test_a_process_that_nobody_uses_is_ended(pool: children.Pool) -> None:
     assert is_alive(pid)
     pool.close_idle(after_seconds=0)
     wait_until(lambda: not is_alive(pid), 10, "the end of an idle process")
+
+
+def test_a_process_that_ends_does_not_wait_for_its_idle_children() -> None:
+    code = (
+        "import django; django.setup(); from core import children; from tests.unit.core.test_children import use; "
+        "child = children.pool.borrow(lambda: None); print(use(child)); children.pool.give_back(child)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    wait_until(lambda: not is_alive(int(done.stdout)), 10, "the end of the child")

@@ -47,7 +47,7 @@
   document.addEventListener("htmx:beforeSwap", () => {
     opened.clear();
     scrolled.clear();
-    for (const details of document.querySelectorAll("details[id]")) opened.set(details.id, details.open);
+    for (const details of document.querySelectorAll("details[id]")) opened.set(details.id, details);
     for (const box of document.querySelectorAll("details pre, .scroller, .tabs")) {
       if (box.scrollTop || box.scrollLeft) {
         const home = box.closest("[id]");
@@ -56,9 +56,10 @@
     }
   });
   document.addEventListener("htmx:afterSettle", () => {
-    for (const [id, open] of opened) {
+    // Only what was replaced: the person may have opened another one meanwhile.
+    for (const [id, old] of opened) {
       const details = document.getElementById(id);
-      if (details && details.open !== open) details.open = open;
+      if (details && details !== old) details.open = old.open;
     }
     for (const [id, [top, left, className]] of scrolled) {
       const home = document.getElementById(id);
