@@ -207,7 +207,6 @@ class Pool:
         for child in old:
             child.close()
 
-
     def end(self) -> None:
         """End all children, also those at work: the process ends."""
         with self._changed:

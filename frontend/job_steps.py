@@ -105,6 +105,11 @@ class Steps:
         return ", ".join(f"{count:,} {WORDS[state].lower()}" for state, count in counts.items() if count)
 
     @property
+    def has_live_parts(self) -> bool:
+        """Whether parts are still to end; those of a cancelled job take a moment longer than it."""
+        return any(step.fan_out is not None and step.fan_out.live for step in self.listed)
+
+    @property
     def waiting_for(self) -> FanOut | None:
         """The fan-out whose children the job waits for."""
         return next((step.fan_out for step in self.listed if step.state == "waiting" and step.fan_out), None)

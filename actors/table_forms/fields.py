@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,10 @@ from django.core.exceptions import ValidationError
 from actors.tables.selection import check, split_values, unknown_column
 
 from .row_widgets import FiltersWidget, RowsWidget, SortWidget
+
+#: Characters of one value; below what the reader of lists takes, whatever else in the process has raised that to.
+MOST_CHARACTERS = 100_000
+_TOO_LONG = f"One of the values is too long: at most {MOST_CHARACTERS:,} characters. Put commas between values."
 
 
 class ColumnsAware:
@@ -88,10 +93,15 @@ class FiltersField(RowsField):
     def normal(self, row: dict[str, Any]) -> dict[str, Any]:
         value = row.get("value")
         text = ("true" if value else "false") if isinstance(value, bool) else str("" if value is None else value)
-        return {"column": row.get("column") or "", "op": str(row.get("op") or "eq"), "value": text}
+        return {"column": str(row.get("column") or ""), "op": str(row.get("op") or "eq"), "value": text}
 
     def problems(self, rows: list[dict[str, Any]]) -> list[str]:
-        return check(rows, (), self.columns)
+        if any(_is_too_long(row["value"]) for row in rows):
+            return [_TOO_LONG]
+        try:
+            return check(rows, (), self.columns)
+        except csv.Error:
+            return [_TOO_LONG]
 
 
 class SortField(RowsField):
@@ -101,14 +111,14 @@ class SortField(RowsField):
 
     def from_text(self, value: Any) -> list[dict[str, Any]]:
         if isinstance(value, str) and value.strip() and not value.lstrip().startswith(("[", "{")):
-            return [self._from_words(part) for part in split_values(value)]
+            return [self._from_words(part) for part in listed_in(value)]
         return super().from_text(value)
 
     def entry(self, row: dict[str, str]) -> dict[str, Any]:
         return {"column": row["column"], "descending": row["direction"] == "desc"}
 
     def normal(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"column": row.get("column") or "", "descending": bool(row.get("descending"))}
+        return {"column": str(row.get("column") or ""), "descending": bool(row.get("descending"))}
 
     def problems(self, rows: list[dict[str, Any]]) -> list[str]:
         return check((), rows, self.columns)
@@ -171,13 +181,31 @@ def names_from(value: Any, known: Sequence[str]) -> list[str]:
             read = read_json(text)
             listed = [str(each) for each in read] if isinstance(read, list) else [text]
         else:
-            listed = split_values(text)
+            listed = listed_in(text)
     return list(dict.fromkeys(listed))
+
+
+def listed_in(text: str) -> list[str]:
+    """Return the values that text lists with commas; raise ValidationError with a sentence."""
+    if _is_too_long(text):
+        raise ValidationError(_TOO_LONG, code="long")
+    try:
+        return split_values(text)
+    except csv.Error:
+        raise ValidationError(_TOO_LONG, code="long") from None
 
 
 def read_json(text: str) -> Any:
     """Return the value of JSON text; raise ValidationError with a sentence."""
     try:
         return json.loads(text)
+    except RecursionError:
+        raise ValidationError(
+            "This JSON is nested too deeply. Write a list of objects or names.", code="json"
+        ) from None
     except ValueError as error:
         raise ValidationError(f"This is not JSON: {error}.", code="json") from None
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) > MOST_CHARACTERS and max(map(len, text.split(","))) > MOST_CHARACTERS

@@ -16,6 +16,8 @@ FILTERS_HELP = (
     "A row stays when it fits all of them. Text is compared as it is written; “contains” and “starts with” take "
     "capitals and small letters as the same. Values of “is one of” have commas between them."
 )
+#: More than any dataset has, and a number that the engine takes.
+MOST_ROWS = 10**12
 
 
 class PresetChoiceField(forms.ChoiceField):
@@ -37,7 +39,11 @@ class SelectionForm(PipelineForm):
     filters = FiltersField(label="Filter", required=False, help_text=FILTERS_HELP)
     sort = SortField(label="Sort", required=False, help_text="Rows with the same values keep the dataset's order.")
     row_limit = forms.IntegerField(
-        label="At most this many rows", required=False, min_value=1, help_text="Empty: all that fit the filter."
+        label="At most this many rows",
+        required=False,
+        min_value=1,
+        max_value=MOST_ROWS,
+        help_text="Empty: all that fit the filter.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

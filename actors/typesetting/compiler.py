@@ -66,15 +66,17 @@ def compile_pdf(folder: Path, data: dict[str, Any] | str, out: Path, *, main: st
 
 def explained(error: typst.TypstError, folder: Path) -> PermanentError:
     """Return the sentence for an error of the compiler: what is wrong, in which file and line."""
-    message = str(getattr(error, "message", "") or error).strip()
+    # Where the folder lies says nothing to a designer.
+    message = str(getattr(error, "message", "") or error).strip().replace(f"{folder}/", "")
     text = "\n".join([str(getattr(error, "diagnostic", "")), *map(str, getattr(error, "trace", []) or [])])
-    hints = " ".join(f"({hint})" for hint in getattr(error, "hints", []) or [])
+    # Those about the compiler's own options are for whoever starts it.
+    hints = " ".join(f"({hint})" for hint in getattr(error, "hints", []) or [] if "project" not in str(hint))
     where = ""
     if place := _PLACE.search(text):
         where = f"{_within(folder, place[1].strip())}, line {place[2]}: "
     if "package" in message:
         message += "; a template may use only the files of its own folder"
-    elif "outside" in message or "access denied" in message:
+    elif any(said in message for said in ("outside", "escape", "access denied", "file not found")):
         message += "; a template may read only the files of its own folder"
     return PermanentError(f"The template cannot be set. {where}{message}{' ' + hints if hints else ''}")
 

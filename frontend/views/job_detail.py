@@ -3,7 +3,7 @@
 The region asks for itself every second while the job lives, naming in `?v=` the version it shows. Nothing
 new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
 that an event or a new state has changed; the steps with their parts when they are others than those of `?s=`. The
-region of a job that has ended asks no more.
+region of a job that has ended asks no more, once its parts have ended too.
 """
 
 from __future__ import annotations
@@ -97,6 +97,12 @@ def _version(request: PersonRequest, pk: int) -> str | None:
     return f"{own}-{event_count or 0}"
 
 
+def _never(version: str) -> str:
+    """Return a version that the page never has, so that it is answered each time it asks; no region beside differs."""
+    before, _, events = version.rsplit("-", 2)
+    return f"{before}-ending-{events}"
+
+
 def _changed(known: str, version: str) -> tuple[str, ...]:
     """Return the regions beside the progress that differ between two versions."""
     before, after = known.split("-"), version.split("-")
@@ -123,11 +129,14 @@ def _render_regions(
 def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
     """Return what the regions show; what only a region that stays as it is would show is not looked up."""
     steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
+    # The parts of a job that was cancelled end a moment after it, and its version does not tell of them.
+    is_ending = job.is_finished and steps.has_live_parts
     context = {
         "job": job,
         "progress": getattr(job, "progress", None),
         "part": part_name(job) if job.parent_id else "",
-        "version": version,
+        "version": _never(version) if is_ending else version,
+        "goes_on": job.is_live or is_ending,
         "steps": steps,
         "stages": job_pages.stages_of(job),
         "explanation": job_pages.explanation(job, steps.waiting_for),

@@ -214,7 +214,7 @@ def test_a_pdf_is_read_inside_the_page(
     page.on("request", lambda request: asked.append(request.url) if "view=1" in request.url else None)
     expect(page.locator(".result-picture img")).to_be_visible()
     assert asked == []
-    page.get_by_role("link", name="Read report.pdf here").click()
+    page.get_by_role("link", name="Read here: report.pdf").click()
     expect(page.locator("iframe.reader-frame")).to_be_visible()
     wait_until(lambda: has_viewer(page), 10)
     assert asked

@@ -37,7 +37,12 @@ class DocumentsForm(SelectionForm):
         nothing="The first field of the template",
         help_text="Names the files of a zip, and the entries of a PDF's outline.",
     )
-    logo = UploadField(label="Logo", required=False, accept=".png,.jpg,.jpeg", help_text="Where the template has one.")
+    logo = UploadField(
+        label="Logo",
+        required=False,
+        accept=".png,.jpg,.jpeg",
+        help_text="Where the template has one; at most 5 MB.",
+    )
 
     field_order = ("dataset", "template", "mapping")
     fieldsets = (

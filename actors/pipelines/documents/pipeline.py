@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from actors.tables import selection
-from actors.typesetting import templates
+from actors.typesetting import logo, templates
 from core.context import JobContext
 from core.errors import PermanentError
 from core.fan_out import ChildResult
@@ -124,6 +124,7 @@ def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, A
     copy = ctx.folder / "template"
     templates.copy_to(chosen, copy)
     (copy / KIT.name).write_bytes(KIT.read_bytes())
+    picture = _logo(ctx, copy)
     batches = ctx.folder / "batches"
     planned = ctx.run_in_child(
         plan.plan,
@@ -132,24 +133,26 @@ def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, A
         timeout_seconds=PLAN_SECONDS,
         parquet=str(parquet),
         folder=str(batches),
-        template=str(copy),
         scratch=str(ctx.scratch),
         columns=columns,
         fields=[field.as_json() for field in fields],
-        logo=_logo(ctx),
         **choices,
     )
     return {
         "title": f"{chosen.title}: {dataset.name}",
         "folder": ctx.key(batches),
         "template": ctx.key(copy),
+        "logo": picture,
         **planned,
     }
 
 
-def _logo(ctx: JobContext) -> str:
+def _logo(ctx: JobContext, folder: Path) -> str:
     given = Artifact.objects.filter(job_id=ctx.job_id, kind=Artifact.Kind.INPUT, field="logo").exists()
-    return str(ctx.file("logo").path) if given else ""
+    if not given:
+        return ""
+    file = ctx.file("logo")
+    return logo.take_in(file.path, folder, file.name)
 
 
 def _deliver(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,7 +31,6 @@ NAMED = 10
 #: Beside the batches, the rows that make no document.
 FAILURES = "failures.json"
 _FETCHED_ROWS = 2_000
-_LOGO_KINDS = {b"\x89PNG\r\n\x1a\n": "logo.png", b"\xff\xd8\xff": "logo.jpg"}
 
 
 @dataclass
@@ -52,7 +50,6 @@ def plan(
     *,
     parquet: str,
     folder: str,
-    template: str,
     scratch: str,
     columns: list[tuple[str, str]],
     fields: list[dict[str, Any]],
@@ -61,13 +58,12 @@ def plan(
     sort: list[dict[str, Any]],
     row_limit: int | None,
     name_column: str,
-    logo: str,
 ) -> dict[str, Any]:
-    """Write the batches and `failures.json` into `folder`, and the logo into the job's copy of the template.
+    """Write the batches and `failures.json` into `folder`.
 
     A batch is a JSON file {"documents", "rows", "names", "files"}: four lists, of which the first holds what the
     template gets. `rows` are numbers of rows in the dataset, from 1. Failures are [row, name, reason] of the rows that
-    make no document. Returns {"rows", "batches", "failed", "missing", "missing_characters", "fonts", "logo"}; `missing`
+    make no document. Returns {"rows", "batches", "failed", "missing", "missing_characters", "fonts"}; `missing`
     are the most frequent of the characters that no font has.
     """
     target = Path(folder)
@@ -77,7 +73,7 @@ def plan(
     tally, names = Tally(), Names()
     with engine.connect(Path(scratch), width=len(known)) as con:
         where = selection.where_sql(filters, known)
-        source = f"read_parquet({engine.literal(parquet)}, file_row_number = true)"
+        number, source = _numbered(con, parquet, [name for name, _ in known])
         total = _count(con, source, where, row_limit)
         if not total:
             raise PermanentError("No row fits the filter, so there is nothing to make. Change the filter.")
@@ -87,8 +83,8 @@ def plan(
                 "Filter the rows, or give a number of rows."
             )
         size = max(BATCH_ROWS, -(-total // settings.FAN_OUT_WIDTH))
-        order = selection.order_sql(sort, known, ties="file_row_number")
-        listed = ", ".join(_expressions(asked, mapping, name_column))
+        order = selection.order_sql(sort, known, ties=number)
+        listed = ", ".join([f"{number} + 1", *_expressions(asked, mapping, name_column)])
         rows = _rows(con, f"SELECT {listed} FROM {source} WHERE {where} ORDER BY {order} LIMIT {total}")
         for batch in _batches(rows, asked, mapping, names, tally, size):
             _write(target / f"batch-{len(tally.batches):05}.json", batch, tally)
@@ -101,8 +97,21 @@ def plan(
         "missing": [mark for mark, _ in sorted(tally.missing.items(), key=lambda each: (-each[1], each[0]))[:NAMED]],
         "missing_characters": len(tally.missing),
         "fonts": fonts.families(only=tally.families),
-        "logo": _copy_logo(logo, Path(template)),
     }
+
+
+def _numbered(con: duckdb.DuckDBPyConnection, parquet: str, names: list[str]) -> tuple[str, str]:
+    """Return the column that holds the rows' numbers, from 0, and the table of the file that has it."""
+    taken = {name.casefold() for name in names}
+    number = "headway_row"
+    while number in taken:
+        number += "_"
+    read = engine.literal(parquet)
+    if "file_row_number" in taken:
+        # The engine's own number has the name of a column here. One thread reads the rows in their order.
+        con.execute("SET threads = 1")
+        return number, f"(SELECT *, row_number() OVER () - 1 AS {number} FROM read_parquet({read}))"
+    return number, f"(SELECT *, file_row_number AS {number} FROM read_parquet({read}, file_row_number = true))"
 
 
 def _count(con: duckdb.DuckDBPyConnection, source: str, where: str, row_limit: int | None) -> int:
@@ -111,7 +120,6 @@ def _count(con: duckdb.DuckDBPyConnection, source: str, where: str, row_limit: i
 
 
 def _expressions(fields: list[TemplateField], mapping: dict[str, dict[str, str]], name_column: str) -> Iterator[str]:
-    yield "file_row_number + 1"
     yield f"CAST({engine.name(name_column)} AS VARCHAR)" if name_column else "NULL"
     for each in fields:
         column = (mapping.get(each.name) or {}).get("column")
@@ -173,15 +181,3 @@ def _write(path: Path, batch: dict[str, list[Any]], tally: Tally) -> None:
     known = coverage()
     tally.families |= known.families_of(points)
     tally.missing.update(chr(point) for point in points[known.missing_mask(points)].tolist())
-
-
-def _copy_logo(logo: str, folder: Path) -> str:
-    if not logo:
-        return ""
-    with Path(logo).open("rb") as file:
-        head = file.read(8)
-    for start, name in _LOGO_KINDS.items():
-        if head.startswith(start):
-            shutil.copyfile(logo, folder / name)
-            return name
-    raise PermanentError("The logo is neither a PNG nor a JPEG picture. Choose another file.")

@@ -82,9 +82,7 @@ class Setting:
                 # Answered from the layout that was just made.
                 begins, ends = json.loads(run.eval(_PLACES))
         except typst.TypstError as error:
-            # What was looked for is named with its whole path, which is nothing to a designer.
-            said = str(compiler.explained(error, self.folder)).replace(f"{self.folder}/", "")
-            raise PermanentError(said) from error
+            raise compiler.explained(error, self.folder) from error
         if not isinstance(made, bytes):
             raise AssertionError(f"the compiler returned {type(made).__name__}")
         if not len(begins) == len(ends) == len(documents):

@@ -41,7 +41,9 @@ class PdfExportForm(SelectionForm):
     numbers = PresetChoiceField(label="Numbers", choices=NUMBERS, initial="en")
     dates = PresetChoiceField(label="Dates", choices=DATES, initial="iso")
     subtitle = forms.CharField(label="Subtitle", required=False, max_length=300)
-    logo = UploadField(label="Logo", required=False, accept=".png,.jpg,.jpeg", help_text="For the title page.")
+    logo = UploadField(
+        label="Logo", required=False, accept=".png,.jpg,.jpeg", help_text="For the title page; at most 5 MB."
+    )
 
     fieldsets = (
         ("Columns", ("columns",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ RANGES = 40
 MOST_OUTLINED = 5_000
 MOST_FIGURES = 4
 _LABEL = 60
+#: Names of files break after these, and any word within so many letters: no line may be too short for one.
+_JOINTS, _UNBROKEN = re.compile(r"_+(?=\w)"), re.compile(r"[^\s\u200b]{40}(?=[^\s\u200b]{6})")
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,10 @@ def front(
     outline.append(("Table", first, tuple(_entry(section, first) for section in sections)))
     day = Format(type="date", dates=request.dates).text(created.date())
     data = {
-        "title": styled(request.title),
-        "subtitle": styled(request.subtitle) if request.subtitle else "",
+        "title": _breakable(request.title),
+        "subtitle": _breakable(request.subtitle) if request.subtitle else "",
         "logo": logo,
-        "dataset": styled(dataset),
+        "dataset": _breakable(_short(dataset, 120)),
         "date": day,
         "figures": _figures(source, table),
         "contents": [
@@ -93,6 +96,11 @@ def styled(text: str) -> Any:
     """Return text as the template takes it: right-to-left text says so."""
     flat = " ".join(clean(text).split())
     return {"r": flat} if is_rtl(flat) else flat
+
+
+def _breakable(text: str) -> Any:
+    """Return text as `styled` does, with places to break in words that a line may not hold."""
+    return styled(_UNBROKEN.sub("\\g<0>\u200b", _JOINTS.sub("\\g<0>\u200b", text)))
 
 
 def _sheets(entries: list[Any], per_page: int) -> list[list[Any]]:

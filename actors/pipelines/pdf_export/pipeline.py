@@ -16,13 +16,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from actors.typesetting import templates
+from actors.typesetting import logo, templates
 from core.context import JobContext
 from core.errors import PermanentError
 from core.models import Artifact, Dataset
 from core.pipelines import pipeline
 
-from . import finish, logo, plan, render
+from . import finish, plan, render
 from .forms import PdfExportForm
 from .request import Request
 

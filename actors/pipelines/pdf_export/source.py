@@ -21,8 +21,8 @@ SAMPLE_ROWS = 4_000
 BATCH_ROWS = 4_096
 #: Characters of a batch at most, were all its texts as long as the longest.
 BATCH_CHARACTERS = 4_000_000
-#: The number of a row, from 0, in the order of the rows.
-NUMBER = "headway_row"
+#: The number of a row, from 0, in the order of the rows; what the dataset's own columns are called is avoided.
+_NUMBER = "headway_row"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ class Source:
     def __init__(self, con: duckdb.DuckDBPyConnection, request: Request, parquet: Path, scratch: Path) -> None:
         self.con, self.request = con, request
         self._parquet, self._picked = parquet, scratch / "picked.parquet"
+        self._number = _unused(_NUMBER, request.types)
         self.rows = 0
         self.stats: dict[str, ColumnStats] = {}
         self.formats: dict[str, Format] = {}
@@ -77,7 +78,7 @@ class Source:
             keys = [*(own or [{"column": request.group_by}]), *rest]
         condition = selection.where_sql(request.filters, request.known)
         if keys or request.filters or request.row_limit:
-            order = selection.order_sql(keys, request.known, ties=NUMBER)
+            order = selection.order_sql(keys, request.known, ties=self._number)
             limit = f"LIMIT {request.row_limit}" if request.row_limit else ""
             listed = ", ".join(engine.name(name) for name in self.used)
             sql = f"SELECT {listed} FROM {read} WHERE {condition} ORDER BY {order} {limit}"
@@ -103,7 +104,7 @@ class Source:
         every = max(1, self.rows // SAMPLE_ROWS)
         sql = (
             f"SELECT left({engine.name(column)}, {most_characters}) FROM {self.table} "
-            f"WHERE {NUMBER} % {every} = 0 AND {engine.name(column)} IS NOT NULL"
+            f"WHERE {self._number} % {every} = 0 AND {engine.name(column)} IS NOT NULL"
         )
         return [str(row[0]) for row in self.con.execute(sql).fetchall()]
 
@@ -114,7 +115,7 @@ class Source:
         sums = "".join(f", {_sum(name, self.request.types[name])}" for name in self.request.subtotals)
         # By first row, not by value: the order of the rows is what was asked for.
         sql = (
-            f"SELECT coalesce(any_value({shown}), ''), count(*){sums}, min({NUMBER}) AS headway_first "
+            f"SELECT coalesce(any_value({shown}), ''), count(*){sums}, min({self._number}) AS headway_first "
             f"FROM {self.table} GROUP BY {cell} ORDER BY headway_first"
         )
         found = self.con.cursor().execute(sql)
@@ -139,8 +140,8 @@ class Source:
         read = engine.literal(str(path))
         if any(name.casefold() == "file_row_number" for name in names):
             # The engine's own number has the name of a column here.
-            return f"(SELECT *, row_number() OVER () - 1 AS {NUMBER} FROM read_parquet({read}))"
-        return f"(SELECT *, file_row_number AS {NUMBER} FROM read_parquet({read}, file_row_number = true))"
+            return f"(SELECT *, row_number() OVER () - 1 AS {self._number} FROM read_parquet({read}))"
+        return f"(SELECT *, file_row_number AS {self._number} FROM read_parquet({read}, file_row_number = true))"
 
     def _measure(self) -> None:
         types, request = self.request.types, self.request
@@ -180,7 +181,7 @@ class Source:
         decimals: int | None = 0
         if kind == "float":
             every = max(1, self.rows // SAMPLE_ROWS)
-            sql = f"SELECT {engine.name(name)} FROM {self.table} WHERE {NUMBER} % {every} = 0"
+            sql = f"SELECT {engine.name(name)} FROM {self.table} WHERE {self._number} % {every} = 0"
             decimals = float_decimals([row[0] for row in self.con.execute(sql).fetchall() if row[0] is not None])
         elif kind == "decimal":
             told = str(self.con.execute(f"DESCRIBE SELECT {engine.name(name)} FROM {self.table}").fetchall()[0][1])
@@ -199,3 +200,11 @@ class Source:
 def _sum(name: str, kind: str) -> str:
     # Kahan's sum: the digits that are shown do not depend on the order of the values.
     return f"{'fsum' if kind == 'float' else 'sum'}({engine.name(name)})"
+
+
+def _unused(name: str, names: Iterable[str]) -> str:
+    """Return the name, made longer until no column has it; the engine takes capitals and small letters as the same."""
+    taken = {each.casefold() for each in names}
+    while name in taken:
+        name += "_"
+    return name

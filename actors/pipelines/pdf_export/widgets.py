@@ -41,7 +41,7 @@ class ColumnsWidget(forms.Widget):
             return ticked
         try:
             listed = [str(each) for each in json.loads(order)]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             listed = []
         return {"order": moved(listed, name, str(data.get("move") or "")), "ticked": list(ticked or ())}
 

@@ -62,14 +62,14 @@ def test_the_end_brings_the_result_along(as_alice: Client, alice: User, make_rep
     Job.objects.filter(pk=report.job_id).update(state="succeeded")
     answer = as_alice.get(reverse("job_progress", args=[report.job_id]), {"v": version}, headers=HTMX).text
     assert f'id="job-{report.job_id}-result"' in answer
-    assert "Read report.pdf here" in answer
+    assert "Read here: report.pdf" in answer
 
 
 def test_a_pdf_without_a_picture_can_be_read_too(as_alice: Client, alice: User, make_report: MakeReport) -> None:
     report = make_report(alice, picture=b"no picture at all, but long enough for one")
     page = as_alice.get(report.job.get_absolute_url()).text
     assert "<img" not in page
-    assert "Read report.pdf here" in page
+    assert "Read here: report.pdf" in page
 
 
 def test_a_picture_of_something_else_than_a_pdf_leads_to_the_download(
@@ -101,7 +101,7 @@ def test_a_picture_that_is_gone_leaves_the_file(as_alice: Client, alice: User, m
     storage.resolve(report.preview_path).unlink()
     page = as_alice.get(report.job.get_absolute_url()).text
     assert "<img" not in page
-    assert "Read report.pdf here" in page
+    assert "Read here: report.pdf" in page
 
 
 def test_files_with_nothing_to_look_at_stay_a_list(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:

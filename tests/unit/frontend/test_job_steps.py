@@ -165,6 +165,26 @@ def test_the_steps_come_along_when_they_have_changed_and_only_then(
     assert 'hx-swap-oob="true"' in asked().split(region)[1].split(">")[0]
 
 
+def test_a_cancelled_job_is_asked_after_until_its_last_part_has_ended(
+    as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
+) -> None:
+    job = make_job(alice, progress=PLAIN)
+    parts = make_parts(job, "cancelled", "running")
+    Job.objects.filter(pk=job.pk).update(state="cancelled")
+    page = as_alice.get(job.get_absolute_url())
+    assert "data-poll" in page.text
+    known = {"v": page.context["version"], "s": page.context["steps"].version}
+    address = reverse("job_progress", args=[job.pk])
+    answer = as_alice.get(address, known, headers=HTMX).text
+    assert "data-poll" in answer
+    assert "hx-swap-oob" not in answer
+    Job.objects.filter(pk=parts[1].pk).update(state="cancelled")
+    answer = as_alice.get(address, known, headers=HTMX).text
+    assert "data-poll" not in answer
+    assert f'id="job-{job.pk}-steps"' in answer
+    assert "running (1)" not in answer
+
+
 def test_the_first_step_brings_the_region_along(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=PLAIN)
     version = as_alice.get(job.get_absolute_url()).context["version"]

@@ -256,7 +256,23 @@ def test_a_logo_is_set_and_another_kind_of_file_refused(alice: User, tmp_path: P
     with pikepdf.open(output(job, "documents")) as pdf:
         assert len(pdf.pages[0].get_images()) == 1
     job = make_documents(dataset, mapping=SENDER, logo=b"GIF89a")
-    assert job.error == "The logo is neither a PNG nor a JPEG picture. Choose another file."
+    assert job.error == "The logo logo.png is neither a PNG nor a JPEG. Upload one of these."
+
+
+def test_columns_may_have_the_names_that_the_engine_uses_itself(alice: User) -> None:
+    columns = [*INVOICE, ("File_Row_Number", "text"), ("headway_row", "text")]
+    dataset = make_dataset(alice, columns, [(*invoice_row(count), "x", "y") for count in (1, 2)])
+    job = make_documents(dataset, mapping=json.dumps({**json.loads(SENDER), "details": {"column": "headway_row"}}))
+    assert job.state == State.SUCCEEDED, job.error
+    assert facts_of(job)["Documents"] == 2
+
+
+def test_a_damaged_logo_is_told_and_not_taken_for_a_bad_row(alice: User, tmp_path: Path) -> None:
+    dataset = make_dataset(alice, INVOICE, [invoice_row(1)])
+    path = tmp_path / "logo.jpg"
+    Image.effect_noise((400, 200), 50).save(path)
+    job = make_documents(dataset, mapping=SENDER, logo=path.read_bytes()[:2_000])
+    assert job.error == "The logo logo.png cannot be read: the file is damaged. Upload it again."
 
 
 FIELD = "[fields.name]\nrequired = true\n"

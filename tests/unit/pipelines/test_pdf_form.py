@@ -143,6 +143,7 @@ def test_everything_that_a_page_sends_is_taken(dataset: Dataset) -> None:
         ({"columns": 'Odd, "one"'}, ['Odd, "one"']),
         ({"columns": '["Day", "Name", "Day"]'}, ["Day", "Name"]),
         ({"columns": ["Name"], "columns-order": "no JSON"}, []),
+        ({"columns": ["Name"], "columns-order": "[" * 5_000}, []),
     ],
 )
 def test_columns_come_as_ticks_as_text_or_as_json(dataset: Dataset, sent: dict[str, Any], columns: list[str]) -> None:
@@ -169,6 +170,16 @@ def test_columns_come_as_ticks_as_text_or_as_json(dataset: Dataset, sent: dict[s
         ({"filters": '{"column": "Day"}'}, "filters", "Write a list of objects, such as"),
         ({"filters": '["x"]'}, "filters", "Write a list of objects, such as"),
         ({"filters": '[{"column": "x", "op": "empty"}]'}, "filters", "There is no column “x”; there are"),
+        ({"sort": '[{"column": ["Day"]}]'}, "sort", "There is no column “['Day']”; there are"),
+        ({"sort": "[" * 5_000}, "sort", "This JSON is nested too deeply."),
+        ({"sort": "x" * 200_000}, "sort", "One of the values is too long: at most 100,000 characters."),
+        ({"columns": "x" * 200_000}, "columns", "One of the values is too long: at most 100,000 characters."),
+        (
+            rows("filters", {"column": "Name", "op": "in", "value": "x" * 200_000}),
+            "filters",
+            "One of the values is too long: at most 100,000 characters.",
+        ),
+        ({"row_limit": "9" * 30}, "row_limit", "Ensure this value is less than or equal to 1000000000000."),
         ({"sort": "Day down"}, "sort", "There is no column “Day down”; there are"),
         ({"group_by": "Nobody"}, "group_by", "There is no column “Nobody”; there are"),
         ({"subtotals": "Name"}, "subtotals", "Name is text: only numbers can be added up."),

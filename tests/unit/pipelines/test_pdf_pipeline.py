@@ -14,7 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from pytest_django import Settings
 
-from actors.pipelines.pdf_export import finish, logo, plan, render, table
+from actors.pipelines.pdf_export import finish, plan, render, table
+from actors.typesetting import logo
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext

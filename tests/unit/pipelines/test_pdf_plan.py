@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 
 from actors.pipelines.pdf_export import charts as drawing
@@ -220,11 +221,45 @@ def test_strange_names_are_set_as_they_are(tmp_path: Path) -> None:
     assert "*bold*" in text
 
 
+def test_labels_of_a_narrow_chart_leave_room_for_each_other(tmp_path: Path) -> None:
+    days = [(f"2025-{number % 12 + 1:02}-{number % 28 + 1:02}",) for number in range(200)]
+    report = plan_report(
+        tmp_path, [("day", "date")], days, charts=["day"], page_size="a5", orientation="landscape"
+    )  # fmt: skip
+    labels = [label for _, label in charts_of(report)[0]["x"]]
+    text = next(page for page in texts_of(report.set()) if "Rows by week" in page)
+    assert [label in text for label in labels] == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("title", "subtitle"),
+    [("W" * 200, "w " * 150), ("orders_of_2025_" * 12, ""), ("Many words " * 18, "and more " * 33)],
+)
+def test_a_long_title_stays_on_the_page_and_above_the_figures(tmp_path: Path, title: str, subtitle: str) -> None:
+    report = plan_report(
+        tmp_path, ORDERS, orders(3), title=title, subtitle=subtitle, page_size="a5", orientation="landscape"
+    )
+    pdf = pypdfium2.PdfDocument(report.set())
+    try:
+        page = pdf[0]
+        text = page.get_textpage()
+        # (left, bottom, right, top) in points, from the lower left.
+        boxes = [(text.get_text_range(place, 1), text.get_charbox(place)) for place in range(text.count_chars())]
+        seen = [(mark, box) for mark, box in boxes if mark.strip("\u200b \r\n") and box[2] > box[0]]
+        wanted = "".join(f"{title}{subtitle}".split())
+        title_page, figures = seen[: len(wanted)], seen[len(wanted) :]
+        assert "".join(mark for mark, _ in title_page) == wanted
+        assert max(right for _, (_, _, right, _) in title_page) < page.get_width() - 40
+        assert min(bottom for _, (_, bottom, _, _) in title_page) > max(top for _, (_, _, _, top) in figures)
+    finally:
+        pdf.close()
+
+
 def test_names_that_the_engine_uses_itself_are_names_like_others(tmp_path: Path) -> None:
-    names = ["file_row_number", "rows", "value", "first", "span", "\x07bell"]
+    names = ["file_row_number", "rows", "value", "first", "span", "\x07bell", "headway_row", "Headway_Row_"]
     known = [(name, "text") for name in names]
     report = plan_report(
-        tmp_path, known, [(f"v{number % 3}",) * 6 for number in range(30)], charts=names, group_by="value",
+        tmp_path, known, [(f"v{number % 3}",) * len(names) for number in range(30)], charts=names, group_by="value",
         sort=[{"column": "file_row_number"}],
     )  # fmt: skip
     assert len(cells(report)) == 30
