@@ -43,7 +43,7 @@ KEEP_BYTES = 400 * 1024**2
 #: Functions that one child runs at most.
 USES = 100
 #: Seconds without work after which a child is ended.
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 300.0
 _PR_SET_PDEATHSIG = 1
 
 

@@ -48,10 +48,14 @@ class PipelineForm(forms.Form):
 
 
 class UploadField(forms.FileField):
-    """A file the person uploads; `accept` lists name endings, e.g. `.csv,.tsv`."""
+    """A file the person uploads; `accept` lists name endings, e.g. `.csv,.tsv`.
 
-    def __init__(self, *, accept: str = "", **kwargs: Any) -> None:
+    `limit_bytes` is for a file that has to be smaller than what the site accepts.
+    """
+
+    def __init__(self, *, accept: str = "", limit_bytes: int | None = None, **kwargs: Any) -> None:
         self.accept = accept
+        self.limit_bytes = limit_bytes
         super().__init__(**kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -64,6 +68,11 @@ class UploadField(forms.FileField):
         if isinstance(file, UploadedFile) and endings and not (file.name or "").lower().endswith(endings):
             raise forms.ValidationError(
                 f"{file.name} is not a file of a kind this takes: {', '.join(endings)}.", code="ending"
+            )
+        if isinstance(file, UploadedFile) and self.limit_bytes and (file.size or 0) > self.limit_bytes:
+            raise forms.ValidationError(
+                f"{file.name} is larger than {self.limit_bytes // 1024**2} MB, the most that is taken here.",
+                code="size",
             )
         return file
 

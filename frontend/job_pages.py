@@ -242,6 +242,9 @@ def _stage_state(state: str, job: Job) -> str:
 def _in_words(value: Any, field: forms.Field | None) -> str:
     if value is None or value in ("", [], {}):
         return ""
+    if callable(own_words := getattr(field, "in_words", None)):
+        # A field with values of its own kind says them itself.
+        return str(own_words(value))
     if isinstance(value, bool):
         # What nobody ticked is no news, unless it was ticked to begin with.
         return "Yes" if value else "No" if field is not None and field.initial else ""

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from actors.tables.selection import check, split_values, unknown_column
+from actors.tables.selection import check, in_words, split_values, unknown_column
 
 from .row_widgets import FiltersWidget, RowsWidget, SortWidget
 
@@ -95,6 +95,10 @@ class FiltersField(RowsField):
         text = ("true" if value else "false") if isinstance(value, bool) else str("" if value is None else value)
         return {"column": str(row.get("column") or ""), "op": str(row.get("op") or "eq"), "value": text}
 
+    def in_words(self, value: list[dict[str, Any]]) -> str:
+        """Return the rows as the job's page shows them."""
+        return " and ".join(map(in_words, value))
+
     def problems(self, rows: list[dict[str, Any]]) -> list[str]:
         if any(_is_too_long(row["value"]) for row in rows):
             return [_TOO_LONG]
@@ -119,6 +123,10 @@ class SortField(RowsField):
 
     def normal(self, row: dict[str, Any]) -> dict[str, Any]:
         return {"column": str(row.get("column") or ""), "descending": bool(row.get("descending"))}
+
+    def in_words(self, value: list[dict[str, Any]]) -> str:
+        """Return the rows as the job's page shows them."""
+        return "; ".join(f"{row['column']}{', descending' if row.get('descending') else ''}" for row in value)
 
     def problems(self, rows: list[dict[str, Any]]) -> list[str]:
         return check((), rows, self.columns)

@@ -37,6 +37,13 @@ MAX_SORTS = 10
 #: Values of one "is one of".
 MAX_VALUES = 10_000
 
+
+def in_words(entry: dict[str, Any]) -> str:
+    """Return a filter as a person reads it."""
+    words = f"{entry.get('column', '')} {OPERATORS.get(entry.get('op', ''), entry.get('op', ''))}"
+    return words if entry.get("op") in BARE_OPERATORS else f"{words} “{entry.get('value', '')}”"
+
+
 _SIGNS = {"eq": "=", "ne": "IS DISTINCT FROM", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 #: How a sentence names a type, and how a value of it is written.
 _TYPES = {

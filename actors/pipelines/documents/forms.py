@@ -8,7 +8,7 @@ from django import forms
 
 from actors.table_forms.fields import ColumnChoiceField
 from actors.table_forms.selection_form import PresetChoiceField, SelectionForm
-from actors.typesetting import templates
+from actors.typesetting import logo, templates
 from core.errors import PermanentError
 from core.forms import UploadField
 
@@ -41,7 +41,8 @@ class DocumentsForm(SelectionForm):
         label="Logo",
         required=False,
         accept=".png,.jpg,.jpeg",
-        help_text="Where the template has one; at most 5 MB.",
+        limit_bytes=logo.MOST_BYTES,
+        help_text="Where the template has one.",
     )
 
     field_order = ("dataset", "template", "mapping")

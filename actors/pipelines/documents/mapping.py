@@ -106,6 +106,14 @@ class MappingField(ColumnsAware, forms.Field):
         if isinstance(self.widget, MappingWidget):
             self.widget.asked = list(fields)
 
+    def in_words(self, value: Mapping) -> str:
+        """Return the mapping as the job's page shows it, one field a line."""
+        lines = []
+        for name, source in value.items():
+            said = f"the column {source['column']}" if "column" in source else f"“{source.get('text', '')}”"
+            lines.append(f"{name.replace('_', ' ').capitalize()}: {said}")
+        return "\n".join(lines)
+
     def to_python(self, value: Any) -> Mapping:
         rows: dict[str, Any] = {}
         if isinstance(value, dict) and "rows" in value:

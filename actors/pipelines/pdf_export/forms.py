@@ -9,7 +9,7 @@ from django import forms
 from actors.table_forms.fields import ColumnChoiceField, ColumnNamesField
 from actors.table_forms.selection_form import PresetChoiceField, SelectionForm
 from actors.tables.selection import NUMERIC
-from actors.typesetting import templates
+from actors.typesetting import logo, templates
 from core.forms import UploadField
 
 from .widgets import ColumnsField
@@ -42,7 +42,11 @@ class PdfExportForm(SelectionForm):
     dates = PresetChoiceField(label="Dates", choices=DATES, initial="iso")
     subtitle = forms.CharField(label="Subtitle", required=False, max_length=300)
     logo = UploadField(
-        label="Logo", required=False, accept=".png,.jpg,.jpeg", help_text="For the title page; at most 5 MB."
+        label="Logo",
+        required=False,
+        accept=".png,.jpg,.jpeg",
+        limit_bytes=logo.MOST_BYTES,
+        help_text="For the title page.",
     )
 
     fieldsets = (

@@ -110,12 +110,7 @@ class Request:
         """Return what was chosen as (name, sentence) pairs, for the page about the report."""
         said = []
         if self.filters:
-            asked = [
-                f"{entry['column']} {selection.OPERATORS[entry['op']]}"
-                + ("" if entry["op"] in selection.BARE_OPERATORS else f" “{entry.get('value', '')}”")
-                for entry in self.filters
-            ]
-            said.append(("Rows in which", " and ".join(asked)))
+            said.append(("Rows in which", " and ".join(map(selection.in_words, self.filters))))
         if self.group_by:
             said.append(("Grouped by", self.group_by))
         if self.sort:

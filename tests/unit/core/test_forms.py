@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 class SampleForm(PipelineForm):
     """One field of each kind that matters."""
 
-    file = UploadField(accept=".txt, .CSV")
+    file = UploadField(accept=".txt, .CSV", limit_bytes=1024**2)
     amount = forms.DecimalField()
     day = forms.DateField()
     kinds = forms.MultipleChoiceField(choices=[("a", "A"), ("b", "B")], required=False)
@@ -218,3 +218,10 @@ def test_a_field_may_have_the_name_of_such_a_button(alice: User, define: Callabl
     entry = open_form(pipelines.get(define(moving, form=Moving)), user=alice, data={"move": "on"})
     assert not entry.is_refresh
     assert entry.is_valid()
+
+
+def test_a_file_larger_than_its_field_takes_is_refused_with_the_limit(alice: User, sample: str) -> None:
+    assert fill(sample, alice, file=upload(text=b"x" * 1024**2)).is_valid()
+    entry = fill(sample, alice, file=upload("big.txt", b"x" * (1024**2 + 1)))
+    assert not entry.is_valid()
+    assert entry.form.errors["file"] == ["big.txt is larger than 1 MB, the most that is taken here."]

@@ -220,6 +220,18 @@ def test_parameters_that_are_lists_are_told_line_by_line(as_alice: Client, alice
     assert page.context["parameters"] == [("Rules", "column: a, unique: Yes\ncolumn: b, allowed: x, y")]
 
 
+def test_a_field_with_values_of_its_own_kind_says_them_itself(
+    as_alice: Client, alice: User, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(alice)
+    assert job.spec is not None
+    name, field = next(iter(job.spec.form.base_fields.items()))
+    monkeypatch.setattr(field, "in_words", lambda value: f"said of {value}", raising=False)
+    Job.objects.filter(pk=job.pk).update(params={name: [{"column": "a"}]})
+    shown = dict(as_alice.get(job.get_absolute_url()).context["parameters"])
+    assert list(shown.values()) == ["said of [{'column': 'a'}]"]
+
+
 def test_a_dataset_among_the_parameters_is_named_to_those_who_may_open_it(
     as_alice: Client, alice: User, bob: User, make_job: MakeJob, make_dataset: MakeDataset
 ) -> None:

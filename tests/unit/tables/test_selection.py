@@ -247,3 +247,8 @@ def test_no_name_and_no_value_gets_out_of_its_quotes(value: str, name: str) -> N
 
 def test_values_of_a_list_stand_between_commas_or_in_quotes() -> None:
     assert selection.split_values(' a, "b, c" ,,d\ne ') == ["a", "b, c", "d e"]
+
+
+def test_a_filter_is_said_in_words() -> None:
+    assert selection.in_words({"column": "amount", "op": "ge", "value": "2"}) == "amount is at least “2”"
+    assert selection.in_words({"column": "note", "op": "empty", "value": ""}) == "note is empty"
