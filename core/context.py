@@ -40,7 +40,7 @@ class JobContext(DurableAttempt):
         """Run the job's function and return its result: the pipeline's own, or that of a child."""
         if self.task:
             return function_of(self.task)(self, self.params["item"])
-        return self.spec.execute(self)
+        return self.spec.run(self, **self.params)
 
     def file(self, field: str) -> InputFile:
         """Return the file that was given for this field of the form."""

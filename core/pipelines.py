@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from django import forms
 
 from core.errors import UnknownPipeline
-
-if TYPE_CHECKING:
-    from core.context import JobContext
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
@@ -45,9 +42,6 @@ class Pipeline:
     on_cancel: Literal["discard", "keep"] = "discard"
     #: Hidden pipelines have no entry on the desk.
     is_listed: bool = True
-
-    def execute(self, ctx: JobContext) -> Any:
-        return self.run(ctx, **ctx.params)
 
 
 @dataclass

@@ -459,3 +459,11 @@ def test_scratch_is_gone_at_the_end_and_the_folder_is_not(alice: User) -> None:
     ctx.close()
     assert not ctx.scratch.exists()
     assert kept.exists()
+
+
+def test_the_function_is_called_with_the_context_and_its_parameters(alice: User, define: Callable[..., str]) -> None:
+    def called(ctx: JobContext, a: int, b: list[int]) -> tuple[Any, ...]:
+        return ctx, a, b
+
+    ctx = begin(submit_job(alice, define(called), params={"a": 1, "b": [2]}))
+    assert ctx.execute() == (ctx, 1, [2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django import forms
@@ -104,14 +103,3 @@ def test_an_empty_registry_says_that_there_are_none() -> None:
     registry = Registry()
     assert list(registry) == []
     registry.remove("never there")
-
-
-def test_a_pipeline_is_called_with_the_context_and_its_parameters(define: Callable[..., str]) -> None:
-    class Context:
-        params = {"a": 1, "b": [2]}
-
-    def called(ctx: Any, a: int, b: list[int]) -> tuple[Any, ...]:
-        return ctx, a, b
-
-    ctx = Context()
-    assert pipelines.get(define(called)).execute(ctx) == (ctx, 1, [2])  # type: ignore[arg-type]
