@@ -71,6 +71,7 @@ def test_children_run_on_all_workers_and_the_parent_holds_no_thread(family: Site
     assert rows(family, resumed, job) == [(1,)]
 
 
+@pytest.mark.parametrize("runtime", ["rabbitmq"])
 def test_killed_workers_lose_no_child_and_repeat_no_step(family: Site) -> None:
     workers = family.start_worker(2)
     job = submit_split(family, parts=12, seconds=0.5)
@@ -86,6 +87,7 @@ def test_killed_workers_lose_no_child_and_repeat_no_step(family: Site) -> None:
     assert shown["result"]["total"] == sum(range(12))
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_a_cancel_reaches_all_children_within_seconds(family: Site) -> None:
     family.start_worker(2)
     job = submit_split(family, parts=8, seconds=60)

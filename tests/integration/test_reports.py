@@ -98,6 +98,7 @@ def test_a_report_is_made_shown_and_the_same_when_made_again(press: Site, tmp_pa
     assert shown.headers["content-disposition"].startswith("inline")
 
 
+@pytest.mark.parametrize("runtime", ["rabbitmq"])
 def test_a_cancelled_report_leaves_nobody_at_work(press: Site, tmp_path: Path) -> None:
     dataset = import_orders(press, tmp_path, 120_000)
     job = int(str(submit(press, "pdf_export", dataset=dataset)["id"]))
@@ -130,6 +131,7 @@ def is_empty(site: Site, job: int) -> bool:
     return not any((site.home / "files" / "jobs" / str(job)).rglob("*.pdf"))
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_documents_deliver_what_could_be_made_and_list_the_rest(press: Site, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     people = [f"{name},{index}" for index, name in enumerate(("Ada", "", "Chloé", "山田", "Ada"))]
