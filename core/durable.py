@@ -90,7 +90,7 @@ class DurableAttempt(ShownAttempt):
         """
         self.check()
         title = title or title_of(key)
-        if not self._has_fanned_out(key):
+        if key not in self._fan_keys:
             wanted = list(items)
             if not wanted:
                 return Results(title=title)
@@ -129,9 +129,6 @@ class DurableAttempt(ShownAttempt):
     def _fan_keys(self) -> set[str]:
         # As with steps: the first claim has none.
         return families.keys_of(self.job_id) if self.fence > 1 else set()
-
-    def _has_fanned_out(self, key: str) -> bool:
-        return key in self._fan_keys
 
     def _refuse_large(self, title: str, *, width: int) -> None:
         if width > settings.FAN_OUT_WIDTH:

@@ -23,7 +23,7 @@ from core.fan_out import ChildResult
 from core.jsontext import dumps, dumps_limited
 from core.life.submission import jobs_due
 from core.logs import tell
-from core.models import Artifact, Job
+from core.models import Artifact, Dataset, Job
 from core.pipelines import Pipeline
 from core.states import LIVE, TERMINAL, State
 
@@ -129,10 +129,9 @@ def wake(parent_ids: Iterable[int]) -> list[int]:
     return woken
 
 
-def cancel_family(parent_ids: Iterable[int], *, by: str) -> list[int]:
-    """Ask for the end of everything that these jobs have fanned out; return the ids of what ended at once."""
-    rows = statements.run("cancel_family", {"ids": statements.id_list(parent_ids), "by": by})
-    return [job_id for job_id, state in rows if state == State.CANCELLED]
+def cancel_family(parent_ids: Iterable[int], *, by: str) -> None:
+    """Ask for the end of everything that these jobs have fanned out."""
+    statements.run("cancel_family", {"ids": statements.id_list(parent_ids), "by": by})
 
 
 def requeue_failed(parent_id: int, *, by: str, spec: Pipeline) -> int:
@@ -185,12 +184,20 @@ def roll_up(parent_id: int) -> bool:
 
 
 def discard_files(parent_id: int) -> None:
-    """Delete the files of a succeeded job's children, but for those that an artifact points to."""
-    kept = {
-        path.split("/")[1]
-        for path in Artifact.objects.filter(job=parent_id, kind=Artifact.Kind.OUTPUT).values_list("path", flat=True)
-        if path.startswith("jobs/")
-    }
-    for job_id in descendants(parent_id):
+    """Delete the files of a succeeded job's children, but for those that an artifact or a dataset points to.
+
+    A child that ran a whole pipeline keeps its files: they are its result.
+    """
+    family = descendants(parent_id)
+    everybody = [parent_id, *family]
+    artifacts = Artifact.objects.filter(job__in=everybody, kind=Artifact.Kind.OUTPUT)
+    datasets = Dataset.objects.filter(job__in=everybody)
+    pointers = [*artifacts.values_list("path", "preview_path")]
+    pointers += [
+        *datasets.values_list("parquet_path", "clean_path"),
+        *datasets.values_list("rejects_path", "preview_path"),
+    ]
+    kept = {path.split("/")[1] for pair in pointers for path in pair if path.startswith("jobs/")}
+    for job_id in Job.objects.filter(pk__in=family).exclude(task="").values_list("pk", flat=True):
         if str(job_id) not in kept:
             shutil.rmtree(storage.job_folder(job_id), ignore_errors=True)

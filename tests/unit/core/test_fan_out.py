@@ -16,7 +16,7 @@ from core.attempts import Attempts
 from core.context import JobContext
 from core.errors import Refused
 from core.life import families, leases, requests
-from core.models import Job, JobStep
+from core.models import Artifact, Dataset, Job, JobStep
 from core.models.job import Priority
 from core.states import CLAIMABLE, LIVE, State
 from tests.pipelines import run_part
@@ -48,10 +48,11 @@ def effects(db: None) -> Callable[[], list[str]]:
     return ran
 
 
-def run_all(attempts: Attempts, *, limit: int = 200) -> None:
-    """Run whatever is to be had, the oldest first, until nothing is."""
+def run_all(attempts: Attempts, *, but: Job | None = None, limit: int = 200) -> None:
+    """Run whatever is to be had, the oldest first, until nothing is, `but` for one."""
     for _ in range(limit):
-        job_id = Job.objects.filter(state__in=CLAIMABLE).order_by("pk").values_list("pk", flat=True).first()
+        due = Job.objects.filter(state__in=CLAIMABLE).exclude(pk=but.pk if but else 0)
+        job_id = due.order_by("pk").values_list("pk", flat=True).first()
         if job_id is None:
             return
         attempts.run(job_id)
@@ -482,6 +483,25 @@ def test_the_files_of_children_go_when_their_parent_has_succeeded(alice: User, a
     job = split(alice)
     run_all(attempts)
     assert [child for child in children_of(job) if storage.job_folder(child.pk).exists()] == []
+
+
+def test_what_a_dataset_or_an_artifact_points_to_stays_with_its_child(alice: User, attempts: Attempts) -> None:
+    job = split(alice, parts=4)
+    attempts.run(job.pk)
+    in_dataset, in_artifact, whole, other = children_of(job)
+    Dataset.objects.create(owner=alice, job=in_dataset, name="d", parquet_path=f"jobs/{in_dataset.pk}/1/part.txt")
+    Artifact.objects.create(
+        job=job, kind="output", field="f", name="f", path=f"jobs/{in_artifact.pk}/1/part.txt", size=1, sha256=""
+    )
+    run_all(attempts, but=whole)
+    # As if it had run a pipeline of its own.
+    Job.objects.filter(pk=whole.pk).update(task="", pipeline="fail", params={"count": 0, "seconds": None})
+    (storage.job_folder(whole.pk) / "1").mkdir(parents=True)
+    run_all(attempts)
+    assert fresh(job).state == State.SUCCEEDED
+    kept = [child.pk for child in children_of(job) if storage.job_folder(child.pk).exists()]
+    assert kept == [in_dataset.pk, in_artifact.pk, whole.pk]
+    assert other.pk not in kept
 
 
 def test_a_failed_parent_keeps_the_files_of_its_children_for_a_retry(alice: User, attempts: Attempts) -> None:
