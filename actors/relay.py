@@ -21,6 +21,7 @@ from django.db import connection
 
 from actors.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
 from core import metrics, pipelines
+from core.failpoints import failpoint
 from core.life import outbox
 from core.logs import tell
 
@@ -161,13 +162,16 @@ class Relay:
                 jobs = outbox.take_due(limit=limit, queue=queue) if limit and outbox.has_due(queue) else []
                 if not jobs:
                     break
+                failpoint("publish")
                 try:
                     broker.publish_jobs(jobs)
                 except BROKER_AWAY:
                     # Another process may reach the broker: it need not wait until our hold is over.
                     outbox.give_back(job.job_id for job in jobs)
                     raise
+                failpoint("confirm")
                 outbox.mark_published(job.job_id for job in jobs)
+                failpoint("mark-published")
                 published += len(jobs)
                 if len(jobs) < limit or self._ending.is_set():
                     break

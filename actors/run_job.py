@@ -7,6 +7,7 @@ import dramatiq
 
 from actors.broker import RUN_JOB
 from core.attempts import Attempts
+from core.failpoints import failpoint
 from core.logs import tell
 
 
@@ -21,6 +22,7 @@ def run_job(job_id: int) -> None:
     """Run one attempt of a job, if it is to be had."""
     try:
         attempts().run(job_id)
+        failpoint("ack")
     except Exception:
         # The database is away, and stayed away: the lease runs out, and the job is tried again.
         tell("attempt_unwritten", level=logging.ERROR, exc_info=True, job=job_id)

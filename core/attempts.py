@@ -22,13 +22,15 @@ from django.db import connection
 from core import metrics, pipelines, statements, storage
 from core.children import ChildLost
 from core.context import JobContext
-from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, Suspended
+from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, RetryAfter, Suspended
+from core.failpoints import failpoint
 from core.jsontext import dumps, dumps_limited
 from core.life import families, leases
 from core.life.leases import Held
 from core.life.ledger import LEDGER_THREAD, Claim, End, Ledger
 from core.life.requests import discard
 from core.life.submission import jobs_due
+from core.limits.remote import deferral
 from core.logs import tell
 from core.models import Job, JobEvent
 from core.states import State
@@ -51,7 +53,7 @@ class Attempts:
     _stopping: bool = False
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(worker=self.worker, on_woken=_publish_woken)
+        self.ledger = Ledger(worker=self.worker, on_woken=_publish_woken, on_place_free=_look_again)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -64,6 +66,7 @@ class Attempts:
         if claim is None:
             tell("claim_refused", level=logging.DEBUG, job=job_id)
             return
+        failpoint("claim")
         began = time.monotonic()
         spec = pipelines.find(claim.pipeline)
         if spec is None:
@@ -101,6 +104,7 @@ class Attempts:
         else:
             # Held until it is written: the lease must not run out while the database is away.
             ctx.is_over = True
+            failpoint("complete")
             self.ledger.end_later(end, then=let_go)
 
     def _note_change(self, ctx: JobContext) -> None:
@@ -206,6 +210,10 @@ def _publish_woken(parent_ids: list[int]) -> None:
     jobs_due.send(sender=Job, count=len(parent_ids))
 
 
+def _look_again() -> None:
+    jobs_due.send(sender=Job, count=0)
+
+
 def _aside(act: Callable[[int], object], job_id: int) -> None:
     """Delete files beside the ledger's thread: everybody's commits wait for that one."""
     if threading.current_thread().name != LEDGER_THREAD:
@@ -227,6 +235,7 @@ def _end_unknown(claim: Claim) -> End:
         fence=claim.fence,
         state=State.FAILED,
         parent_id=claim.parent_id,
+        is_limited=claim.lane != "",
         error=f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator.",
     )
 
@@ -239,6 +248,7 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
             parent_id=ctx.parent_id,
             state=state,
             progress=_last_progress(ctx, state),
+            is_limited=claim.lane != "",
             **fields,
         )
 
@@ -260,6 +270,8 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
         return end(State.WAITING, error=str(parts))
     except JobStopped:
         return None
+    except RetryAfter as asked:
+        return deferral(ctx, asked, end)
     except PermanentError as error:
         return end(State.FAILED, error=str(error)[:_ERROR_LENGTH], detail=_traceback())
     except BaseException as error:
@@ -293,13 +305,15 @@ def _end_of_fault(error: BaseException, claim: Claim, end: Callable[..., End]) -
             detail=_traceback(),
             crashed=crashed,
         )
-    delay = backoff_seconds(claim.attempt - 1)
+    # After a person's retry the waits begin small again.
+    before = max(0, claim.max_attempts - pipelines.get(claim.pipeline).max_attempts)
+    delay = backoff_seconds(claim.attempt - before - 1)
     return end(State.RETRYING, error=sentence, detail=_traceback(), delay=delay, crashed=crashed)
 
 
 def backoff_seconds(failures: int) -> float:
     """Return the seconds until the next attempt: doubling from the base to the cap, with full jitter."""
-    longest = min(settings.RETRY_BASE_SECONDS * 2 ** min(failures, 30), settings.RETRY_CAP_SECONDS)
+    longest = min(settings.RETRY_BASE_SECONDS * 2 ** max(0, min(failures, 30)), settings.RETRY_CAP_SECONDS)
     return random.uniform(0, longest)
 
 

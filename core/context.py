@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from core import children, storage
 from core.durable import DurableAttempt
 from core.errors import PermanentError
+from core.failpoints import failpoint
 from core.fan_out import function_of
 from core.jsontext import storable
 from core.models import Artifact
@@ -100,6 +101,7 @@ class JobContext(DurableAttempt):
             "preview_path": storage.key_of(preview) if preview else "",
             "content_type": content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
         }
+        failpoint("result-pointer")
         with self._fenced():
             artifact, _ = Artifact.objects.update_or_create(
                 job_id=self.job_id, kind=Artifact.Kind.OUTPUT, field=_slot(field or name), defaults=values

@@ -9,6 +9,19 @@ class PermanentError(HeadwayError):
     """Raised when trying again cannot help. The message is a sentence the person can act on."""
 
 
+class RetryAfter(HeadwayError):
+    """Raised by a pipeline when a remote asks to be left alone: the job waits, and no attempt is counted.
+
+    `key` names a key of the pipeline's limits (`param:host`): all its jobs with that value wait as well.
+    """
+
+    def __init__(self, seconds: float, *, key: str = "", reason: str = "") -> None:
+        #: Seconds until the job may go on.
+        self.seconds = min(max(0.0, float(seconds)), 30 * 86400.0)
+        self.key = key
+        super().__init__(reason or "The other side asked to wait.")
+
+
 class JobStopped(HeadwayError):
     """Raised in a context call to unwind an attempt that may not go on. Pipelines never catch it."""
 
@@ -31,6 +44,26 @@ class Suspended(JobStopped):
 
 class Refused(HeadwayError):
     """Raised when a submit or an act on a job is not accepted. Nothing was stored."""
+
+    #: The HTTP status that says it, and the seconds after which asking again makes sense, if that is known.
+    status: int = 422
+    retry_after_seconds: float | None = None
+
+
+class TooMuch(Refused):
+    """Raised when one person has too much in hand already: 429."""
+
+    status = 429
+
+    def __init__(self, sentence: str, *, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(sentence)
+
+
+class Overloaded(TooMuch):
+    """Raised when the whole site has too much in hand: 503."""
+
+    status = 503
 
 
 class UnknownPipeline(Refused):

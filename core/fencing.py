@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from core import statements
 from core.errors import JobCancelled, JobStopped, LeaseLost
+from core.failpoints import failpoint
 from core.life.ledger import Claim
 
 
@@ -65,7 +66,9 @@ class FencedTransaction:
         except BaseException as stale:
             self._atomic.__exit__(type(stale), stale, stale.__traceback__)
             raise
+        failpoint("effect-commit")
         self._atomic.__exit__(None, None, None)
+        failpoint("checkpoint")
 
 
 def hold_fence(job_id: int, fence: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from django import forms
 
 from core.errors import UnknownPipeline
+from core.limits.declared import Limit
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
@@ -34,6 +35,8 @@ class Pipeline:
     #: Claims a job may have before it fails, and of those the ones whose worker was lost.
     max_attempts: int = 5
     max_crashes: int = 3
+    #: How many jobs may start in a time, or be at work at once; each with the key that it counts by.
+    limits: tuple[Limit, ...] = ()
     #: Days after its end that a job with its files is kept.
     retention_days: int = 90
     #: What its form can be filled from; `dataset` makes it an action of every dataset's page.
@@ -88,6 +91,7 @@ def pipeline(
         if not _NAME.match(chosen):
             raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
         named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
+        options["limits"] = tuple(options.get("limits", ()))
         _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))
         return run
 

@@ -28,10 +28,18 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
     State.RETRYING: frozenset({State.RUNNING, State.CANCELLED}),
     State.RUNNING: frozenset(
-        {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.RETRYING, State.QUEUED, State.WAITING}
+        {
+            State.SUCCEEDED,
+            State.FAILED,
+            State.CANCELLED,
+            State.RETRYING,
+            State.QUEUED,
+            State.WAITING,
+            State.SCHEDULED,
+        }
     ),
     State.WAITING: frozenset({State.QUEUED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset({State.QUEUED}),
+    State.FAILED: frozenset({State.QUEUED, State.CANCELLED}),
     State.CANCELLED: frozenset({State.QUEUED}),
 }

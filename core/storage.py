@@ -16,6 +16,7 @@ from pathlib import Path
 from django.conf import settings
 
 from core.errors import Refused
+from core.failpoints import failpoint
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -63,6 +64,7 @@ def keep_upload(staged: Path, *, sha256: str) -> str:
         return key
     final.parent.mkdir(parents=True, exist_ok=True)
     flush_file(staged)
+    failpoint("file-rename")
     staged.replace(final)
     flush_folder(final.parent)
     return key

@@ -22,6 +22,7 @@ from core import statements, storage
 from core.fan_out import ChildResult
 from core.jsontext import dumps, dumps_limited
 from core.life.submission import jobs_due
+from core.limits.declared import lane_of
 from core.logs import tell
 from core.models import Artifact, Dataset, Job
 from core.pipelines import Pipeline
@@ -43,9 +44,14 @@ def insert_children(
     weights: Sequence[float],
 ) -> None:
     """Insert one child job an item. The caller's transaction holds the parent's fence."""
+    # A part of a job that has passed the gate passes with it; a whole pipeline that runs as a part has its own limits.
+    # Its parent's own are not asked twice: a job that holds the last place would wait for itself.
+    parent = Job.objects.values_list("pipeline", flat=True).get(pk=parent_id)
+    limits = () if task or parent == spec.name else spec.limits
     children = []
     for index, (item, weight) in enumerate(zip(items, weights, strict=True)):
         params = {"item": item} if task else dict(item)
+        lane = lane_of(limits, params)
         dumps_limited(params, what=f"Item {index + 1} of {title!r}")
         children.append(
             {
@@ -53,6 +59,7 @@ def insert_children(
                 "idempotency_key": uuid.uuid4().hex,
                 "label": f"{title[:200]}, part {index + 1} of {len(items)}",
                 "params": params,
+                "lane": lane,
                 "weight": float(weight),
             }
         )

@@ -50,6 +50,8 @@ class Claim:
     #: The function of a child, `module:name`; empty for the pipeline's own.
     task: str = ""
     depth: int = 0
+    #: The values that its limits count by; empty for a job without limits.
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class End:
     detail: str = ""
     #: Seconds until the next attempt.
     delay: float = 0.0
+    #: Whether its place may be what another job waits for.
+    is_limited: bool = False
     #: 1 when the attempt's process was lost.
     crashed: int = 0
     #: The last progress, written in the same transaction.
@@ -97,6 +101,8 @@ class Ledger:
     worker: str
     #: Called after a commit that made parents due, with their ids.
     on_woken: Callable[[list[int]], None] = lambda _: None
+    #: Called after a commit that ended a job which its limits count.
+    on_place_free: Callable[[], None] = lambda: None
     #: Seconds that a claim or an end is tried again while the database is away.
     patience_seconds: float = field(default_factory=lambda: float(settings.LEASE_SECONDS))
     _gathered: queue.SimpleQueue[_Request | None] = field(default_factory=queue.SimpleQueue)
@@ -241,6 +247,8 @@ class Ledger:
         claimed = {row[0]: _as_claim(row) for row in answers.get("claim", ())}
         if woken := [row[0] for row in answers.get("wake", ())]:
             self.on_woken(woken)
+        if any(end.is_limited for end in ends):
+            self.on_place_free()
         for request in batch:
             if request.end is not None:
                 request.answer = states.get((request.end.job_id, request.end.fence))
@@ -250,7 +258,8 @@ class Ledger:
 
 
 def _as_claim(row: tuple[Any, ...]) -> Claim:
-    job_id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes, parent_id, task, depth = row
+    job_id, fence, attempt, pipeline, owner_id, params, max_attempts, crashes, max_crashes, *rest = row
+    parent_id, task, depth, lane = rest
     return Claim(
         job_id=job_id,
         fence=fence,
@@ -264,6 +273,7 @@ def _as_claim(row: tuple[Any, ...]) -> Claim:
         parent_id=parent_id,
         task=task,
         depth=depth,
+        lane=lane,
     )
 
 

@@ -12,7 +12,9 @@ from django.dispatch import Signal
 
 from core import pipelines, statements
 from core.errors import Refused
+from core.failpoints import failpoint
 from core.jsontext import dumps, dumps_limited, storable
+from core.limits.declared import lane_of
 from core.logs import tell
 from core.models import Job
 from core.models.job import Priority
@@ -108,12 +110,14 @@ def _insert(
             "idempotency_key": order.key,
             "label": order.label[:255],
             "params": dict(order.params),
+            "lane": lane_of(spec.limits, order.params),
             "delay": max(0.0, order.delay_seconds),
         }
         for order in orders
     ]
     if len(jobs) == 1:
         dumps_limited(jobs[0]["params"], what="The JSON of the parameters")
+    failpoint("job-commit")
     rows = statements.run(
         "submit",
         {

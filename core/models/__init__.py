@@ -1,11 +1,30 @@
 """The tables: a job and what belongs to it."""
 
+from core.models.alarm import AlarmCount
 from core.models.artifact import Artifact
+from core.models.audit import AuditEntry
 from core.models.dataset import Dataset, DatasetColumn
 from core.models.event import JobEvent
 from core.models.job import Job
+from core.models.limits import Gate, LimitBucket, LimitChange
 from core.models.progress import JobProgress
 from core.models.runs import RunSeconds
 from core.models.step import JobStep
+from core.models.worker import Worker
 
-__all__ = ["Artifact", "Dataset", "DatasetColumn", "Job", "JobEvent", "JobProgress", "JobStep", "RunSeconds"]
+__all__ = [
+    "AlarmCount",
+    "Artifact",
+    "AuditEntry",
+    "Dataset",
+    "DatasetColumn",
+    "Gate",
+    "Job",
+    "JobEvent",
+    "JobProgress",
+    "JobStep",
+    "LimitBucket",
+    "LimitChange",
+    "RunSeconds",
+    "Worker",
+]

@@ -19,11 +19,15 @@ class JobEvent(models.Model):
         WAITING = "waiting", "Waiting for its parts"
         RESUMED = "resumed", "All parts have ended"
         RELEASED = "released", "Handed back"
+        DEFERRED = "deferred", "Told to wait"
         CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
         CANCELLED = "cancelled", "Cancelled"
         SUCCEEDED = "succeeded", "Succeeded"
         FAILED = "failed", "Failed"
         REQUEUED = "requeued", "Retried by a person"
+        DISCARDED = "discarded", "Discarded"
+        EDITED = "edited", "Parameters changed"
+        REPRIORITISED = "reprioritised", "Priority changed"
 
     job = models.ForeignKey("core.Job", on_delete=models.CASCADE, related_name="events", db_index=False)
     at = models.DateTimeField(db_default=Now())

@@ -74,6 +74,11 @@ class Job(models.Model):
     #: The function a child runs, as `module:name`; empty for the pipeline's own.
     task = models.CharField(max_length=200, blank=True, default="", db_default="")
 
+    #: The values of the keys that its pipeline's limits count by, as JSON; empty for a job without limits.
+    lane = models.CharField(max_length=250, blank=True, default="", db_default="")
+    #: Whether a limit or a pause keeps it back: it is not published and can't be claimed until core.limits lets it go.
+    is_held = models.BooleanField(default=False, db_default=False)
+
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     #: When the job may be claimed, by the database's clock.
     run_at = models.DateTimeField()
@@ -119,7 +124,32 @@ class Job(models.Model):
             models.Index(
                 fields=["publish_at"],
                 name="job_unpublished",
-                condition=models.Q(published_at__isnull=True, state__in=CLAIMABLE),
+                condition=models.Q(published_at__isnull=True, is_held=False, state__in=CLAIMABLE),
+            ),
+            # Whose turn it is, without a walk over one owner's backlog.
+            models.Index(
+                fields=["queue", "-priority", "owner", "publish_at"],
+                name="job_turn",
+                condition=models.Q(published_at__isnull=True, is_held=False, state__in=CLAIMABLE),
+            ),
+            models.Index(
+                fields=["pipeline", "owner", "lane", "-priority", "run_at", "id"],
+                name="job_held",
+                condition=models.Q(is_held=True, state__in=CLAIMABLE),
+            ),
+            # What a limit has let go and that has not ended.
+            models.Index(
+                fields=["pipeline", "lane"],
+                name="job_let_go",
+                condition=models.Q(is_held=False, state__in=LIVE) & ~models.Q(lane=""),
+            ),
+            models.Index(
+                fields=["owner", "state"],
+                name="job_owner_live",
+                condition=models.Q(parent__isnull=True, state__in=LIVE),
+            ),
+            models.Index(
+                fields=["pipeline", "-finished_at"], name="job_failed", condition=models.Q(state=State.FAILED)
             ),
             models.Index(
                 fields=["queue", "published_at"],

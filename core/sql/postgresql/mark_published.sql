@@ -1,7 +1,7 @@
 -- The broker has confirmed these. A job that was claimed, or requeued, in between keeps its newer state.
 WITH confirmed AS (
     SELECT id FROM core_job
-    WHERE id = ANY(%(ids)s) AND published_at IS NULL AND state IN ('scheduled', 'queued', 'retrying')
+    WHERE id = ANY(%(ids)s) AND published_at IS NULL AND state IN ('scheduled', 'queued', 'retrying') AND NOT is_held
       AND run_at <= {now}
     ORDER BY id FOR NO KEY UPDATE
 )

@@ -15,6 +15,8 @@ WITH wanted AS (
     UPDATE core_job j SET
         state = 'queued', run_at = {now}, publish_at = {now}, published_at = NULL, finished_at = NULL,
         cancel_requested_at = NULL, error = '', result = NULL,
+        is_held = lane <> '' OR task = '' AND EXISTS (
+            SELECT 1 FROM core_gate g WHERE g.pipeline = j.pipeline AND g.paused_at IS NOT NULL),
         max_attempts = attempt + %(max_attempts)s, max_crashes = crashes + %(max_crashes)s
     FROM wanted w WHERE j.id = w.id
     RETURNING j.id, j.fan_key, j.attempt

@@ -1,15 +1,16 @@
 -- Inserts jobs with their progress row, input files and first event; a key that is there already is passed over.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(%(jobs)s::jsonb) AS w (
-        idempotency_key text, label text, params jsonb, delay double precision
+        idempotency_key text, label text, params jsonb, lane text, delay double precision
     )
 ), inserted AS (
     INSERT INTO core_job (
-        pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, state,
+        pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, lane, is_held, state,
         run_at, publish_at, max_attempts, max_crashes, created_at
     )
     SELECT
         %(pipeline)s, %(queue)s, %(priority)s, %(owner)s, idempotency_key, label, params, %(origin)s,
+        lane, lane <> '' OR EXISTS (SELECT 1 FROM core_gate g WHERE g.pipeline = %(pipeline)s AND g.paused_at IS NOT NULL),
         CASE WHEN delay > 0 THEN 'scheduled' ELSE 'queued' END,
         {now} + make_interval(secs => delay), {now} + make_interval(secs => delay),
         %(max_attempts)s, %(max_crashes)s, {now}

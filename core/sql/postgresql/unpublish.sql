@@ -2,7 +2,7 @@
 WITH lost AS (
     SELECT id FROM core_job
     WHERE queue = %(queue)s AND published_at <= {now} - make_interval(secs => %(older)s)
-      AND state IN ('scheduled', 'queued', 'retrying')
+      AND state IN ('scheduled', 'queued', 'retrying') AND NOT is_held
     ORDER BY published_at, id
     LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED

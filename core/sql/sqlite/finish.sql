@@ -14,12 +14,15 @@ UPDATE core_job AS j SET
     state = h.state,
     result = CASE WHEN h.state = 'succeeded' THEN h.result END,
     error = CASE WHEN h.state IN ('succeeded', 'cancelled', 'waiting') THEN '' ELSE h.error END,
-    -- Handing back, and waiting for children, is no attempt of the pipeline's: it does not count.
-    attempt = CASE WHEN h.state IN ('queued', 'waiting') THEN j.attempt - 1 ELSE j.attempt END,
+    -- Handing back, and waiting for children or for a time, is no attempt of the pipeline's: it does not count.
+    attempt = CASE WHEN h.state IN ('queued', 'waiting', 'scheduled') THEN j.attempt - 1 ELSE j.attempt END,
+    -- What is tried again, or was told to wait, passes its limits anew.
+    is_held = h.state IN ('retrying', 'scheduled') AND (j.lane <> '' OR j.task = '' AND EXISTS (
+        SELECT 1 FROM core_gate g WHERE g.pipeline = j.pipeline AND g.paused_at IS NOT NULL)),
     crashes = j.crashes + h.crashed,
-    run_at = CASE WHEN h.state IN ('retrying', 'queued')
+    run_at = CASE WHEN h.state IN ('retrying', 'queued', 'scheduled')
         THEN STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, h.delay || ' seconds') ELSE j.run_at END,
-    publish_at = CASE WHEN h.state IN ('retrying', 'queued')
+    publish_at = CASE WHEN h.state IN ('retrying', 'queued', 'scheduled')
         THEN STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, h.delay || ' seconds') ELSE j.publish_at END,
     published_at = NULL, lease_until = NULL, worker = '',
     finished_at = CASE WHEN h.state IN ('succeeded', 'failed', 'cancelled') THEN {now} END

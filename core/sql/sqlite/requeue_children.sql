@@ -14,6 +14,8 @@ WHERE c.parent_id = %(parent)s AND c.state IN ('failed', 'cancelled')
 UPDATE core_job AS c SET
     state = 'queued', run_at = {now}, publish_at = {now}, published_at = NULL, finished_at = NULL,
     cancel_requested_at = NULL, error = '', result = NULL,
+    is_held = lane <> '' OR task = '' AND EXISTS (
+        SELECT 1 FROM core_gate g WHERE g.pipeline = c.pipeline AND g.paused_at IS NOT NULL),
     max_attempts = attempt + %(max_attempts)s, max_crashes = crashes + %(max_crashes)s
 WHERE c.parent_id = %(parent)s AND c.state IN ('failed', 'cancelled')
       AND NOT EXISTS (

@@ -1,11 +1,13 @@
 -- Inserts jobs with their progress row, input files and first event; a key that is there already is passed over.
 INSERT INTO core_job (
-    pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, state,
+    pipeline, queue, priority, owner_id, idempotency_key, label, params, origin_id, lane, is_held, state,
     run_at, publish_at, max_attempts, max_crashes, created_at
 )
 SELECT
     %(pipeline)s, %(queue)s, %(priority)s, %(owner)s,
     w.value ->> 'idempotency_key', w.value ->> 'label', w.value -> 'params', %(origin)s,
+    w.value ->> 'lane',
+    w.value ->> 'lane' <> '' OR EXISTS (SELECT 1 FROM core_gate g WHERE g.pipeline = %(pipeline)s AND g.paused_at IS NOT NULL),
     CASE WHEN w.value ->> 'delay' > 0 THEN 'scheduled' ELSE 'queued' END,
     STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, (w.value ->> 'delay') || ' seconds'),
     STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, (w.value ->> 'delay') || ' seconds'),

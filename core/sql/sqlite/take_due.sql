@@ -3,7 +3,7 @@ UPDATE core_job
 SET publish_at = STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, %(hold)s || ' seconds')
 WHERE id IN (
     SELECT id FROM core_job
-    WHERE published_at IS NULL AND publish_at <= {now} AND state IN ('scheduled', 'queued', 'retrying')
+    WHERE published_at IS NULL AND publish_at <= {now} AND state IN ('scheduled', 'queued', 'retrying') AND NOT is_held
       AND (%(queue)s = '' OR queue = %(queue)s)
     ORDER BY priority DESC, publish_at, id
     LIMIT %(limit)s

@@ -1,0 +1,122 @@
+"""Limits as a pipeline declares them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.jsontext import dumps
+
+#: Seconds of the periods that a rate may name.
+PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+#: Characters of a parameter's value that a key keeps as they are; longer ones are told apart by their hash.
+VALUE_LENGTH = 60
+
+_RATE = re.compile(r"\s*(\d+)\s*/\s*(\d*)\s*([smhd])\s*\Z")
+_KEY = re.compile(r"(pipeline|owner|param:[A-Za-z_][A-Za-z0-9_]*)\Z")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `amount` starts in `per_seconds`, evenly spread: `Rate("100/m", key="owner")`.
+
+    The key says what is counted together: all jobs of the `pipeline`, those of one `owner`, or those with one value of
+    a parameter (`param:host`). `burst` jobs may start at once after a quiet time; the average stays the rate. The rate
+    is kept by GCRA, the generic cell rate algorithm (ITU-T I.371).
+    """
+
+    text: str
+    key: str = "pipeline"
+    burst: int = 1
+
+    kind = "rate"
+
+    def __post_init__(self) -> None:
+        parse_rate(self.text)
+        _check_key(self.key)
+        if self.burst < 1:
+            raise ValueError(f"burst {self.burst!r}: at least 1 job starts at once")
+
+    @property
+    def amount(self) -> int:
+        return parse_rate(self.text)[0]
+
+    @property
+    def per_seconds(self) -> float:
+        return parse_rate(self.text)[1]
+
+
+@dataclass(frozen=True)
+class Concurrent:
+    """At most `amount` jobs at work at once, those that wait for their parts included: `Concurrent(4)`."""
+
+    amount: int
+    key: str = "pipeline"
+
+    kind = "concurrent"
+    per_seconds = None
+    burst = 1
+
+    def __post_init__(self) -> None:
+        _check_key(self.key)
+        if self.amount < 1:
+            raise ValueError(
+                f"Concurrent({self.amount!r}): at least 1 job has to be let go; pause the pipeline instead"
+            )
+
+
+Limit = Rate | Concurrent
+
+
+def parse_rate(text: str) -> tuple[int, float]:
+    """Return amount and seconds of a rate such as `100/m`, `5/s` or `1/30s`; raise ValueError with what is wrong."""
+    found = _RATE.match(text)
+    if found is None:
+        raise ValueError(f"rate {text!r}: write an amount and a period, such as 5/s, 100/m, 10/h, 3/d or 1/30s")
+    amount, count, unit = int(found[1]), int(found[2] or 1), found[3]
+    if amount < 1 or count < 1:
+        raise ValueError(f"rate {text!r}: the amount and the period are at least 1; pause the pipeline to let none go")
+    return amount, count * PERIODS[unit]
+
+
+def names_of(limits: Sequence[Limit]) -> list[str]:
+    """Return the name of each limit within its pipeline: `rate:owner`, the second of a kind `rate:owner:2`."""
+    names: list[str] = []
+    for limit in limits:
+        name = f"{limit.kind}:{limit.key}"
+        count = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
+        names.append(name if not count else f"{name}:{count + 1}")
+    return names
+
+
+def lane_of(limits: Iterable[Limit], params: Mapping[str, Any]) -> str:
+    """Return the values of the limits' parameters as JSON; empty for a job that no limit counts."""
+    limits = tuple(limits)
+    if not limits:
+        return ""
+    names = sorted({limit.key.removeprefix("param:") for limit in limits if limit.key.startswith("param:")})
+    return dumps({name: _value(params.get(name)) for name in names})
+
+
+def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
+    """Return the value of the limit's key for a job: what its bucket is called."""
+    if limit.key == "owner":
+        return str(owner_id)
+    if limit.key.startswith("param:"):
+        return _value(params.get(limit.key.removeprefix("param:")))
+    return ""
+
+
+def _value(value: Any) -> str:
+    text = "" if value is None else str(value).strip()
+    if len(text) <= VALUE_LENGTH and text.isprintable():
+        return text
+    return f"{text[:20]}…{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}"
+
+
+def _check_key(key: str) -> None:
+    if not _KEY.match(key):
+        raise ValueError(f"limit key {key!r}: use pipeline, owner, or param:<the name of a field>")
