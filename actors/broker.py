@@ -1,7 +1,6 @@
 """The broker: RabbitMQ, or Dramatiq's in-process one. Nothing else knows which of them runs.
 
-Both carry the same messages and answer the same three questions: publish these jobs, how many messages wait, and
-how many more a queue should get.
+Both carry the same messages and answer the same two questions: publish these jobs, and how many messages wait.
 """
 
 from __future__ import annotations
@@ -24,8 +23,9 @@ from dramatiq.middleware import Middleware, SkipMessage
 
 from core.messages import DueJob
 
-#: The one actor that runs jobs.
+#: The actors that run jobs, by priority. They do the same: what a worker has fetched already goes by its actor's.
 RUN_JOB = "run_job"
+ACTORS = {2: "run_urgent_job", 1: RUN_JOB, 0: "run_low_job"}
 #: The queue that is always there.
 DEFAULT_QUEUE = "default"
 #: Urgent, normal, low: as core.models.job.Priority counts them.
@@ -45,7 +45,6 @@ class JobBroker(Protocol):
 
     def publish_jobs(self, jobs: Sequence[DueJob]) -> None: ...
     def waiting_messages(self, queue: str) -> int: ...
-    def room(self, queue: str) -> int | None: ...
     def let_go(self) -> None: ...
     def idle(self) -> None: ...
 
@@ -66,7 +65,7 @@ def message_of(job: DueJob) -> Message[Any]:
     """Return the message of a due job: its id, and nothing that could go stale."""
     return Message(
         queue_name=job.queue,
-        actor_name=RUN_JOB,
+        actor_name=ACTORS[job.priority],
         args=(job.job_id,),
         kwargs={},
         options={},
@@ -82,8 +81,6 @@ class JobStubBroker(StubBroker):
     """Dramatiq's in-process broker: nothing in it matters, its messages are made again from the rows."""
 
     is_shared = False
-    #: Messages a queue holds at most: what waits longer waits in the database, in the order of its priority.
-    queue_limit = 2 * settings.WORKER_THREADS
 
     def publish_jobs(self, jobs: Sequence[DueJob]) -> None:
         for job in jobs:
@@ -94,9 +91,6 @@ class JobStubBroker(StubBroker):
         held = self.queues.get(queue)
         # Unfinished: those that a thread has taken and not yet acked are not lost either.
         return held.unfinished_tasks if held else 0
-
-    def room(self, queue: str) -> int | None:
-        return max(0, int(self.queue_limit) - self.waiting_messages(queue))
 
     def let_go(self) -> None:
         """There is no connection to let go of."""
@@ -194,9 +188,6 @@ class JobRabbitmqBroker(RabbitmqBroker):
             self.queues_pending.add(queue)
             return 0
         return int(answer.method.message_count)
-
-    def room(self, queue: str) -> int | None:
-        return None
 
     def let_go(self) -> None:
         """Drop the thread's connection, so that the next use makes a new one."""

@@ -20,15 +20,21 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from actors.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
+from actors.windows import SMALLEST, Window
 from core import metrics, pipelines
 from core.failpoints import failpoint
 from core.life import outbox
+from core.limits import gate
 from core.logs import tell
 
 #: Seconds between two looks of a worker's relay; a submit elsewhere wakes only that process's relay.
-SHARED_POLL_SECONDS = 1.0
+SHARED_POLL_SECONDS = 0.5
 #: An embedded worker is woken by nobody: its database is on the same machine, and a look is cheap.
 EMBEDDED_POLL_SECONDS = 0.1
+#: Seconds between two looks while more is due than the workers have room for, and the shortest time between two.
+BACKLOG_POLL_SECONDS, SHORTEST_POLL_SECONDS = 0.05, 0.02
+#: Seconds within which a web process's relay waits itself for what it has let go.
+SOON_SECONDS = 1.5
 #: Seconds that a relay waits, once woken, for further jobs.
 GATHER_SECONDS = 0.02
 #: Seconds between two looks for lost messages.
@@ -47,6 +53,8 @@ class Relay:
     looks: bool = False
     #: The queues that an embedded worker runs: only it can publish to itself. Empty for all.
     queues: tuple[str, ...] = ()
+    #: Messages that a queue gets ahead at least: some more than the worker has threads.
+    ahead: int = SMALLEST
     _awake: threading.Event = field(default_factory=threading.Event)
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -54,6 +62,10 @@ class Relay:
     _pause: float = 0.0
     _was_away: bool = True
     _recover_at: float = 0.0
+    #: Seconds until the next job is due, as of the last look; None when there is none.
+    _next_seconds: float | None = None
+    _is_behind: bool = False
+    _windows: dict[str, Window] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start the thread, also again after a fork; a second call does nothing."""
@@ -91,9 +103,8 @@ class Relay:
         idle_since = time.monotonic()
         try:
             while not self._ending.is_set():
-                self._awake.wait(self._poll_seconds())
-                was_woken = self._awake.is_set()
-                if was_woken:
+                was_woken = self._awake.wait(self._poll_seconds()) or self._is_soon
+                if self._awake.is_set():
                     # More may come with the first: one batch for all of them.
                     self._ending.wait(GATHER_SECONDS)
                 self._awake.clear()
@@ -109,10 +120,18 @@ class Relay:
             job_broker().let_go()
             connection.close()
 
+    @property
+    def _is_soon(self) -> bool:
+        """Whether something is due so soon that this relay sees to it, unasked."""
+        return not self._is_behind and self._next_seconds is not None and self._next_seconds < SOON_SECONDS
+
     def _poll_seconds(self) -> float:
-        if not self.looks:
-            return SHARED_POLL_SECONDS
-        return SHARED_POLL_SECONDS if job_broker().is_shared else EMBEDDED_POLL_SECONDS
+        longest = SHARED_POLL_SECONDS if job_broker().is_shared or not self.looks else EMBEDDED_POLL_SECONDS
+        if self._is_behind and self.looks:
+            return BACKLOG_POLL_SECONDS
+        if self._is_soon and self._next_seconds is not None:
+            return min(longest, max(SHORTEST_POLL_SECONDS, self._next_seconds))
+        return longest
 
     def _look(self, *, was_woken: bool) -> bool:
         """Publish what is due and find what was lost; return whether there was anything."""
@@ -154,32 +173,49 @@ class Relay:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
 
     def _publish_due(self) -> int:
+        """Let go what limits allow, and publish what is due as far as there is room."""
+        passed = gate.let_go()
+        self._is_behind = False
+        published = 0
+        if outbox.next_due_seconds() == 0:
+            published = sum(self._publish_queue(queue) for queue in self._queues())
+        waits = [passed.next_seconds, outbox.next_due_seconds()]
+        self._next_seconds = min((seconds for seconds in waits if seconds is not None), default=None)
+        if self._next_seconds == 0 and not published:
+            # It is another process's to publish, or in a relay's hand that may be dead.
+            self._next_seconds = None
+        return published
+
+    def _publish_queue(self, queue: str) -> int:
         broker, published = job_broker(), 0
-        for queue in self._queues():
-            while True:
-                room = broker.room(queue) if queue else None
-                limit = outbox.BATCH if room is None else min(room, outbox.BATCH)
-                jobs = outbox.take_due(limit=limit, queue=queue) if limit and outbox.has_due(queue) else []
-                if not jobs:
-                    break
-                failpoint("publish")
-                try:
-                    broker.publish_jobs(jobs)
-                except BROKER_AWAY:
-                    # Another process may reach the broker: it need not wait until our hold is over.
-                    outbox.give_back(job.job_id for job in jobs)
-                    raise
-                failpoint("confirm")
-                outbox.mark_published(job.job_id for job in jobs)
-                failpoint("mark-published")
-                published += len(jobs)
-                if len(jobs) < limit or self._ending.is_set():
-                    break
+        window = self._windows.setdefault(queue, Window())
+        window.smallest = max(SMALLEST, self.ahead) if broker.is_shared else self.ahead
+        while not (self._ending.is_set() and published):
+            room = window.room(lambda: broker.waiting_messages(queue))
+            limit = min(room, outbox.BATCH)
+            jobs = outbox.take_due(limit=limit, queue=queue) if limit else []
+            if not jobs:
+                self._is_behind = self._is_behind or not room
+                break
+            failpoint("publish")
+            try:
+                broker.publish_jobs(jobs)
+            except BROKER_AWAY:
+                window.forget()
+                # Another process may reach the broker: it need not wait until our hold is over.
+                outbox.give_back(job.job_id for job in jobs)
+                raise
+            failpoint("confirm")
+            outbox.mark_published(job.job_id for job in jobs)
+            failpoint("mark-published")
+            window.note_published(len(jobs), room=room)
+            published += len(jobs)
+            if len(jobs) < limit:
+                break
         return published
 
     def _queues(self) -> list[str]:
-        # A broker that others share takes all queues in one batch; this process's own has a limit for each.
-        return [""] if job_broker().is_shared else list(self.queues) or pipelines.queues()
+        return list(self.queues) or pipelines.queues()
 
     def _recover(self) -> None:
         """Publish again what the broker can no longer have: it holds fewer messages than jobs wait for a claim."""

@@ -37,6 +37,7 @@ class WorkerBoot(Middleware):
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
         attempts().ledger.start()
         relay.looks, relay.queues = True, tuple(queues)
+        relay.ahead = worker.worker_threads + worker.worker_threads // 2
         relay.start()
         # Last: it watches the others.
         self.keeper = Keeper(worker)

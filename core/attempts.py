@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connection
 
-from core import metrics, pipelines, statements, storage
+from core import alarms, metrics, pipelines, statements, storage
 from core.children import ChildLost
 from core.context import JobContext
 from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, RetryAfter, Suspended
@@ -37,6 +37,7 @@ from core.states import State
 
 _DETAIL_LENGTH = 20_000
 _ERROR_LENGTH = 2_000
+_RELEASED = "The worker is being restarted; the job goes on by itself."
 #: Looks at which a parent's progress is tried again when its row is held.
 ROLL_UP_TRIES = 3
 
@@ -177,6 +178,24 @@ class Attempts:
         for ctx in self._snapshot().values():
             ctx.stop = ctx.stop or Interrupted
 
+    def hand_back_all(self) -> int:
+        """Hand back, for threads that don't, the jobs that they still hold; return how many that were.
+
+        For the end of a process that can't wait any longer. The fence decides between this end and the attempt's own:
+        what is written first counts, and a thread that wakes up later may write nothing.
+        """
+        self.stop_all()
+        stuck = {held: ctx for held, ctx in self._snapshot().items() if not ctx.is_over}
+        taken = 0
+        for held, ctx in stuck.items():
+            state = self.ledger.end(_handed_back(ctx))
+            ctx.stop = LeaseLost
+            self._let_go(held)
+            if state is not None:
+                taken += 1
+                alarms.count(alarms.STUCK_AT_STOP, ctx.spec.name, job=held.job_id, state=state)
+        return taken
+
     def _snapshot(self) -> dict[Held, JobContext]:
         with self._guard:
             return dict(self._held)
@@ -230,13 +249,38 @@ def _aside(act: Callable[[int], object], job_id: int) -> None:
 
 
 def _end_unknown(claim: Claim) -> End:
+    """Return the end of an attempt whose pipeline isn't here: in the middle of a deploy, another worker has it."""
+    alarms.count(alarms.UNKNOWN_PIPELINE, claim.pipeline, job=claim.job_id)
+    is_last = claim.attempt >= claim.max_attempts
+    sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site."
     return End(
         job_id=claim.job_id,
         fence=claim.fence,
-        state=State.FAILED,
+        state=State.FAILED if is_last else State.RETRYING,
         parent_id=claim.parent_id,
         is_limited=claim.lane != "",
-        error=f"There is no pipeline {claim.pipeline!r} in this version of the site. Ask an operator.",
+        error=f"{sentence} Ask an operator." if is_last else f"{sentence} It is tried again.",
+        delay=0.0 if is_last else _deploy_seconds(claim.attempt),
+    )
+
+
+def _deploy_seconds(attempt: int) -> float:
+    # The upper half of the jitter only: all attempts used up within seconds would be of no use to a deploy.
+    longest = min(settings.RETRY_BASE_SECONDS * 2 ** min(attempt - 1, 30), settings.RETRY_CAP_SECONDS)
+    return random.uniform(longest / 2, longest)
+
+
+def _handed_back(ctx: JobContext) -> End:
+    return End(
+        job_id=ctx.job_id,
+        fence=ctx.fence,
+        parent_id=ctx.parent_id,
+        state=State.QUEUED,
+        kind=JobEvent.Kind.RELEASED,
+        error=_RELEASED,
+        progress=_last_progress(ctx, State.QUEUED),
+        # Whether its place is free matters to those that wait for one; asking costs nothing.
+        is_limited=True,
     )
 
 
@@ -264,14 +308,15 @@ def _execute(ctx: JobContext, claim: Claim) -> End | None:
         return end(
             State.QUEUED,
             kind=JobEvent.Kind.RELEASED,
-            error="The worker is being restarted; the job goes on by itself.",
+            error=_RELEASED,
         )
     except Suspended as parts:
         return end(State.WAITING, error=str(parts))
     except JobStopped:
         return None
     except RetryAfter as asked:
-        return deferral(ctx, asked, end)
+        ended: End = deferral(ctx, asked, end)
+        return ended
     except PermanentError as error:
         return end(State.FAILED, error=str(error)[:_ERROR_LENGTH], detail=_traceback())
     except BaseException as error:

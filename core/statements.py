@@ -43,6 +43,11 @@ def run(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         return rows
 
 
+def read(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that only reads, outside any transaction of its own: on SQLite it then waits for no writer."""
+    return _execute(_texts(name, connection.vendor)[0].removesuffix(";").replace("{now}", now_sql()), params)
+
+
 def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
     """Run several statements in one transaction and return the rows of each; on PostgreSQL in one round trip."""
     if connection.vendor != "postgresql" or len(parts) < 2:
@@ -65,8 +70,8 @@ def now_sql() -> str:
     return _NOW[connection.vendor]
 
 
-def id_list(ids: Iterable[int]) -> Any:
-    """Return many ids as one parameter of this database's statements."""
+def id_list(ids: Iterable[float]) -> Any:
+    """Return many ids, or other numbers, as one parameter of this database's statements."""
     return list(ids) if connection.vendor == "postgresql" else json.dumps(list(ids))
 
 

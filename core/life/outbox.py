@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -18,16 +19,22 @@ BATCH = 500
 HOLD_SECONDS = 10.0
 
 
-def take_due(*, limit: int = BATCH, queue: str = "") -> list[DueJob]:
-    """Take due jobs whose message is not on its way, the urgent and then the oldest first."""
+def take_due(*, limit: int = BATCH, queue: str = "default") -> list[DueJob]:
+    """Take due jobs of the queue whose message is not on its way: the urgent first, then owners in turn."""
     rows = statements.run("take_due", {"limit": limit, "hold": HOLD_SECONDS, "queue": queue})
-    due = [DueJob(*row) for row in rows]
-    return sorted(due, key=lambda job: (-job.priority, job.job_id))
+    due = sorted((DueJob(*row) for row in rows), key=lambda job: job.job_id)
+    turns: Counter[tuple[int, int]] = Counter()
+    placed = []
+    for job in due:
+        turns[job.priority, job.owner_id] += 1
+        placed.append((-job.priority, turns[job.priority, job.owner_id], job))
+    return [job for *_, job in sorted(placed, key=lambda entry: entry[:2])]
 
 
-def has_due(queue: str = "") -> bool:
-    """Return whether there is anything to take; a read, so that an idle relay locks nothing."""
-    return bool(statements.run("has_due", {"queue": queue})[0][0])
+def next_due_seconds() -> float | None:
+    """Return the seconds until the next job is to be published, 0 when one is due, None when there is nothing."""
+    seconds = statements.run("next_due", {})[0][0]
+    return None if seconds is None else max(0.0, float(seconds))
 
 
 def give_back(job_ids: Iterable[int]) -> None:

@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
             model_name="job",
             index=models.Index(
                 condition=models.Q(("is_held", True), ("state__in", ("scheduled", "queued", "retrying"))),
-                fields=["pipeline", "owner", "lane", "-priority", "run_at", "id"],
+                fields=["pipeline", "owner", "lane", "-priority", "id"],
                 name="job_held",
             ),
         ),

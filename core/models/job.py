@@ -133,7 +133,7 @@ class Job(models.Model):
                 condition=models.Q(published_at__isnull=True, is_held=False, state__in=CLAIMABLE),
             ),
             models.Index(
-                fields=["pipeline", "owner", "lane", "-priority", "run_at", "id"],
+                fields=["pipeline", "owner", "lane", "-priority", "id"],
                 name="job_held",
                 condition=models.Q(is_held=True, state__in=CLAIMABLE),
             ),

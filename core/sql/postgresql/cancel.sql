@@ -4,7 +4,8 @@ WITH asked AS (
         cancel_requested_at = {now},
         state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
         finished_at = CASE WHEN state = 'running' THEN NULL ELSE {now} END,
-        published_at = CASE WHEN state = 'running' THEN published_at END
+        published_at = CASE WHEN state = 'running' THEN published_at END,
+        is_held = false
     WHERE id = %(id)s AND cancel_requested_at IS NULL
       AND state IN ('scheduled', 'queued', 'retrying', 'waiting', 'running')
     RETURNING id, state, attempt

@@ -13,7 +13,8 @@ WITH RECURSIVE family AS (
         cancel_requested_at = {now},
         state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
         finished_at = CASE WHEN state = 'running' THEN NULL ELSE {now} END,
-        published_at = CASE WHEN state = 'running' THEN published_at END
+        published_at = CASE WHEN state = 'running' THEN published_at END,
+        is_held = false
     FROM held h WHERE j.id = h.id
     RETURNING j.id, j.state, j.attempt
 ), told AS (

@@ -14,7 +14,8 @@ UPDATE core_job SET
     cancel_requested_at = {now},
     state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
     finished_at = CASE WHEN state = 'running' THEN NULL ELSE {now} END,
-    published_at = CASE WHEN state = 'running' THEN published_at END
+    published_at = CASE WHEN state = 'running' THEN published_at END,
+    is_held = false
 WHERE cancel_requested_at IS NULL AND state IN ('scheduled', 'queued', 'retrying', 'waiting', 'running') AND id IN (
     WITH RECURSIVE family (id) AS (
         SELECT id FROM core_job WHERE parent_id IN (SELECT value FROM json_each(%(ids)s)) AND parent_id IS NOT NULL

@@ -15,11 +15,10 @@ __all__ = ["alice", "clock", "define", "log_level", "settled", "store"]
 
 
 class ListBroker:
-    """A broker as the relay sees it: holds jobs in lists, can be away, can be full."""
+    """A broker as the relay sees it: holds jobs in lists, and can be away."""
 
-    def __init__(self, *, is_shared: bool = True, limit: int | None = None) -> None:
+    def __init__(self, *, is_shared: bool = True) -> None:
         self.is_shared = is_shared
-        self.limit = limit
         self.published: list[DueJob] = []
         self.waiting: dict[str, int] = {}
         self.fault: Exception | None = None
@@ -38,9 +37,6 @@ class ListBroker:
         if self.fault:
             raise self.fault
         return self.waiting.get(queue, 0)
-
-    def room(self, queue: str) -> int | None:
-        return None if self.limit is None else max(0, self.limit - self.waiting.get(queue, 0))
 
     def let_go(self) -> None:
         self.lets_go += 1

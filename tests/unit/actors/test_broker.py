@@ -19,7 +19,6 @@ from pytest_django import Settings
 from actors import broker as broker_module
 from actors.broker import (
     BROKER_AWAY,
-    RUN_JOB,
     JobRabbitmqBroker,
     JobStubBroker,
     SafeConsumer,
@@ -39,7 +38,7 @@ DUE = DueJob(job_id=7, queue="cpu", priority=2, pipeline="csv_import", owner_id=
 def test_a_message_carries_the_jobs_id_and_nothing_that_could_go_stale() -> None:
     message = message_of(DUE)
     assert (message.actor_name, message.queue_name, message.args, message.kwargs) == (
-        RUN_JOB,
+        "run_urgent_job",
         "cpu",
         (7,),
         {},
@@ -139,14 +138,10 @@ def test_whatever_says_that_the_broker_is_away_is_known(error: Exception) -> Non
 # -- in the process ---------------------------------------------------------------------------------
 
 
-def test_the_embedded_broker_gives_each_queue_a_bounded_room() -> None:
+def test_the_embedded_broker_counts_what_waits_in_a_queue() -> None:
     broker = JobStubBroker(middleware=[])
-    assert broker.room("cpu") == broker.queue_limit
     broker.publish_jobs([DUE, DUE])
     assert broker.waiting_messages("cpu") == 2
-    assert broker.room("cpu") == broker.queue_limit - 2
-    broker.publish_jobs([DUE] * (broker.queue_limit + 1))
-    assert broker.room("cpu") == 0
     assert broker.waiting_messages("other") == 0
 
 

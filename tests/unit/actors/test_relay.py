@@ -104,13 +104,13 @@ def test_more_than_a_batch_is_published_in_one_look(
 
 
 def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice: User, list_broker: ListBroker) -> None:
-    list_broker.is_shared, list_broker.limit = False, 2
+    list_broker.is_shared = False
     first, second, third = (submit_job(alice) for _ in range(3))
     urgent = submit_job(alice, priority=Priority.URGENT)
-    look(Relay())
+    look(Relay(ahead=2))
     assert list_broker.job_ids == [urgent.pk, first.pk]
     list_broker.waiting["default"] = 0
-    look(Relay())
+    look(Relay(ahead=2))
     assert list_broker.job_ids == [urgent.pk, first.pk, second.pk, third.pk]
 
 
@@ -119,11 +119,11 @@ def test_a_full_queue_does_not_hold_up_another(
 ) -> None:
     def heavy(ctx: object) -> None: ...
 
-    list_broker.is_shared, list_broker.limit = False, 1
+    list_broker.is_shared = False
     list_broker.waiting["default"] = 1
     submit_job(alice)
     heavy_job = submit_job(alice, define(heavy, queue="cpu"))
-    look(Relay())
+    look(Relay(ahead=1))
     assert list_broker.job_ids == [heavy_job.pk]
 
 
@@ -226,10 +226,10 @@ def test_a_broker_that_is_away_is_told_once_and_asked_with_growing_pauses(
 def test_a_database_that_is_away_does_not_end_the_relay(
     list_broker: ListBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away(queue: str = "") -> bool:
+    def away() -> float | None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(outbox, "has_due", away)
+    monkeypatch.setattr(outbox, "next_due_seconds", away)
     monkeypatch.setattr(relay_module, "connection", SimpleNamespace(close=lambda: None))
     relay = Relay()
     look(relay)

@@ -95,7 +95,7 @@ def test_statements_run_together_each_answer_for_themselves(alice: User) -> None
     job = submit_job(alice)
     answers = statements.run_together(
         [
-            ("take_due", {"limit": 5, "hold": 10, "queue": ""}),
+            ("take_due", {"limit": 5, "hold": 10, "queue": "default"}),
             ("mark_published", {"ids": statements.id_list([job.pk])}),
         ]
     )
@@ -109,7 +109,7 @@ def test_statements_run_together_are_one_transaction(alice: User) -> None:
     with pytest.raises(Error):
         statements.run_together(
             [
-                ("take_due", {"limit": 5, "hold": 10, "queue": ""}),
+                ("take_due", {"limit": 5, "hold": 10, "queue": "default"}),
                 ("claim", {"ids": "no ids", "worker": "w", "lease": "no number"}),
             ]
         )

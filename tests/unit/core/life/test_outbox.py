@@ -19,14 +19,14 @@ pytestmark = pytest.mark.django_db
 
 
 def publish_all() -> list[int]:
-    ids = [job.job_id for job in outbox.take_due()]
+    ids = [job.job_id for queue in ("default", "cpu") for job in outbox.take_due(queue=queue)]
     outbox.mark_published(ids)
     return ids
 
 
 def test_a_due_job_is_taken_with_what_its_message_says(alice: User) -> None:
     job = submit_job(alice, "count", priority=Priority.URGENT)
-    assert outbox.has_due()
+    assert outbox.next_due_seconds() == 0
     assert outbox.take_due() == [
         DueJob(job_id=job.pk, queue="default", priority=2, pipeline="count", owner_id=alice.pk, attempt=1)
     ]
@@ -36,9 +36,9 @@ def test_a_job_that_is_taken_is_passed_over_until_its_relay_must_be_dead(alice: 
     submit_job(alice)
     assert len(outbox.take_due()) == 1
     assert outbox.take_due() == []
-    assert not outbox.has_due()
+    assert outbox.next_due_seconds() == pytest.approx(outbox.HOLD_SECONDS, abs=2)
     clock.advance(outbox.HOLD_SECONDS + 1)
-    assert outbox.has_due()
+    assert outbox.next_due_seconds() == 0
     assert len(outbox.take_due()) == 1
 
 
@@ -63,11 +63,10 @@ def test_a_queue_is_taken_by_itself(alice: User, define: Callable[..., str]) -> 
 
     submit_job(alice)
     heavy_job = submit_job(alice, define(heavy, queue="cpu"))
-    assert outbox.has_due("cpu")
-    assert not outbox.has_due("gpu")
+    assert outbox.take_due(queue="gpu") == []
     assert [job.job_id for job in outbox.take_due(queue="cpu")] == [heavy_job.pk]
-    assert not outbox.has_due("cpu")
-    assert outbox.has_due("default")
+    assert outbox.take_due(queue="cpu") == []
+    assert len(outbox.take_due()) == 1
 
 
 def test_a_scheduled_job_is_taken_when_its_time_has_come(alice: User, clock: Clock) -> None:
@@ -86,6 +85,37 @@ def test_a_retry_is_taken_after_its_delay_as_its_next_attempt(alice: User, clock
     assert outbox.take_due() == []
     clock.advance(31)
     assert [due.attempt for due in outbox.take_due()] == [2]
+
+
+def test_an_owner_with_one_job_does_not_wait_behind_anothers_many(alice: User, bob: User) -> None:
+    many = [submit_job(alice).pk for _ in range(20)]
+    publish = [job.job_id for job in outbox.take_due(limit=6)]
+    outbox.mark_published(publish)
+    assert publish == many[:6]
+    one = submit_job(bob)
+    # Alice has six in hand, Bob none: his is the first, however little room there is.
+    assert [job.job_id for job in outbox.take_due(limit=1)] == [one.pk]
+    assert [job.job_id for job in outbox.take_due(limit=1)] == [many[6]]
+
+
+def test_owners_with_as_much_in_hand_take_turns(alice: User, bob: User) -> None:
+    of_alice = [submit_job(alice).pk for _ in range(5)]
+    of_bob = [submit_job(bob).pk for _ in range(5)]
+    taken = [job.job_id for job in outbox.take_due(limit=6)]
+    assert taken == [of_alice[0], of_bob[0], of_alice[1], of_bob[1], of_alice[2], of_bob[2]]
+
+
+def test_the_urgent_of_one_go_before_the_turn_of_another(alice: User, bob: User) -> None:
+    first = submit_job(bob)
+    urgent = [submit_job(alice, priority=Priority.URGENT).pk for _ in range(3)]
+    assert [job.job_id for job in outbox.take_due(limit=4)] == [*urgent, first.pk]
+
+
+def test_a_held_job_is_not_taken(alice: User) -> None:
+    job = submit_job(alice)
+    Job.objects.filter(pk=job.pk).update(is_held=True)
+    assert outbox.take_due() == []
+    assert outbox.next_due_seconds() is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,10 @@
+-- A person changes the parameters of a failed job, and with them what its limits count it by.
+WITH edited AS (
+    UPDATE core_job SET params = %(params)s::jsonb, lane = %(lane)s
+    WHERE id = %(id)s AND state = 'failed'
+    RETURNING id, attempt
+), told AS (
+    INSERT INTO core_jobevent (job_id, at, kind, attempt, worker, text, detail)
+    SELECT id, {now}, 'edited', attempt, '', %(by)s, '' FROM edited
+)
+SELECT id FROM edited
