@@ -13,6 +13,7 @@ from django.db import connection
 from core.context import JobContext, Report
 from core.errors import PermanentError
 from core.forms import PipelineForm, UploadField
+from core.limits import Rate
 from core.pipelines import pipeline
 
 
@@ -169,3 +170,10 @@ def write_effect_of(ctx: JobContext, step: str, value: int) -> int:
             "INSERT INTO test_effect (job_id, step, fence) VALUES (%s, %s, %s)", [ctx.job_id, step, ctx.fence]
         )
     return value
+
+
+@pipeline(title="Paced", limits=[Rate("20/s")], is_listed=False)
+def paced(ctx: JobContext) -> None:
+    """Start twenty times a second at most."""
+
+

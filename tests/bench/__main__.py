@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [csv] [pdf]`.
+"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [limits] [csv] [pdf]`.
 
 Each ratio is between two things measured in turn in the same run, so that it holds on a shared machine whose speed
 drifts; the figures beside it are of this machine and this day.
@@ -17,6 +17,10 @@ def bench_throughput(options: argparse.Namespace) -> None:
     print(f"Tracked jobs ÷ bare Dramatiq messages ({throughput.PROCESSES} processes × {throughput.THREADS} threads)")
     figures = throughput.run(jobs=options.jobs, runs=options.runs)
     print(f"  ratio                {figures['ratio']:.2f}   (aim: at least 0.25, towards 0.5)")
+    print(
+        f"  from the database    {figures['waiting ratio']:.2f}   "
+        f"({figures['waiting']:,.0f} a second; published as room comes)"
+    )
     print(f"  bare, tracked        {figures['bare']:,.0f} and {figures['tracked']:,.0f} a second")
     print(f"  bulk submit          {figures['submit']:,.0f} jobs a second   (aim: at least 5,000)")
     print(f"  relay, alone         {figures['publish']:,.0f} jobs a second published and marked")
@@ -31,6 +35,13 @@ def bench_submit(options: argparse.Namespace) -> None:
             f"{row['constant p95 ms']:.1f} ms; /healthz p50 {row['health p50 ms']:.2f} ms)"
         )
     print("  aim: p50 at most 2.5, and the same whatever the broker does")
+
+
+def bench_limits(options: argparse.Namespace) -> None:
+    from tests.bench import limits
+
+    print("Jobs let go a second by the gate of one hot key, each counted by GCRA ÷ the same number without a limit")
+    limits.report(jobs=options.jobs, runs=options.runs)
 
 
 def bench_csv(options: argparse.Namespace) -> None:
@@ -49,6 +60,7 @@ def bench_pdf(options: argparse.Namespace) -> None:
 BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
+    "limits": bench_limits,
     "csv": bench_csv,
     "pdf": bench_pdf,
 }
@@ -56,7 +68,9 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("benches", nargs="*", metavar="BENCH", help="throughput, submit, csv or pdf; all unless named")
+    parser.add_argument(
+        "benches", nargs="*", metavar="BENCH", help="throughput, submit, limits, csv or pdf; all unless named"
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs of a throughput run")
     parser.add_argument("--gb", type=float, default=1.0, help="size of the generated CSV")

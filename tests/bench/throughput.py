@@ -1,7 +1,9 @@
 """Tracked jobs a second ÷ bare Dramatiq messages a second, on the same broker, processes and threads.
 
-Both begin with a backlog of messages in RabbitMQ. Time runs from the first start to the last end, so that neither
-the start of processes nor the sending is inside; what sending takes is printed beside it.
+Both begin with a backlog of messages in RabbitMQ. A third run begins with the backlog in the database, as in life: the
+workers' own relays publish it as room comes, which is what keeps owners and priorities in their order. Time runs from
+the first start to the last end, so that neither the start of processes nor the sending is inside; what sending takes is
+printed beside it.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ for _ in range(count // batch):
     submit_many("noop", [Order() for _ in range(batch)], owner_id=owner)
 submitted = count / (time.perf_counter() - began)
 from actors.relay import Relay
-relay = Relay()
+# All of it at once, when it is to be in RabbitMQ before the workers start.
+relay = Relay(ahead=10**9 if {at_once} else 1)
 began = time.perf_counter()
-relay._publish_due()
+while {at_once} and relay._publish_due():
+    pass
 print("rate", submitted, count / (time.perf_counter() - began))
 """
 _RATE = """
@@ -50,7 +54,7 @@ print("rate", left, Job.objects.count() / max(0.001, (row["b"] - row["a"]).total
 
 
 def run(*, jobs: int, runs: int) -> dict[str, float]:
-    """Return the medians a second: bare, tracked, their ratio, bulk submits and publishes."""
+    """Return the medians a second: bare, tracked from RabbitMQ and from the database, ratios, submits and publishes."""
     folder = Path(tempfile.mkdtemp(prefix="headway-bench-"))
     folder.chmod(0o711)
     rabbit, postgres = RabbitNode(folder / "rabbitmq"), PostgresNode(folder / "postgres")
@@ -61,14 +65,19 @@ def run(*, jobs: int, runs: int) -> dict[str, float]:
         for number in range(runs):
             bare = bare_rate(rabbit.url, folder / f"bare-{number}", jobs=jobs)
             tracked, submitted, published = tracked_rate(rabbit, postgres, folder / f"tracked-{number}", jobs=jobs)
-            print(f"  run {number + 1}: bare {bare:,.0f}/s, tracked {tracked:,.0f}/s", flush=True)
-            pairs.append((bare, tracked, submitted, published))
+            waiting, *_ = tracked_rate(rabbit, postgres, folder / f"waiting-{number}", jobs=jobs, at_once=False)
+            print(
+                f"  run {number + 1}: bare {bare:,.0f}/s, tracked {tracked:,.0f}/s, from the database {waiting:,.0f}/s"
+            )
+            pairs.append((bare, tracked, submitted, published, waiting))
         return {
             "bare": statistics.median(pair[0] for pair in pairs),
             "tracked": statistics.median(pair[1] for pair in pairs),
             "ratio": statistics.median(pair[1] / pair[0] for pair in pairs),
             "submit": statistics.median(pair[2] for pair in pairs),
             "publish": statistics.median(pair[3] for pair in pairs),
+            "waiting": statistics.median(pair[4] for pair in pairs),
+            "waiting ratio": statistics.median(pair[4] / pair[0] for pair in pairs),
         }
     finally:
         rabbit.stop()
@@ -107,7 +116,9 @@ def bare_rate(url: str, folder: Path, *, jobs: int) -> float:
         worker.wait(timeout=60)
 
 
-def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jobs: int) -> tuple[float, float, float]:
+def tracked_rate(
+    rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jobs: int, at_once: bool = True
+) -> tuple[float, float, float]:
     """Return jobs a second: tracked, submitted in bulk, and published by a relay alone."""
     name = f"bench_{folder.name.replace('-', '_')}"
     site = Site(
@@ -124,7 +135,7 @@ def tracked_rate(rabbit: RabbitNode, postgres: PostgresNode, folder: Path, *, jo
     try:
         site.migrate()
         site.add_user("bench")
-        printed = _manage(site, _SUBMIT.format(count=jobs), site.environment)
+        printed = _manage(site, _SUBMIT.format(count=jobs, at_once=at_once), site.environment)
         submitted, published = (float(word) for word in printed.split("rate ")[1].split()[:2])
         site.start_worker(1, "--processes", str(PROCESSES), "--threads", str(THREADS))
         deadline = time.monotonic() + 300
