@@ -176,14 +176,13 @@ class Relay:
         """Let go what limits allow, and publish what is due as far as there is room."""
         passed = gate.let_go()
         self._is_behind = False
-        published = 0
-        if outbox.next_due_seconds() == 0:
-            published = sum(self._publish_queue(queue) for queue in self._queues())
-        waits = [passed.next_seconds, outbox.next_due_seconds()]
+        times = {queue: outbox.next_due_seconds(queue) for queue in self._queues()}
+        published = sum(self._publish_queue(queue) for queue, seconds in times.items() if seconds == 0)
+        # What is due and was not published is another process's, or in the hand of a relay that may be dead.
+        waits = [passed.next_seconds, *(seconds for seconds in times.values() if seconds)]
+        if published:
+            waits.append(SHORTEST_POLL_SECONDS)
         self._next_seconds = min((seconds for seconds in waits if seconds is not None), default=None)
-        if self._next_seconds == 0 and not published:
-            # It is another process's to publish, or in a relay's hand that may be dead.
-            self._next_seconds = None
         return published
 
     def _publish_queue(self, queue: str) -> int:

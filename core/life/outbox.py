@@ -31,9 +31,9 @@ def take_due(*, limit: int = BATCH, queue: str = "default") -> list[DueJob]:
     return [job for *_, job in sorted(placed, key=lambda entry: entry[:2])]
 
 
-def next_due_seconds() -> float | None:
-    """Return the seconds until the next job is to be published, 0 when one is due, None when there is nothing."""
-    seconds = statements.run("next_due", {})[0][0]
+def next_due_seconds(queue: str = "default") -> float | None:
+    """Return the seconds until the queue's next job is to be published, 0 when one is due, None when there is none."""
+    seconds = statements.run("next_due", {"queue": queue})[0][0]
     return None if seconds is None else max(0.0, float(seconds))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from django.db.models import Count, Q
+
 from core import pipelines, statements
 from core.clock import database_now
 from core.limits.effective import EffectiveLimit, effective
@@ -86,12 +88,10 @@ def _before(ahead: int) -> str:
 
 def _ahead(limit: EffectiveLimit, job: Job, value: str) -> int:
     """Return how many held jobs with this value of the key go before it: owners in turn, each one's in their order."""
-    own = Job.objects.filter(pipeline=job.pipeline, owner=job.owner_id, is_held=True, state__in=CLAIMABLE)
-    higher = own.filter(priority__gt=job.priority)
-    same = own.filter(priority=job.priority)
-    sooner = same.filter(pk__lt=job.pk)
-    lanes = higher.values_list("lane"), sooner.values_list("lane")
-    before = sum(1 for rows in lanes for (lane,) in rows if bucket_key(limit, job.owner_id, lane)[1] == value)
+    sooner = Q(priority__gt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
+    own = Job.objects.filter(sooner, pipeline=job.pipeline, owner=job.owner_id, is_held=True, state__in=CLAIMABLE)
+    lanes = own.order_by().values_list("lane").annotate(count=Count("pk"))
+    before = sum(count for lane, count in lanes if bucket_key(limit, job.owner_id, lane)[1] == value)
     if limit.declared.key == "owner":
         return before
     others: dict[int, int] = {}

@@ -135,18 +135,6 @@ class Migration(migrations.Migration):
                     ("published_at__isnull", True),
                     ("state__in", ("scheduled", "queued", "retrying")),
                 ),
-                fields=["publish_at"],
-                name="job_unpublished",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="job",
-            index=models.Index(
-                condition=models.Q(
-                    ("is_held", False),
-                    ("published_at__isnull", True),
-                    ("state__in", ("scheduled", "queued", "retrying")),
-                ),
                 fields=["queue", "-priority", "owner", "publish_at"],
                 name="job_turn",
             ),

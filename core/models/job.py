@@ -121,11 +121,6 @@ class Job(models.Model):
             models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
             models.Index(fields=["pipeline", "state"], name="job_pipeline_state"),
             models.Index(fields=["origin"], name="job_origin", condition=models.Q(origin__isnull=False)),
-            models.Index(
-                fields=["publish_at"],
-                name="job_unpublished",
-                condition=models.Q(published_at__isnull=True, is_held=False, state__in=CLAIMABLE),
-            ),
             # Whose turn it is, without a walk over one owner's backlog.
             models.Index(
                 fields=["queue", "-priority", "owner", "publish_at"],

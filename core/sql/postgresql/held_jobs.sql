@@ -17,6 +17,6 @@ SELECT h.id, h.priority, l.owner_id, l.lane
 FROM (SELECT * FROM lanes LIMIT %(lanes)s) l CROSS JOIN LATERAL (
     SELECT j.id, j.priority FROM core_job j
     WHERE j.pipeline = %(pipeline)s AND j.is_held AND j.state IN ('scheduled', 'queued', 'retrying') AND j.owner_id = l.owner_id AND j.lane = l.lane
-      AND j.run_at <= {now}
+      AND j.run_at <= (SELECT {now})
     ORDER BY j.priority DESC, j.id LIMIT %(each)s
 ) h

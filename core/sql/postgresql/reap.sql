@@ -21,8 +21,9 @@ WITH expired AS (
                 THEN 'The worker was lost, and all ' || max_attempts || ' attempts are used up.'
             ELSE 'The worker was lost; the job goes on from the last step it had completed.' END,
         crashes = crashes + 1,
-        is_held = lane <> '' OR task = '' AND EXISTS (
-            SELECT 1 FROM core_gate g WHERE g.pipeline = j.pipeline AND g.paused_at IS NOT NULL),
+        is_held = cancel_requested_at IS NULL AND crashes + 1 < max_crashes AND j.attempt < max_attempts
+            AND (lane <> '' OR task = '' AND EXISTS (
+            SELECT 1 FROM core_gate g WHERE g.pipeline = j.pipeline AND g.paused_at IS NOT NULL)),
         run_at = {now} + make_interval(secs => e.delay), publish_at = {now} + make_interval(secs => e.delay),
         published_at = NULL, lease_until = NULL, worker = '',
         finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR crashes + 1 >= max_crashes

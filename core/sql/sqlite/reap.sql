@@ -32,8 +32,9 @@ UPDATE core_job SET
             THEN 'The worker was lost, and all ' || max_attempts || ' attempts are used up.'
         ELSE 'The worker was lost; the job goes on from the last step it had completed.' END,
     crashes = crashes + 1,
-    is_held = lane <> '' OR task = '' AND EXISTS (
-        SELECT 1 FROM core_gate g WHERE g.pipeline = core_job.pipeline AND g.paused_at IS NOT NULL),
+    is_held = cancel_requested_at IS NULL AND crashes + 1 < max_crashes AND attempt < max_attempts
+        AND (lane <> '' OR task = '' AND EXISTS (
+        SELECT 1 FROM core_gate g WHERE g.pipeline = core_job.pipeline AND g.paused_at IS NOT NULL)),
     run_at = STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now},
         (abs(random() %% 1000) / 1000.0 * MIN(%(base)s * (1 << MIN(crashes, 20)), %(cap)s)) || ' seconds'),
     -- Past, whatever a relay's hold had made of it: the update below sets it.

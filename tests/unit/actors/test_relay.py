@@ -226,7 +226,7 @@ def test_a_broker_that_is_away_is_told_once_and_asked_with_growing_pauses(
 def test_a_database_that_is_away_does_not_end_the_relay(
     list_broker: ListBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away() -> float | None:
+    def away(queue: str) -> float | None:
         raise OperationalError("away")
 
     monkeypatch.setattr(outbox, "next_due_seconds", away)
