@@ -33,6 +33,8 @@ SHARED_POLL_SECONDS = 0.5
 EMBEDDED_POLL_SECONDS = 0.1
 #: Seconds between two looks while more is due than the workers have room for, and the shortest time between two.
 BACKLOG_POLL_SECONDS, SHORTEST_POLL_SECONDS = 0.05, 0.02
+#: Seconds between two looks at the gates when nobody says that something has changed.
+GATE_SECONDS = 1.0
 #: Seconds within which a web process's relay waits itself for what it has let go.
 SOON_SECONDS = 1.5
 #: Seconds that a relay waits, once woken, for further jobs.
@@ -65,6 +67,9 @@ class Relay:
     #: Seconds until the next job is due, as of the last look; None when there is none.
     _next_seconds: float | None = None
     _is_behind: bool = False
+    _gate_at: float = 0.0
+    _gate_rest_at: float = 0.0
+    _has_next: bool = False
     _windows: dict[str, Window] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -105,6 +110,8 @@ class Relay:
             while not self._ending.is_set():
                 was_woken = self._awake.wait(self._poll_seconds()) or self._is_soon
                 if self._awake.is_set():
+                    # Somebody submitted, or a place has become free.
+                    self._gate_at = self._gate_rest_at
                     # More may come with the first: one batch for all of them.
                     self._ending.wait(GATHER_SECONDS)
                 self._awake.clear()
@@ -174,16 +181,30 @@ class Relay:
 
     def _publish_due(self) -> int:
         """Let go what limits allow, and publish what is due as far as there is room."""
-        passed = gate.let_go()
+        gate_seconds = self._let_go()
         self._is_behind = False
         times = {queue: outbox.next_due_seconds(queue) for queue in self._queues()}
         published = sum(self._publish_queue(queue) for queue, seconds in times.items() if seconds == 0)
         # What is due and was not published is another process's, or in the hand of a relay that may be dead.
-        waits = [passed.next_seconds, *(seconds for seconds in times.values() if seconds)]
+        waits = [gate_seconds, *(seconds for seconds in times.values() if seconds)]
         if published:
             waits.append(SHORTEST_POLL_SECONDS)
         self._next_seconds = min((seconds for seconds in waits if seconds is not None), default=None)
         return published
+
+    def _let_go(self) -> float | None:
+        """Look at the gates when something has changed, when a rate allows more, or after a while; as `Passed` says."""
+        now = time.monotonic()
+        if now >= self._gate_at:
+            seconds = gate.let_go().next_seconds
+            self._has_next = seconds is not None
+            # A look that takes long, as many lanes are waiting, leaves time for all else.
+            rest = 2 * (time.monotonic() - now)
+            self._gate_at = time.monotonic() + max(
+                rest, min(GATE_SECONDS, GATE_SECONDS if seconds is None else seconds)
+            )
+            self._gate_rest_at = now + 1.5 * rest
+        return max(0.0, self._gate_at - time.monotonic()) if self._has_next else None
 
     def _publish_queue(self, queue: str) -> int:
         broker, published = job_broker(), 0

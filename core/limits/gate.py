@@ -27,8 +27,8 @@ from core.pipelines import Pipeline
 
 #: Seconds ahead for which starts are planned.
 HORIZON_SECONDS = 1.0
-#: Jobs of a lane, lanes, and jobs in all that one pass looks at and lets go.
-LANE_JOBS, LANES, PASS_JOBS = 100, 1000, 500
+#: Lanes, and about the jobs, that one pass looks at; jobs that it lets go.
+LANES, READ_JOBS, PASS_JOBS = 1000, 1000, 500
 #: Passes of one pipeline that follow one another while there is more to let go.
 PASSES = 10
 #: Seconds after which a bucket that nobody used is forgotten, and between two looks for such.
@@ -84,7 +84,7 @@ class _Lane:
     @property
     def is_read_out(self) -> bool:
         """Whether there may be more of it than was read."""
-        return self.read == LANE_JOBS and not self.jobs
+        return self.read > 1 and not self.jobs
 
     def offers(self, priority: int) -> bool:
         return bool(self.jobs) and not self.is_shut and -self.jobs[0][0] == priority
@@ -154,7 +154,7 @@ class _Pass:
         for after, until in ((last_owner, _LAST), (-1, last_owner)):
             rows = statements.run(
                 "held_jobs",
-                {"pipeline": self.name, "after": after, "until": until, "lanes": LANES, "each": LANE_JOBS},
+                {"pipeline": self.name, "after": after, "until": until, "lanes": LANES, "jobs": READ_JOBS},
             )
             for job_id, priority, owner_id, lane in rows:
                 entry = found.get((owner_id, lane))

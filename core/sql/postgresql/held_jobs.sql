@@ -12,11 +12,13 @@ WITH RECURSIVE lanes (owner_id, lane) AS (
           AND j.owner_id <= %(until)s
         ORDER BY j.owner_id, j.lane LIMIT 1
     ) n
+), found AS MATERIALIZED (
+    SELECT * FROM lanes LIMIT %(lanes)s
 )
 SELECT h.id, h.priority, l.owner_id, l.lane
-FROM (SELECT * FROM lanes LIMIT %(lanes)s) l CROSS JOIN LATERAL (
+FROM found l CROSS JOIN LATERAL (
     SELECT j.id, j.priority FROM core_job j
     WHERE j.pipeline = %(pipeline)s AND j.is_held AND j.state IN ('scheduled', 'queued', 'retrying') AND j.owner_id = l.owner_id AND j.lane = l.lane
       AND j.run_at <= (SELECT {now})
-    ORDER BY j.priority DESC, j.id LIMIT %(each)s
+    ORDER BY j.priority DESC, j.id LIMIT (SELECT GREATEST(2, %(jobs)s / count(*)) FROM found)
 ) h

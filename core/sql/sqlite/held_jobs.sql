@@ -13,11 +13,13 @@ WITH RECURSIVE lanes (owner_id, lane) AS (
         ORDER BY n.owner_id, n.lane LIMIT 1
     )
     LIMIT %(lanes)s
+), found AS (
+    SELECT * FROM lanes
 )
 SELECT h.id, h.priority, l.owner_id, l.lane
-FROM lanes l JOIN core_job h ON h.id IN (
+FROM found l JOIN core_job h ON h.id IN (
     SELECT j.id FROM core_job j
     WHERE j.pipeline = %(pipeline)s AND j.is_held AND j.state IN ('scheduled', 'queued', 'retrying') AND j.owner_id = l.owner_id AND j.lane = l.lane
       AND j.run_at <= {now}
-    ORDER BY j.priority DESC, j.id LIMIT %(each)s
+    ORDER BY j.priority DESC, j.id LIMIT (SELECT MAX(2, %(jobs)s / count(*)) FROM found)
 )
