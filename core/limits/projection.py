@@ -91,7 +91,7 @@ def _ahead(limit: EffectiveLimit, job: Job, value: str) -> int:
     sooner = Q(priority__gt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
     own = Job.objects.filter(sooner, pipeline=job.pipeline, owner=job.owner_id, is_held=True, state__in=CLAIMABLE)
     lanes = own.order_by().values_list("lane").annotate(count=Count("pk"))
-    before = sum(count for lane, count in lanes if bucket_key(limit, job.owner_id, lane)[1] == value)
+    before: int = sum(count for lane, count in lanes if bucket_key(limit, job.owner_id, lane)[1] == value)
     if limit.declared.key == "owner":
         return before
     others: dict[int, int] = {}
