@@ -14,13 +14,15 @@ import dramatiq
 import pika
 import pika.exceptions
 from django.conf import settings
-from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
+from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer, _RabbitmqMessage
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import q_name, xq_name
+from dramatiq.common import iter_queue, q_name, xq_name
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware, SkipMessage
 
+from actors.reading import BadMessage, read
+from core import alarms
 from core.messages import DueJob
 
 #: The actors that run jobs, by priority. They do the same: what a worker has fetched already goes by its actor's.
@@ -33,6 +35,10 @@ MAX_PRIORITY = 2
 HEARTBEAT_SECONDS = 60
 #: Seconds a publisher waits for a broker that has stopped reading (a memory or disk alarm).
 BLOCKED_SECONDS = 10.0
+#: Errors by which a consumer learns that its connection, its channel or its queue is gone.
+CONSUMER_ENDED = (AssertionError, pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError)
+#: Seconds for which the consumer of a stopping worker listens at a time.
+LEAVE_SECONDS = 0.5
 #: Errors that mean the broker is away; what was not confirmed is published again.
 BROKER_AWAY = (pika.exceptions.AMQPError, ConnectionClosed, OSError)
 
@@ -106,6 +112,8 @@ class JobRabbitmqBroker(RabbitmqBroker):
     """Dramatiq's RabbitMQ broker with durable hand-over and queues as an operator wants to read them."""
 
     is_shared = True
+    #: Set when the process has been told to stop: its consumers fetch nothing more.
+    is_leaving = False
 
     def __init__(self, url: str, *, middleware: list[Middleware]) -> None:
         super().__init__(
@@ -218,17 +226,59 @@ class JobRabbitmqBroker(RabbitmqBroker):
 
 
 class SafeConsumer(_RabbitmqConsumer):
-    """A consumer that answers for its own messages only.
+    """A consumer that answers for its own messages only, and passes on none that can't be run.
 
     Delivery tags start at 1 again on each connection: an ack of a message of the last connection would hit another
     message on this one, and that would be lost.
     """
 
+    _has_cancelled = False
+
     def __next__(self) -> Any:
-        message = super().__next__()
-        if message is not None:
-            message.consumer = self
-        return message
+        if self._is_leaving():
+            return self._keep_alive()
+        try:
+            method, _, body = next(self.iterator)
+        except CONSUMER_ENDED as error:
+            if getattr(error, "reply_code", None) == 404:
+                # The queue is gone: it is declared when the consumer starts again.
+                self.broker.queues_pending.add(q_name(self.queue_name))
+            raise ConnectionClosed(error) from None
+        if method is None:
+            return None
+        try:
+            message = read(body, queue=self.queue_name, job_actors=ACTORS.values(), actors=self.broker.actors)
+        except BadMessage as error:
+            alarms.count(str(error), self.queue_name, body=repr(body[:200]))
+            # To the dead letters, where an operator may look at it.
+            self._nack(method.delivery_tag)
+            return None
+        self.known_tags.add(method.delivery_tag)
+        proxy: Any = _RabbitmqMessage(method.redelivered, method.delivery_tag, message)
+        proxy.consumer = self
+        if self._is_leaving():
+            self.put_back(proxy)
+            return None
+        return proxy
+
+    def _is_leaving(self) -> bool:
+        return bool(self.broker.is_leaving)
+
+    def put_back(self, message: Any) -> None:
+        """Give a message that was fetched and not begun to the other workers."""
+        if self._is_ours(message) and message._tag in self.known_tags:
+            self.known_tags.discard(message._tag)
+            self.connection.add_callback_threadsafe(partial(self.channel.basic_nack, message._tag, requeue=True))
+
+    def _keep_alive(self) -> None:
+        """Fetch nothing; send what threads have acked, and answer heartbeats, until the last one has ended."""
+        try:
+            if not self._has_cancelled:
+                self._has_cancelled = True
+                self.channel.cancel()
+            self.connection.process_data_events(time_limit=LEAVE_SECONDS)
+        except CONSUMER_ENDED as error:
+            raise ConnectionClosed(error) from None
 
     def ack(self, message: Any) -> None:
         if self._is_ours(message):
@@ -244,6 +294,15 @@ class SafeConsumer(_RabbitmqConsumer):
 
     def _nack(self, tag: int) -> None:
         self.connection.add_callback_threadsafe(partial(self.channel.basic_nack, tag, requeue=False))
+
+
+def take_no_more(broker: JobRabbitmqBroker, worker: Any) -> None:
+    """Have the worker fetch nothing more, and give what it has not begun to others."""
+    broker.is_leaving = True
+    for item in iter_queue(worker.work_queue):
+        consumer = getattr(item.message, "consumer", None)
+        if consumer is not None:
+            consumer.put_back(item.message)
 
 
 class SkipStale(Middleware):

@@ -1,8 +1,8 @@
 """The keeper: the thread of a worker process that looks after what the process holds.
 
-It writes progress, renews leases, notices cancels, reaps what others let go of, flushes figures, and watches the
-process's own threads: one that has died without a word makes the process end, so that its supervisor starts a
-whole one. It does one short thing at a time and never talks to the broker; that is the relay's.
+It writes progress, renews leases, notices cancels, reaps what others let go of, flushes figures, says that the process
+is there, and watches its own threads: one that has died without a word makes the process end, so that its supervisor
+starts a whole one. It does one short thing at a time and never talks to the broker; that is the relay's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import dramatiq
@@ -22,7 +22,7 @@ from django.db import connection
 
 from actors.relay import relay
 from actors.run_job import attempts
-from core import children, metrics
+from core import alarms, children, metrics, presence
 from core.life import families, leases
 from core.life.requests import discard
 from core.logs import tell
@@ -32,6 +32,8 @@ NOTICE_CANCEL_SECONDS = 2.0
 ROLL_UP_SECONDS = 0.5
 IDLE_SECONDS = 15.0
 FLUSH_METRICS_SECONDS = 10.0
+FLUSH_ALARMS_SECONDS = 1.0
+FORGET_WORKERS_SECONDS = 600.0
 WATCH_SECONDS = 5.0
 #: Seconds until a duty that failed is tried again: leases must be renewed as soon as the database is back.
 RETRY_SECONDS = 1.0
@@ -43,7 +45,7 @@ END_SECONDS = 40.0
 class Duty:
     """Something done again and again; `jitter` is the part of the interval that is random."""
 
-    act: Callable[[], None]
+    act: Callable[[], object]
     seconds: float
     jitter: float = 0.0
     due_at: float = 0.0
@@ -57,10 +59,15 @@ class Keeper:
     """Looks after one worker process."""
 
     worker: dramatiq.Worker
+    #: The queues that the worker takes jobs from.
+    queues: Sequence[str] = ()
+    #: Whether the process has been told to stop.
+    is_stopping: bool = False
     _ending: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
         self._parent = os.getppid()
+        self._announcing = Duty(self.announce, presence.HEARTBEAT_SECONDS)
         self._duties = [
             Duty(attempts().write_progress, settings.PROGRESS_SECONDS),
             Duty(attempts().roll_up, ROLL_UP_SECONDS),
@@ -68,15 +75,34 @@ class Keeper:
             Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
             Duty(reap, settings.REAP_SECONDS, jitter=0.5),
+            self._announcing,
             Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
+            Duty(alarms.flush, FLUSH_ALARMS_SECONDS),
+            Duty(presence.forget_the_dead, FORGET_WORKERS_SECONDS, jitter=0.5),
             Duty(self._watch, WATCH_SECONDS),
         ]
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, *, timeout: float = 5.0) -> None:
+        """End the thread when it has written what it holds, and say that the worker is no more."""
         self._ending.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout)
+
+    def note_stop(self) -> None:
+        """Tell others, as soon as may be, that this worker takes no more jobs; its threads may end from now on."""
+        self.is_stopping = True
+        self._announcing.due_at = 0.0
+
+    def announce(self) -> None:
+        """Say that the worker is there."""
+        if not self._ending.is_set():
+            presence.announce(
+                attempts().worker,
+                queues=self.queues,
+                threads=len(self.worker.workers),
+                is_stopping=self.is_stopping,
+            )
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -85,8 +111,12 @@ class Keeper:
                     self._do(duty)
             wait = min(duty.due_at for duty in self._duties) - time.monotonic()
             self._ending.wait(max(0.01, wait))
-        self._do(Duty(metrics.run_seconds.flush, 0))
+        for act in (metrics.run_seconds.flush, alarms.flush, self._leave):
+            self._do(Duty(act, 0))
         connection.close()
+
+    def _leave(self) -> None:
+        presence.leave(attempts().worker)
 
     def _do(self, duty: Duty) -> None:
         try:
@@ -110,7 +140,8 @@ class Keeper:
         dead = [thread.name for thread in threads if not thread.is_alive()]
         dead += [name for name, part in (("relay", relay), ("ledger", attempts().ledger)) if not part.is_alive()]
         orphaned = os.getppid() != self._parent
-        if self._ending.is_set() or not (dead or orphaned):
+        # One that stops has threads that have ended as they should; a second signal would make an end of it at once.
+        if self._ending.is_set() or self.is_stopping or not (dead or orphaned):
             return
         tell("process_ends", level=logging.CRITICAL, dead_threads=",".join(dead), orphaned=orphaned)
         self._ending.set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import dramatiq
@@ -16,10 +19,27 @@ from core.logs import tell
 # imported when the worker boots.
 
 
+#: Seconds before STOP_SECONDS at which a thread that still has its job loses it, and until which Dramatiq waits for its
+#: threads; a second is for the signal to be seen.
+HAND_BACK_BEFORE, JOIN_BEFORE, END_BEFORE = 5.0, 4.5, 1.0
+#: Seconds that long work has at least to hand itself back, after the grace.
+OWN_HANDS_SECONDS = 2.0
+#: Seconds that each part of the process gets to write what it holds.
+PART_SECONDS = 2.0
+#: The exit code of a process that had to be ended.
+EXIT_HUNG = 75
+
+
 class WorkerBoot(Middleware):
-    """Starts keeper and relay with the worker. At the stop: short work may end, long work is handed back."""
+    """Starts keeper and relay with the worker, and ends them with it.
+
+    At the stop: nothing more is taken; short work may end; after the grace, long work is handed back at its next call
+    of the context; what never calls is handed back by the process itself, and its thread is left to its own devices.
+    """
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        # What one worker holds fetched, another one can't begin; a small stock is enough not to wait for the broker.
+        worker.queue_prefetch = worker.worker_threads + worker.worker_threads // 2
         for queue in pipelines.queues():
             broker.declare_queue(queue)
 
@@ -40,25 +60,65 @@ class WorkerBoot(Middleware):
         relay.ahead = worker.worker_threads + worker.worker_threads // 2
         relay.start()
         # Last: it watches the others.
-        self.keeper = Keeper(worker)
+        self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()
         tell("worker_started", worker=attempts().worker, freed=freed)
 
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_shutdown(self, broker: Any, worker: dramatiq.Worker) -> None:
+        from actors.broker import take_no_more
         from actors.run_job import attempts
 
-        self._hand_back = threading.Timer(settings.STOP_GRACE_SECONDS, attempts().stop_all)
-        self._hand_back.daemon = True
-        self._hand_back.start()
+        hand_back_at = settings.STOP_SECONDS - HAND_BACK_BEFORE
+        grace = max(0.0, min(settings.STOP_GRACE_SECONDS, hand_back_at - OWN_HANDS_SECONDS))
+        tell("worker_stops", worker=attempts().worker, held=len(attempts()), grace_seconds=grace)
+        self._timers = [
+            _after(grace, attempts().stop_all),
+            _after(hand_back_at, _hand_back),
+            _after(settings.STOP_SECONDS - END_BEFORE, _end_at_once),
+        ]
+        self.keeper.note_stop()
+        if broker.is_shared:
+            take_no_more(broker, worker)
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    def after_worker_shutdown(self, broker: Any, worker: dramatiq.Worker) -> None:
         from actors.relay import relay
         from actors.run_job import attempts
 
-        self._hand_back.cancel()
-        attempts().ledger.stop()
+        hand_back, end_at_once = self._timers[1:]
+        hand_back.cancel()
+        _hand_back()
+        attempts().ledger.stop(timeout=PART_SECONDS)
         children.pool.close_idle(after_seconds=0)
         # Last of all: what was handed back is published to whoever runs on.
-        relay.stop()
-        self.keeper.stop()
-        tell("worker_stopped")
+        relay.stop(timeout=PART_SECONDS)
+        self.keeper.stop(timeout=PART_SECONDS)
+        stuck = [thread.name for thread in worker.workers if thread.is_alive()]
+        tell("worker_stopped", stuck_threads=",".join(stuck))
+        if stuck:
+            # The interpreter's own end could wait for such a thread, or break on it.
+            children.pool.end()
+            os._exit(0)
+        end_at_once.cancel()
+
+
+def _after(seconds: float, act: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _hand_back() -> None:
+    from django.db import connection
+
+    from actors.run_job import attempts
+
+    taken = attempts().hand_back_all()
+    if taken:
+        tell("jobs_handed_back", count=taken)
+    connection.close()
+
+
+def _end_at_once() -> None:
+    tell("process_hangs", level=logging.CRITICAL)
+    os._exit(EXIT_HUNG)

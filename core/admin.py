@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.http import HttpRequest
 
 from core.errors import Refused
 from core.life import requests
-from core.models import Artifact, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep
+from core.models import Artifact, AuditEntry, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep
 
 
 class ReadOnly(admin.options.BaseModelAdmin):
@@ -54,7 +55,7 @@ class ProgressInline(ReadOnly, admin.StackedInline):
 
 @admin.register(Job)
 class JobAdmin(ReadOnly, admin.ModelAdmin):
-    """Jobs, with cancel and retry for the selected ones."""
+    """Jobs, with cancel, retry and discard for the selected ones."""
 
     list_display = ("id", "pipeline", "title", "owner", "state", "attempt", "created_at", "finished_at", "error")
     list_filter = ("state", "pipeline", "queue", "depth")
@@ -64,10 +65,10 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
     ordering = ("-id",)
     inlines = (ProgressInline, StepInline, ArtifactInline, EventInline)
-    actions = ("cancel_selected", "retry_selected")
+    actions = ("cancel_selected", "retry_selected", "restart_selected", "discard_selected")
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may cancel and retry: the right to change jobs, which no form here uses."""
+        """Whether the person may act on jobs: the right to change jobs, which no form here uses."""
         return request.user.has_perm("core.change_job")
 
     @admin.action(description="Cancel the selected jobs", permissions=["act"])
@@ -77,6 +78,14 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     @admin.action(description="Retry the selected jobs from their last completed step", permissions=["act"])
     def retry_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         self._act(request, jobs, requests.retry, done="queued again")
+
+    @admin.action(description="Retry the selected jobs from the start", permissions=["act"])
+    def restart_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._act(request, jobs, partial(requests.retry, from_start=True), done="queued again")
+
+    @admin.action(description="Discard the selected failed jobs", permissions=["act"])
+    def discard_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._act(request, jobs, requests.discard_failed, done="discarded")
 
     def _act(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[..., Any], *, done: str) -> None:
         accepted, refused = 0, []
@@ -112,3 +121,14 @@ class DatasetAdmin(ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
     ordering = ("-id",)
     inlines = (ColumnInline,)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
+    """The audit trail, to look at."""
+
+    list_display = ("id", "at", "who", "act", "job_id", "pipeline", "before", "after")
+    list_filter = ("act",)
+    search_fields = ("who", "job_id", "pipeline")
+    show_full_result_count = False
+    ordering = ("-id",)

@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.forms.utils import ErrorDict
 
 from core import uploads
+from core.life import backpressure
 from core.life.submission import Submission, submit
 from core.models import Artifact, Dataset, Job
 from core.models.job import Priority
@@ -127,7 +128,11 @@ class Entry:
                 self.kept[name] = uploads.keep(file)
 
     def submit(self, *, key: str = "", priority: Priority = Priority.NORMAL) -> Submission:
-        """Make the valid form a job. The same key again is the same job."""
+        """Make the valid form a job. The same key again is the same job.
+
+        Raise TooMuch or Overloaded, with nothing stored, when the person or the site has too much in hand already.
+        """
+        backpressure.check(self.user.pk, key=key)
         files = dict(self.kept)
         params: dict[str, Any] = {}
         for name, value in self.form.cleaned_data.items():

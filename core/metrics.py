@@ -5,20 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet, Sum
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from core import pipelines
+from core import alarms, pipelines, presence
 from core.clock import database_now
-from core.models import Job, RunSeconds
-from core.states import CLAIMABLE
+from core.models import AlarmCount, Job, RunSeconds
+from core.states import CLAIMABLE, State
 
 #: The variable by which prometheus-client finds the folder that the processes of a server share.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -93,9 +94,12 @@ run_seconds = RunTimes()
 class JobCollector(Collector):
     """The figures that the database knows, asked for when Prometheus asks."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily | HistogramMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily]:
         yield from self._jobs()
+        yield from self._held_and_failed()
         yield from self._queues()
+        yield from self._workers()
+        yield from self._alarms()
         yield from self._runs()
 
     def _jobs(self) -> Iterable[GaugeMetricFamily]:
@@ -103,6 +107,35 @@ class JobCollector(Collector):
         for name, state, count in Job.objects.values_list("pipeline", "state").annotate(count=Count("pk")):
             family.add_metric([name, state], count)
         yield family
+
+    def _held_and_failed(self) -> Iterable[GaugeMetricFamily]:
+        held = GaugeMetricFamily(
+            "headway_held_jobs", "Jobs that a limit or a pause keeps back, by pipeline.", labels=["pipeline"]
+        )
+        counts = dict(_by_pipeline(Job.objects.filter(is_held=True, state__in=CLAIMABLE)))
+        for name in sorted({spec.name for spec in pipelines.every()} | set(counts)):
+            held.add_metric([name], counts.get(name, 0))
+        failed = Job.objects.whole().filter(state=State.FAILED).count()
+        yield held
+        yield GaugeMetricFamily("headway_failed_jobs", "Failed jobs that nobody has acted on.", value=failed)
+
+    def _workers(self) -> Iterable[GaugeMetricFamily]:
+        family = GaugeMetricFamily("headway_workers", "Worker processes that take jobs, by queue.", labels=["queue"])
+        taking = Counter(queue for worker in presence.alive() if not worker.is_stopping for queue in worker.queues)
+        for queue in sorted(set(pipelines.queues()) | set(taking)):
+            family.add_metric([queue], taking[queue])
+        yield family
+
+    def _alarms(self) -> Iterable[CounterMetricFamily]:
+        bad = CounterMetricFamily(
+            "headway_bad_messages", "Messages that could not be run, by kind and queue.", labels=["kind", "queue"]
+        )
+        other = CounterMetricFamily(
+            "headway_alarms", "What else should not have happened, by alarm and place.", labels=["alarm", "place"]
+        )
+        for row in AlarmCount.objects.order_by("name", "place"):
+            (bad if row.name in alarms.BAD_MESSAGES else other).add_metric([row.name, row.place], row.count)
+        yield from (bad, other)
 
     def _queues(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily("headway_queue_depth", "Due jobs that nobody has claimed.", labels=["queue"])
@@ -140,6 +173,10 @@ class JobCollector(Collector):
             running += counts.get((name, state, UNBOUNDED), 0)
             family.add_metric([name, state], [*buckets, ("+Inf", running)], sum_value=total)
         yield family
+
+
+def _by_pipeline(jobs: QuerySet[Job]) -> Iterable[tuple[str, int]]:
+    return jobs.values_list("pipeline").annotate(count=Count("pk"))
 
 
 def _by_queue(jobs: QuerySet[Job]) -> Iterable[tuple[str, int, dt.datetime]]:

@@ -52,6 +52,8 @@ REPUBLISH_SECONDS = env.float("REPUBLISH_SECONDS", 30.0)
 PROGRESS_SECONDS = env.float("PROGRESS_SECONDS", 0.25)
 #: Seconds that a stopping worker gives short work to end before it hands jobs back.
 STOP_GRACE_SECONDS = env.float("STOP_GRACE_SECONDS", 10.0)
+#: Seconds after which a stopping worker has ended, whatever hangs; with the time its parent takes, under 30.
+STOP_SECONDS = env.float("STOP_SECONDS", 28.0)
 #: Largest JSON of a job's parameters, of a step's and of a job's result, in bytes.
 JSON_LIMIT_BYTES = env.int("JSON_LIMIT_BYTES", 256 * 1024)
 #: Child jobs that one fan-out may make, and how deep children may fan out themselves.
@@ -61,6 +63,14 @@ FAN_OUT_DEPTH = env.int("FAN_OUT_DEPTH", 3)
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", 20 * 1024**3)
 #: Bytes of the file store's disk that must stay free for a submit to be accepted.
 DISK_FLOOR_BYTES = env.int("DISK_FLOOR_BYTES", 512 * 1024**2)
+#: What one owner may have at work and queued at once, submit in an hour, and keep in bytes; 0 is no limit. Parts of a
+#: job are not counted.
+OWNER_RUNNING_LIMIT = env.int("OWNER_RUNNING_LIMIT", 0)
+OWNER_QUEUED_LIMIT = env.int("OWNER_QUEUED_LIMIT", 20_000)
+OWNER_SUBMITS_PER_HOUR = env.int("OWNER_SUBMITS_PER_HOUR", 0)
+OWNER_STORED_BYTES = env.int("OWNER_STORED_BYTES", 0)
+#: What the whole site may have queued, parts included; 0 is no limit.
+QUEUED_LIMIT = env.int("QUEUED_LIMIT", 1_000_000)
 
 #: A folder with templates of documents, as <pipeline>/<name>/; one here wins over one of the same name that comes with
 #: the pipeline.

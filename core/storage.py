@@ -15,10 +15,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from core.errors import Refused
+from core.errors import Overloaded
 from core.failpoints import failpoint
 
 BLOCK_BYTES = 1024 * 1024
+#: Seconds after which a submit that a full disk refused may be tried again.
+FULL_RETRY_SECONDS = 300.0
 
 
 def root() -> Path:
@@ -92,13 +94,14 @@ def sha256_of(path: Path) -> str:
 
 
 def refuse_when_full(incoming_bytes: int = 0) -> None:
-    """Raise Refused when storing this much would leave less than the floor of free disk."""
+    """Raise Overloaded when storing this much would leave less than the floor of free disk."""
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
     if free - incoming_bytes < settings.DISK_FLOOR_BYTES:
-        raise Refused(
+        raise Overloaded(
             "The file store is nearly full, so nothing was accepted. "
-            "Ask an operator to free disk space, then try again."
+            "Ask an operator to free disk space, then try again.",
+            retry_after_seconds=FULL_RETRY_SECONDS,
         )
 
 

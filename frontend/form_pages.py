@@ -22,6 +22,8 @@ class FormField:
     kept_token: str = ""
     #: Whether its change shows the form anew.
     refreshes: bool = False
+    #: Whether its file stays as it is.
+    is_fixed: bool = False
 
     @property
     def kind(self) -> str:
@@ -110,9 +112,12 @@ class Group:
         return any(field.bound.errors or _is_filled(field.bound) for field in self.fields)
 
 
-def groups_of(entry: Entry) -> list[Group]:
-    """Return the form's visible fields in groups: those that no fieldset names come first."""
-    fields = {field.bound.name: field for field in _fields(entry)}
+def groups_of(entry: Entry, *, keeps_files: bool = False) -> list[Group]:
+    """Return the form's visible fields in groups: those that no fieldset names come first.
+
+    With `keeps_files` a file is shown by its name only; a field without one is left out.
+    """
+    fields = {field.bound.name: field for field in _fields(entry, keeps_files=keeps_files)}
     fieldsets = getattr(entry.form, "fieldsets", ())
     named = {name for _, names in fieldsets for name in names}
     groups = [Group("", [field for name, field in fields.items() if name not in named], is_folding=False)]
@@ -138,12 +143,16 @@ def file_names(entry: Entry) -> list[str]:
     return [field.bound.html_name for field in _fields(entry) if field.kind == "file"]
 
 
-def _fields(entry: Entry) -> Iterator[FormField]:
+def _fields(entry: Entry, *, keeps_files: bool = False) -> Iterator[FormField]:
     kept = entry.kept_tokens
     refresh_on = getattr(entry.form, "refresh_on", ())
     for bound in entry.form.visible_fields():
         upload, token = kept.get(bound.name, (None, ""))
-        yield FormField(bound, kept=upload, kept_token=token, refreshes=bound.name in refresh_on)
+        is_fixed = keeps_files and isinstance(bound.field, forms.FileField)
+        if is_fixed and upload is None:
+            continue
+        refreshes = bound.name in refresh_on
+        yield FormField(bound, kept=upload, kept_token=token, refreshes=refreshes, is_fixed=is_fixed)
 
 
 def _is_filled(bound: BoundField) -> bool:

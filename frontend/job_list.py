@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,11 +16,14 @@ from django.http import Http404, QueryDict
 from core import fan_out, pipelines
 from core.models import Job
 from core.models.job import JobQuerySet
-from core.states import LIVE, State
+from core.states import CLAIMABLE, LIVE, State
+from frontend import job_waiting
 from frontend.job_parts import address_of_parts
 from frontend.security import PersonRequest
 
 PAGE_LENGTH = 25
+#: Seconds for which a list says why its jobs wait before it looks again.
+WHY_SECONDS = 10
 
 #: The tabs above the list: name in the address, title, states.
 TABS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -97,13 +101,34 @@ class JobList:
         """The jobs of this page, in order; without the parts of a job that a list has no room for."""
         rows = self._page.select_related("progress", "owner").annotate(headline=KT("result__headline"))
         found = list(rows.defer("params", "result")[: PAGE_LENGTH + 1])
-        return self._in_order(found)[:PAGE_LENGTH]
+        jobs = self._in_order(found)[:PAGE_LENGTH]
+        why = job_waiting.shortly(jobs)
+        for job in jobs:
+            job.why = why.get(job.pk, "")  # type: ignore[attr-defined]  # for its line
+        return jobs
 
     @cached_property
     def version(self) -> str:
         """What the page compares; from one query that reads no large column."""
-        rows = self._page.values_list("pk", "state", "fence", "cancel_requested_at", "progress__version")
-        return format(zlib.crc32(repr(list(rows[: PAGE_LENGTH + 1])).encode()), "08x")
+        return format(zlib.crc32(repr(self._fingerprints).encode()), "08x")
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a job of this page waits: why it does changes without a word of its own."""
+        return any(state in CLAIMABLE for _, state, *_ in self._fingerprints)
+
+    @property
+    def now(self) -> int:
+        """When the page was made, in epoch seconds."""
+        return int(time.time())
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the page that asks, `?v=`, shows what there is."""
+        if self.query.get("v") != self.version:
+            return False
+        made_at = _as_id(self.query.get("at", ""))
+        return not made_at or not self.has_waiting or self.now - made_at < WHY_SECONDS
 
     @property
     def is_live(self) -> bool:
@@ -182,6 +207,11 @@ class JobList:
     @cached_property
     def _after(self) -> int:
         return _as_id(self.query.get("after", ""))
+
+    @cached_property
+    def _fingerprints(self) -> list[Any]:
+        names = ("pk", "state", "fence", "cancel_requested_at", "progress__version", "is_held", "priority", "run_at")
+        return list(self._page.values_list(*names)[: PAGE_LENGTH + 1])
 
     @property
     def _owned(self) -> JobQuerySet:

@@ -13,7 +13,7 @@ from django.forms.utils import pretty_name
 
 from core.forms import DatasetField
 from core.models import Dataset, Job, JobEvent, JobProgress
-from core.states import State
+from core.states import CLAIMABLE, State
 from frontend.job_parts import FanOut
 from frontend.security import PersonRequest
 
@@ -24,7 +24,7 @@ ITEM_LENGTH = 12
 #: Keys of the file store: they tell a person nothing.
 _STORE_KEY = re.compile(r"jobs/\d+/\d+/|uploads/[0-9a-f]{2}/")
 
-#: The icon of each state, of each stage's state and of each kind of event.
+#: The icon of each state, of each stage's and worker's state and of each kind of event.
 ICONS: dict[str, str] = {
     State.SCHEDULED: "calendar",
     State.QUEUED: "queue",
@@ -46,8 +46,18 @@ ICONS: dict[str, str] = {
     JobEvent.Kind.CRASHED: "alert",
     JobEvent.Kind.RESUMED: "arrow-right",
     JobEvent.Kind.RELEASED: "queue",
+    JobEvent.Kind.DEFERRED: "hourglass",
     JobEvent.Kind.CANCEL_REQUESTED: "ban",
     JobEvent.Kind.REQUEUED: "retry",
+    JobEvent.Kind.DISCARDED: "trash",
+    JobEvent.Kind.EDITED: "pencil",
+    JobEvent.Kind.REPRIORITISED: "bolt",
+    "idle": "circle",
+    "working": "running",
+    "busy": "running",
+    "stopping": "hourglass",
+    "gone": "x-circle",
+    "paused": "pause",
 }
 
 
@@ -87,7 +97,7 @@ def stages_of(job: Job) -> list[Stage]:
 
 
 def explanation(job: Job, waiting_for: FanOut | None = None) -> str:
-    """Return one sentence about what the job is waiting for; empty when its numbers say it all."""
+    """Return one sentence about how the job stands; empty when its numbers, or why it waits, say it all."""
     if job.state == State.WAITING and waiting_for is not None:
         parts = waiting_for.parts if waiting_for.total != 1 else "one part"
         are = "is" if waiting_for.succeeded == 1 else "are"
@@ -97,8 +107,6 @@ def explanation(job: Job, waiting_for: FanOut | None = None) -> str:
     if job.state == State.QUEUED and job.attempt:
         return "Handed back to the queue. It goes on from its last completed step."
     sentences = {
-        State.SCHEDULED.value: "Not due yet. It starts by itself at the time below.",
-        State.QUEUED.value: "Waiting for a free worker. It starts by itself.",
         State.WAITING.value: "Waiting for its parts.",
         State.RETRYING.value: "The last attempt did not succeed. It is tried again by itself.",
     }
@@ -115,9 +123,9 @@ def advice(job: Job) -> str:
     if job.parent_id is not None:
         return _advice_for_part(job)
     if failed_for_good(job):
-        return "Correct what the sentence names, then run it again with changes."
+        return "Correct what the sentence names: edit its parameters, or run it again with changes."
     if job.state == State.FAILED:
-        return "All attempts are used up. Try it again as it is, or run it again with changes."
+        return "All attempts are used up. Try it again as it is, edit its parameters, or discard it."
     if job.state == State.CANCELLED:
         return "Nothing more will happen. Try again to run it with the same parameters."
     return ""
@@ -126,6 +134,18 @@ def advice(job: Job) -> str:
 def can_retry(job: Job) -> bool:
     """Whether trying the job again is offered: a part is tried again alone only while its job waits for it."""
     return job.can_retry and (job.parent is None or job.parent.state == State.WAITING)
+
+
+def can_choose_start(job: Job, *, has_steps: bool, has_children: bool) -> bool:
+    """Whether trying again can go on from somewhere: what a cancelled job had made is deleted as a rule."""
+    if not can_retry(job) or not (has_steps or has_children):
+        return False
+    return job.state == State.FAILED or (job.spec is not None and job.spec.on_cancel == "keep")
+
+
+def can_reprioritise(job: Job) -> bool:
+    """Whether another priority makes a difference: to a job that nobody runs, or to the parts that it waits for."""
+    return job.parent_id is None and job.state in (*CLAIMABLE, State.WAITING) and not job.is_cancelling
 
 
 def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:

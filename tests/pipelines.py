@@ -175,5 +175,3 @@ def write_effect_of(ctx: JobContext, step: str, value: int) -> int:
 @pipeline(title="Paced", limits=[Rate("20/s")], is_listed=False)
 def paced(ctx: JobContext) -> None:
     """Start twenty times a second at most."""
-
-

@@ -1,18 +1,33 @@
-"""What a person may ask of a job that exists."""
+"""What a person may ask of a job that exists.
+
+Each act is one transaction: the job's row is locked, one conditional update decides (an act that comes too late says
+so), and the audit trail gets its entry. What the act leaves on the disk is deleted after the commit.
+"""
 
 from __future__ import annotations
 
-import shutil
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
-from core import pipelines, statements, storage
+from core import audit, pipelines, statements
 from core.errors import Refused
-from core.life import families
+from core.jsontext import dumps_limited
+from core.life import families, leftovers
 from core.life.submission import jobs_due
+from core.limits.declared import lane_of
 from core.logs import tell
-from core.models import Artifact, Dataset, Job, JobStep
-from core.states import TERMINAL, State
+from core.models import AuditEntry, Job, JobProgress
+from core.models.job import Priority
+from core.pipelines import Pipeline
+from core.states import CLAIMABLE, TERMINAL, State
+
+#: States that a person's retry leaves.
+RETRIABLE = (State.FAILED, State.CANCELLED)
 
 
 def cancel(job: Job, *, by: str) -> State:
@@ -22,77 +37,243 @@ def cancel(job: Job, *, by: str) -> State:
     any more.
     """
     with transaction.atomic():
+        was = _lock(job.pk)
         rows = statements.run("cancel", {"id": job.pk, "by": by})
+        if not rows:
+            if was.is_cancelling:
+                raise Refused(f"Job {job.pk} is being cancelled already.")
+            raise Refused(f"Job {job.pk} can't be cancelled: it has {was.get_state_display().lower()}.")
+        state = State(rows[0][1])
         # A statement of its own: it sees the children of a fan-out that was committed while the first one waited.
-        if rows:
-            families.cancel_family([job.pk], by=by)
-    if not rows:
-        job.refresh_from_db(fields=["state", "cancel_requested_at"])
-        if job.is_cancelling:
-            raise Refused(f"Job {job.pk} is being cancelled already.")
-        raise Refused(f"Job {job.pk} can't be cancelled: it has {job.get_state_display().lower()}.")
-    state = State(rows[0][1])
+        families.cancel_family([job.pk], by=by)
+        audit.note(by, "cancel", job_id=job.pk, pipeline=was.pipeline, before=_shown(was), after={"state": state})
+        # A place under a limit may have come free.
+        transaction.on_commit(lambda: jobs_due.send(sender=Job, count=0))
     tell("cancel_accepted", job=job.pk, state=state, by=by)
     if state == State.CANCELLED:
         discard(job.pk)
-        if job.parent_id is not None:
-            families.wake([job.parent_id])
+        if was.parent_id is not None:
+            families.wake([was.parent_id])
     return state
 
 
-def retry(job: Job, *, by: str) -> None:
-    """Run a failed or cancelled job again, from its last completed step. Raise Refused in any other state.
+def retry(job: Job, *, by: str, from_start: bool = False) -> None:
+    """Run a failed or cancelled job again. Raise Refused in any other state.
 
-    What failed of its children is tried again with it; a child alone only while its parent waits for it.
+    It goes on after its last completed step, and what failed of its children is tried again with it. With
+    `from_start` its steps, children, outputs and datasets are deleted first. A child alone can be tried again only
+    while its parent waits for it.
     """
+    retry_from(job, RETRIABLE, by=by, from_start=from_start)
+
+
+def retry_from(job: Job, states: Collection[State], *, by: str, from_start: bool) -> None:
+    """Run a job again that is in one of these states."""
     spec = pipelines.get(job.pipeline)
     with transaction.atomic():
-        _refuse_family(job)
-        if job.state == State.CANCELLED and spec.on_cancel == "discard":
-            # What they had made is deleted: they are made anew.
-            Job.objects.filter(parent=job).delete()
-        rows = statements.run(
-            "requeue",
-            {"id": job.pk, "by": by, "max_attempts": spec.max_attempts, "max_crashes": spec.max_crashes},
+        _refuse_orphan(job)
+        was = _lock(job.pk)
+        if was.state not in states:
+            raise Refused(f"Job {job.pk} is {_word(was)} now: only a {' or '.join(states)} job can be retried.")
+        folders = _requeue_family(was, spec, by=by, from_start=from_start)
+        audit.note_all([retried(was, by=by, from_start=from_start)])
+    leftovers.delete_folders(folders)
+    tell("job_requeued", job=job.pk, by=by, from_start=from_start)
+
+
+def discard_failed(job: Job, *, by: str) -> None:
+    """Give a failed job up: it is cancelled, and what it made is deleted unless its pipeline keeps it.
+
+    Raise Refused in any other state.
+    """
+    with transaction.atomic():
+        was = _lock(job.pk)
+        if not discard_rows([was], by=by):
+            raise Refused(f"Job {job.pk} is {_word(was)} now: only a failed job can be discarded.")
+        families.cancel_family([job.pk], by=by)
+        audit.note_all([discarded(was, by=by)])
+        folders = _delete_what_was_made(was)
+    leftovers.delete_folders(folders)
+    tell("job_discarded", job=job.pk, by=by)
+
+
+def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str) -> None:
+    """Give a failed job other parameters and run it again from the start. Raise Refused in any other state.
+
+    `params` are all its parameters, as its form has cleaned them; the files it was given stay.
+    """
+    spec = pipelines.get(job.pipeline)
+    text = dumps_limited(dict(params), what="The JSON of the parameters")
+    kept = json.loads(text)
+    with transaction.atomic():
+        was = _lock(job.pk)
+        if was.parent_id is not None:
+            raise Refused(f"Job {job.pk} is a part of job {was.parent_id}: its parameters come from there.")
+        lane = lane_of(spec.limits, kept)
+        if not statements.run("edit", {"id": job.pk, "params": text, "lane": lane, "by": by}):
+            raise Refused(f"Job {job.pk} is {_word(was)} now: only a failed job's parameters can be changed.")
+        folders = _requeue_family(was, spec, by=by, from_start=True)
+        audit.note(
+            by,
+            "edit",
+            job_id=job.pk,
+            pipeline=was.pipeline,
+            before={**_shown(was), "params": was.params},
+            after={"state": State.QUEUED, "params": kept},
         )
-        if not rows:
-            job.refresh_from_db(fields=["state"])
-            state = job.get_state_display().lower()
-            raise Refused(f"Job {job.pk} is {state} now: only a failed or cancelled job can be retried.")
-        families.requeue_failed(job.pk, by=by, spec=spec)
+    leftovers.delete_folders(folders)
+    tell("job_edited", job=job.pk, by=by)
+
+
+def reprioritise(job: Job, priority: Priority, *, by: str) -> None:
+    """Give a job that nobody runs another priority, and its parts with it. Raise Refused in any other state.
+
+    A message that is on its way has the old priority: the job is published again.
+    """
+    priority = Priority(priority)
+    with transaction.atomic():
+        was = _lock(job.pk)
+        if was.state not in (*CLAIMABLE, State.WAITING):
+            raise Refused(f"Job {job.pk} is {_word(was)} now: its priority makes no difference any more.")
+        if was.priority == priority:
+            return
+        ids = [job.pk, *families.descendants(job.pk)]
+        text = f"{priority.label}, by {by}"
+        statements.run(
+            "reprioritise",
+            {"id": job.pk, "ids": statements.id_list(ids), "priority": int(priority), "text": text},
+        )
+        audit.note(
+            by,
+            "priority",
+            job_id=job.pk,
+            pipeline=was.pipeline,
+            before={"priority": Priority(was.priority).name.lower()},
+            after={"priority": priority.name.lower()},
+        )
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
-    tell("job_requeued", job=job.pk, by=by)
-
-
-def _refuse_family(job: Job) -> None:
-    """Raise Refused when the job's parent or children are not in a state in which it can be tried again."""
-    if job.parent_id is not None:
-        parent = Job.objects.select_for_update().get(pk=job.parent_id)
-        if parent.state != State.WAITING:
-            raise Refused(
-                f"Job {job.pk} is a part of job {parent.pk}, which does not wait for it: retry job {parent.pk}, and "
-                "what failed of it is tried again."
-            )
-    job.refresh_from_db(fields=["state"])
-    if job.is_finished and Job.objects.filter(pk__in=families.descendants(job.pk)).live().exists():
-        raise Refused(f"The parts of job {job.pk} are still stopping. Try again in a moment.")
+    tell("job_reprioritised", job=job.pk, priority=priority.name.lower(), by=by)
 
 
 def discard(job_id: int) -> None:
     """Delete what a cancelled job and its children had made so far, unless its pipeline keeps it."""
     with transaction.atomic():
         # The row lock keeps a retry from starting while its steps are taken away.
-        job = Job.objects.select_for_update().filter(pk=job_id, state=State.CANCELLED).first()
-        spec = job.spec if job else None
-        if job is None or (spec is not None and spec.on_cancel == "keep"):
-            return
-        # Children that are still stopping delete theirs themselves.
-        over = Job.objects.filter(pk__in=families.descendants(job_id), state__in=TERMINAL)
-        fences = {job_id: job.fence, **dict(over.values_list("pk", "fence"))}
-        JobStep.objects.filter(job__in=fences).delete()
-        Artifact.objects.filter(job__in=fences, kind=Artifact.Kind.OUTPUT).delete()
-        Dataset.objects.filter(job__in=fences).delete()
-    # Only folders of attempts that are over: a retry writes under a higher fence.
-    for pk, fence in fences.items():
-        for attempt in range(1, fence + 1):
-            shutil.rmtree(storage.attempt_folder(pk, attempt), ignore_errors=True)
+        job = _locked(Job.objects.filter(pk=job_id, state=State.CANCELLED)).first()
+        folders = _delete_what_was_made(job) if job else []
+    leftovers.delete_folders(folders)
+
+
+# -- rows that the caller's transaction has locked ------------------------------------------------------
+
+
+def requeue_rows(jobs: Sequence[Job], spec: Pipeline, *, by: str, from_start: bool) -> list[Path]:
+    """Queue failed or cancelled jobs of one pipeline again, without their children.
+
+    From the start, what they made is deleted; returns the folders to delete after the commit.
+    """
+    ids = [job.pk for job in jobs]
+    rows = statements.run(
+        "requeue",
+        {
+            "ids": statements.id_list(ids),
+            "text": f"{by}, from the start" if from_start else by,
+            "max_attempts": spec.max_attempts,
+            "max_crashes": spec.max_crashes,
+        },
+    )
+    if len(rows) != len(ids):
+        raise Refused("Somebody else has acted on it at the same moment.")
+    transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(ids)))
+    if not from_start:
+        return []
+    Job.objects.filter(pk__in=ids).update(started_at=None)
+    JobProgress.objects.filter(job__in=ids).update(
+        stages=[{"name": name, "title": title, "state": "pending"} for name, title in spec.stages],
+        done=0,
+        total=None,
+        unit="",
+        note="",
+        rate=None,
+        step=None,
+        version=F("version") + 1,
+    )
+    # The fence stays: the next attempt's is higher than those whose files go.
+    return leftovers.delete_rows({job.pk: job.fence for job in jobs})
+
+
+def discard_rows(jobs: Sequence[Job], *, by: str) -> list[int]:
+    """Cancel those of these jobs that have failed; return their ids."""
+    rows = statements.run("discard", {"ids": statements.id_list(job.pk for job in jobs), "by": by})
+    return [row[0] for row in rows]
+
+
+def retried(was: Job, *, by: str, from_start: bool) -> AuditEntry:
+    """Return the audit entry of a retry of a job as it was."""
+    act = "retry_from_start" if from_start else "retry"
+    return audit.entry(by, act, job_id=was.pk, pipeline=was.pipeline, before=_shown(was), after={"state": State.QUEUED})
+
+
+def discarded(was: Job, *, by: str) -> AuditEntry:
+    """Return the audit entry of giving a job up as it was."""
+    return audit.entry(
+        by, "discard", job_id=was.pk, pipeline=was.pipeline, before=_shown(was), after={"state": State.CANCELLED}
+    )
+
+
+def _requeue_family(was: Job, spec: Pipeline, *, by: str, from_start: bool) -> list[Path]:
+    """Queue a job again with what failed of its children, or from the start without any of them."""
+    family = families.descendants(was.pk)
+    if family and Job.objects.filter(pk__in=family).live().exists():
+        raise Refused(f"The parts of job {was.pk} are still stopping. Try again in a moment.")
+    # What a cancelled job and its children had made is deleted, or is about to be: all of it is made anew.
+    from_start = from_start or (was.state == State.CANCELLED and spec.on_cancel == "discard")
+    if not from_start:
+        folders = requeue_rows([was], spec, by=by, from_start=False)
+        families.requeue_failed(was.pk, by=by, spec=spec)
+        return folders
+    folders = leftovers.delete_children([was.pk], descendants=family)
+    return folders + requeue_rows([was], spec, by=by, from_start=True)
+
+
+def _delete_what_was_made(job: Job) -> list[Path]:
+    spec = job.spec
+    if spec is not None and spec.on_cancel == "keep":
+        return []
+    # Children that are still stopping delete theirs themselves.
+    over = Job.objects.filter(pk__in=families.descendants(job.pk), state__in=TERMINAL)
+    return leftovers.delete_rows({job.pk: job.fence, **dict(over.values_list("pk", "fence"))})
+
+
+def _refuse_orphan(job: Job) -> None:
+    """Raise Refused when the job is a part of one that does not wait for it."""
+    if job.parent_id is None:
+        return
+    parent = _lock(job.parent_id)
+    if parent.state != State.WAITING:
+        raise Refused(
+            f"Job {job.pk} is a part of job {parent.pk}, which does not wait for it: retry job {parent.pk}, and "
+            "what failed of it is tried again."
+        )
+
+
+def _lock(job_id: int) -> Job:
+    """Return the job as it is, locked until the commit; raise Refused when it is gone."""
+    job = _locked(Job.objects.filter(pk=job_id)).first()
+    if job is None:
+        raise Refused(f"Job {job_id} is not there any more.")
+    return job
+
+
+def _locked(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    # Its events and steps may be written meanwhile: they need the row's key only.
+    return jobs.select_for_update(no_key=True)
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    """Return what an audit entry says of a job before the act."""
+    return {"state": job.state, "attempt": job.attempt, **({"error": job.error[:500]} if job.error else {})}
+
+
+def _word(job: Job) -> str:
+    return job.get_state_display().lower()

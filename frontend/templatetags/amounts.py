@@ -161,6 +161,16 @@ def moment(value: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def at_time(value: dt.datetime | None) -> SafeString | str:
+    """Return `<time>` with the moment as a sentence names it: the time alone, unless it is another day's."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    is_today = local.date() == timezone.localtime().date()
+    return _as_time(value, f"{local:%H:%M:%S}" if is_today else _short(value))
+
+
+@register.simple_tag
 def clock_time(value: dt.datetime | None) -> SafeString | str:
     """Return `<time>` with the time of day alone, for lists where the day is plain."""
     if value is None:

@@ -15,10 +15,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.models import Job
+from frontend.failed_list import COUNTED, failed_count
 from frontend.job_pages import ICONS, shown_state
 from frontend.views.theme import CHOICES, COOKIE
 
 register = template.Library()
+
+#: The entry of the main navigation that an address belongs to, by how its name begins; all others are the desk's.
+_AREAS = (
+    ("dataset_", "datasets"),
+    ("failed_", "failed"),
+    ("limit", "limits"),
+    ("workers", "workers"),
+    ("audit_", "audit"),
+)
 
 #: The symbols of _icons.html.
 KNOWN_ICONS = frozenset(
@@ -95,4 +105,12 @@ def area(context: Context) -> str:
     match = request.resolver_match if request else None
     if match is None or not match.url_name:
         return ""
-    return "datasets" if match.url_name.startswith("dataset_") else "desk"
+    return next((area for begin, area in _AREAS if match.url_name.startswith(begin)), "desk")
+
+
+@register.simple_tag(takes_context=True)
+def failed_jobs(context: Context) -> str:
+    """Return how many failed jobs this person may see, for the main navigation; empty for none."""
+    user = context.get("user")
+    count = failed_count(user) if user is not None else 0
+    return f"{COUNTED - 1:,}+" if count >= COUNTED else f"{count:,}" if count else ""

@@ -41,7 +41,7 @@ def jobs(request: PersonRequest) -> HttpResponseBase:
     if not request.htmx or request.htmx.history_restore_request:
         return desk(request)
     asked = JobList(request)
-    if "v" in request.GET and request.GET["v"] == asked.version:
+    if asked.is_unchanged:
         return HttpResponse(status=204)
     response = render(request, "_jobs.html", {"list": asked})
     if "v" not in request.GET:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from core.errors import Refused
 from core.life import requests
 from core.models import Job
+from frontend import priorities
 from frontend.security import PersonRequest, person_required
 from frontend.views.job_detail import render_whole_job
 
@@ -31,12 +32,36 @@ def job_cancellation(request: PersonRequest, pk: int) -> HttpResponseBase:
 @require_POST
 @person_required
 def job_retry(request: PersonRequest, pk: int) -> HttpResponseBase:
-    """Run a failed or cancelled job again, from its last completed step."""
+    """Run a failed or cancelled job again: `from=start` from the start, else after its last completed step."""
+    from_start = request.POST.get("from") == "start"
 
     def retry(job: Job) -> None:
-        requests.retry(job, by=request.user.get_username())
+        requests.retry(job, by=request.user.get_username(), from_start=from_start)
 
     return _act(request, pk, retry)
+
+
+@require_POST
+@person_required
+def job_discarding(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Give a failed job up."""
+
+    def discard(job: Job) -> None:
+        requests.discard_failed(job, by=request.user.get_username())
+
+    return _act(request, pk, discard)
+
+
+@require_POST
+@person_required
+def job_priority(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Give a job that nobody runs another priority."""
+    priority = priorities.read(request.POST.get(priorities.FIELD, ""))
+
+    def reprioritise(job: Job) -> None:
+        requests.reprioritise(job, priority, by=request.user.get_username())
+
+    return _act(request, pk, reprioritise)
 
 
 def _act(request: PersonRequest, pk: int, act: Callable[[Job], object]) -> HttpResponseBase:

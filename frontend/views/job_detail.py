@@ -4,6 +4,8 @@ The region asks for itself every second while the job lives, naming in `?v=` the
 new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
 that an event or a new state has changed; the steps with their parts when they are others than those of `?s=`. The
 region of a job that has ended asks no more, once its parts have ended too.
+
+Why a job waits changes without an event: other jobs end, limits let others go. That line asks for itself, less often.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from core.models import Job, JobEvent, JobStep
 from core.models.job import job_version
-from frontend import job_pages
+from frontend import job_attempts, job_pages, job_waiting, priorities
 from frontend.job_files import FileEntry, files_of
 from frontend.job_parts import part_name, part_place
 from frontend.job_steps import steps_of
@@ -55,6 +57,20 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
         return HttpResponse(status=204)
     job = get_object_or_404(_jobs(request), pk=pk)
     return _render_regions(request, job, version=version, beside=_changed(known, version))
+
+
+@require_safe
+@person_required
+def job_why(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Answer the line that says why the job waits, when it is another than `?w=`."""
+    if not request.htmx:
+        return redirect("job_detail", pk=pk)
+    job = Job.objects.for_user(request.user).filter(pk=pk).defer("params", "result").first()
+    why = job_waiting.why_of(job) if job else None
+    if why is None or job_waiting.version_of(why) == request.GET.get("w", ""):
+        # The region around it tells of a job that has begun, ended or gone.
+        return HttpResponse(status=204)
+    return render(request, "_job_why.html", {"job": job, **job_waiting.context_of(why)})
 
 
 def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> HttpResponse:
@@ -114,6 +130,9 @@ def _changed(known: str, version: str) -> tuple[str, ...]:
         changed += ["actions", "facts", "result"]
     if before[:3] != after[:3] or before[-1] != after[-1]:
         changed += ["record"]
+    if before[:3] == after[:3] and before[-1] != after[-1]:
+        # Somebody may have changed its priority.
+        changed += ["facts"]
     return tuple(changed)
 
 
@@ -142,17 +161,23 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
         "explanation": job_pages.explanation(job, steps.waiting_for),
         "advice": job_pages.advice(job),
         "can_retry": job_pages.can_retry(job),
+        "can_choose_start": job_pages.can_choose_start(job, has_steps=job.has_steps, has_children=job.has_children),
         "failed_for_good": job_pages.failed_for_good(job),
+        "priority": priorities.name_of(job.priority),
+        "priorities": priorities.CHOICES,
+        "can_reprioritise": job_pages.can_reprioritise(job),
         "dataset": job_pages.dataset_of(job, request),
         "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
         "facts": job_pages.facts_of(job),
         "milestone": job_pages.milestone(job),
         "title": job_pages.page_title(job),
+        **job_waiting.context_of(job_waiting.why_of(job)),
     }
     if "record" in beside:
         inputs, outputs = files_of(job)
         events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)
         context |= {
+            "attempts": job_attempts.attempts_of(job, request),
             "results": [entry for entry in outputs if entry.is_shown],
             "outputs": [entry for entry in outputs if not entry.is_shown],
             "inputs": inputs,

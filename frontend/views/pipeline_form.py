@@ -20,20 +20,25 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect, retarget
+from django_htmx.http import HttpResponseClientRedirect
 
 from core import pipelines
 from core.errors import PermanentError, Refused
 from core.forms import Entry, open_form
+from core.life import backpressure
 from core.models import Job
+from core.models.job import Priority
 from core.pipelines import Pipeline
-from frontend import form_pages
+from frontend import form_pages, priorities
+from frontend.form_answers import KEY_FIELD, answer_with_form
 from frontend.security import PersonRequest, person_required
 from frontend.templatetags.amounts import filesize
-from frontend.views.errors import refused
+from frontend.views.errors import refusal_context, refused, refused_by, with_retry_after
 
-#: The names of the form's own fields; a pipeline's fields can't be called so.
-KEY_FIELD = "idempotency-key"
+#: Bytes of a body from which on it is asked before reading whether a job would be accepted at all.
+EARLY_CHECK_BYTES = 256 * 1024
+#: Where a client may name the form's key before the body.
+KEY_HEADER = "Idempotency-Key"
 _KEY_LENGTH = 100
 
 
@@ -42,14 +47,15 @@ _KEY_LENGTH = 100
 @person_required
 def pipeline_form(request: PersonRequest, name: str) -> HttpResponseBase:
     """Show the pipeline's form, or make what was filled in a job."""
-    # An upload that can't be taken is refused while the body is read, before any other code sees it.
+    # An upload that can't be taken is refused before its body is read, or while it is, before any other code sees it.
     try:
+        _refuse_large(request)
         request.POST  # noqa: B018 - reading it is the point
     except (StopUpload, RequestDataTooBig):
         limit = filesize(settings.UPLOAD_LIMIT_BYTES)
         return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
     except Refused as error:
-        return refused(request, 503, str(error))
+        return refused_by(request, error)
     except (UnreadablePostError, MultiPartParserError, TooManyFieldsSent):
         return render(request, "400.html", status=400)
     return _show_or_submit(request, name)
@@ -86,14 +92,17 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     spec = _find(name)
     entry = open_form(spec, user=request.user, data=request.POST, files=request.FILES, origin=_origin(request, spec))
     key = request.POST.get(KEY_FIELD, "")[:_KEY_LENGTH] or uuid.uuid4().hex
+    priority = Priority.NORMAL
+    if _asks_for_priority(spec):
+        priority = priorities.read(request.POST.get(priorities.FIELD, ""))
     if entry.is_refresh:
         entry.show_anew()
-        return _render_form(request, entry, key=key)
+        return _render_form(request, entry, key=key, priority=priority)
     if entry.is_valid():
         try:
-            submission = entry.submit(key=key)
+            submission = entry.submit(key=key, priority=priority)
         except Refused as error:
-            return refused(request, 429, str(error), retry_after=getattr(error, "retry_after_seconds", None))
+            return _refuse(request, entry, error, key=key, priority=priority)
         except PermanentError as error:
             entry.form.add_error(None, str(error))
         else:
@@ -102,41 +111,54 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
                 return HttpResponseClientRedirect(address)
             return HttpResponseRedirect(address)
     entry.keep_uploads()
-    return _render_form(request, entry, key=key, status=422)
+    return _render_form(request, entry, key=key, priority=priority, status=422)
 
 
-def _render_form(request: PersonRequest, entry: Entry, *, key: str, status: int = 200) -> HttpResponse:
-    groups = form_pages.groups_of(entry)
-    context: dict[str, Any] = {
-        "spec": entry.spec,
-        "entry": entry,
-        "form": entry.form,
-        "groups": groups,
-        "regions": form_pages.regions_of(groups),
-        "errors": _error_summary(entry),
-        "file_names": form_pages.file_names(entry),
-        "key": key,
-        "key_field": KEY_FIELD,
-        "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
-        "origin": entry.origin,
-        "is_refresh": entry.is_refresh,
+def _render_form(
+    request: PersonRequest,
+    entry: Entry,
+    *,
+    key: str,
+    priority: Priority = Priority.NORMAL,
+    status: int = 200,
+    refusal: dict[str, Any] | None = None,
+) -> HttpResponse:
+    context: dict[str, Any] = {"key": key, "refusal": refusal}
+    if _asks_for_priority(entry.spec):
+        context["priority"] = priorities.name_of(priority)
+    return answer_with_form(request, entry, "pipeline_form.html", context=context, status=status)
+
+
+def _refuse(
+    request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority
+) -> HttpResponseBase:
+    """Say why no job was made; what was filled in stays, but for files, of which nothing is stored."""
+    if request.htmx:
+        return refused_by(request, error)
+    seconds = error.retry_after_seconds
+    refusal = {
+        **refusal_context(error.status, str(error), retry_after=seconds),
+        "lost_files": bool(request.FILES),
     }
-    if request.htmx and entry.is_refresh:
-        # The button says which regions it swaps.
-        return render(request, "_pipeline_form.html", context)
-    if request.htmx and request.method == "POST":
-        return retarget(render(request, "_pipeline_form.html", context, status=status), "#pipeline-form")
-    return render(request, "pipeline_form.html", context, status=status)
+    page = _render_form(request, entry, key=key, priority=priority, status=error.status, refusal=refusal)
+    return with_retry_after(page, error.status, seconds)
 
 
-def _error_summary(entry: Entry) -> list[tuple[str, str, str]]:
-    """Return (id of the control, label, sentence) of each error, in the order of the fields."""
-    found = [("", "", str(sentence)) for sentence in entry.form.non_field_errors()]
-    for bound in entry.form.visible_fields():
-        found += [(bound.id_for_label, str(bound.label), str(sentence)) for sentence in bound.errors]
-    for bound in entry.form.hidden_fields():
-        found += [("", str(bound.label), str(sentence)) for sentence in bound.errors]
-    return found
+def _refuse_large(request: PersonRequest) -> None:
+    """Raise Refused before the body of a large upload is read, if its job would be refused anyhow."""
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return
+    if request.method == "POST" and length > EARLY_CHECK_BYTES:
+        # In the body is the key too. A form that knows it says it here as well: its job may be there already.
+        key = request.headers.get(KEY_HEADER, "")[:_KEY_LENGTH]
+        backpressure.check(request.user.pk, key=key, incoming_bytes=length)
+
+
+def _asks_for_priority(spec: Pipeline) -> bool:
+    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
+    return priorities.FIELD not in spec.form.base_fields
 
 
 def _find(name: str) -> Pipeline:

@@ -3,83 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import random
-import shutil
 import signal
-import tempfile
-from pathlib import Path
+import time
 from types import FrameType
 
-from tests.chaos.mutants import MUTANTS, kill
-from tests.chaos.runs import Outcome, Size, table
+from tests.chaos import lanes, mutants
+from tests.chaos.runs import Size, table
 from tests.chaos.scenarios import SCENARIOS
-from tests.services.postgres import PostgresNode
-from tests.services.rabbitmq import RabbitNode
 
 
 def main() -> int:
     options = _parse()
     signal.signal(signal.SIGTERM, _interrupt)
-    if options.mutants:
-        survivors = [name for name in options.mutants if not kill(MUTANTS[name], seed=options.seed)]
-        return 1 if survivors else 0
-    outcomes = _run(options)
+    if options.mutants is not None:
+        return mutants.main(options.mutants, seed=options.seed, at_once=options.lanes)
+    size = Size(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Size)})
+    if options.lane:
+        return lanes.serve(size, keep=options.keep)
+    began = time.monotonic()
+    print(f"seed {size.seed}", flush=True)
+    outcomes = lanes.run(options.scenarios or list(SCENARIOS), size, lanes=options.lanes, keep=options.keep)
     print("\n" + table(outcomes), flush=True)
+    print(f"\n{time.monotonic() - began:.0f} s in all, seed {size.seed}", flush=True)
     return 0 if all(outcome.is_good for outcome in outcomes) else 1
 
 
-def _run(options: argparse.Namespace) -> list[Outcome]:
-    size = Size(
-        jobs=options.jobs,
-        worker_kills=options.worker_kills,
-        broker_kills=options.broker_kills,
-        zombies=options.zombies,
-        phase_kills=options.phase_kills,
-        seed=options.seed,
-    )
-    folder = Path(tempfile.mkdtemp(prefix="headway-chaos-"))
-    # PostgreSQL runs as a user of its own, who has to pass through.
-    folder.chmod(0o711)
-    rabbit, postgres = RabbitNode(folder / "rabbitmq"), PostgresNode(folder / "postgres")
-    try:
-        postgres.start()
-        outcomes = []
-        for name in options.scenarios or SCENARIOS:
-            print(f"{name} (seed {size.seed}) ...", flush=True)
-            outcomes.append(SCENARIOS[name](folder, rabbit, postgres, size))
-        return outcomes
-    finally:
-        rabbit.stop()
-        postgres.stop()
-        if options.keep:
-            print(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _parse() -> argparse.Namespace:
-    full = Size()
+    full = Size(seed=random.randrange(10**6))
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)}; all if none")
-    parser.add_argument("--jobs", type=int, default=full.jobs)
-    parser.add_argument("--worker-kills", type=int, default=full.worker_kills)
-    parser.add_argument("--broker-kills", type=int, default=full.broker_kills, help="one of them with its data")
-    parser.add_argument("--zombies", type=int, default=full.zombies)
-    parser.add_argument("--phase-kills", type=int, default=full.phase_kills, help="in each phase of a report")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="by chance if not given")
     parser.add_argument("--keep", action="store_true", help="keep the folder of nodes, logs and files")
-    for mutant in MUTANTS.values():
+    parser.add_argument("--lanes", type=int, default=2, help="scenarios, or mutants, at a time (default: 2)")
+    parser.add_argument("--lane", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--mutants",
+        nargs="*",
+        metavar="mutant",
+        help="run the scenario of each mutant, or of these, on a copy with that rule taken out; exit 0 only when each "
+        f"is red for it. There are: {', '.join(mutants.MUTANTS)}",
+    )
+    for field in dataclasses.fields(Size):
+        value = getattr(full, field.name)
         parser.add_argument(
-            f"--{mutant.name}",
-            dest="mutants",
-            action="append_const",
-            const=mutant.name,
-            help=f"run {mutant.scenario} on a copy with that rule taken out; exit 0 only when it is red for it",
+            f"--{field.name.replace('_', '-')}", type=type(value), default=value, help=f"default: {value}"
         )
     options = parser.parse_args()
-    unknown = [name for name in options.scenarios if name not in SCENARIOS]
-    if unknown:
-        parser.error(f"unknown scenario {unknown[0]!r}; there are: {', '.join(SCENARIOS)}")
+    for name in options.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"unknown scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+    for name in options.mutants or ():
+        if name not in mutants.MUTANTS:
+            parser.error(f"unknown mutant {name!r}; there are: {', '.join(mutants.MUTANTS)}")
     return options
 
 

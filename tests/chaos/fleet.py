@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,8 @@ class Worker:
     process: Process
     #: What its connections call themselves in the database.
     name: str
+    #: What was added to its environment.
+    environment: Mapping[str, str] | None = None
     _frozen: set[int] = field(default_factory=set)
 
     def family(self) -> set[int]:
@@ -47,18 +49,20 @@ class Fleet:
     threads: int = 4
     kills: dict[How, int] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
-    _started: int = 0
+    started: int = 0
     _orphans: set[int] = field(default_factory=set)
 
-    def start(self) -> Worker:
-        self._started += 1
-        name = f"worker-{self._started}"
-        self.site.environment["PGAPPNAME"] = name
+    def start(self, environment: Mapping[str, str] | None = None) -> Worker:
+        """Start a worker; `environment` is added to that of its site, and to that of whoever takes its place."""
+        self.started += 1
+        name = f"worker-{self.started}"
+        known = dict(self.site.environment)
+        self.site.environment |= {**(environment or {}), "PGAPPNAME": name}
         try:
             (process,) = self.site.start_worker(1, "--processes", "1", "--threads", str(self.threads))
         finally:
-            del self.site.environment["PGAPPNAME"]
-        worker = Worker(process, name)
+            self.site.environment = known
+        worker = Worker(process, name, environment)
         self.workers.append(worker)
         return worker
 
@@ -66,7 +70,7 @@ class Fleet:
         """Start a worker in the place of each that has ended."""
         for worker in [worker for worker in self.workers if not worker.process.is_running]:
             self.workers.remove(worker)
-            self.start()
+            self.start(worker.environment)
 
     def with_pids(self, pids: set[int]) -> Iterator[tuple[Worker, int]]:
         """Yield the workers to which these processes belong, each with the process."""

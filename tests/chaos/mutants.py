@@ -7,6 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from tests.services.site import CHECKOUT
 #: What a copy of the product needs to run.
 _PARTS = ("core", "actors", "frontend", "tests", "manage.py", "pyproject.toml")
 #: Seconds that a scenario may take on a mutant, which may make it wait for what never comes.
-_LONGEST_SECONDS = 600.0
+_LONGEST_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -30,23 +33,38 @@ class Cut:
 @dataclass(frozen=True)
 class Mutant:
     name: str
+    #: The rule that is taken out.
+    rule: str
     scenario: str
-    #: The size of the scenario's run, as its command line has it.
+    #: The size of the scenario's run, as its command line has it: the smallest that shows it for sure.
     arguments: tuple[str, ...]
     cuts: tuple[Cut, ...]
     #: Patterns that the violations of the red run have to show, each of them.
     shown_by: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one mutant."""
+
+    mutant: Mutant
+    is_seen: bool
+    seconds: float
+    #: The violations that show it, or what is missing.
+    evidence: str
+    printed: str
+
+
 _SQL = "core/sql/postgresql"
-_FEW_KILLS = ("--jobs", "100", "--worker-kills", "5", "--broker-kills", "1")
+_QUICK = ("--quiet-seconds", "12")
 MUTANTS = {
     mutant.name: mutant
     for mutant in (
         Mutant(
-            name="without-fence",
+            name="no-fence",
+            rule="what steps, progress and ends write names the fence",
             scenario="zombies",
-            arguments=("--zombies", "4"),
+            arguments=("--zombies", "4", *_QUICK),
             cuts=(
                 Cut(f"{_SQL}/hold_fence.sql", " AND fence = %(fence)s"),
                 Cut(f"{_SQL}/finish.sql", " AND w.fence = j.fence"),
@@ -59,16 +77,141 @@ MUTANTS = {
             ),
         ),
         Mutant(
-            name="without-reaper",
+            name="app-clock",
+            rule="leases go by the database's clock",
+            scenario="clocks",
+            arguments=("--clock-jobs", "12", *_QUICK),
+            cuts=(
+                Cut(f"{_SQL}/claim.sql", "{now} + make_interval(secs => %(lease)s)", "to_timestamp(%(lease)s)"),
+                Cut("core/life/ledger.py", '"lease": settings.', '"lease": time.time() + settings.'),
+                Cut(f"{_SQL}/renew.sql", "{now} + make_interval(secs => %(lease)s)", "to_timestamp(%(lease)s)"),
+                Cut("core/life/leases.py", '"lease": settings.', '"lease": __import__("time").time() + settings.'),
+            ),
+            # The clock that is ahead makes leases last, the one that is behind ends them at once.
+            shown_by=(r"a lease of 4 s was to last 3\d\d\d", r"workers whose leases ran out while they lived"),
+        ),
+        Mutant(
+            name="publish-before-commit",
+            rule="a message is published when its job is committed",
+            scenario="hand_over",
+            arguments=_QUICK,
+            cuts=(
+                Cut(
+                    "core/life/submission.py",
+                    "        ids = _insert(spec, keyed, owner_id=owner_id, priority=priority)\n",
+                    "        ids = _insert(spec, keyed, owner_id=owner_id, priority=priority)\n"
+                    '        __import__("tests.chaos.sabotage", fromlist=["it"]).publish_now(ids)\n',
+                ),
+            ),
+            shown_by=(r"8 messages of jobs that were not committed",),
+        ),
+        Mutant(
+            name="no-confirm",
+            rule="the broker confirms what is published",
+            scenario="hand_over",
+            arguments=_QUICK,
+            cuts=(
+                Cut("actors/broker.py", "        channel.tx_commit()\n"),
+                Cut("actors/broker.py", "            channel.tx_select()\n"),
+            ),
+            shown_by=(r"8 jobs marked as published while the broker took nothing",),
+        ),
+        Mutant(
+            name="mark-before-confirm",
+            rule="a job is marked as published when its message is confirmed",
+            scenario="hand_over",
+            arguments=_QUICK,
+            cuts=(
+                Cut(
+                    "actors/relay.py",
+                    'failpoint("publish")',
+                    'outbox.mark_published(job.job_id for job in jobs); failpoint("publish")',
+                ),
+            ),
+            shown_by=(
+                r"8 jobs marked as published while the broker took nothing",
+                r"8 jobs marked as published before publish was over",
+            ),
+        ),
+        Mutant(
+            name="attempts-on-failure",
+            rule="an attempt is counted when it is claimed",
+            scenario="poison",
+            arguments=("--poison", "1", "--poison-jobs", "10", *_QUICK),
+            cuts=(
+                Cut(f"{_SQL}/claim.sql", " attempt = attempt + 1,"),
+                Cut(
+                    f"{_SQL}/finish.sql",
+                    "WHEN h.state IN ('queued', 'waiting', 'scheduled') THEN j.attempt - 1",
+                    "WHEN h.state IN ('retrying', 'failed') THEN j.attempt + 1",
+                ),
+            ),
+            shown_by=(r"1\d jobs whose attempts are out of bounds or miscounted",),
+        ),
+        Mutant(
+            name="cancel-without-compare",
+            rule="a cancel is one compare-and-set with completion",
+            scenario="cancel_race",
+            arguments=("--cancels", "40", *_QUICK),
+            cuts=(
+                Cut(
+                    f"{_SQL}/cancel.sql",
+                    " AND cancel_requested_at IS NULL\n"
+                    "      AND state IN ('scheduled', 'queued', 'retrying', 'waiting', 'running')",
+                ),
+            ),
+            shown_by=(
+                r"cancels that were accepted and something appeared all the same",
+                r"illegal transitions: .*succeeded -> cancelled",
+            ),
+        ),
+        Mutant(
+            name="result-outside-fence",
+            rule="a file is written under its attempt's own fence",
+            scenario="zombies",
+            arguments=("--zombies", "4", *_QUICK),
+            cuts=(Cut("core/storage.py", "return job_folder(job_id) / str(fence)", 'return job_folder(job_id) / "1"'),),
+            shown_by=(r"published files that are missing or wrong",),
+        ),
+        Mutant(
+            name="no-rename",
+            rule="a file gets its final name when it is whole",
+            scenario="disk_full",
+            arguments=("--disk-rounds", "3", *_QUICK),
+            cuts=(Cut("core/storage.py", "staged.replace(final)", "shutil.copyfile(staged, final)"),),
+            shown_by=(r"uploads that arrived otherwise than they were sent",),
+        ),
+        Mutant(
+            name="no-key",
+            rule="a key is one job",
+            scenario="hand_over",
+            arguments=_QUICK,
+            cuts=(
+                Cut("core/life/submission.py", "return storable(text) or uuid.uuid4().hex", "return uuid.uuid4().hex"),
+            ),
+            shown_by=(r"one key was answered with jobs", r"accepted submits whose job is not there under their key"),
+        ),
+        Mutant(
+            name="no-reaper",
+            rule="leases that ran out are looked for",
             scenario="workers_and_broker",
-            arguments=_FEW_KILLS,
+            arguments=("--jobs", "16", "--worker-kills", "2", "--broker-kills", "0", *_QUICK),
             cuts=(Cut(f"{_SQL}/reap.sql", "WHERE state = 'running'", "WHERE false AND state = 'running'"),),
             shown_by=("jobs that have not succeeded: .*'running'",),
         ),
         Mutant(
-            name="without-recovery",
-            scenario="workers_and_broker",
-            arguments=_FEW_KILLS,
+            name="no-gate-lock",
+            rule="one process at a time lets jobs go",
+            scenario="limits",
+            arguments=("--limit-seconds", "6", "--quiet-seconds", "30"),
+            cuts=(Cut("core/limits/gate.py", ".select_for_update(skip_locked=True)"),),
+            shown_by=(r"1\d\d\.\d+ % of the starts that the limit allows",),
+        ),
+        Mutant(
+            name="no-recovery",
+            rule="what the broker has lost is published again",
+            scenario="brokers",
+            arguments=("--broker-kills", "1", "--broker-jobs", "40", *_QUICK),
             cuts=(Cut(f"{_SQL}/unpublish.sql", "WHERE queue =", "WHERE false AND queue ="),),
             shown_by=("jobs that have not succeeded: .*'queued'",),
         ),
@@ -76,31 +219,58 @@ MUTANTS = {
 }
 
 
-def kill(mutant: Mutant, *, seed: int) -> bool:
+def main(names: Sequence[str], *, seed: int, at_once: int) -> int:
+    """Run these mutants, or all; print what was seen of each. Exit 0 when each was seen for what it is."""
+    wanted = [MUTANTS[name] for name in names or MUTANTS]
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        verdicts = []
+        for verdict in pool.map(lambda mutant: kill(mutant, seed=seed), wanted):
+            verdicts.append(verdict)
+            word = "red, as it must be" if verdict.is_seen else "NOT SEEN"
+            print(f"{verdict.mutant.name}: {word} ({verdict.seconds:.0f} s)", flush=True)
+            if not verdict.is_seen:
+                print(verdict.printed, flush=True)
+    print("\n| mutant | rule taken out | scenario | seconds | what was seen |")
+    print("|---|---|---|---|---|")
+    for verdict in verdicts:
+        mutant = verdict.mutant
+        seen = verdict.evidence if verdict.is_seen else f"NOT SEEN: {verdict.evidence}"
+        print(f"| {mutant.name} | {mutant.rule} | {mutant.scenario} | {verdict.seconds:.0f} | {seen} |", flush=True)
+    return 0 if all(verdict.is_seen for verdict in verdicts) else 1
+
+
+def kill(mutant: Mutant, *, seed: int) -> Verdict:
     """Run the mutant's scenario on a copy with the cuts; return whether it was seen for what it is."""
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="headway-mutant-") as folder:
         copy = Path(folder) / "product"
         copy.mkdir()
         for part in _PARTS:
             _copy(CHECKOUT / part, copy / part)
-        print(f"{mutant.name}: {mutant.scenario} on a copy of the product with these cuts:", flush=True)
         for cut in mutant.cuts:
             _apply(cut, copy)
-            print(f"  {cut.file}: {cut.old.strip()!r} -> {cut.new.strip()!r}", flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.chaos", mutant.scenario, *mutant.arguments, "--seed", str(seed)],
-            cwd=copy,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-    print(done.stdout + done.stderr, flush=True)
-    violations = "\n".join(line for line in done.stdout.splitlines() if "VIOLATED" in line)
-    unseen = [pattern for pattern in mutant.shown_by if not re.search(pattern, violations)]
-    is_seen = done.returncode == 1 and not unseen
-    print(f"{mutant.name}: {'red, as it must be' if is_seen else f'NOT SEEN: {unseen}'}", flush=True)
-    return is_seen
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.chaos", mutant.scenario, *mutant.arguments, "--seed", str(seed)],
+                cwd=copy,
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST_SECONDS,
+                check=False,
+            )
+            code, printed = done.returncode, done.stdout + done.stderr
+        except subprocess.TimeoutExpired as error:
+            code, printed = -1, f"{error}\n{error.stdout!r}"
+    violations = [line.strip().removeprefix("VIOLATED: ") for line in printed.splitlines() if "VIOLATED" in line]
+    unseen = [pattern for pattern in mutant.shown_by if not any(re.search(pattern, line) for line in violations)]
+    shown = [line for line in violations if any(re.search(pattern, line) for pattern in mutant.shown_by)]
+    return Verdict(
+        mutant=mutant,
+        is_seen=code == 1 and not unseen,
+        seconds=time.monotonic() - began,
+        evidence="; ".join(line.partition(": ")[0] for line in shown) if not unseen else f"exit {code}, no {unseen}",
+        printed=printed,
+    )
 
 
 def _apply(cut: Cut, copy: Path) -> None:

@@ -15,13 +15,13 @@ from actors.pipelines.pdf_export.forms import PdfExportForm
 from actors.pipelines.pdf_export.pipeline import pdf_export
 from actors.run_job import attempts
 from core.context import JobContext
-from core.errors import LeaseLost
-from core.forms import PipelineForm
+from core.errors import LeaseLost, PermanentError
+from core.forms import PipelineForm, UploadField
 from core.life import leases
 from core.life.leases import Held
 from core.models import Job, JobProgress
 from core.pipelines import pipeline
-from tests.chaos.expected import STEPS, oracle
+from tests.chaos.expected import STEPS, oracle, upload_text
 from tests.pipelines import write_effect
 from tests.services.waiting import wait_until
 
@@ -48,6 +48,21 @@ def chaos_steps(ctx: JobContext, seconds: float) -> dict[str, Any]:
     made.write_text(oracle(ctx.job_id))
     ctx.add_artifact(made)
     return {"fence": ctx.fence}
+
+
+class FileForm(StepsForm):
+    """A file besides."""
+
+    file = UploadField()
+
+
+@pipeline(title="A file in, three steps and a file", form=FileForm, max_attempts=60, max_crashes=60, is_listed=False)
+def chaos_upload(ctx: JobContext, seconds: float) -> dict[str, Any]:
+    """Do what `chaos_steps` does, if the uploaded file is whole."""
+    source = ctx.file("file")
+    if source.path.read_text() != upload_text(source.name):
+        raise PermanentError(f"{source.name} is not what was uploaded")
+    return chaos_steps(ctx, seconds)
 
 
 def signature(ctx: JobContext) -> str:

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+#: Examples that a violation names.
+SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much of everything; the defaults are the full form."""
+    """How much of everything; the defaults are the full form. Each field is an option of the command."""
 
     jobs: int = 2000
     worker_kills: int = 100
     #: One of them with its data deleted.
     broker_kills: int = 6
-    zombies: int = 10
+    broker_jobs: int = 500
+    zombies: int = 20
     #: Kills in each phase of a report.
     phase_kills: int = 20
     #: Zombies that one worker holds at a time.
-    zombies_a_round: int = 5
+    zombies_a_round: int = 10
+    #: Poison of each kind, and the good jobs beside it.
+    poison: int = 5
+    poison_jobs: int = 200
+    cancels: int = 500
+    #: Times that the disk is full, at each place.
+    disk_rounds: int = 20
+    clock_jobs: int = 100
+    sqlite_jobs: int = 500
+    sqlite_kills: int = 40
+    #: Deploys: every worker is replaced, one after the other.
+    rolls: int = 3
+    #: Seconds of starts that are counted under a limit.
+    limit_seconds: float = 60.0
+    #: At each failpoint.
+    failpoint_kills: int = 10
+    web_submits: int = 300
+    web_kills: int = 30
+    postgres_jobs: int = 500
+    postgres_kills: int = 6
+    relay_jobs: int = 500
+    relay_kills: int = 50
+    alarm_submits: int = 200
+    #: Seconds that the broker's memory alarm lasts.
+    alarm_seconds: float = 15.0
+    network_jobs: int = 200
+    #: Of each kind.
+    network_faults: int = 10
     workers: int = 4
     #: Threads of each worker.
     threads: int = 4
@@ -46,6 +78,12 @@ class Outcome:
     violations: list[str] = field(default_factory=list)
     #: What else is worth reading: name and value.
     figures: dict[str, object] = field(default_factory=dict)
+
+    def violate(self, what: str, found: Sequence[object]) -> None:
+        """Note what was found, if anything was, with some examples."""
+        if found:
+            more = ", …" if len(found) > SHOWN else ""
+            self.violations.append(f"{len(found)} {what}: {'; '.join(map(str, found[:SHOWN]))}{more}")
 
     @property
     def is_good(self) -> bool:

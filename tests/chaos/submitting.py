@@ -113,12 +113,20 @@ class WebSubmitter:
 class BulkSubmitter:
     """A script that submits many jobs at once; `tests.chaos.bulk_submitter` is its process."""
 
-    def __init__(self, site: Site, ledger: Ledger, pipeline: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        ledger: Ledger,
+        pipeline: str,
+        *,
+        owner: str = OWNER,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._ledger = ledger
         with (site.home / "logs" / "bulk_submitter.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.bulk_submitter", pipeline, OWNER],
-                env={**site.environment, "PGAPPNAME": "bulk-submitter"},
+                [sys.executable, "-m", "tests.chaos.bulk_submitter", pipeline, owner],
+                env={**site.environment, "PGAPPNAME": "bulk-submitter", **(environment or {})},
                 cwd=CHECKOUT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -58,13 +58,19 @@ def _pango() -> Path | None:
     return _first(*Path("/usr/lib").glob("*/libpangoft2-1.0.so.0"))
 
 
+def _datefudge() -> Path | None:
+    return _first(*Path("/usr/lib").glob("*/datefudge/datefudge.so"))
+
+
 RABBITMQ = Component("RabbitMQ", "rabbitmq-server", _rabbitmq, "RABBITMQ_URL")
 POSTGRESQL = Component("PostgreSQL", "postgresql", _postgres, "DATABASE_URL")
 CHROMIUM = Component("Chromium", "chromium", _chromium)
 FONTS = Component("the Noto fonts", "fonts-noto-core fonts-noto-cjk", _fonts)
 #: What WeasyPrint, which the benchmarks compare with, is made on.
 PANGO = Component("Pango", "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0", _pango)
-ALL = (RABBITMQ, POSTGRESQL, CHROMIUM, FONTS)
+#: A library that shifts the clock of a process. Debian's libfaketime 0.9.10 breaks Python's sleep (EINVAL).
+DATEFUDGE = Component("datefudge", "datefudge", _datefudge)
+ALL = (RABBITMQ, POSTGRESQL, CHROMIUM, FONTS, DATEFUDGE)
 
 
 def program(component: Component) -> Path:

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol, Self
 
 from tests.services.waiting import wait_until
 
@@ -69,6 +70,15 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+class Child(Protocol):
+    """What there is to know of a process that was started, as `subprocess.Popen` tells it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 class Process:
     """One started program, with its log."""
 
@@ -81,13 +91,14 @@ class Process:
         environment: Mapping[str, str],
         folder: Path | None = None,
         user: str | None = None,
+        inherited: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
         setpriv = shutil.which("setpriv")
         tether = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
         with log.open("ab") as output:
-            self._popen = subprocess.Popen(
+            self._popen: Child = subprocess.Popen(
                 [*tether, *map(str, command)],
                 env=dict(environment),
                 cwd=folder,
@@ -98,7 +109,15 @@ class Process:
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,
+                pass_fds=inherited,
             )
+
+    @classmethod
+    def adopted(cls, name: str, child: Child, *, log: Path) -> Self:
+        """One that somebody else has started."""
+        process = cls.__new__(cls)
+        process.name, process.log, process._popen = name, log, child
+        return process
 
     def __repr__(self) -> str:
         return f"<{self.name} pid {self.pid} {'running' if self.is_running else 'ended'}>"

@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urljoin
 
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
+from tests.services.nursery import Nursery
 from tests.services.processes import Process, free_port
 from tests.services.waiting import wait_until
 
@@ -66,6 +67,9 @@ class Site:
             self.environment |= {"DATABASE_URL": database_url, "RABBITMQ_URL": rabbitmq_url}
         self.environment |= settings or {}
         (home / "logs").mkdir(parents=True, exist_ok=True)
+        #: Given to the nursery: values of modules that take the place of the product's.
+        self.constants: dict[str, float] = {}
+        self._nursery: Nursery | None = None
 
     # -- as an operator ----------------------------------------------------------------------------
 
@@ -122,6 +126,16 @@ class Site:
         """Start `count` workers, which may take a moment until they consume."""
         return [self._start("worker", "worker", *arguments) for _ in range(count)]
 
+    def fork_web(self, *, port: int, name: str = "web", environment: Mapping[str, str] | None = None) -> Process:
+        """Start a further web server, on this port, from the nursery; it may take a moment until it listens."""
+        return self._fork(name, ["web", "--port", str(port)], environment)
+
+    def fork_worker(
+        self, *arguments: str, name: str = "worker", environment: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a worker from the nursery. `environment` is added to the site's, but see `Nursery` for settings."""
+        return self._fork(name, ["worker", *arguments], environment)
+
     def start_scheduler(self) -> Process:
         return self._start("scheduler", "scheduler")
 
@@ -136,6 +150,9 @@ class Site:
         for process in self.processes:
             process.stop()
         self.processes.clear()
+        if self._nursery is not None:
+            self._nursery.stop()
+            self._nursery = None
 
     def remove(self) -> None:
         self.stop()
@@ -168,6 +185,19 @@ class Site:
         self.processes.append(process)
         return process
 
+    def _fork(self, name: str, arguments: list[str], environment: Mapping[str, str] | None) -> Process:
+        if self._nursery is None:
+            log = self.home / "logs" / "nursery.log"
+            self._nursery = Nursery(log=log, environment=self.environment, constants=self.constants)
+        process = self._nursery.start(
+            name,
+            arguments,
+            log=self.home / "logs" / f"{name}.log",
+            environment={**self.environment, **(environment or {})},
+        )
+        self.processes.append(process)
+        return process
+
     @staticmethod
     def _manage(*arguments: str) -> list[str]:
         return [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
@@ -196,8 +226,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Person:
     """A browser without a screen: cookies, CSRF token, forms with files; follows redirects by default."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, address: str = "") -> None:
         self._site = site
+        #: Of the web server that is asked, when it is not the site's first.
+        self.address = address or site.address
         self._cookies = CookieJar()
         cookies = urllib.request.HTTPCookieProcessor(self._cookies)
         # No proxy: the environment may name one, and this is a loopback address.
@@ -210,6 +242,13 @@ class Person:
         self.get(page)  # brings the CSRF cookie
         answer = self.post(page, {"username": name, "password": password}, follow=False)
         assert answer.status == 302, f"{name} could not log in: {answer.status}"
+
+    def twin(self, address: str = "") -> "Person":
+        """The same person at another browser, logged in already; to log in costs a third of a second."""
+        twin = Person(self._site, address or self.address)
+        for cookie in self._cookies:
+            twin._cookies.set_cookie(cookie)
+        return twin
 
     def get(
         self, path: str, *, headers: Mapping[str, str] | None = None, follow: bool = True, timeout: float = 20
@@ -228,7 +267,7 @@ class Person:
     ) -> Answer:
         request = urllib.request.Request(self._url(path), method="POST")  # noqa: S310
         request.add_header("X-CSRFToken", self.cookie("csrftoken"))
-        request.add_header("Referer", self._site.address + "/")
+        request.add_header("Referer", self.address + "/")
         opened = {name: each.open("rb") for name, each in (files or {}).items()}
         try:
             if opened:
@@ -245,7 +284,7 @@ class Person:
         return next((cookie.value or "" for cookie in self._cookies if cookie.name == name), "")
 
     def _url(self, path: str) -> str:
-        return urljoin(self._site.address, path)
+        return urljoin(self.address, path)
 
     def _ask(
         self, request: urllib.request.Request, headers: Mapping[str, str] | None, follow: bool, timeout: float

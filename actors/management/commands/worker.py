@@ -13,10 +13,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from actors.broker import job_broker
+from actors.worker_boot import JOIN_BEFORE
 from core import pipelines
 
-#: Milliseconds a stopping worker waits for its threads: the grace, and the time that handing back takes.
-STOP_MILLISECONDS = int(settings.STOP_GRACE_SECONDS * 1000) + 18_000
+#: Milliseconds a stopping worker waits for its threads.
+STOP_MILLISECONDS = int((settings.STOP_SECONDS - JOIN_BEFORE) * 1000)
 
 
 class Command(BaseCommand):

@@ -11,30 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from core import fan_out, pipelines, uploads
+from core import pipelines, uploads
 from core.errors import PermanentError, Refused, UnknownPipeline
 from core.forms import open_form
-from core.life import requests
+from core.life import backpressure, dead_letters, requests
 from core.logs import logger
-from core.models import Artifact, Job
+from core.management.shown_jobs import as_dict, as_lines, as_row
+from core.models import Job
+from core.models.job import Priority
 from core.states import State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
 #: Seconds between two looks of --wait.
 LOOK_SECONDS = 0.2
 LIST_LENGTH = 50
+PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+#: Who acts, on timelines and in the audit trail.
+BY = "command line"
+#: Whoever has the command line may see every job.
+OPERATOR = User(username=BY, is_staff=True)
 
 
 class Command(BaseCommand):
     # Scripts call this often: the checks of the site are for those who deploy it.
     requires_system_checks = ()
     help = (
-        "Submit, show, list, cancel and retry jobs. "
+        "Submit, show, list, cancel, retry, discard and reprioritise jobs; requeue or discard many that failed. "
         "Exit 0: succeeded, or accepted without --wait; 1: failed or cancelled; 2: usage; 3: refused."
     )
 
@@ -46,6 +53,7 @@ class Command(BaseCommand):
         submit.add_argument("--file", action="append", default=[], metavar="FIELD=PATH")
         submit.add_argument("--param", action="append", default=[], metavar="FIELD=VALUE")
         submit.add_argument("--key", default="", help="the same key again is the same job")
+        submit.add_argument("--priority", choices=PRIORITIES, default="normal")
         submit.add_argument(
             "--wait",
             nargs="?",
@@ -55,16 +63,29 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="until it ends",
         )
-        show = acts.add_parser("show", help="show a job")
-        show.add_argument("id", type=int)
+        show = acts.add_parser("show", help="show a job, and why it waits")
         listing = acts.add_parser("list", help="list the newest jobs")
         listing.add_argument("--state", choices=State.values)
         listing.add_argument("--parent", type=int, metavar="ID", help="the children of this job")
         cancel = acts.add_parser("cancel", help="cancel a job")
-        cancel.add_argument("id", type=int)
         retry = acts.add_parser("retry", help="retry a failed or cancelled job from its last completed step")
-        retry.add_argument("id", type=int)
-        for act in (submit, show, listing, cancel, retry):
+        retry.add_argument("--from-start", action="store_true", help="delete what it has made, and begin anew")
+        discard = acts.add_parser("discard", help="give a failed job up; it becomes cancelled")
+        priority = acts.add_parser("priority", help="give a job that nobody runs another priority")
+        for act in (show, cancel, retry, discard, priority):
+            act.add_argument("id", type=int)
+        priority.add_argument("priority", choices=PRIORITIES)
+        failed = acts.add_parser("failed", help="list failed jobs; requeue or discard all that match")
+        failed.add_argument("--pipeline", default="")
+        failed.add_argument("--owner", default="", metavar="USER")
+        failed.add_argument("--text", default="", help="in the parameters")
+        failed.add_argument("--error", default="", metavar="TEXT", help="in the reason")
+        bulk = failed.add_mutually_exclusive_group()
+        bulk.add_argument("--requeue", action="store_true", help="retry all that match")
+        bulk.add_argument("--discard", action="store_true", help="give all up that match")
+        failed.add_argument("--from-start", action="store_true", help="with --requeue: begin anew")
+        failed.add_argument("--yes", type=int, metavar="COUNT", help="confirm how many match")
+        for act in (submit, show, listing, cancel, retry, discard, priority, failed):
             act.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *, act: str, **options: Any) -> None:
@@ -84,6 +105,9 @@ class Command(BaseCommand):
     def _submit(self, *, pipeline: str, owner: str, key: str, wait: float | None, **options: Any) -> None:
         spec = pipelines.get(pipeline)
         user = _find_user(owner)
+        # Before a large file is copied for nothing.
+        sizes = [_size_of(Path(path)) for _, path in _pairs(options["file"], "--file")]
+        backpressure.check(user.pk, key=key, incoming_bytes=sum(sizes))
         data = QueryDict(mutable=True)
         for name, value in _pairs(options["param"], "--param"):
             data.appendlist(name, value)
@@ -103,7 +127,7 @@ class Command(BaseCommand):
             if not entry.is_valid():
                 lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
                 raise CommandError("\n".join(lines), returncode=EXIT_USAGE)
-            submission = entry.submit(key=key)
+            submission = entry.submit(key=key, priority=PRIORITIES[options["priority"]])
         finally:
             # What no job has taken is deleted.
             for _, opened in files.lists():
@@ -125,7 +149,7 @@ class Command(BaseCommand):
             jobs = jobs.filter(state=state)
         found = list(jobs[:LIST_LENGTH])
         if json:
-            self._write_json([as_dict(job, with_artifacts=False) for job in found])
+            self._write_json([as_row(job) for job in found])
             return
         for job in found:
             self.stdout.write(f"{job.pk:>8}  {job.state:<10} {job.pipeline:<20} {job.title}")
@@ -133,58 +157,72 @@ class Command(BaseCommand):
             self.stdout.write("no jobs")
 
     def _cancel(self, *, id: int, json: bool, **_: Any) -> None:
-        job = _find_job(id)
-        requests.cancel(job, by="command line")
+        requests.cancel(_find_job(id), by=BY)
         self._print(_find_job(id), as_json=json)
 
-    def _retry(self, *, id: int, json: bool, **_: Any) -> None:
-        job = _find_job(id)
-        requests.retry(job, by="command line")
+    def _retry(self, *, id: int, from_start: bool, json: bool, **_: Any) -> None:
+        requests.retry(_find_job(id), by=BY, from_start=from_start)
         self._print(_find_job(id), as_json=json)
+
+    def _discard(self, *, id: int, json: bool, **_: Any) -> None:
+        requests.discard_failed(_find_job(id), by=BY)
+        self._print(_find_job(id), as_json=json)
+
+    def _priority(self, *, id: int, priority: str, json: bool, **_: Any) -> None:
+        requests.reprioritise(_find_job(id), PRIORITIES[priority], by=BY)
+        self._print(_find_job(id), as_json=json)
+
+    def _failed(
+        self, *, pipeline: str, owner: str, text: str, error: str, yes: int | None, json: bool, **options: Any
+    ) -> None:
+        search = dead_letters.Search(pipeline=pipeline, owner=owner, text=text, error=error)
+        act = "requeue" if options["requeue"] else "discard" if options["discard"] else ""
+        if not act:
+            if yes is not None or options["from_start"]:
+                raise CommandError("--yes and --from-start go with --requeue or --discard", returncode=EXIT_USAGE)
+            self._list_failed(search, as_json=json)
+            return
+        if act == "discard" and options["from_start"]:
+            raise CommandError("--from-start goes with --requeue", returncode=EXIT_USAGE)
+        if yes is None:
+            count = dead_letters.find(OPERATOR, search).count()
+            raise CommandError(
+                f"{count} failed {'job matches' if count == 1 else 'jobs match'}; add --yes {count} to {act} "
+                f"{'it' if count == 1 else 'them'}",
+                returncode=EXIT_USAGE,
+            )
+        if act == "requeue":
+            done = dead_letters.requeue_all(
+                OPERATOR, search, ids=None, expected=yes, from_start=options["from_start"], by=BY
+            )
+        else:
+            done = dead_letters.discard_all(OPERATOR, search, ids=None, expected=yes, by=BY)
+        if json:
+            self._write_json({"act": act, "jobs": done, "matched": yes})
+        else:
+            self.stdout.write(f"{done} of {yes} {act}{'d' if act == 'requeue' else 'ed'}")
+
+    def _list_failed(self, search: dead_letters.Search, *, as_json: bool) -> None:
+        found = dead_letters.find(OPERATOR, search)
+        newest, count = list(found[:LIST_LENGTH]), found.count()
+        if as_json:
+            self._write_json({"count": count, "jobs": [as_row(job) for job in newest]})
+            return
+        for job in newest:
+            reason = " ".join(job.error.split())
+            self.stdout.write(f"{job.pk:>8}  {job.pipeline:<20} {job.attempt:>2} attempts  {reason[:80]}")
+        self.stdout.write(
+            f"{count:,} failed, the newest {len(newest)} shown" if count > len(newest) else f"{count} failed"
+        )
 
     def _print(self, job: Job, *, as_json: bool) -> None:
-        shown = as_dict(job)
         if as_json:
-            self._write_json(shown)
-            return
-        self.stdout.write(f"job {job.pk}: {job.pipeline}, {job.state}, attempt {job.attempt}")
-        if job.error:
-            self.stdout.write(f"  {job.error}")
-        for part in fan_out.summary(job.pk):
-            states = ", ".join(f"{count:,} {state}" for state, count in sorted(part.by_state.items()))
-            self.stdout.write(f"  {part.title}: {part.ended:,} of {part.total:,} parts ended ({states})")
-        for name, value in job.result_facts():
-            self.stdout.write(f"  {name}: {value}")
-        for artifact in shown["artifacts"]:
-            self.stdout.write(f"  {artifact['name']}  {artifact['bytes']:,} bytes  {artifact['path']}")
+            self._write_json(as_dict(job))
+        else:
+            self.stdout.write("\n".join(as_lines(job)))
 
     def _write_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-def as_dict(job: Job, *, with_artifacts: bool = True) -> dict[str, Any]:
-    """Return a job as `--json` prints it."""
-    shown: dict[str, Any] = {
-        "id": job.pk,
-        "state": job.state,
-        "pipeline": job.pipeline,
-        "attempt": job.attempt,
-        "result": job.result,
-        "error": job.error,
-        "parent": job.parent_id,
-    }
-    if with_artifacts:
-        shown["artifacts"] = [
-            {
-                "name": artifact.name,
-                "kind": artifact.kind,
-                "path": str(artifact.local_path),
-                "bytes": artifact.size,
-                "sha256": artifact.sha256,
-            }
-            for artifact in Artifact.objects.filter(job=job)
-        ]
-    return shown
 
 
 def _is_sent(initial: Any) -> bool:
@@ -220,6 +258,14 @@ def _open(path: Path) -> uploads.StagedFile:
         return uploads.open_path(path)
     except OSError as error:
         raise CommandError(f"{path} can't be read: {error.strerror}", returncode=EXIT_USAGE) from error
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        # Opening it says what is wrong.
+        return 0
 
 
 def _wait(job_id: int, seconds: float) -> Job:

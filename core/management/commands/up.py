@@ -68,7 +68,7 @@ class Command(BaseCommand):
         return demo.stdout.strip()
 
     def _run(self, home: Path, lock: int, login: str) -> None:
-        stop_seconds = int(settings.STOP_GRACE_SECONDS) + 25
+        stop_seconds = int(settings.STOP_SECONDS) + 7
         plan = home / "run" / "supervisord.conf"
         parts = parts_of(settings.RABBITMQ_URL)
         plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds))

@@ -12,10 +12,15 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pika
+
+from actors.broker import message_of
+from core.messages import DueJob
 from core.states import State
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
@@ -35,8 +40,8 @@ WRITES = frozenset({"step", "progress", "lease", "note", "artifact", "effect"})
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
     a_round = min(size.zombies, size.zombies_a_round)
-    # A thread for each held attempt, and some to spare.
-    with staged("zombies", folder, rabbit, postgres, threads=a_round + 2) as stage:
+    # A thread for each held attempt.
+    with staged("zombies", folder, rabbit, postgres, threads=a_round) as stage:
         return _Play(stage, size).run()
 
 
@@ -90,8 +95,6 @@ class _Round:
     def play(self) -> float:
         """Return the seconds from the zombies' waking until all jobs had ended."""
         stage, fleet = self.play_of.stage, self.play_of.stage.fleet
-        # The sleeper holds as many messages as it gets: none for the heir lies in its memory.
-        stage.site.environment["dramatiq_queue_prefetch"] = str(self.count)
         self.sleeper = fleet.start()
         home = stage.site.home / "marks" / str(time.time_ns())
         orders = [{"folder": str(home / str(n)), "holds_successor": n % 2 == 0} for n in range(self.count)]
@@ -103,6 +106,7 @@ class _Round:
         woken_at = time.monotonic()
         try:
             self.wait(lambda: self.are_marked(self.marks, "1.held"), "every first attempt to be held")
+            self.fill_prefetch()
             self.sleeper.freeze()
             fleet.start()
             self.wait(self.are_taken, "every job to be another attempt's")
@@ -121,6 +125,19 @@ class _Round:
         for worker in list(fleet.workers):
             fleet.retire(worker)
         return seconds
+
+    def fill_prefetch(self) -> None:
+        """Give the sleeper all the messages it takes ahead: of those for the heir none shall lie in its memory.
+
+        It takes half as many as it has threads; these name a job that is not there.
+        """
+        stage = self.play_of.stage
+        job = DueJob(job_id=2**40, queue="default", priority=1, pipeline=PIPELINE, owner_id=0, attempt=1)
+        with closing(pika.BlockingConnection(pika.URLParameters(stage.broker_url))) as connection:
+            channel = connection.channel()
+            for _ in range(stage.fleet.threads // 2):
+                channel.basic_publish("", job.queue, message_of(job).encode(), pika.BasicProperties(priority=2))
+        self.wait(lambda: stage.ready_messages() == 0, "the sleeper to have taken what it takes ahead")
 
     def are_marked(self, jobs: Iterable[int], name: str) -> bool:
         return all((self.marks[job] / name).exists() for job in jobs)

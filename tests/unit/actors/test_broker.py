@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import dramatiq
@@ -182,7 +183,8 @@ def consumer_on(wire: Wire, *tags: int) -> tuple[SafeConsumer, list[Any]]:
     """A consumer that has received messages with these delivery tags, and those messages."""
     consumer = SafeConsumer.__new__(SafeConsumer)
     consumer.connection = consumer.channel = wire
-    consumer.known_tags = set()
+    consumer.known_tags, consumer.queue_name = set(), "cpu"
+    consumer.broker = SimpleNamespace(is_leaving=False, actors={}, queues_pending=set())
     consumer.logger = cast(Any, None)
 
     class Method:

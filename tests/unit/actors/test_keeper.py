@@ -17,9 +17,10 @@ from pytest_django import Settings
 from actors import keeper as keeper_module
 from actors.keeper import Duty, Keeper
 from actors.run_job import attempts
+from core import alarms, presence
 from core.context import JobContext
 from core.life import requests
-from core.models import Job, JobStep
+from core.models import AlarmCount, Job, JobStep, Worker
 from core.states import State
 from tests.services.waiting import wait_until
 from tests.unit.core.acts import begin, fresh, progress_of, submit_job
@@ -186,3 +187,32 @@ def test_a_worker_without_its_master_ends_itself(keeper: Keeper, signals: list[t
     keeper._parent = -1
     keeper._watch()
     assert signals == [(os.getpid(), signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("name", ["worker-2", "consumer", "relay"])
+def test_the_threads_of_a_worker_that_stops_may_end(
+    keeper: Keeper, threads: dict[str, Thread], signals: list[tuple[int, int]], name: str
+) -> None:
+    """A second signal while long work is given its time would end the process at once, with jobs in its hands."""
+    keeper.is_stopping = True
+    threads[name].lives = False
+    keeper._watch()
+    assert signals == []
+
+
+# -- its presence -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_says_that_it_is_there_that_it_stops_and_that_it_is_no_more(
+    keeper: Keeper, transactional_db: None
+) -> None:
+    keeper.queues = ("default",)
+    keeper.start()
+    wait_until(lambda: presence.threads_on("default") == 2, 30, "the first word")
+    keeper.note_stop()
+    wait_until(lambda: [each.is_stopping for each in presence.alive()] == [True], 30, "the word that it stops")
+    alarms.count("odd", "here")
+    keeper.stop()
+    assert not Worker.objects.exists()
+    assert AlarmCount.objects.get(name="odd").count == 1

@@ -5,9 +5,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from core.models import Job
+from core import audit
+from core.models import AuditEntry, Job
 from core.states import State
-from tests.unit.core.acts import submit_job
+from tests.unit.core.acts import claim, end, submit_job
 
 
 @pytest.fixture
@@ -49,7 +50,34 @@ def test_cancel_and_retry_go_through_the_transitions(operator: Client, job: Job)
     assert "1 job queued again." in act(operator, "retry_selected", job)
     job.refresh_from_db()
     assert job.state == State.QUEUED
-    assert list(job.events.values_list("kind", "text"))[1:] == [("cancelled", "olga"), ("requeued", "olga")]
+    assert list(job.events.values_list("kind", "text"))[1:] == [
+        ("cancelled", "olga"),
+        # What it had made was deleted with the cancel.
+        ("requeued", "olga, from the start"),
+    ]
+
+
+def test_failed_jobs_begin_anew_or_are_discarded(operator: Client, job: Job) -> None:
+    end(claim(job), State.FAILED, error="no")
+    assert "1 job queued again." in act(operator, "restart_selected", job)
+    end(claim(job), State.FAILED, error="no")
+    assert "1 job discarded." in act(operator, "discard_selected", job)
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED
+    assert list(AuditEntry.objects.order_by("pk").values_list("who", "act")) == [
+        ("olga", "retry_from_start"),
+        ("olga", "discard"),
+    ]
+
+
+def test_the_audit_trail_is_shown_escaped_and_never_changed(operator: Client, job: Job) -> None:
+    entry = audit.note("<b>olga</b>", "edit", job_id=job.pk, before={"a": "<i>x</i>"})
+    answer = operator.get(reverse("admin:core_auditentry_changelist"), {"q": str(job.pk)}).content.decode()
+    assert "&lt;b&gt;olga" in answer
+    assert "<i>x" not in answer
+    address = reverse("admin:core_auditentry_change", args=[entry.pk])
+    assert operator.get(address).status_code == 200
+    assert operator.post(address, {"who": "nobody"}).status_code == 403
 
 
 def test_a_refused_act_says_why(operator: Client, job: Job) -> None:

@@ -13,8 +13,9 @@ from pytest_django import Settings
 from core import metrics, pipelines
 from core.attempts import Attempts, backoff_seconds
 from core.children import ChildLost
+from core.clock import database_now
 from core.context import JobContext
-from core.errors import PermanentError
+from core.errors import LeaseLost, PermanentError
 from core.life import leases, outbox, requests
 from core.models import Artifact, Job, JobEvent, JobStep
 from core.states import State
@@ -168,9 +169,19 @@ def test_progress_that_cannot_be_counted_stops_nobody(
     assert (progress_of(job).done, progress_of(job).total) == (2**63 - 1, None)
 
 
-def test_a_pipeline_that_is_no_more_fails_with_a_sentence(alice: User, attempts: Attempts) -> None:
+def test_a_pipeline_that_is_not_in_this_version_is_tried_again_until_the_attempts_are_used_up(
+    alice: User, attempts: Attempts, settings: Settings, clock: Clock
+) -> None:
+    settings.RETRY_BASE_SECONDS = 20.0
     job = submit_job(alice)
-    Job.objects.filter(pk=job.pk).update(pipeline="gone")
+    Job.objects.filter(pk=job.pk).update(pipeline="gone", max_attempts=3)
+    for longest in (20, 40):
+        job = run(attempts, job)
+        assert job.state == State.RETRYING
+        assert job.error == "There is no pipeline 'gone' in this version of the site. It is tried again."
+        # A deploy takes its time: never less than half of the longest wait.
+        assert longest / 2 - 1 < (job.run_at - database_now()).total_seconds() <= longest
+        clock.advance(longest)
     job = run(attempts, job)
     assert job.state == State.FAILED
     assert job.error == "There is no pipeline 'gone' in this version of the site. Ask an operator."
@@ -328,6 +339,45 @@ def test_a_cancel_is_heard_by_an_attempt_that_is_being_stopped(
         ctx.check()
 
     assert run(attempts, submit_job(alice, define(long))).state == State.CANCELLED
+
+
+def test_what_a_thread_does_not_let_go_of_is_handed_back_for_it_under_its_fence(
+    alice: User, attempts: Attempts, define: Callable[..., str]
+) -> None:
+    reached: list[str] = []
+
+    def never_calls(ctx: JobContext) -> str:
+        ctx.stage("working")
+        ctx.step("first", int)
+        # What the end of the process does, from another thread, while this one hangs.
+        assert attempts.hand_back_all() == 1
+        job = Job.objects.get(pk=ctx.job_id)
+        assert (job.state, job.attempt, job.crashes, job.worker, job.lease_until) == (State.QUEUED, 0, 0, "", None)
+        assert len(attempts) == 0
+        claim(job, worker="there:7")
+        with pytest.raises(LeaseLost):
+            ctx.step("second", int)
+        reached.append("the end")
+        return "a stale result"
+
+    job = run(attempts, submit_job(alice, define(never_calls)))
+    assert reached == ["the end"]
+    assert (job.state, job.worker, job.fence, job.result) == (State.RUNNING, "there:7", 2, None)
+    assert timeline(job) == ["submitted", "claimed", "step", "released", "claimed"]
+    assert list(JobStep.objects.values_list("key", flat=True)) == ["first"]
+    assert [stage["state"] for stage in progress_of(job).stages] == ["pending"]
+
+
+def test_an_end_that_was_written_first_is_not_taken_back(
+    alice: User, attempts: Attempts, define: Callable[..., str]
+) -> None:
+    def works(ctx: JobContext) -> None:
+        requests.cancel(Job.objects.get(pk=ctx.job_id), by="alice")
+        attempts.hand_back_all()
+
+    # An accepted cancel wins over handing back, too.
+    assert run(attempts, submit_job(alice, define(works))).state == State.CANCELLED
+    assert attempts.hand_back_all() == 0
 
 
 def test_an_attempt_whose_end_cannot_be_made_is_let_go(

@@ -10,8 +10,10 @@ import pytest
 from django import forms
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import Settings
 
-from core import pipelines
+from core import pipelines, storage
+from core.errors import TooMuch
 from core.forms import KEPT_SUFFIX, DatasetField, Entry, PipelineForm, UploadField, open_form
 from core.models import Artifact, Dataset, Job
 from core.states import State
@@ -225,3 +227,24 @@ def test_a_file_larger_than_its_field_takes_is_refused_with_the_limit(alice: Use
     entry = fill(sample, alice, file=upload("big.txt", b"x" * (1024**2 + 1)))
     assert not entry.is_valid()
     assert entry.form.errors["file"] == ["big.txt is larger than 1 MB, the most that is taken here."]
+
+
+def test_a_person_with_too_much_in_hand_is_refused_before_anything_is_stored(
+    alice: User, sample: str, settings: Settings
+) -> None:
+    first = fill(sample, alice, file=upload())
+    assert first.is_valid(), first.form.errors
+    known = first.submit(key="once")
+    settings.OWNER_QUEUED_LIMIT = 1
+    other = upload(text=b"another text")
+    entry = fill(sample, alice, file=other)
+    assert entry.is_valid()
+    with pytest.raises(TooMuch, match="You have 1 job queued, and 1 is the most"):
+        entry.submit(key="twice")
+    assert Job.objects.count() == 1
+    # Only the file of the first is there; the one that was refused can be kept for the next try.
+    assert [path.read_bytes() for path in storage.root().glob("uploads/*/*")] == [b"hello"]
+    assert other.read() == b"another text"
+    again = fill(sample, alice, file=upload())
+    assert again.is_valid()
+    assert again.submit(key="once").job_id == known.job_id

@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from core import metrics
+from core import alarms, metrics, presence
 from core.life import outbox
+from core.limits import changes
 from core.metrics import RunTimes
-from core.models import RunSeconds
+from core.models import AlarmCount, Job, RunSeconds
 from core.states import State
 from tests.unit.core.acts import claim, end, in_threads, submit_job
 from tests.unit.core.conftest import Clock
@@ -60,6 +61,42 @@ def test_the_lag_of_the_relay_is_the_age_of_what_is_not_published(alice: User, c
 def test_an_empty_queue_is_shown_as_empty(db: None) -> None:
     assert value("headway_queue_depth", queue="default") == 0
     assert value("headway_queue_age_seconds", queue="default") == 0
+
+
+def test_workers_are_counted_by_the_queues_that_they_take_jobs_from(db: None) -> None:
+    presence.announce("here:1", queues=["default", "io"], threads=4)
+    presence.announce("here:2", queues=["default"], threads=4)
+    presence.announce("here:3", queues=["default"], threads=4, is_stopping=True)
+    assert value("headway_workers", queue="default") == 2
+    assert value("headway_workers", queue="io") == 1
+
+
+def test_a_queue_that_no_worker_takes_jobs_from_is_shown(db: None) -> None:
+    assert value("headway_workers", queue="default") == 0
+
+
+def test_jobs_that_are_held_back_are_counted_by_pipeline(alice: User) -> None:
+    submit_job(alice)
+    changes.pause("noop", by="carol")
+    submit_job(alice)
+    assert value("headway_held_jobs", pipeline="noop") == 2
+    assert value("headway_held_jobs", pipeline="count") == 0
+
+
+def test_failed_jobs_are_counted_without_their_parts(alice: User) -> None:
+    job, part = submit_job(alice), submit_job(alice)
+    Job.objects.filter(pk=part.pk).update(parent=job, fan_key="parts", fan_index=0)
+    for each in (part, job):
+        end(claim(each), State.FAILED, error="x")
+    assert value("headway_failed_jobs") == 1
+
+
+def test_bad_messages_and_other_alarms_are_counters(db: None) -> None:
+    AlarmCount.objects.create(name=alarms.UNKNOWN_ACTOR, place="default", count=3)
+    AlarmCount.objects.create(name=alarms.UNKNOWN_PIPELINE, place="gone", count=2)
+    assert value("headway_bad_messages_total", kind="unknown_actor", queue="default") == 3
+    assert value("headway_alarms_total", alarm="unknown_pipeline", place="gone") == 2
+    assert value("headway_alarms_total", alarm="unknown_actor", place="default") is None
 
 
 def test_run_times_become_a_histogram_that_adds_up(db: None) -> None:

@@ -1,15 +1,17 @@
 """Whatever happens to broker, workers and people, in whatever order: the promises of a job's life hold.
 
 The machine does what the outside world does (a broker that doubles and drops, workers that crash or pause and come
-back as zombies, people who cancel and retry) against the real statements, with a broker that is a list and a clock
-that is moved. It keeps its own idea of who owns each job, and compares.
+back as zombies, people who cancel, retry, discard, edit, pause and give priorities) against the real statements, with
+a broker that is a list and a clock that is moved. It keeps its own idea of who owns each job, and compares.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,18 +28,22 @@ from core import statements
 from core.clock import database_now
 from core.context import JobContext
 from core.errors import JobCancelled, LeaseLost, Refused
-from core.life import leases, outbox, requests
+from core.life import dead_letters, leases, outbox, requests
 from core.life.leases import Held
 from core.life.ledger import End, Ledger
 from core.life.submission import submit
-from core.models import Job, JobEvent, JobProgress
+from core.limits import Concurrent, changes, gate
+from core.models import Job, JobEvent, JobProgress, JobStep
+from core.models.job import Priority
 from core.pipelines import get
-from core.states import TERMINAL, TRANSITIONS, State
+from core.states import CLAIMABLE, TERMINAL, TRANSITIONS, State
 
 ANY = st.integers(0, 1000)
 STEPS = ("first", "second")
 #: Seconds after which every delay and every lease is over.
 LONG = 4000.0
+#: Jobs that the pipeline's limit lets go at once.
+PLACES = 2
 
 
 @dataclass
@@ -68,7 +74,9 @@ class Life(RuleBasedStateMachine):
         self.owners: dict[int, Attempt] = {}
         self.keys: dict[str, int] = {}
         self.states: dict[int, State] = {}
-        self.is_retrying = False
+        #: How often people had each job begin anew.
+        self.starts: dict[int, int] = {}
+        self.is_persons_act = False
 
     # -- what the world does ---------------------------------------------------------------------------
 
@@ -84,7 +92,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4), dies=st.booleans())
     def publish(self, limit: int, dies: bool) -> None:
-        """The relay sends messages; it may die before it notes that."""
+        """The relay lets jobs go and sends messages; it may die before it notes that."""
+        gate.let_go()
         ids = [due.job_id for due in outbox.take_due(limit=limit)]
         self.messages += ids
         if not dies:
@@ -112,6 +121,7 @@ class Life(RuleBasedStateMachine):
         assert job_id not in self.owners, "claimed while another attempt owns it"
         assert before.state in (State.SCHEDULED, State.QUEUED, State.RETRYING)
         assert before.run_at <= database_now(), "claimed before its time"
+        assert not before.is_held, "claimed while a limit keeps it back"
         assert (claim.fence, claim.attempt) == (before.fence + 1, before.attempt + 1)
         attempt = Attempt(JobContext(claim, get(self.pipeline)))
         self.attempts.append(attempt)
@@ -191,7 +201,17 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.attempts)
     @rule(
         pick=ANY,
-        state=st.sampled_from([State.SUCCEEDED, State.RETRYING, State.FAILED, State.QUEUED, State.CANCELLED]),
+        state=st.sampled_from(
+            [
+                State.SUCCEEDED,
+                State.RETRYING,
+                State.FAILED,
+                State.FAILED,
+                State.QUEUED,
+                State.SCHEDULED,
+                State.CANCELLED,
+            ]
+        ),
     )
     def finish(self, pick: int, state: State) -> None:
         attempt = self._attempt(pick)
@@ -207,16 +227,56 @@ class Life(RuleBasedStateMachine):
     def cancel_what_runs(self, pick: int) -> None:
         self._cancel(Job.objects.get(pk=self._attempt(pick).ctx.job_id))
 
-    @rule(pick=ANY)
-    def retry(self, pick: int) -> None:
+    @rule(pick=ANY, from_start=st.booleans())
+    def retry(self, pick: int, from_start: bool) -> None:
         job = self._job(pick)
-        self.is_retrying = True
-        try:
-            requests.retry(job, by="alice")
-        except Refused:
-            assert not job.can_retry
-        else:
-            assert job.can_retry
+        self._act(job, lambda: requests.retry(job, by="alice", from_start=from_start), may=job.can_retry)
+        if from_start and job.can_retry:
+            self._note_new_start(job)
+
+    @rule(pick=ANY)
+    def discard(self, pick: int) -> None:
+        job = self._job(pick)
+        self._act(job, lambda: requests.discard_failed(job, by="alice"), may=job.state == State.FAILED)
+
+    @rule(pick=ANY, number=st.integers(0, 3))
+    def edit(self, pick: int, number: int) -> None:
+        job = self._job(pick)
+        self._act(
+            job,
+            lambda: requests.edit_and_retry(job, params={"n": number}, by="alice"),
+            may=job.state == State.FAILED,
+        )
+        if job.state == State.FAILED:
+            assert Job.objects.get(pk=job.pk).params == {"n": number}
+            self._note_new_start(job)
+
+    @rule(from_start=st.booleans(), discards=st.booleans())
+    def act_on_all_failed(self, from_start: bool, discards: bool) -> None:
+        jobs = list(Job.objects.filter(state=State.FAILED))
+        self.is_persons_act = True
+        act = dead_letters.discard_all if discards else partial(dead_letters.requeue_all, from_start=from_start)
+        user, search = User.objects.get(pk=self.owner_id), dead_letters.Search()
+        assert act(user, search, ids=None, expected=len(jobs), by="alice") == len(jobs)
+        if from_start and not discards:
+            for job in jobs:
+                self._note_new_start(job)
+
+    @rule(pick=ANY, priority=st.sampled_from(Priority))
+    def reprioritise(self, pick: int, priority: Priority) -> None:
+        job = self._job(pick)
+        may = job.state in CLAIMABLE
+        self._act(job, lambda: requests.reprioritise(job, priority, by="alice"), may=may)
+        after = Job.objects.get(pk=job.pk)
+        assert after.priority == (priority if may else job.priority)
+        if may and job.priority != priority and not job.is_held:
+            assert after.published_at is None, "its message has the old priority"
+
+    @rule(is_paused=st.booleans())
+    def pause_or_resume(self, is_paused: bool) -> None:
+        act = changes.pause if is_paused else changes.resume
+        with contextlib.suppress(Refused):
+            act(self.pipeline, by="alice")
 
     # -- what always holds -----------------------------------------------------------------------------
 
@@ -226,9 +286,9 @@ class Life(RuleBasedStateMachine):
             old, new = self.states.get(job.pk), State(job.state)
             if old not in (None, new):
                 assert new in TRANSITIONS[State(old)], f"{old} → {new}"
-                assert old not in TERMINAL or self.is_retrying, f"{old} was left by itself"
+                assert old not in TERMINAL or self.is_persons_act, f"{old} was left by itself"
             self.states[job.pk] = new
-        self.is_retrying = False
+        self.is_persons_act = False
 
     @invariant()
     def rows_are_consistent(self) -> None:
@@ -240,8 +300,13 @@ class Life(RuleBasedStateMachine):
             assert (job.finished_at is not None) == job.is_finished
             assert (job.result is not None) == (job.state == State.SUCCEEDED)
             assert job.state != State.CANCELLED or job.cancel_requested_at is not None
+            assert not job.is_held or job.state in CLAIMABLE
             claims = JobEvent.objects.filter(job=job, kind=JobEvent.Kind.CLAIMED).count()
             assert claims == job.fence
+
+    @invariant()
+    def no_more_are_let_go_than_the_limit_allows(self) -> None:
+        assert Job.objects.live().filter(is_held=False).count() <= PLACES
 
     @invariant()
     def effects_happen_at_most_once(self) -> None:
@@ -264,7 +329,8 @@ class Life(RuleBasedStateMachine):
         The lost ones come back once more while their jobs are in other hands: nothing they write is accepted.
         """
         zombies, self.attempts = self.attempts, []
-        for _ in range(30):
+        self.pause_or_resume(is_paused=False)
+        for _ in range(40):
             if not Job.objects.live().exists():
                 break
             statements.clock_offset_seconds += LONG
@@ -303,6 +369,24 @@ class Life(RuleBasedStateMachine):
         else:
             assert job.can_cancel
             assert state == (State.RUNNING if job.pk in self.owners else State.CANCELLED)
+
+    def _act(self, job: Job, act: Callable[[], object], *, may: bool) -> None:
+        self.is_persons_act = True
+        try:
+            act()
+        except Refused:
+            assert not may
+            assert Job.objects.filter(pk=job.pk).values("state", "fence").get() == {
+                "state": job.state,
+                "fence": job.fence,
+            }
+        else:
+            assert may
+        assert Job.objects.get(pk=job.pk).fence == job.fence, "fences rise by claims alone"
+
+    def _note_new_start(self, job: Job) -> None:
+        self.starts[job.pk] = self.starts.get(job.pk, 0) + 1
+        assert not JobStep.objects.filter(job=job.pk).exists()
 
     # -- what an attempt writes, and whether it may ----------------------------------------------------
 
@@ -346,7 +430,7 @@ class Life(RuleBasedStateMachine):
             return
         assert ended == (State.CANCELLED if job.cancel_requested_at else state)
         del self.owners[ctx.job_id]
-        if ended == State.RETRYING:
+        if ended in (State.RETRYING, State.SCHEDULED):
             # A message that comes twice comes too early now.
             assert self.ledger.claim(ctx.job_id) is None
 
@@ -368,9 +452,9 @@ class Life(RuleBasedStateMachine):
         for entry, attempt in held.items():
             assert (entry in kept) == (self.owners.get(entry.job_id) is attempt)
 
-    @staticmethod
-    def _take_effect(ctx: JobContext, key: str) -> int:
-        JobEvent.objects.create(job_id=ctx.job_id, kind=JobEvent.Kind.NOTE, text=f"effect {key}")
+    def _take_effect(self, ctx: JobContext, key: str) -> int:
+        text = f"effect {key} after start {self.starts.get(ctx.job_id, 0)}"
+        JobEvent.objects.create(job_id=ctx.job_id, kind=JobEvent.Kind.NOTE, text=text)
         return 1
 
 
@@ -383,7 +467,8 @@ def test_the_life_of_a_job_keeps_its_promises_in_any_order(
     # Short pauses between attempts, so that a wait is long enough for the next one.
     settings.RETRY_BASE_SECONDS = 1.0
     monkeypatch.setattr(Life, "owner_id", alice.pk, raising=False)
-    monkeypatch.setattr(Life, "pipeline", define(life, max_attempts=4, max_crashes=3, on_cancel="keep"), raising=False)
+    name = define(life, max_attempts=4, max_crashes=3, on_cancel="keep", limits=[Concurrent(PLACES)])
+    monkeypatch.setattr(Life, "pipeline", name, raising=False)
     run_machine(
         Life,
         settings=search(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pytest
 from django import forms
@@ -13,10 +14,13 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from core import pipelines
-from core.errors import Refused
+from core.errors import Overloaded, Refused, TooMuch
 from core.forms import DatasetField, Entry, PipelineForm, UploadField
 from core.models import Artifact, Job
+from core.models.job import Priority
 from core.pipelines import pipeline
+from core.uploads import StagingUploadHandler
+from frontend.views.pipeline_form import EARLY_CHECK_BYTES
 
 from .conftest import HTMX, MakeDataset, MakeJob
 from .test_markup import faults
@@ -198,14 +202,110 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
     return refuse
 
 
-def test_a_refused_submit_is_told_with_the_time_to_wait(
-    as_alice: Client, refusing: Callable[[Exception], None]
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_refused_submit_is_told_with_the_time_to_wait_and_keeps_what_was_filled_in(
+    as_alice: Client, refusing: Callable[[Exception], None], headers: dict[str, str]
 ) -> None:
-    refusing(Refused("You have 100 jobs waiting; wait for one to end."))
-    answer = as_alice.post(LETTERS, filled())
+    refusing(TooMuch("You have 100 jobs queued, and 100 is the most.", retry_after_seconds=89.2))
+    answer = as_alice.post(LETTERS, filled(title="Mine", priority="urgent"), headers=headers)
     assert answer.status_code == 429
-    assert answer["Retry-After"]
-    assert "You have 100 jobs waiting" in answer.text
+    assert answer["Retry-After"] == "90"
+    assert "Too much at once" in answer.text
+    assert "You have 100 jobs queued" in answer.text
+    assert "Possible again" in answer.text
+    assert not Job.objects.exists()
+    assert faults(answer.text) == []
+    if headers:
+        # The notice comes above the form, which stays as it is.
+        assert answer["HX-Retarget"] == "#refusal"
+        assert "<form" not in answer.text
+    else:
+        assert 'value="Mine"' in answer.text
+        assert 'value="k1"' in answer.text
+        assert '<option value="urgent" selected>' in answer.text
+        assert "choose them again" in answer.text
+
+
+def test_what_the_whole_site_refuses_is_a_503(as_alice: Client, refusing: Callable[[Exception], None]) -> None:
+    refusing(Overloaded("The site has 9 jobs queued.", retry_after_seconds=0.2))
+    answer = as_alice.post(LETTERS, filled())
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "1"
+
+
+def test_another_refusal_says_why_without_a_time(as_alice: Client, refusing: Callable[[Exception], None]) -> None:
+    refusing(Refused("This can't be done."))
+    answer = as_alice.post(LETTERS, filled())
+    assert answer.status_code == 422
+    assert "Retry-After" not in answer
+    assert "This can&#x27;t be done." in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_large_upload_is_refused_before_its_body_is_read(
+    as_alice: Client, alice: User, settings: Settings, make_job: MakeJob, headers: dict[str, str]
+) -> None:
+    make_job(alice)
+    settings.OWNER_QUEUED_LIMIT = 1
+    read: list[int] = []
+    body = SimpleUploadedFile("abc.txt", b"a" * (EARLY_CHECK_BYTES + 1))
+    with patch.object(StagingUploadHandler, "handle_raw_input", lambda *_: read.append(1)):
+        answer = as_alice.post(LETTERS, filled(text=body), headers=headers)
+    assert answer.status_code == 429
+    assert read == []
+    assert "You have 1 job queued" in answer.text
+    assert answer.get("HX-Retarget") == ("#refusal" if headers else None)
+    assert faults(answer.text) == []
+
+
+def test_a_large_upload_whose_job_is_there_already_is_not_refused(
+    as_alice: Client, alice: User, settings: Settings
+) -> None:
+    text = b"a" * (EARLY_CHECK_BYTES + 1)
+    first = as_alice.post(LETTERS, filled(text=SimpleUploadedFile("abc.txt", text)))
+    settings.OWNER_QUEUED_LIMIT = 1
+    again = as_alice.post(
+        LETTERS, filled(text=SimpleUploadedFile("abc.txt", text)), headers={**HTMX, "Idempotency-Key": "k1"}
+    )
+    assert again["HX-Redirect"] == first["Location"]
+
+
+# -- priorities
+
+
+def test_a_job_is_normal_unless_another_priority_is_chosen(as_alice: Client) -> None:
+    page = as_alice.get(LETTERS).text
+    assert '<label for="form-priority">Priority</label>' in page
+    assert '<option value="normal" selected>Normal</option>' in page
+    as_alice.post(LETTERS, filled())
+    as_alice.post(LETTERS, {**filled(), "idempotency-key": "k2", "priority": "urgent"})
+    assert list(Job.objects.order_by("pk").values_list("priority", flat=True)) == [Priority.NORMAL, Priority.URGENT]
+
+
+def test_a_priority_that_is_not_offered_is_a_bad_request(as_alice: Client) -> None:
+    assert as_alice.post(LETTERS, filled(priority="soonest")).status_code == 400
+    assert not Job.objects.exists()
+
+
+def test_a_chosen_priority_survives_an_invalid_submit(as_alice: Client) -> None:
+    answer = as_alice.post(LETTERS, filled(limit="0", priority="low"))
+    assert '<option value="low" selected>' in answer.text
+
+
+def test_a_field_of_a_pipeline_that_is_called_priority_stays_its_own(as_alice: Client) -> None:
+    class OrderForm(PipelineForm):
+        priority = forms.CharField()
+
+    def ordering(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="Ordering", form=OrderForm, is_listed=False)(ordering)
+    try:
+        assert "form-priority" not in as_alice.get("/pipelines/ordering/").text
+        as_alice.post("/pipelines/ordering/", {"idempotency-key": "k", "priority": "first"})
+        job = Job.objects.get()
+        assert (job.params, job.priority) == ({"priority": "first"}, Priority.NORMAL)
+    finally:
+        pipelines.forget("ordering")
 
 
 # -- a form that is shown anew when its dataset is chosen

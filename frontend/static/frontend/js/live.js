@@ -107,6 +107,14 @@
     }
   });
 
+  // -- where there is no room for the whole navigation, the page's own entry is in sight
+
+  const current = document.querySelector(".topnav [aria-current]");
+  if (current) {
+    const nav = current.parentElement;
+    nav.scrollLeft = current.offsetLeft + current.offsetWidth / 2 - nav.clientWidth / 2;
+  }
+
   tellMilestones();
   takeFocus();
 }

@@ -40,7 +40,12 @@ def test_a_limit_lets_at_least_one_go() -> None:
 
 
 def test_limits_of_one_key_have_names_of_their_own() -> None:
-    limits: list[Limit] = [Rate("5/s", key="owner"), Rate("100/m", key="owner"), Concurrent(4), Rate("9/s", key="param:host")]
+    limits: list[Limit] = [
+        Rate("5/s", key="owner"),
+        Rate("100/m", key="owner"),
+        Concurrent(4),
+        Rate("9/s", key="param:host"),
+    ]
     assert names_of(limits) == ["rate:owner", "rate:owner:2", "concurrent:pipeline", "rate:param:host"]
 
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from core import storage
-from core.models import Artifact, Job
+from core.models import Artifact, AuditEntry, Job, JobStep
 from core.states import State
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
 
@@ -42,10 +42,17 @@ def test_a_submit_prints_the_job_as_one_object(alice: User) -> None:
         "id": Job.objects.get().pk,
         "state": "queued",
         "pipeline": "count",
+        "priority": "normal",
         "attempt": 0,
         "result": None,
         "error": "",
         "parent": None,
+        "waiting": {
+            "kind": "no_worker",
+            "text": "No worker takes jobs from the queue default.",
+            "at": None,
+            "ahead": None,
+        },
         "artifacts": [],
     }
     # A field nobody named has what its page would send.
@@ -94,6 +101,8 @@ def test_the_same_key_is_the_same_job(alice: User) -> None:
         (("show", 404), "there is no job 404"),
         (("cancel", 404), "there is no job 404"),
         (("retry", 404), "there is no job 404"),
+        (("discard", 404), "there is no job 404"),
+        (("priority", 404, "low"), "there is no job 404"),
     ],
 )
 def test_a_usage_error_ends_with_2_and_a_sentence(alice: User, arguments: tuple[object, ...], sentence: str) -> None:
@@ -110,7 +119,17 @@ def test_a_usage_error_leaves_no_staged_copy(alice: User, tmp_path: Path) -> Non
     assert list(storage.staging_folder().iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("dance",), ("show", "seven"), ("list", "--state", "odd")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("dance",),
+        ("show", "seven"),
+        ("list", "--state", "odd"),
+        ("priority", "7", "high"),
+        ("failed", "--requeue", "--discard"),
+    ],
+)
 def test_what_argparse_cannot_read_is_a_usage_error(alice: User, arguments: tuple[str, ...]) -> None:
     with pytest.raises((CommandError, SystemExit)):
         run(*arguments)
@@ -190,3 +209,121 @@ def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatc
         assert caught.value.code == code
     else:
         assert run_json("submit", "noop", "--owner", "alice", "--wait")["result"] == 7
+
+
+# -- acts -----------------------------------------------------------------------------------------------
+
+
+def failed(owner: User, pipeline: str = "noop", *, error: str = "no", **options: Any) -> Job:
+    job = submit_job(owner, pipeline, **options)
+    end(claim(job), State.FAILED, error=error)
+    return job
+
+
+def test_a_submit_says_its_priority(alice: User) -> None:
+    assert run_json("submit", "noop", "--owner", "alice", "--priority", "urgent")["priority"] == "urgent"
+    assert run_json("submit", "noop", "--owner", "alice", "--priority", "low")["priority"] == "low"
+    assert sorted(Job.objects.values_list("priority", flat=True)) == [0, 2]
+
+
+def test_a_retry_goes_on_or_begins_anew_as_asked(alice: User) -> None:
+    job = submit_job(alice)
+    ctx = begin(job)
+    ctx.step("first", lambda: 1)
+    end(ctx, State.FAILED, error="no")
+    assert run_json("retry", job.pk)["state"] == "queued"
+    assert JobStep.objects.exists()
+    end(claim(job), State.FAILED, error="no")
+    assert run_json("retry", job.pk, "--from-start")["state"] == "queued"
+    assert not JobStep.objects.exists()
+    assert list(AuditEntry.objects.order_by("pk").values_list("who", "act")) == [
+        ("command line", "retry"),
+        ("command line", "retry_from_start"),
+    ]
+
+
+def test_a_failed_job_is_discarded(alice: User) -> None:
+    job = failed(alice)
+    assert run_json("discard", job.pk)["state"] == "cancelled"
+    code, told = refusal("discard", job.pk)
+    assert (code, told) == (3, f"Job {job.pk} is cancelled now: only a failed job can be discarded.")
+
+
+def test_a_job_gets_another_priority(alice: User) -> None:
+    job = submit_job(alice)
+    assert run_json("priority", job.pk, "low")["priority"] == "low"
+    end(claim(job))
+    assert refusal("priority", job.pk, "urgent")[0] == 3
+
+
+def test_showing_a_job_says_why_it_waits(alice: User) -> None:
+    job = submit_job(alice, delay_seconds=3600)
+    shown = run_json("show", job.pk)["waiting"]
+    assert (shown["kind"], shown["text"], shown["at"] is None) == ("time", "It is scheduled for later.", False)
+    assert "It is scheduled for later. It starts at 20" in run("show", job.pk)
+    done = submit_job(alice)
+    end(claim(done))
+    assert run_json("show", done.pk)["waiting"] is None
+
+
+def test_failed_jobs_are_listed_by_what_is_asked_for(alice: User, bob: User) -> None:
+    assert run("failed").strip() == "0 failed"
+    first = failed(alice, error="the host is\naway")
+    second = failed(bob, "count", params={"count": 4711})
+    assert [job["id"] for job in run_json("failed")["jobs"]] == [second.pk, first.pk]
+    assert "noop" in run("failed", "--owner", "alice")
+    assert "the host is away" in run("failed", "--error", "HOST")
+    for option, text in (("--pipeline", "count"), ("--owner", "bob"), ("--text", "471"), ("--error", "no")):
+        found = run_json("failed", option, text)
+        assert (found["count"], [job["id"] for job in found["jobs"]]) == (1, [second.pk])
+
+
+def test_a_long_list_of_failed_jobs_says_how_many_there_are(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.management.commands.job.LIST_LENGTH", 2)
+    for _ in range(3):
+        failed(alice)
+    assert run("failed").splitlines()[-1] == "3 failed, the newest 2 shown"
+    assert (run_json("failed")["count"], len(run_json("failed")["jobs"])) == (3, 2)
+
+
+@pytest.mark.parametrize(("option", "word"), [("--requeue", "requeue"), ("--discard", "discard")])
+def test_many_jobs_are_acted_on_only_when_their_number_is_confirmed(alice: User, option: str, word: str) -> None:
+    jobs = [failed(alice) for _ in range(2)]
+    other = failed(alice, "count")
+    code, told = refusal("failed", "--pipeline", "noop", option)
+    assert (code, told) == (2, f"2 failed jobs match; add --yes 2 to {word} them")
+    code, told = refusal("failed", "--pipeline", "noop", option, "--yes", 3)
+    assert (code, "2 failed jobs match now, not 3" in told) == (3, True)
+    assert {fresh(job).state for job in jobs} == {State.FAILED}
+    assert run_json("failed", "--pipeline", "noop", option, "--yes", 2) == {"act": word, "jobs": 2, "matched": 2}
+    assert {fresh(job).state for job in jobs} == {State.QUEUED if word == "requeue" else State.CANCELLED}
+    assert fresh(other).state == State.FAILED
+    assert refusal("failed", option)[1] == f"1 failed job matches; add --yes 1 to {word} it"
+
+
+def test_many_jobs_can_begin_anew(alice: User) -> None:
+    failed(alice)
+    assert run("failed", "--requeue", "--from-start", "--yes", 1).strip() == "1 of 1 requeued"
+    assert AuditEntry.objects.filter(act="requeue_all_from_start", who="command line").exists()
+
+
+@pytest.mark.parametrize("options", [("--yes", "1"), ("--from-start",), ("--discard", "--from-start", "--yes", "1")])
+def test_options_that_make_no_sense_together_are_a_usage_error(alice: User, options: tuple[str, ...]) -> None:
+    job = failed(alice)
+    assert refusal("failed", *options)[0] == 2
+    assert fresh(job).state == State.FAILED
+
+
+def test_a_submit_over_a_limit_is_refused_before_its_file_is_copied(
+    alice: User, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("hello")
+    settings.OWNER_QUEUED_LIMIT = 1
+    run("submit", "noop", "--owner", "alice", "--key", "a")
+    monkeypatch.setattr("core.management.commands.job._open", lambda _: pytest.fail("it was copied"))
+    code, told = refusal("submit", "copy_file", "--owner", "alice", "--file", f"file={source}")
+    assert (code, "1 is the most" in told, "try again" in told) == (3, True, True), told
+    # A key that is known is no new job.
+    run("submit", "noop", "--owner", "alice", "--key", "a")
+    assert Job.objects.count() == 1

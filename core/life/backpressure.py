@@ -1,0 +1,159 @@
+"""Backpressure: what is refused before anything is stored, because somebody, or the site, has too much in hand.
+
+One cheap statement reads it all; only the limits that are set are counted, and no further than they go. Submits that
+come at the same moment don't see each other, so a limit may be passed by as many as are being accepted at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from core import statements, storage
+from core.errors import Overloaded, TooMuch
+
+#: Seconds after which asking again makes sense when the time depends on how fast jobs end.
+RUNNING_RETRY_SECONDS, QUEUED_RETRY_SECONDS, SITE_RETRY_SECONDS = 30.0, 60.0, 30.0
+#: Seconds that a person needs to make room.
+STORED_RETRY_SECONDS = 3600.0
+HOUR_SECONDS = 3600.0
+#: Jobs a second that no site takes: a count so far below its limit stays good for that long.
+FASTEST_SUBMITS = 10_000
+#: Seconds that the count of the whole site is used again at most.
+LONGEST_MEMORY_SECONDS = 60.0
+#: Of a large limit, the jobs for each second that a count near it is used again: counting a million takes a while.
+JOBS_A_SECOND_OF_MEMORY = 200_000
+
+
+@dataclass
+class _SiteQueue:
+    """How many jobs the whole site had queued when this process looked last."""
+
+    count: int = 0
+    looked_at: float = 0.0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_stale(self, limit: int) -> bool:
+        """Whether it has to be counted again: the nearer to the limit, the sooner."""
+        with self._guard:
+            good_seconds = max(limit - self.count, 0) / FASTEST_SUBMITS
+            good_seconds = max(good_seconds, limit / JOBS_A_SECOND_OF_MEMORY)
+            return time.monotonic() - self.looked_at > min(good_seconds, LONGEST_MEMORY_SECONDS)
+
+    def note(self, count: int) -> None:
+        with self._guard:
+            self.count, self.looked_at = count, time.monotonic()
+
+
+_site = _SiteQueue(looked_at=float("-inf"))
+
+
+@dataclass(frozen=True)
+class _Pressure:
+    """A row of `pressure.sql`."""
+
+    is_known: bool
+    now: float
+    running: int
+    queued: int
+    #: When the submit was made that has to be an hour old before the next one; in epoch seconds.
+    oldest: float | None
+    stored: int
+    everybody: int
+
+
+def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, jobs: int = 1) -> None:
+    """Raise TooMuch when this owner, Overloaded when the site can't take so many jobs and bytes more.
+
+    A key that the owner has used is never refused: its job is there already. Call it before reading a large upload,
+    and once more with the key when that is known.
+    """
+    seen = _look(owner_id, key=key, jobs=jobs)
+    if seen.is_known:
+        return
+    _refuse_owner(seen, incoming_bytes=incoming_bytes, jobs=jobs)
+    limit = settings.QUEUED_LIMIT
+    if limit and _site.count + jobs > limit:
+        raise Overloaded(
+            f"The site has {_site.count:,} jobs queued, and takes {limit:,} at most. Nothing was accepted; try again "
+            f"in {SITE_RETRY_SECONDS:.0f} seconds.",
+            retry_after_seconds=SITE_RETRY_SECONDS,
+        )
+    storage.refuse_when_full(incoming_bytes)
+
+
+def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
+    submits = settings.OWNER_SUBMITS_PER_HOUR
+    count_site = settings.QUEUED_LIMIT > 0 and _site.is_stale(settings.QUEUED_LIMIT)
+    row = statements.read(
+        "pressure",
+        {
+            "owner": owner_id,
+            "key": key,
+            "running": settings.OWNER_RUNNING_LIMIT,
+            "queued": settings.OWNER_QUEUED_LIMIT,
+            "submits": submits,
+            "earlier": max(0, submits - jobs),
+            "stored": settings.OWNER_STORED_BYTES,
+            "all": settings.QUEUED_LIMIT if count_site else 0,
+        },
+    )[0]
+    seen = _Pressure(bool(row[0] and key), *row[1:])
+    if count_site:
+        _site.note(seen.everybody)
+    return seen
+
+
+def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
+    if (limit := settings.OWNER_RUNNING_LIMIT) and seen.running >= limit:
+        raise TooMuch(
+            f"You have {_jobs(seen.running)} running, and {limit:,} is the most at once. Nothing was accepted; try "
+            f"again when one has ended, or in {RUNNING_RETRY_SECONDS:.0f} seconds.",
+            retry_after_seconds=RUNNING_RETRY_SECONDS,
+        )
+    if (limit := settings.OWNER_QUEUED_LIMIT) and seen.queued + jobs > limit:
+        raise TooMuch(
+            f"You have {_jobs(seen.queued)} queued, and {limit:,} is the most. Nothing was accepted; try again when "
+            f"some have started, or in {QUEUED_RETRY_SECONDS:.0f} seconds.",
+            retry_after_seconds=QUEUED_RETRY_SECONDS,
+        )
+    if (limit := settings.OWNER_SUBMITS_PER_HOUR) and (seen.oldest is not None or jobs > limit):
+        _refuse_submits(limit, seen, jobs=jobs)
+    if (limit := settings.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
+        raise TooMuch(
+            f"Your files take {_size(seen.stored)}{f', and {_size(incoming_bytes)} come' if incoming_bytes else ''}; "
+            f"{_size(limit)} is the most. Nothing was accepted; delete jobs that you need no longer, then try again.",
+            retry_after_seconds=STORED_RETRY_SECONDS,
+        )
+
+
+def _refuse_submits(limit: int, seen: _Pressure, *, jobs: int) -> None:
+    if jobs > limit:
+        raise TooMuch(
+            f"{_jobs(jobs)} at once are more than the {limit:,} that you may submit in an hour.",
+            retry_after_seconds=HOUR_SECONDS,
+        )
+    until = (seen.oldest or 0.0) + HOUR_SECONDS
+    if until > seen.now:
+        at = dt.datetime.fromtimestamp(until, dt.UTC)
+        raise TooMuch(
+            f"You have submitted {_jobs(limit)} within an hour, and that is the most. Nothing was accepted; try again "
+            f"at {at:%H:%M:%S} UTC.",
+            retry_after_seconds=until - seen.now,
+        )
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job{'s' if count != 1 else ''}"
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if count < 1024 or unit == "GB":
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,191 @@
+"""The audit trail as its page shows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from core import pipelines
+from core.models import AuditEntry, Job
+
+PAGE_LENGTH = 50
+#: Characters of a value that a line shows.
+VALUE_LENGTH = 120
+_MISSING = object()
+
+#: What each act is called; one that is not named here is called by its own name.
+ACTS = {
+    "cancel": "Cancelled",
+    "retry": "Tried again",
+    "retry_from_start": "Tried again from the start",
+    "edit": "Changed parameters",
+    "discard": "Discarded",
+    "priority": "Changed priority",
+    "requeue_all": "Requeued many",
+    "requeue_all_from_start": "Requeued many from the start",
+    "discard_all": "Discarded many",
+    "change_limit": "Changed a limit",
+    "reset_limit": "Reset a limit",
+    "pause": "Paused",
+    "resume": "Resumed",
+    "unblock": "Unblocked",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value before and after an act; empty for one that was not there."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both are shown as they are."""
+        return len(self.before) <= VALUE_LENGTH and len(self.after) <= VALUE_LENGTH
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of the trail as the page shows it."""
+
+    entry: AuditEntry
+    #: Whether its job is still there to look at.
+    has_job: bool
+
+    @property
+    def act(self) -> str:
+        return ACTS.get(self.entry.act, self.entry.act.replace("_", " ").capitalize())
+
+    @property
+    def pipeline(self) -> str:
+        spec = pipelines.find(self.entry.pipeline) if self.entry.pipeline else None
+        return spec.title if spec else self.entry.pipeline
+
+    @property
+    def changes(self) -> list[Change]:
+        return changes_of(self.entry.before, self.entry.after)
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The part of the trail that an address asks for, the newest first. Pages go by id."""
+
+    query: QueryDict
+
+    @property
+    def who(self) -> str:
+        return self.query.get("who", "").strip()[:150]
+
+    @property
+    def act(self) -> str:
+        return self.query.get("act", "").strip()[:40]
+
+    @property
+    def job(self) -> str:
+        """The number of a job as it was typed, without its sign."""
+        return self.query.get("job", "").strip().removeprefix("#")[:18]
+
+    @property
+    def acts(self) -> list[tuple[str, str]]:
+        """The choices of the filter by act."""
+        known = list(ACTS.items())
+        return known if not self.act or self.act in ACTS else [*known, (self.act, self.act)]
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.who or self.act or self.job)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        entries = self._entries[:PAGE_LENGTH]
+        ids = {entry.job_id for entry in entries if entry.job_id}
+        there = set(Job.objects.filter(pk__in=ids).values_list("pk", flat=True))
+        return [Line(entry, has_job=entry.job_id in there) for entry in entries]
+
+    @property
+    def next_page(self) -> str:
+        """The query of the next page, empty on the last."""
+        return self._address(before=self._entries[PAGE_LENGTH - 1].pk) if len(self._entries) > PAGE_LENGTH else ""
+
+    @property
+    def first_page(self) -> str:
+        """The query of the first page, empty on it."""
+        return self._address() if self._before else ""
+
+    @property
+    def _before(self) -> int:
+        return _as_id(self.query.get("before", ""))
+
+    @cached_property
+    def _entries(self) -> list[AuditEntry]:
+        found: QuerySet[AuditEntry] = AuditEntry.objects.order_by("-pk")
+        if self.who:
+            found = found.filter(who__iexact=self.who)
+        if self.act:
+            found = found.filter(act=self.act)
+        if self.job:
+            found = found.filter(job_id=_as_id(self.job))
+        if self._before:
+            found = found.filter(pk__lt=self._before)
+        return list(found[: PAGE_LENGTH + 1])
+
+    def _address(self, **changes: Any) -> str:
+        kept = {"who": self.who, "act": self.act, "job": self.job, **changes}
+        return "?" + urlencode({name: value for name, value in kept.items() if value})
+
+
+def changes_of(before: Any, after: Any) -> list[Change]:
+    """Return the values that an act changed, and those that it only knew before or after."""
+    before, after = _flat(before), _flat(after)
+    found = []
+    for name in dict.fromkeys([*before, *after]):
+        old, new = before.get(name, _MISSING), after.get(name, _MISSING)
+        told = Change(_name(name), _in_words(old), _in_words(new))
+        if old != new and (told.before or told.after):
+            found.append(told)
+    # What is the same on both sides says what the change was about.
+    same = [
+        Change(_name(name), "", _in_words(value))
+        for name, value in before.items()
+        if after.get(name, _MISSING) == value and value not in ("", None)
+    ]
+    return same + found
+
+
+def _flat(value: Any, *, prefix: str = "") -> dict[str, Any]:
+    """Return nested objects as one, with dotted names."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        return {prefix or "value": value}
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        whole = f"{prefix}.{name}" if prefix else str(name)
+        found |= _flat(inner, prefix=whole) if isinstance(inner, dict) and inner else {whole: inner}
+    return found
+
+
+def _name(name: str) -> str:
+    return name.replace("_", " ").replace(".", " ")
+
+
+def _in_words(value: Any) -> str:
+    if value is _MISSING or value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_id(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -1,0 +1,39 @@
+"""What killed web servers leave in the file store, and what a housekeeper will collect of it.
+
+A file that was uploaded and not yet renamed, or renamed and not yet named by a job, belongs to a submit that nobody was
+answered. Its content comes again with the next try, under the same final name; the staged copy is nobody's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tests.chaos.runs import Outcome
+from tests.chaos.stage import Stage
+
+
+class Collector:
+    """Deletes what no job names, once no web server is at work, and judges what is left."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._root = stage.site.home / "files"
+
+    def collect(self, outcome: Outcome, *, kills: int) -> None:
+        """Collect; more staged files than web servers were killed would be a leak, not a kill's rest."""
+        staged = [path for path in (self._root / "staging").glob("*") if path.is_file()]
+        named = {path for (path,) in self._stage.ask("SELECT path FROM core_artifact WHERE kind = 'input'")}
+        uploads = [path for path in (self._root / "uploads").glob("*/*") if path.is_file()]
+        orphans = [path for path in uploads if str(path.relative_to(self._root)) not in named]
+        # Each server has two people at it.
+        if len(staged) > 2 * kills or len(orphans) > 2 * kills:
+            outcome.violations.append(
+                f"{kills} web servers were killed, and {len(staged)} staged files and {len(orphans)} without a job are left"
+            )
+        broken = [path.name for path in uploads if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
+        missing = [path for path in named if not (self._root / path).is_file()]
+        if broken or missing:
+            outcome.violations.append(f"uploads that are not whole: {broken[:5]}, or missing: {missing[:5]}")
+        for path in [*staged, *orphans]:
+            path.unlink()
+        outcome.figures["staged files / uploads without a job, for the housekeeper"] = f"{len(staged)} / {len(orphans)}"

@@ -1,0 +1,119 @@
+"""Web servers are killed while a submit is under way, and who got no answer sends it again with the same key.
+
+Some web servers stand behind one address, as it were: a person whose server is gone goes to the next. A kill counts
+when a submit was in flight there that got no answer. Each key has to be one job, whatever was stored before the kill.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.clients import Crowd
+from tests.chaos.collecting import Collector
+from tests.chaos.quieting import wait_until_quiet
+from tests.chaos.runs import Outcome, Size
+from tests.chaos.stage import Stage, staged
+from tests.chaos.verdict import judge
+from tests.services.postgres import GivenPostgres
+from tests.services.processes import Process, free_port
+from tests.services.rabbitmq import RabbitNode
+from tests.services.waiting import wait_until
+
+SERVERS = 2
+#: Each waits for its answer before it submits again.
+PEOPLE = 4
+#: A submit takes about so long: a kill comes at some moment of it.
+SUBMIT_SECONDS = 0.04
+#: Seconds in which a submit has to be in flight, and in which a killed server's connections are known to be gone.
+MEET_SECONDS = 30.0
+
+
+def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
+    with staged("web_submits", folder, rabbit, postgres, threads=size.threads) as stage:
+        return _Play(stage, size).run()
+
+
+@dataclass
+class _Play:
+    stage: Stage
+    size: Size
+    servers: dict[str, tuple[int, Process]] = field(default_factory=dict)
+    kills: int = 0
+    misses: int = 0
+
+    def run(self) -> Outcome:
+        stage, size = self.stage, self.size
+        outcome = Outcome(scenario="web_submits")
+        self.rng = random.Random(size.seed)
+        for _ in range(SERVERS):
+            port = free_port()
+            self.start(f"http://127.0.0.1:{port}", port)
+        for number in range(2):
+            stage.site.fork_worker("--processes", "1", "--threads", str(size.threads), name=f"worker-{number}")
+        self.crowd = Crowd(stage, "chaos_upload", people=PEOPLE, addresses=list(self.servers))
+        began = time.monotonic()
+        try:
+            self.submit_and_kill()
+        except TimeoutError as error:
+            outcome.violations.append(f"it stood still while web servers were killed: {error}")
+        finally:
+            self.crowd.finish()
+        wait_until_quiet(stage, size, outcome, began=began)
+        outcome.kills = f"{self.kills} web servers, each in a submit"
+        unanswered = sum(self.crowd.unanswered.values())
+        outcome.figures["submits without an answer / of them stored already when they were sent again"] = (
+            f"{unanswered} / {self.crowd.unanswered_but_stored}"
+        )
+        outcome.figures["kills that met no submit, not counted"] = self.misses
+        Collector(stage).collect(outcome, kills=self.kills + self.misses)
+        judge(stage, outcome)
+        self.judge_keys(outcome)
+        return outcome
+
+    def judge_keys(self, outcome: Outcome) -> None:
+        ledger = self.stage.ledger.accepted
+        if len(ledger) != self.size.web_submits or outcome.jobs != len(ledger):
+            outcome.violations.append(
+                f"{self.size.web_submits} keys were sent: {len(ledger)} were accepted and made {outcome.jobs} jobs"
+            )
+        if len(set(ledger.values())) != len(ledger):
+            outcome.violations.append("two keys were answered with one job")
+
+    def start(self, address: str, port: int) -> None:
+        name = f"web-{port}-{self.kills + self.misses}"
+        environment = {"PGAPPNAME": name}
+        self.servers[address] = (port, self.stage.site.fork_web(port=port, name=name, environment=environment))
+
+    def submit_and_kill(self) -> None:
+        size = self.size
+        sent = 0
+        while self.kills < size.web_kills:
+            share = size.web_submits * (self.kills + 1) // size.web_kills
+            for _ in range(share - sent):
+                self.crowd.submit({"seconds": round(self.rng.uniform(0.001, 0.01), 3)}, has_file=True)
+            sent = max(sent, share)
+            self.kill_one()
+        wait_until(lambda: not self.crowd.waiting, MEET_SECONDS, "the last submits to be begun")
+
+    def kill_one(self) -> None:
+        """Kill a server that has a submit in hand, at some moment of it."""
+        crowd = self.crowd
+
+        def busy() -> list[str]:
+            return [address for address in self.servers if crowd.in_flight[address] > 0]
+
+        address = self.rng.choice(wait_until(busy, MEET_SECONDS, "a submit to be in flight", every=0.002))
+        time.sleep(self.rng.uniform(0, SUBMIT_SECONDS))
+        unanswered = crowd.unanswered[address]
+        port, process = self.servers[address]
+        process.kill9()
+        # Whose connection it was knows by now: the kernel has closed it.
+        wait_until(lambda: crowd.in_flight[address] <= 0, MEET_SECONDS, "the submits to be broken off", every=0.005)
+        if crowd.unanswered[address] > unanswered:
+            self.kills += 1
+        else:
+            self.misses += 1
+        self.start(address, port)

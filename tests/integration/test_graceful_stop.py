@@ -1,0 +1,113 @@
+"""A worker that is told to stop: short work ends, long work is handed back, and nothing makes it late."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.integration.test_life import has_counted, kinds, rows, state_of, wait_for_state
+from tests.services.site import Runtime, Site
+from tests.services.waiting import wait_until
+
+#: By when a worker of these tests has ended, and what its parent process takes beside that.
+STOP_SECONDS, PARENT_SECONDS = 10.0, 2.0
+
+
+@pytest.fixture
+def stopping(make_site: Callable[..., Site]) -> Callable[..., Site]:
+    """Makes a site whose leases outlast the test: a job that is left to its lease is not run again."""
+
+    def make(runtime: Runtime, **settings: str) -> Site:
+        site = make_site(
+            runtime,
+            **{
+                "EXTRA_PIPELINES": "tests.pipelines,tests.stubborn",
+                "WORKER_PROCESSES": "1",
+                "WORKER_THREADS": "4",
+                "LEASE_SECONDS": "90",
+                "STOP_SECONDS": f"{STOP_SECONDS:g}",
+                **settings,
+            },
+        )
+        site.add_user("alice")
+        return site
+
+    return make
+
+
+def submit_all(site: Site, *orders: tuple[str, dict[str, Any]]) -> list[int]:
+    """Submit these jobs in this order, in one process, and return their ids."""
+    code = (
+        "from django.contrib.auth.models import User; from core.life.submission import submit; "
+        f"owner = User.objects.get().pk; print(*[submit(n, owner_id=owner, params=p).job_id for n, p in {orders!r}])"
+    )
+    return [int(word) for word in site.run("shell", "--command", code).stdout.splitlines()[-1].split()]
+
+
+def done(site: Site, job_id: int) -> int:
+    return int(rows(site, "SELECT done FROM core_jobprogress WHERE job_id = %s", job_id)[0][0])
+
+
+def test_short_work_ends_long_work_is_handed_back_and_so_is_what_never_calls(
+    runtime: Runtime, stopping: Callable[..., Site]
+) -> None:
+    site = stopping(runtime, STOP_GRACE_SECONDS="3")
+    (worker,) = site.start_worker()
+    stuck, child, long, short = submit_all(
+        site,
+        ("sleep", {"count": 1, "seconds": 60}),
+        ("in_child", {"count": 10_000, "seconds": 60}),
+        ("count", {"count": 10_000, "seconds": 0.05}),
+        # It has something left to do when the signal comes, and ends within the grace.
+        ("count", {"count": 60, "seconds": 0.05}),
+    )
+    wait_until(partial(has_counted, site, short), 40, "progress")
+    for job in (stuck, child, long):
+        wait_for_state(site, job, "running")
+    wait_until(lambda: done(site, short) > 40, 10, "the short job to come near its end", every=0.02)
+    assert done(site, short) < 60
+
+    began = time.monotonic()
+    assert worker.stop(signal.SIGTERM, timeout=25) == 0
+    took = time.monotonic() - began
+    assert took < STOP_SECONDS + PARENT_SECONDS, f"{took:.1f} s"
+    assert state_of(site, short) == "succeeded"
+    for job in (stuck, child, long):
+        assert kinds(site, job) == ["submitted", "claimed", "released"]
+        assert rows(site, "SELECT state, attempt, crashes, worker FROM core_job WHERE id = %s", job) == [
+            ("queued", 0, 0, "")
+        ]
+    assert rows(site, "SELECT name, place, count FROM core_alarmcount") == [("stuck_at_stop", "sleep", 1)]
+    assert rows(site, "SELECT count(*) FROM core_worker") == [(0,)]
+
+    site.start_worker()
+    wait_for_state(site, stuck, "succeeded", timeout=20)
+    assert rows(site, "SELECT fence, attempt FROM core_job WHERE id = %s", stuck) == [(2, 1)]
+
+
+def test_what_a_stopping_worker_has_fetched_and_not_begun_goes_to_others_at_once(
+    stopping: Callable[..., Site],
+) -> None:
+    # Nobody takes what is fetched for lost.
+    site = stopping("rabbitmq", STOP_GRACE_SECONDS="3", WORKER_THREADS="2", REPUBLISH_SECONDS="60")
+    (first,) = site.start_worker()
+    wait_until(lambda: rows(site, "SELECT count(*) FROM core_worker") == [(1,)], 40, "the worker")
+    # Two run, the third one is fetched: nobody else can have it.
+    sleeper = ("sleep", {"count": 1, "seconds": 60})
+    *busy, fetched, later = submit_all(site, sleeper, sleeper, ("noop", {}), ("noop", {}))
+    for job in busy:
+        wait_for_state(site, job, "running")
+    site.start_worker()
+    wait_for_state(site, later, "succeeded")
+    assert state_of(site, fetched) == "queued"
+
+    first.send(signal.SIGTERM)
+    wait_for_state(site, fetched, "succeeded", timeout=STOP_SECONDS)
+    assert [state_of(site, job) for job in busy] == ["running", "running"]
+    assert first.is_running
+    site.kill(first)

@@ -1,0 +1,211 @@
+"""What is refused before anything is stored."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from core import statements
+from core.errors import Overloaded, TooMuch
+from core.life import backpressure
+from core.life.submission import Order, submit_many
+from core.models import Artifact, Job
+from core.states import State
+from tests.unit.core.acts import claim, end, submit_job
+from tests.unit.core.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """No limits but those that a test sets, and no count of another test."""
+    monkeypatch.setattr(backpressure, "_site", backpressure._SiteQueue(looked_at=float("-inf")))
+    for name in ("OWNER_RUNNING_LIMIT", "OWNER_QUEUED_LIMIT", "OWNER_SUBMITS_PER_HOUR", "OWNER_STORED_BYTES"):
+        setattr(settings, name, 0)
+    settings.QUEUED_LIMIT = 0
+
+
+def add_file(job: Job, *, size: int, path: str) -> None:
+    Artifact.objects.create(job=job, kind="input", field=path, name="x", path=path, size=size, sha256="0" * 64)
+
+
+def test_without_limits_nothing_is_refused(alice: User) -> None:
+    for _ in range(3):
+        submit_job(alice)
+    backpressure.check(alice.pk, jobs=1000)
+
+
+def test_a_check_is_one_statement_that_waits_for_no_writer(alice: User, settings: Settings) -> None:
+    settings.OWNER_RUNNING_LIMIT = settings.OWNER_QUEUED_LIMIT = settings.OWNER_SUBMITS_PER_HOUR = 5
+    settings.OWNER_STORED_BYTES = settings.QUEUED_LIMIT = 1000
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        backpressure.check(alice.pk, key="k")
+    assert len(seen) == 1, seen.captured_queries
+
+
+def test_each_count_is_answered_by_its_own_partial_index(db: None) -> None:
+    text = (statements.FOLDER / connection.vendor / "pressure.sql").read_text()
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    query = re.sub(r"%\(\w+\)s", "5", body.replace("{now}", "CURRENT_TIMESTAMP").replace("%(key)s", "'k'"))
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A small table would be read as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+            plan = "\n".join(row[3] for row in cursor.fetchall())
+    for index in ("job_owner_live", "job_owner_newest", "job_published", "job_turn", "job_held"):
+        assert index in plan, plan
+    assert not re.search(r"(SCAN|SEARCH) core_job$|Seq Scan on core_job", plan, flags=re.MULTILINE), plan
+
+
+# -- one owner --------------------------------------------------------------------------------------
+
+
+def test_an_owner_with_too_many_queued_jobs_is_told_the_limit_and_the_number(
+    alice: User, bob: User, settings: Settings
+) -> None:
+    settings.OWNER_QUEUED_LIMIT = 2
+    submit_job(alice)
+    backpressure.check(alice.pk)
+    submit_job(alice, delay_seconds=3600)
+    with pytest.raises(TooMuch, match=r"^You have 2 jobs queued, and 2 is the most\..* in 60 seconds\.$") as refused:
+        backpressure.check(alice.pk)
+    assert (refused.value.status, refused.value.retry_after_seconds) == (429, 60)
+    assert not isinstance(refused.value, Overloaded)
+    backpressure.check(bob.pk)
+
+
+def test_several_jobs_at_once_count_as_several(alice: User, settings: Settings) -> None:
+    settings.OWNER_QUEUED_LIMIT = 3
+    submit_job(alice)
+    backpressure.check(alice.pk, jobs=2)
+    with pytest.raises(TooMuch):
+        backpressure.check(alice.pk, jobs=3)
+
+
+def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: User, settings: Settings) -> None:
+    settings.OWNER_QUEUED_LIMIT = settings.OWNER_RUNNING_LIMIT = 1
+    attempt = claim(submit_job(alice))
+    with pytest.raises(TooMuch, match="You have 1 job running, and 1 is the most at once"):
+        backpressure.check(alice.pk)
+    end(attempt, State.SUCCEEDED)
+    backpressure.check(alice.pk)
+
+
+def test_a_job_that_waits_for_its_parts_is_at_work_and_its_parts_are_not_counted(
+    alice: User, settings: Settings
+) -> None:
+    job = submit_job(alice)
+    for index in range(5):
+        part = submit_job(alice)
+        Job.objects.filter(pk=part.pk).update(parent=job, fan_key="parts", fan_index=index)
+    settings.OWNER_QUEUED_LIMIT = 2
+    backpressure.check(alice.pk)
+    Job.objects.filter(pk=job.pk).update(state=State.WAITING)
+    settings.OWNER_RUNNING_LIMIT = 1
+    with pytest.raises(TooMuch, match="1 job running"):
+        backpressure.check(alice.pk)
+
+
+def test_submits_an_hour_are_refused_until_the_oldest_one_is_an_hour_old(
+    alice: User, settings: Settings, clock: Clock
+) -> None:
+    settings.OWNER_SUBMITS_PER_HOUR = 2
+    first = submit_job(alice)
+    end(claim(first))
+    clock.advance(600)
+    submit_job(alice)
+    with pytest.raises(TooMuch, match="You have submitted 2 jobs within an hour") as refused:
+        backpressure.check(alice.pk)
+    wait = refused.value.retry_after_seconds
+    assert wait is not None
+    assert 2990 < wait <= 3000
+    at = first.created_at.replace(hour=(first.created_at.hour + 1) % 24)
+    assert f"at {at:%H:%M:}" in str(refused.value)
+    assert str(refused.value).endswith(" UTC.")
+    clock.advance(wait + 1)
+    backpressure.check(alice.pk)
+    with pytest.raises(TooMuch):
+        backpressure.check(alice.pk, jobs=2)
+    with pytest.raises(TooMuch, match="3 jobs at once are more than the 2"):
+        backpressure.check(alice.pk, jobs=3)
+
+
+def test_the_bytes_of_an_owner_are_counted_once_a_file_and_with_those_that_come(
+    alice: User, bob: User, settings: Settings
+) -> None:
+    settings.OWNER_STORED_BYTES = 3 * 1024
+    one, other = submit_job(alice), submit_job(alice)
+    add_file(one, size=2048, path="uploads/a")
+    add_file(other, size=2048, path="uploads/a")
+    backpressure.check(alice.pk, incoming_bytes=1024)
+    with pytest.raises(TooMuch, match=r"Your files take 2\.0 KB, and 1\.0 KB come; 3\.0 KB is the most"):
+        backpressure.check(alice.pk, incoming_bytes=1025)
+    backpressure.check(bob.pk, incoming_bytes=3000)
+    add_file(other, size=2048, path="uploads/b")
+    with pytest.raises(TooMuch, match=r"Your files take 4\.0 KB; 3\.0 KB is the most"):
+        backpressure.check(alice.pk)
+
+
+# -- the whole site ---------------------------------------------------------------------------------
+
+
+def test_a_site_with_too_much_queued_refuses_everybody_with_503(alice: User, bob: User, settings: Settings) -> None:
+    settings.QUEUED_LIMIT = 3
+    submit_many("noop", [Order()] * 2, owner_id=alice.pk)
+    held = submit_job(bob)
+    Job.objects.filter(pk=held.pk).update(is_held=True, lane="{}")
+    with pytest.raises(
+        Overloaded, match=r"The site has 3 jobs queued, and takes 3 at most\..* in 30 seconds"
+    ) as refused:
+        backpressure.check(bob.pk)
+    assert (refused.value.status, refused.value.retry_after_seconds) == (503, 30)
+
+
+def test_parts_count_for_the_site(alice: User, settings: Settings) -> None:
+    settings.QUEUED_LIMIT = 2
+    job, part = submit_job(alice), submit_job(alice)
+    Job.objects.filter(pk=part.pk).update(parent=job, fan_key="parts", fan_index=0)
+    with pytest.raises(Overloaded):
+        backpressure.check(alice.pk)
+
+
+def test_a_count_far_below_a_large_limit_is_not_made_again_at_each_submit(alice: User, settings: Settings) -> None:
+    settings.QUEUED_LIMIT = 1_000_000
+    backpressure.check(alice.pk)
+    assert not backpressure._site.is_stale(settings.QUEUED_LIMIT)
+    backpressure._site.note(999_999)
+    assert not backpressure._site.is_stale(settings.QUEUED_LIMIT)
+    backpressure._site.looked_at -= 6
+    assert backpressure._site.is_stale(settings.QUEUED_LIMIT)
+
+
+def test_a_full_disk_refuses_with_503_and_says_when_to_try_again(alice: User, settings: Settings) -> None:
+    settings.DISK_FLOOR_BYTES = 2**62
+    with pytest.raises(Overloaded, match="The file store is nearly full") as refused:
+        backpressure.check(alice.pk)
+    assert refused.value.retry_after_seconds == 300
+
+
+# -- a submit that is known -------------------------------------------------------------------------
+
+
+def test_a_key_that_the_owner_has_used_is_never_refused(alice: User, bob: User, settings: Settings) -> None:
+    submit_job(alice, key="once")
+    settings.OWNER_QUEUED_LIMIT = settings.QUEUED_LIMIT = settings.OWNER_SUBMITS_PER_HOUR = 1
+    settings.DISK_FLOOR_BYTES = 2**62
+    backpressure.check(alice.pk, key="once")
+    for owner, key in ((alice, "twice"), (alice, ""), (bob, "once")):
+        with pytest.raises(TooMuch):
+            backpressure.check(owner.pk, key=key)
