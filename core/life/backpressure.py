@@ -37,16 +37,16 @@ class _SiteQueue:
     looked_at: float = 0.0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def is_stale(self, limit: int) -> bool:
-        """Whether it has to be counted again: the nearer to the limit, the sooner."""
+    def claim_look(self, limit: int) -> bool:
+        """Whether the caller has to count again: the nearer to the limit, the sooner, and one thread at a time."""
         with self._guard:
             good_seconds = max(limit - self.count, 0) / FASTEST_SUBMITS
             good_seconds = max(good_seconds, limit / JOBS_A_SECOND_OF_MEMORY)
-            return time.monotonic() - self.looked_at > min(good_seconds, LONGEST_MEMORY_SECONDS)
-
-    def note(self, count: int) -> None:
-        with self._guard:
-            self.count, self.looked_at = count, time.monotonic()
+            now = time.monotonic()
+            if now - self.looked_at <= min(good_seconds, LONGEST_MEMORY_SECONDS):
+                return False
+            self.looked_at = now
+            return True
 
 
 _site = _SiteQueue(looked_at=float("-inf"))
@@ -88,7 +88,7 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, jobs: int = 
 
 def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
     submits = settings.OWNER_SUBMITS_PER_HOUR
-    count_site = settings.QUEUED_LIMIT > 0 and _site.is_stale(settings.QUEUED_LIMIT)
+    count_site = settings.QUEUED_LIMIT > 0 and _site.claim_look(settings.QUEUED_LIMIT)
     row = statements.read(
         "pressure",
         {
@@ -104,7 +104,7 @@ def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
     )[0]
     seen = _Pressure(bool(row[0] and key), *row[1:])
     if count_site:
-        _site.note(seen.everybody)
+        _site.count = seen.everybody
     return seen
 
 

@@ -79,9 +79,9 @@ def requeue_all(
     Raise Refused, with nothing done, when another number than `expected` matches.
     """
 
-    def requeue(jobs: list[Job]) -> int:
+    def requeue(job_ids: Sequence[int]) -> int:
         with transaction.atomic():
-            groups = _by_pipeline(_failed(jobs))
+            groups = _by_pipeline(_failed(job_ids))
             folders = [
                 folder
                 for spec, group in groups
@@ -108,9 +108,9 @@ def discard_all(
     Raise Refused, with nothing done, when another number than `expected` matches.
     """
 
-    def give_up(jobs: list[Job]) -> int:
+    def give_up(job_ids: Sequence[int]) -> int:
         with transaction.atomic():
-            found = _failed(jobs)
+            found = _failed(job_ids)
             requests.discard_rows(found, by=by)
             unkept = {job.pk: job.fence for job in found if job.spec is None or job.spec.on_cancel == "discard"}
             folders = leftovers.delete_rows(unkept)
@@ -138,7 +138,7 @@ def _confirmed(found: JobQuerySet, *, ids: Sequence[int] | None, expected: int) 
 
 def _act(
     chosen: Sequence[int],
-    on_many: Callable[[list[Job]], int],
+    on_many: Callable[[Sequence[int]], int],
     on_family: Callable[[Job], None],
     *,
     by: str,
@@ -151,12 +151,11 @@ def _act(
     try:
         for start in range(0, len(chosen), BATCH):
             batch = chosen[start : start + BATCH]
-            jobs = Job.objects.in_bulk(batch)
-            parents = {pk for pk in _parents(batch) if pk in jobs}
-            done += on_many([job for pk, job in sorted(jobs.items()) if pk not in parents])
-            for pk in sorted(parents):
+            parents = Job.objects.in_bulk(_parents(batch))
+            done += on_many([pk for pk in batch if pk not in parents])
+            for pk, job in sorted(parents.items()):
                 try:
-                    on_family(jobs[pk])
+                    on_family(job)
                     done += 1
                 except Refused as error:
                     tell("dead_letter_passed_over", job=pk, reason=str(error))
@@ -179,10 +178,9 @@ def _parents(job_ids: Sequence[int]) -> list[int]:
     return [pk for pk in children.values_list("parent", flat=True).distinct() if pk is not None]
 
 
-def _failed(jobs: Iterable[Job]) -> list[Job]:
+def _failed(job_ids: Sequence[int]) -> list[Job]:
     """Return those of these jobs that have still failed, locked until the commit in the order of their ids."""
-    ids = [job.pk for job in jobs]
-    locked = Job.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+    locked = Job.objects.filter(pk__in=job_ids).order_by("pk").select_for_update(no_key=True).defer("params", "result")
     return [job for job in locked if job.state == State.FAILED]
 
 

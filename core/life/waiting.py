@@ -14,7 +14,7 @@ from core.models import Gate, Job, JobEvent
 from core.states import CLAIMABLE, LIVE, State
 
 #: Jobs ahead that are counted at most: whoever is behind more need not know how many.
-COUNTED = 10_000
+COUNTED = 1_000
 _AT, _GOES_ON = "It starts at", "It goes on at"
 
 

@@ -99,7 +99,9 @@ def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: 
 def _told(count: int, done: str, *, of: int) -> str:
     jobs = "1 job is" if count == 1 else f"{count:,} jobs are"
     missed = of - count
-    others = f" {missed:,} could not be: somebody else has acted on {'it' if missed == 1 else 'them'}." if missed else ""
+    others = (
+        f" {missed:,} could not be: somebody else has acted on {'it' if missed == 1 else 'them'}." if missed else ""
+    )
     return f"{jobs} {done}.{others}"
 
 

@@ -69,9 +69,7 @@ def _render(request: PersonRequest, job: Job, entry: Entry, *, status: int = 200
         "back": job.get_absolute_url(),
         "back_text": "Back to the job",
     }
-    return answer_with_form(
-        request, entry, "job_parameters.html", context=context, keeps_files=True, status=status
-    )
+    return answer_with_form(request, entry, "job_parameters.html", context=context, keeps_files=True, status=status)
 
 
 def _params(entry: Entry) -> dict[str, Any]:

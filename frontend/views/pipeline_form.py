@@ -129,9 +129,7 @@ def _render_form(
     return answer_with_form(request, entry, "pipeline_form.html", context=context, status=status)
 
 
-def _refuse(
-    request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority
-) -> HttpResponseBase:
+def _refuse(request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority) -> HttpResponseBase:
     """Say why no job was made; what was filled in stays, but for files, of which nothing is stored."""
     if request.htmx:
         return refused_by(request, error)

@@ -21,6 +21,7 @@ from tests.unit.frontend.conftest import (  # noqa: F401
     make_job,
     make_parts,
     make_report,
+    staff,
 )
 
 OpenPage = Callable[..., Page]
@@ -51,11 +52,13 @@ def open_page(
     live_server: LiveServer,
     alice: User,  # noqa: F811  the fixture imported above
 ) -> Iterator[OpenPage]:
-    """`open_page("/", width=390)`: a page that alice has open. A blocked or broken script fails the test."""
+    """`open_page("/", width=390)`: a page that alice, or `person`, has open. A blocked or broken script fails the test."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def open_it(path: str, *, width: int = 1280, height: int = 900, **options: object) -> Page:
+    def open_it(
+        path: str, *, width: int = 1280, height: int = 900, person: User | None = None, **options: object
+    ) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
             viewport={"width": width, "height": height},
@@ -64,7 +67,7 @@ def open_page(
         contexts.append(context)
         context.set_default_timeout(10_000)
         session = Client()
-        session.force_login(alice)
+        session.force_login(person or alice)
         context.add_cookies(
             [{"name": "sessionid", "value": session.cookies["sessionid"].value, "url": live_server.url}]
         )

@@ -12,10 +12,13 @@ import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django
 
+#: Cancels that are waited for at a time.
+THREADS = 16
 #: Seconds for which a moment is waited for.
 MOMENT_SECONDS = 30.0
 _said = threading.Lock()
@@ -46,45 +49,36 @@ class Moments:
             return self._at.get(name)
 
 
-def cancel(moments: Moments, order: dict[str, Any]) -> None:
-    from django.db import connection
-
+def cancel(moments: Moments, order: dict[str, Any]) -> dict[str, Any]:
+    """Wait for the moment of the order and cancel its job; return what is told of it."""
     from core.errors import Refused
     from core.life import requests
     from core.models import Job
 
     job = Job(pk=order["job"])
-    answers: list[str] = []
-
-    def ask() -> None:
-        connection.ensure_connection()
-        ready.wait(MOMENT_SECONDS)
-        until = (began or time.monotonic()) + order["offset"]
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(left)
-        late.append(time.monotonic() - until)
-        try:
-            requests.cancel(Job.objects.get(pk=job.pk), by="chaos")
-            answers.append("accepted")
-        except Refused:
-            answers.append("refused")
-        except Exception as error:  # noqa: BLE001  whatever it is, it is told
-            answers.append(f"{type(error).__name__}: {error}")
-        finally:
-            connection.close()
-
-    late: list[float] = []
-    began: float | None = time.monotonic()
-    ready = threading.Event()
-    threads = [threading.Thread(target=ask) for _ in range(2 if order["twice"] else 1)]
-    for thread in threads:
-        thread.start()
+    began: float | None = order["at"]
     if order["moment"]:
         began = moments.wait(f"{order['job']} {order['moment']}")
-    ready.set()
-    for thread in threads:
-        thread.join()
-    say({"job": order["job"], "answers": answers, "late": max(late, default=0.0)})
+    until = (began or time.monotonic()) + order["offset"]
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(left)
+    late = time.monotonic() - until
+    try:
+        requests.cancel(job, by="chaos")
+        answer = "accepted"
+    except Refused:
+        answer = "refused"
+    except Exception as error:  # noqa: BLE001  whatever it is, it is told
+        answer = f"{type(error).__name__}: {error}"
+    return {"job": order["job"], "answers": [answer], "late": late}
+
+
+def cancel_and_say(pool: ThreadPoolExecutor, moments: Moments, order: dict[str, Any]) -> None:
+    other = pool.submit(cancel, moments, order) if order["twice"] else None
+    told = cancel(moments, order)
+    if other is not None:
+        told["answers"] += other.result()["answers"]
+    say(told)
 
 
 def say(line: dict[str, Any]) -> None:
@@ -95,10 +89,23 @@ def say(line: dict[str, Any]) -> None:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     django.setup()
+    from django.db import connection
+
+    def warm() -> None:
+        connection.ensure_connection()
+        warmed.wait(MOMENT_SECONDS)
+
     moments = Moments()
-    threading.Thread(target=moments.listen, args=[os.environ["DATABASE_URL"]], daemon=True).start()
-    for line in sys.stdin:
-        threading.Thread(target=cancel, args=[moments, json.loads(line)]).start()
+    with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(THREADS) as others:
+        # A connection takes longer to make than the moments that are aimed at.
+        warmed = threading.Barrier(2 * THREADS)
+        for each in (pool, others):
+            for _ in range(THREADS):
+                each.submit(warm)
+        threading.Thread(target=moments.listen, args=[os.environ["DATABASE_URL"]], daemon=True).start()
+        for line in sys.stdin:
+            order = {**json.loads(line), "at": time.monotonic()}
+            pool.submit(cancel_and_say, others, moments, order)
 
 
 if __name__ == "__main__":

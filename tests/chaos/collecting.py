@@ -28,7 +28,7 @@ class Collector:
         # Each server has two people at it.
         if len(staged) > 2 * kills or len(orphans) > 2 * kills:
             outcome.violations.append(
-                f"{kills} web servers were killed, and {len(staged)} staged files and {len(orphans)} without a job are left"
+                f"{kills} web servers were killed, and left {len(staged)} staged files and {len(orphans)} orphans"
             )
         broken = [path.name for path in uploads if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
         missing = [path for path in named if not (self._root / path).is_file()]

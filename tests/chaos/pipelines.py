@@ -62,7 +62,8 @@ def chaos_upload(ctx: JobContext, seconds: float) -> dict[str, Any]:
     source = ctx.file("file")
     if source.path.read_text() != upload_text(source.name):
         raise PermanentError(f"{source.name} is not what was uploaded")
-    return chaos_steps(ctx, seconds)
+    made: dict[str, Any] = chaos_steps(ctx, seconds)
+    return made
 
 
 def signature(ctx: JobContext) -> str:

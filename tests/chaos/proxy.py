@@ -30,9 +30,9 @@ class _Link:
 
 
 class Proxy:
-    """Listens on `port` and passes everything on to `target`, a loopback port. Its faults may be called from any thread.
+    """Listens on `port` and passes everything on to `target`, a loopback port.
 
-    `start` it, `stop` it. A fault that lasts is ended by `heal`.
+    `start` it, `stop` it. Faults may be called from any thread; one that lasts is ended by `heal`.
     """
 
     def __init__(self, target: int) -> None:

@@ -16,8 +16,8 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.chaos.clients import Crowd
-from tests.chaos.quieting import wait_until_quiet
 from tests.chaos.proxy import Proxy
+from tests.chaos.quieting import wait_until_quiet
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge
@@ -64,7 +64,9 @@ class _Play:
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
         outcome = Outcome(scenario="network")
-        stage.site.environment["DATABASE_URL"] = self.through_proxy("PostgreSQL", stage.site.environment["DATABASE_URL"])
+        stage.site.environment["DATABASE_URL"] = self.through_proxy(
+            "PostgreSQL", stage.site.environment["DATABASE_URL"]
+        )
         broker_url = self.through_proxy("RabbitMQ", stage.broker_url)
         stage.site.environment["RABBITMQ_URL"] = f"{broker_url}?heartbeat={HEARTBEAT_SECONDS}"
         # Milliseconds until a consumer tries again, in proportion too.
@@ -73,9 +75,7 @@ class _Play:
         stage.site.fork_web(port=port)
         for number in range(WORKERS):
             arguments = ("--processes", "1", "--threads", str(size.threads))
-            stage.site.fork_worker(
-                *arguments, name=f"worker-{number}", environment={"PGAPPNAME": f"worker-{number}"}
-            )
+            stage.site.fork_worker(*arguments, name=f"worker-{number}", environment={"PGAPPNAME": f"worker-{number}"})
         crowd = Crowd(stage, "chaos_steps", people=4, addresses=[f"http://127.0.0.1:{port}"], timeout=15)
         rng = random.Random(size.seed)
         began = time.monotonic()

@@ -27,6 +27,8 @@ from tests.services.waiting import wait_until
 WRITERS = 3
 #: Of so many kills, one meets a writer.
 WRITER_EVERY = 5
+#: Seconds that a step takes: some jobs are left for the worker that comes after the one that is killed.
+STEP_SECONDS = 0.05
 #: Seconds until the worker is at work.
 VICTIM_SECONDS = 60.0
 
@@ -98,7 +100,7 @@ class _Play:
             if place < WRITERS:
                 self.writers[place].submit()
             else:
-                self.people.submit({"seconds": 0.01})
+                self.people.submit({"seconds": STEP_SECONDS})
 
     def kill_worker(self) -> None:
         stage = self.stage
@@ -158,7 +160,7 @@ class _Writer:
 
     def _run(self) -> None:
         while self._wanted.get():
-            orders = {uuid.uuid4().hex: {"seconds": 0.01}}
+            orders = {uuid.uuid4().hex: {"seconds": STEP_SECONDS}}
             while not self._send(orders):
                 self._process.wait()
                 self._process = self._start()

@@ -211,7 +211,7 @@ def test_a_worker_says_that_it_is_there_that_it_stops_and_that_it_is_no_more(
     keeper.start()
     wait_until(lambda: presence.threads_on("default") == 2, 30, "the first word")
     keeper.note_stop()
-    wait_until(lambda: [each.is_stopping for each in presence.alive()] == [True], 30, "the word that it stops")
+    wait_until(lambda: [each.is_stopping for each in presence.alive()] == [True], 5, "the word that it stops")
     alarms.count("odd", "here")
     keeper.stop()
     assert not Worker.objects.exists()

@@ -14,8 +14,10 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 import frontend
-from core.models import JobStep
+from core.limits import changes
+from core.models import AlarmCount, JobEvent, JobStep, Worker
 from core.states import State
+from frontend.failed_list import SCOPES
 from frontend.job_parts import SQUARES
 
 from .conftest import HTMX, MakeDataset, MakeJob, MakeParts, MakeReport
@@ -129,6 +131,20 @@ def pages(
     report = make_report(alice)
     yield from (report.job.get_absolute_url(), f"{report.job.get_absolute_url()}?read={report.pk}")
     yield "/nowhere/"
+    failed = make_job(alice, state="failed", error="Odd.", attempt=2)
+    yield from ("/failed/", "/failed/?text=zzz", f"{failed.get_absolute_url()}parameters/")
+    yield from (f"/failed/{act}/?scope={scope}&job={failed.pk}" for act in ("requeue", "discard") for scope in SCOPES)
+
+
+def pages_of_staff(alice: User, make_job: MakeJob) -> Iterator[str]:
+    job = make_job(alice, state="failed", error="Odd.", attempt=1)
+    for kind in ("claimed", "failed"):
+        JobEvent.objects.create(job=job, kind=kind, attempt=1, worker="host:1", detail="Traceback")
+    yield from ("/limits/", "/workers/", "/audit/", "/audit/?who=zzz", "/failed/", job.get_absolute_url())
+    changes.pause("letters", by="staff", note="No ink.")
+    Worker.objects.create(name="host:1", queues=["default"], threads=1)
+    AlarmCount.objects.create(name="unknown_actor", place="default", count=1)
+    yield from ("/limits/", "/workers/", "/audit/", make_job(alice).get_absolute_url())
 
 
 def test_every_page_is_well_formed_and_guarded(as_alice: Client, addresses: list[str]) -> None:
@@ -140,6 +156,14 @@ def test_every_page_is_well_formed_and_guarded(as_alice: Client, addresses: list
         assert page["X-Content-Type-Options"] == "nosniff"
         if page.status_code == 200:
             assert "no-store" in page["Cache-Control"], address
+
+
+def test_every_page_of_staff_is_well_formed_and_guarded(as_staff: Client, alice: User, make_job: MakeJob) -> None:
+    for address in pages_of_staff(alice, make_job):
+        page = as_staff.get(address)
+        assert page.status_code == 200, address
+        assert faults(page.text) == [], address
+        assert "no-store" in page["Cache-Control"], address
 
 
 def test_fragments_and_an_invalid_form_are_well_formed(

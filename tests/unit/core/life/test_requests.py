@@ -259,6 +259,25 @@ def test_a_retry_of_what_was_cancelled_begins_anew_as_its_steps_were_discarded(a
     assert work.runs == 2
 
 
+def test_a_retry_of_what_was_cancelled_begins_anew_also_when_a_crash_left_what_it_had_made(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, part = submit_job(alice), submit_job(alice)
+    ctx = begin(job)
+    path = make_something(ctx)
+    end(ctx, State.RETRYING, error="x")
+    Job.objects.filter(pk=part.pk).update(parent=job, fan_index=0, state=State.SUCCEEDED)
+    # The process dies after the commit of the cancel.
+    monkeypatch.setattr(requests, "discard", lambda _: None)
+    requests.cancel(fresh(job), by="alice")
+    assert path.exists()
+    requests.retry(fresh(job), by="alice")
+    assert not path.exists()
+    assert not JobStep.objects.exists()
+    # Its result may name files that are deleted.
+    assert not Job.objects.filter(parent=job).exists()
+
+
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED, State.RETRYING])
 def test_only_what_failed_or_was_cancelled_can_be_retried(alice: User, state: State) -> None:
     job = submit_job(alice)
