@@ -7,10 +7,12 @@ makes under its attempt's own fence (`jobs/7/3/…`), so that two attempts can n
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -64,11 +66,12 @@ def keep_upload(staged: Path, *, sha256: str) -> str:
         os.utime(final)
         staged.unlink(missing_ok=True)
         return key
-    final.parent.mkdir(parents=True, exist_ok=True)
-    flush_file(staged)
-    failpoint("file-rename")
-    staged.replace(final)
-    flush_folder(final.parent)
+    with refused_when_full():
+        final.parent.mkdir(parents=True, exist_ok=True)
+        flush_file(staged)
+        failpoint("file-rename")
+        staged.replace(final)
+        flush_folder(final.parent)
     return key
 
 
@@ -98,11 +101,25 @@ def refuse_when_full(incoming_bytes: int = 0) -> None:
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
     if free - incoming_bytes < settings.DISK_FLOOR_BYTES:
-        raise Overloaded(
-            "The file store is nearly full, so nothing was accepted. "
-            "Ask an operator to free disk space, then try again.",
-            retry_after_seconds=FULL_RETRY_SECONDS,
-        )
+        raise _full()
+
+
+@contextmanager
+def refused_when_full() -> Iterator[None]:
+    """Turn the disk's own "no room" into the Overloaded of `refuse_when_full`: it may have bytes and yet no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full() from error
+        raise
+
+
+def _full() -> Overloaded:
+    return Overloaded(
+        "The file store is nearly full, so nothing was accepted. Ask an operator to free disk space, then try again.",
+        retry_after_seconds=FULL_RETRY_SECONDS,
+    )
 
 
 def scratch_folder(job_id: int, fence: int) -> Path:

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 from core import storage
+from core.errors import Refused
 from core.jsontext import storable
 
 _SALT = "headway.upload"
@@ -96,16 +98,27 @@ class StagingUploadHandler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._hash = hashlib.sha256()
-        descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="upload-")
+        with storage.refused_when_full():
+            descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="upload-")
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._hash.update(raw_data)
-        self._file.write(raw_data)
+        try:
+            with storage.refused_when_full():
+                self._file.write(raw_data)
+        except Refused:
+            self.upload_interrupted()
+            raise
 
     def file_complete(self, file_size: int) -> UploadedFile:
-        self._file.close()
+        try:
+            with storage.refused_when_full():
+                self._file.close()
+        except Refused:
+            self._path.unlink(missing_ok=True)
+            raise
         staged = StagedUpload(
             path=self._path,
             name=self.file_name or "file",
@@ -117,7 +130,9 @@ class StagingUploadHandler(FileUploadHandler):
 
     def upload_interrupted(self) -> None:
         if hasattr(self, "_file"):
-            self._file.close()
+            with suppress(OSError):
+                # What it still held has no room either.
+                self._file.close()
             self._path.unlink(missing_ok=True)
 
 
@@ -136,11 +151,12 @@ def keep(file: UploadedFile) -> StoredUpload:
 def stage_chunks(chunks: Iterable[bytes], file: UploadedFile) -> StagedUpload:
     """Stage a file that came another way than through the upload handler."""
     digest = hashlib.sha256()
-    descriptor, path = tempfile.mkstemp(dir=storage.staging_folder(), prefix="chunks-")
-    with os.fdopen(descriptor, "wb") as staged:
-        for chunk in chunks:
-            digest.update(chunk)
-            staged.write(chunk)
+    with storage.refused_when_full():
+        descriptor, path = tempfile.mkstemp(dir=storage.staging_folder(), prefix="chunks-")
+        with os.fdopen(descriptor, "wb") as staged:
+            for chunk in chunks:
+                digest.update(chunk)
+                staged.write(chunk)
     return StagedUpload(
         path=Path(path),
         name=file.name or "file",
@@ -152,7 +168,7 @@ def stage_chunks(chunks: Iterable[bytes], file: UploadedFile) -> StagedUpload:
 
 def open_path(source: Path) -> StagedFile:
     """Copy a local file into the staging folder and open it as an upload; for the command line."""
-    with source.open("rb") as original:
+    with source.open("rb") as original, storage.refused_when_full():
         descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="copy-")
         with os.fdopen(descriptor, "wb") as copy:
             shutil.copyfileobj(original, copy, storage.BLOCK_BYTES)

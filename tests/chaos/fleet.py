@@ -47,21 +47,31 @@ class Fleet:
 
     site: Site
     threads: int = 4
+    forks: bool = True
     kills: dict[How, int] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
     started: int = 0
     _orphans: set[int] = field(default_factory=set)
 
     def start(self, environment: Mapping[str, str] | None = None) -> Worker:
-        """Start a worker; `environment` is added to that of its site, and to that of whoever takes its place."""
+        """Start a worker; `environment` is added to that of its site, and to that of whoever takes its place.
+
+        The first is started as an operator does; the others are forked from a process that has imported the same,
+        unless `forks` says no or the environment has to be there from the beginning.
+        """
         self.started += 1
         name = f"worker-{self.started}"
-        known = dict(self.site.environment)
-        self.site.environment |= {**(environment or {}), "PGAPPNAME": name}
-        try:
-            (process,) = self.site.start_worker(1, "--processes", "1", "--threads", str(self.threads))
-        finally:
-            self.site.environment = known
+        arguments = ("--processes", "1", "--threads", str(self.threads))
+        added = {**(environment or {}), "PGAPPNAME": name}
+        if self.forks and not environment and self.started > 1:
+            process = self.site.fork_worker(*arguments, name=name, environment=added)
+        else:
+            known = dict(self.site.environment)
+            self.site.environment |= added
+            try:
+                (process,) = self.site.start_worker(1, *arguments)
+            finally:
+                self.site.environment = known
         worker = Worker(process, name, environment)
         self.workers.append(worker)
         return worker

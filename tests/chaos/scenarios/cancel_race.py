@@ -155,8 +155,13 @@ class _Play:
         outcome.figures["cancels sent late by, median / p95"] = (
             f"{1000 * late[len(late) // 2]:.1f} / {1000 * late[len(late) * 95 // 100]:.1f} ms"
         )
-        folders = [path.name for path in (stage.site.home / "files/jobs").glob("*") if int(path.name) in accepted]
-        outcome.violate("folders left of cancelled jobs", folders)
+        left = [
+            str(path)
+            for job in accepted
+            for path in (stage.files / "jobs" / str(job)).rglob("*")
+            if path.is_file()
+        ]
+        outcome.violate("files left of cancelled jobs", left)
 
 
 def _named(made: list[bool]) -> str:

@@ -44,6 +44,8 @@ class _Play:
         self.short, self.deaf, self.child = (
             stage.script(name) for name in ("chaos_steps", "chaos_deaf", "chaos_child")
         )
+        # A deploy starts its workers anew.
+        stage.fleet.forks = False
         for _ in range(size.workers):
             stage.fleet.start()
         began = time.monotonic()

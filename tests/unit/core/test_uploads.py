@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from core import storage, uploads
-from core.errors import Refused
+from core.errors import Overloaded, Refused
 from core.uploads import StagedFile, StoredUpload
 
 TEXT = b"a,b\n1,2\n"
@@ -173,3 +175,24 @@ def test_a_token_is_good_for_a_day(kept: StoredUpload, monkeypatch: pytest.Monke
 def test_a_token_of_a_file_that_is_gone_names_nothing(kept: StoredUpload) -> None:
     storage.resolve(kept.path).unlink()
     assert StoredUpload.from_token(kept.sign(owner_id=1), owner_id=1) is None
+
+
+@pytest.mark.parametrize("failing", ["mkstemp", "write"])
+def test_a_disk_that_is_full_is_a_refusal_that_leaves_nothing(
+    store: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    handler = uploads.StagingUploadHandler()
+    if failing == "mkstemp":
+        monkeypatch.setattr(uploads.tempfile, "mkstemp", full)
+        with pytest.raises(Overloaded, match="nearly full"):
+            handler.new_file("file", "a.csv", "text/csv", 3)
+    else:
+        handler.new_file("file", "a.csv", "text/csv", 3)
+        monkeypatch.setattr(handler, "_file", SimpleNamespace(write=full, close=handler._file.close))
+        with pytest.raises(Overloaded, match="nearly full"):
+            handler.receive_data_chunk(b"abc", 0)
+    staging = store / "staging"
+    assert not staging.is_dir() or not list(staging.iterdir())

@@ -495,6 +495,27 @@ def test_a_held_child_is_held_no_more_when_its_family_is_cancelled(alice: User) 
     assert (fresh(child).state, fresh(child).is_held) == (State.CANCELLED, False)
 
 
+def test_a_job_whose_worker_was_lost_is_held_only_when_it_goes_on(
+    alice: User, define: Callable[..., str], clock: Clock
+) -> None:
+    def limited(ctx: object) -> None: ...
+
+    name = define(limited, limits=[Concurrent(1)], max_crashes=2)
+    asked, goes_on, last = (submit_job(alice, name) for _ in range(3))
+    Job.objects.update(is_held=False)
+    for job in (asked, goes_on, last):
+        claim(job)
+    requests.cancel(asked, by="alice")
+    Job.objects.filter(pk=last.pk).update(crashes=1)
+    clock.advance(61)
+    leases.reap()
+    assert [(fresh(job).state, fresh(job).is_held) for job in (asked, goes_on, last)] == [
+        (State.CANCELLED, False),
+        (State.RETRYING, True),
+        (State.FAILED, False),
+    ]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_cancel_has_the_limits_looked_at_again(alice: User) -> None:
     job, heard = submit_job(alice), []
