@@ -20,11 +20,11 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from actors.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
+from actors.gates import GateLooks
 from actors.windows import SMALLEST, Window
 from core import metrics, pipelines
 from core.failpoints import failpoint
 from core.life import outbox
-from core.limits import gate
 from core.logs import tell
 
 #: Seconds between two looks of a worker's relay; a submit elsewhere wakes only that process's relay.
@@ -33,8 +33,6 @@ SHARED_POLL_SECONDS = 0.5
 EMBEDDED_POLL_SECONDS = 0.1
 #: Seconds between two looks while more is due than the workers have room for, and the shortest time between two.
 BACKLOG_POLL_SECONDS, SHORTEST_POLL_SECONDS = 0.05, 0.02
-#: Seconds between two looks at the gates when nobody says that something has changed.
-GATE_SECONDS = 1.0
 #: Seconds within which a web process's relay waits itself for what it has let go.
 SOON_SECONDS = 1.5
 #: Seconds that a relay waits, once woken, for further jobs.
@@ -53,7 +51,7 @@ class Relay:
     """Publishes for one process. `looks` is for workers: look for due jobs and lost messages unasked."""
 
     looks: bool = False
-    #: The queues that an embedded worker runs: only it can publish to itself. Empty for all.
+    #: The queues that this process's worker runs; empty for all.
     queues: tuple[str, ...] = ()
     #: Messages that a queue gets ahead at least: some more than the worker has threads.
     ahead: int = SMALLEST
@@ -67,9 +65,7 @@ class Relay:
     #: Seconds until the next job is due, as of the last look; None when there is none.
     _next_seconds: float | None = None
     _is_behind: bool = False
-    _gate_at: float = 0.0
-    _gate_rest_at: float = 0.0
-    _has_next: bool = False
+    _gates: GateLooks = field(default_factory=GateLooks)
     _windows: dict[str, Window] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -110,8 +106,7 @@ class Relay:
             while not self._ending.is_set():
                 was_woken = self._awake.wait(self._poll_seconds()) or self._is_soon
                 if self._awake.is_set():
-                    # Somebody submitted, or a place has become free.
-                    self._gate_at = self._gate_rest_at
+                    self._gates.note_change()
                     # More may come with the first: one batch for all of them.
                     self._ending.wait(GATHER_SECONDS)
                 self._awake.clear()
@@ -181,7 +176,7 @@ class Relay:
 
     def _publish_due(self) -> int:
         """Let go what limits allow, and publish what is due as far as there is room."""
-        gate_seconds = self._let_go()
+        gate_seconds = self._gates.look()
         self._is_behind = False
         times = {queue: outbox.next_due_seconds(queue) for queue in self._queues()}
         published = sum(self._publish_queue(queue) for queue, seconds in times.items() if seconds == 0)
@@ -191,20 +186,6 @@ class Relay:
             waits.append(SHORTEST_POLL_SECONDS)
         self._next_seconds = min((seconds for seconds in waits if seconds is not None), default=None)
         return published
-
-    def _let_go(self) -> float | None:
-        """Look at the gates when something has changed, when a rate allows more, or after a while; as `Passed` says."""
-        now = time.monotonic()
-        if now >= self._gate_at:
-            seconds = gate.let_go().next_seconds
-            self._has_next = seconds is not None
-            # A look that takes long, as many lanes are waiting, leaves time for all else.
-            rest = 2 * (time.monotonic() - now)
-            self._gate_at = time.monotonic() + max(
-                rest, min(GATE_SECONDS, GATE_SECONDS if seconds is None else seconds)
-            )
-            self._gate_rest_at = now + 1.5 * rest
-        return max(0.0, self._gate_at - time.monotonic()) if self._has_next else None
 
     def _publish_queue(self, queue: str) -> int:
         broker, published = job_broker(), 0

@@ -21,7 +21,7 @@ from core.logs import tell
 
 #: Seconds before STOP_SECONDS at which a thread that still has its job loses it, and until which Dramatiq waits for its
 #: threads; a second is for the signal to be seen.
-HAND_BACK_BEFORE, JOIN_BEFORE, END_BEFORE = 5.0, 4.5, 1.0
+HAND_BACK_BEFORE, JOIN_BEFORE, END_BEFORE = 5.0, 4.5, 1.5
 #: Seconds that long work has at least to hand itself back, after the grace.
 OWN_HANDS_SECONDS = 2.0
 #: Seconds that each part of the process gets to write what it holds.

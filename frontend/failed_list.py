@@ -92,11 +92,11 @@ class FailedList:
 class Choice:
     """The failed jobs that an act is on."""
 
-    list: FailedList
+    among: FailedList
 
     @property
     def query(self) -> QueryDict:
-        return self.list.query
+        return self.among.query
 
     @cached_property
     def scope(self) -> str:
@@ -113,7 +113,7 @@ class Choice:
 
     @cached_property
     def jobs(self) -> JobQuerySet:
-        found = self.list.found
+        found = self.among.found
         return found if self.ids is None else found.filter(pk__in=self.ids)
 
     @cached_property
@@ -135,7 +135,7 @@ class Choice:
         """What names these jobs again, as hidden fields of a form."""
         chosen = [("job", str(pk)) for pk in self.ids or ()]
         scope = "all" if self.ids is None else "selected"
-        return [("scope", scope), *chosen, *self.list.fields]
+        return [("scope", scope), *chosen, *self.among.fields]
 
 
 def failed_count(user: Any) -> int:

@@ -75,10 +75,11 @@ def staff_required(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Let in staff; answer 403 to others who have logged in."""
 
+    @person_required
     @wraps(view)
-    def guarded(request: PersonRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: PersonRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_staff:
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
-    return person_required(guarded)
+    return guarded

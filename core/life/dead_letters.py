@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
@@ -22,6 +22,7 @@ from django.db.models.functions import Cast
 
 from core import audit, pipelines
 from core.errors import Refused
+from core.jsontext import storable
 from core.life import leftovers, requests
 from core.logs import tell
 from core.models import Job, JobEvent
@@ -47,15 +48,17 @@ class Search:
 
 def find(user: AbstractBaseUser | AnonymousUser, search: Search) -> JobQuerySet:
     """Return the failed whole jobs that this person may see and that the search matches, the newest first."""
+    # As text is stored: no database takes U+0000.
+    pipeline, owner, text, error = (storable(word.strip()) for word in astuple(search))
     jobs = Job.objects.for_user(user).whole().filter(state=State.FAILED)
-    if search.pipeline:
-        jobs = jobs.filter(pipeline=search.pipeline)
-    if search.owner.strip():
-        jobs = jobs.filter(owner__username__iexact=search.owner.strip())
-    if search.text.strip():
-        jobs = jobs.alias(params_text=Cast("params", TextField())).filter(_holds(search.text.strip()))
-    if search.error.strip():
-        jobs = jobs.filter(error__icontains=search.error.strip())
+    if pipeline:
+        jobs = jobs.filter(pipeline=pipeline)
+    if owner:
+        jobs = jobs.filter(owner__username__iexact=owner)
+    if text:
+        jobs = jobs.alias(params_text=Cast("params", TextField())).filter(_holds(text))
+    if error:
+        jobs = jobs.filter(error__icontains=error)
     return jobs.order_by("-finished_at", "-pk")
 
 
@@ -128,7 +131,8 @@ def discard_all(
 def _confirmed(found: JobQuerySet, *, ids: Sequence[int] | None, expected: int) -> list[int]:
     """Return the ids of the jobs to act on; raise Refused when their number is not the one that was confirmed."""
     if ids is not None:
-        found = found.filter(pk__in=list(ids))
+        # What an address says may be no id at all.
+        found = found.filter(pk__in=[pk for pk in ids if 0 < pk < 2**63])
     chosen = sorted(found.values_list("pk", flat=True))
     if len(chosen) != expected:
         jobs = "failed job matches" if len(chosen) == 1 else "failed jobs match"

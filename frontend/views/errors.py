@@ -10,7 +10,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django_htmx.http import reswap, retarget
+from django_htmx.http import retarget
 
 from core.errors import Refused
 
@@ -38,7 +38,8 @@ def refused(request: HttpRequest, status: int, sentence: str, *, retry_after: fl
     context = refusal_context(status, sentence, retry_after=retry_after)
     if request.headers.get("HX-Request") == "true":
         response = render(request, "_refusal.html", context, status=status)
-        retarget(reswap(response, "innerHTML show:#refusal:top"), REFUSAL_REGION)
+        response["HX-Reswap"] = f"innerHTML show:{REFUSAL_REGION}:top"
+        retarget(response, REFUSAL_REGION)
     else:
         response = render(request, "refused.html", context, status=status)
     return with_retry_after(response, status, retry_after)

@@ -45,7 +45,7 @@ def failed_requeue(request: PersonRequest) -> HttpResponseBase:
     def requeue(choice: Choice, expected: int) -> int:
         return dead_letters.requeue_all(
             request.user,
-            choice.list.search,
+            choice.among.search,
             ids=choice.ids,
             expected=expected,
             from_start=from_start,
@@ -62,7 +62,7 @@ def failed_discard(request: PersonRequest) -> HttpResponseBase:
 
     def discard(choice: Choice, expected: int) -> int:
         return dead_letters.discard_all(
-            request.user, choice.list.search, ids=choice.ids, expected=expected, by=request.user.get_username()
+            request.user, choice.among.search, ids=choice.ids, expected=expected, by=request.user.get_username()
         )
 
     return _answer(request, "failed_discard.html", discard, done="discarded")
@@ -79,17 +79,17 @@ def _answer(request: PersonRequest, template: str, act: Act, *, done: str) -> Ht
             refusal = str(error)
         else:
             messages.success(request, _told(count, done, of=_as_number(request.POST.get("expected", ""))))
-            return _back(choice.list)
+            return _back(choice.among)
     if not choice.count:
         messages.warning(request, refusal or _nothing(choice))
-        return _back(choice.list)
+        return _back(choice.among)
     return _confirm(request, template, choice, refusal=refusal)
 
 
 def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: str) -> HttpResponse:
     context = {
         "choice": choice,
-        "list": choice.list,
+        "list": choice.among,
         "notice": refusal,
         "chose_start": request.POST.get("from") == "start",
     }

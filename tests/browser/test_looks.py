@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from core.models import Artifact, Job, JobProgress, JobStep
+from core import audit, pipelines
+from core.limits import Concurrent, Rate, changes
+from core.models import AlarmCount, Artifact, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
+from core.pipelines import pipeline
 from core.states import State
 from frontend.job_parts import SQUARES
 from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
@@ -117,13 +123,76 @@ def test_every_page_fits_its_window_and_can_be_read_and_used(
     open_page: OpenPage, addresses: list[str], width: int, theme: str
 ) -> None:
     page = open_page("/", width=width, color_scheme=theme)
-    faults: list[tuple[str, list[str]]] = []
-    for address in addresses:
+    assert [fault for fault in faults_of(page, addresses) if fault[1]] == []
+
+
+@pytest.fixture
+def addresses_of_staff(alice: User, make_job: MakeJob) -> list[str]:
+    """The pages of operators, and jobs in each state that says why it waits, with much in them."""
+    alice.username = LONG[:150]
+    alice.save()
+    failed = make_job(alice, label=LONG[:250], state="failed", error=LONG, attempt=3, crashes=3)
+    for kind in ("claimed", "crashed", "failed"):
+        JobEvent.objects.create(job=failed, kind=kind, attempt=3, worker=LONG[:120], text=LONG, detail=LONG)
+    waiting = [make_job(alice, label=LONG[:250], priority=2), make_job(alice, state="scheduled", error=LONG)]
+    Worker.objects.create(name=LONG[:120], queues=["default", "a-queue-" * 8], threads=1234)
+    AlarmCount.objects.create(name="unreadable_message", place=LONG[:80], count=10**9)
+    changes.pause("letters", by=LONG[:150], note=LONG[:200])
+    changes.change("fetch", "rate:owner", amount=999_999, per_seconds=90, by=LONG[:150])
+    until = timezone.now().timestamp() + 3600
+    LimitBucket.objects.create(pipeline="fetch", limit="rate:param:host", value=LONG[:120], blocked_until=until)
+    audit.note(LONG[:150], "edit", job_id=failed.pk, pipeline="letters", before={"a": LONG}, after={"a": LONG[::-1]})
+    return [
+        *("/limits/", "/workers/", "/audit/", "/audit/?who=zzz", "/failed/", "/failed/?text=zzz", "/?owner=all"),
+        *(f"/failed/{act}/?job={failed.pk}" for act in ("requeue", "discard")),
+        f"{failed.get_absolute_url()}parameters/",
+        *(job.get_absolute_url() for job in (failed, *waiting)),
+    ]
+
+
+@pytest.fixture
+def fetch() -> Iterator[None]:
+    """A pipeline with limits."""
+
+    def fetch(ctx: object, **params: object) -> None: ...
+
+    limits = [Rate("100/m", key="owner", burst=5), Rate("5/s", key="param:host"), Concurrent(4)]
+    pipeline(title=LONG, limits=limits)(fetch)
+    yield
+    pipelines.forget("fetch")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_of_operators_fits_its_window_and_can_be_read_and_used(
+    open_page: OpenPage, staff: User, fetch: None, addresses_of_staff: list[str], theme: str, width: int
+) -> None:
+    page = open_page("/", width=width, color_scheme=theme, person=staff)
+    assert [fault for fault in faults_of(page, addresses_of_staff) if fault[1]] == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_question_fits_its_window(
+    open_page: OpenPage, staff: User, fetch: None, alice: User, make_job: MakeJob, width: int
+) -> None:
+    job = make_job(alice, state="failed", label=LONG[:250])
+    JobStep.objects.create(job=job, key="read", attempt=1, fence=1)
+    page = open_page("/", width=width, person=staff)
+    questions = 0
+    for address in ("/limits/", job.get_absolute_url()):
         page.goto(address)
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        found = [f"{wide} pixels too wide"] if wide > 0 else []
-        faults.append((address, found + page.evaluate(FAINT) + page.evaluate(UNUSABLE)))
-    assert [fault for fault in faults if fault[1]] == []
+        for button in page.locator("button[popovertarget]:not([popovertargetaction])").all():
+            button.click()
+            question = page.locator(".question:popover-open")
+            box = question.bounding_box()
+            assert box
+            assert 0 <= box["x"]
+            assert box["x"] + box["width"] <= width
+            assert question.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+            assert page.evaluate(UNUSABLE) == []
+            page.keyboard.press("Escape")
+            questions += 1
+    assert questions >= 7
 
 
 def test_the_theme_changes_at_once_and_stays(open_page: OpenPage) -> None:
@@ -145,6 +214,17 @@ def test_the_keyboard_reaches_the_content_first(open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def faults_of(page: Page, addresses: list[str]) -> list[tuple[str, list[str]]]:
+    """Return what nobody could read or use on each of these pages."""
+    faults: list[tuple[str, list[str]]] = []
+    for address in addresses:
+        page.goto(address)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found = [f"{wide} pixels too wide"] if wide > 0 else []
+        faults.append((address, found + page.evaluate(FAINT) + page.evaluate(UNUSABLE)))
+    return faults
 
 
 def ground(page: Page) -> str:

@@ -121,6 +121,12 @@ def test_jobs_are_found_by_a_text_in_their_parameters(alice: User, value: Any, t
     assert ids_of(alice, text=text) == [job.pk]
 
 
+def test_what_no_database_stores_is_looked_for_as_it_would_be_stored(alice: User) -> None:
+    job = failed(alice, host="a\x00b", error="no\x00")
+    assert ids_of(alice, text="a\x00b") == [job.pk]
+    assert ids_of(alice, pipeline="\x00", owner="\ud800", error="\x00") == []
+
+
 def test_changed_parameters_are_found_as_submitted_ones(alice: User) -> None:
     job = failed(alice, host="a")
     requests.edit_and_retry(job, params={"host": "Zürich"}, by="alice")
@@ -188,7 +194,7 @@ def test_only_the_selected_are_acted_on(alice: User) -> None:
     chosen = [third.pk, first.pk]
     assert requeue_all(alice, ALL, ids=chosen, expected=2, from_start=False, by="alice") == 2
     assert [fresh(job).state for job in (first, second, third)] == [State.QUEUED, State.FAILED, State.QUEUED]
-    assert discard_all(alice, ALL, ids=[second.pk], expected=1, by="alice") == 1
+    assert discard_all(alice, ALL, ids=[second.pk, 10**30, -1], expected=1, by="alice") == 1
     assert fresh(second).state == State.CANCELLED
 
 
