@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up test check lock bench chaos clean environment dev-environment venv fonts
+.PHONY: help up test check lock bench chaos mutants clean environment dev-environment venv fonts
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -44,9 +44,13 @@ bench: dev-environment ## Measure: ratios against the bare parts, in one run
 	@$(PY) -m tests.services.packages bench
 	@$(PY) -m tests.bench $(ARGS) || { echo "make bench: the run above did not end well." >&2; exit 1; }
 
-chaos: dev-environment ## Kill workers and brokers at work, and count what was lost (nothing)
+chaos: dev-environment ## Kill, stop, cut off and fill up everything at work, and count what was lost (nothing)
 	@$(PY) -m tests.services.packages
 	@$(PY) -m tests.chaos $(ARGS) || { echo "make chaos: a promise was broken or the run failed; see above." >&2; exit 1; }
+
+mutants: dev-environment ## Take one rule out of a copy at a time: chaos has to see each of them
+	@$(PY) -m tests.services.packages
+	@$(PY) -m tests.chaos --mutants $(ARGS) || { echo "make mutants: a mutant was not seen for what it is; see above." >&2; exit 1; }
 
 clean: ## Remove caches; keeps .venv and var
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results bench-results

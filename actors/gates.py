@@ -1,4 +1,4 @@
-"""When a relay looks at the gates of limited pipelines: when something has changed, and not more often than they bear."""
+"""When a relay looks at the gates of limited pipelines: when something has changed, and no more than they bear."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ class WorkerBoot(Middleware):
         from actors.keeper import Keeper
         from actors.relay import relay
         from actors.run_job import attempts
+        from core import presence
         from core.life import leases, outbox
 
         queues = [name for name in pipelines.queues() if name in (worker.consumer_whitelist or pipelines.queues())]
@@ -59,6 +60,8 @@ class WorkerBoot(Middleware):
         relay.looks, relay.queues = True, tuple(queues)
         relay.ahead = worker.worker_threads + worker.worker_threads // 2
         relay.start()
+        # A process before this one may have had its name, and no time to take its leave.
+        presence.leave(attempts().worker)
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()
@@ -84,8 +87,9 @@ class WorkerBoot(Middleware):
         from actors.relay import relay
         from actors.run_job import attempts
 
-        hand_back, end_at_once = self._timers[1:]
-        hand_back.cancel()
+        # The last one stays: the interpreter waits for threads that a pipeline has left behind.
+        for timer in self._timers[:2]:
+            timer.cancel()
         _hand_back()
         attempts().ledger.stop(timeout=PART_SECONDS)
         children.pool.close_idle(after_seconds=0)
@@ -95,10 +99,9 @@ class WorkerBoot(Middleware):
         stuck = [thread.name for thread in worker.workers if thread.is_alive()]
         tell("worker_stopped", stuck_threads=",".join(stuck))
         if stuck:
-            # The interpreter's own end could wait for such a thread, or break on it.
+            # The interpreter's own end would wait for what such a thread has started.
             children.pool.end()
             os._exit(0)
-        end_at_once.cancel()
 
 
 def _after(seconds: float, act: Callable[[], object]) -> threading.Timer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from core import pipelines, presence
+from core import alarms, pipelines, presence
 from core.models import AlarmCount, Job, Worker
 from core.states import CLAIMABLE, State
 
@@ -16,9 +16,11 @@ COUNTED_JOBS = 1000
 
 #: What an alarm is called for people; one that is not named here is called by its own name.
 ALARMS = {
-    "unreadable_message": "Messages that could not be read",
-    "unknown_actor": "Messages for work that no worker knows",
-    "wrong_arguments": "Messages with arguments that do not fit",
+    alarms.UNREADABLE_MESSAGE: "Messages that could not be read",
+    alarms.UNKNOWN_ACTOR: "Messages for work that no worker knows",
+    alarms.WRONG_ARGUMENTS: "Messages with arguments that do not fit",
+    alarms.UNKNOWN_PIPELINE: "Jobs of a pipeline that a worker does not know",
+    alarms.STUCK_AT_STOP: "Jobs taken out of a stopping worker's hands",
 }
 
 
@@ -106,7 +108,7 @@ def queues(rows: list[WorkerRow]) -> list[QueueRow]:
     ]
 
 
-def alarms() -> list[Alarm]:
+def alarm_counts() -> list[Alarm]:
     """Return what should not have happened and did, the latest first."""
     return [Alarm(count) for count in AlarmCount.objects.filter(count__gt=0).order_by("-last_at")]
 

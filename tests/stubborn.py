@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from core.context import JobContext
 from core.pipelines import pipeline
@@ -11,7 +12,11 @@ from tests.pipelines import CountForm
 
 @pipeline(title="Sleep", form=CountForm, is_listed=False)
 def sleep(ctx: JobContext, count: int, seconds: float | None) -> str:
-    """Sleep at the first attempts, and call nothing of the context; end at once at later ones."""
+    """Sleep at the first attempts, and call nothing of the context; end at once at later ones.
+
+    In a pool of its own, whose threads the interpreter waits for at its end.
+    """
     if ctx.fence <= count:
-        time.sleep(seconds or 0)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(time.sleep, seconds or 0).result()
     return "slept"

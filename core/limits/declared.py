@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,8 @@ def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    text = "" if value is None else str(value).strip()
+    # As it is stored: a date is counted the same when the job is edited or tried again.
+    text = "" if value is None else str(json.loads(dumps(value))).strip()
     if len(text) <= VALUE_LENGTH and text.isprintable():
         return text
     return f"{text[:20]}…{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}"

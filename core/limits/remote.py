@@ -19,7 +19,10 @@ LONGEST_PATIENCE = 100
 
 def deferral(ctx: Any, asked: RetryAfter, end: Callable[..., Any]) -> Any:
     """Return the end of an attempt that was told to wait, after noting it for all jobs with the same key."""
-    told = JobEvent.objects.filter(job=ctx.job_id, kind=JobEvent.Kind.DEFERRED).count()
+    events = JobEvent.objects.filter(job=ctx.job_id)
+    # A person's retry begins to count anew.
+    retried = events.filter(kind=JobEvent.Kind.REQUEUED).order_by("-pk").values_list("pk", flat=True).first()
+    told = events.filter(kind=JobEvent.Kind.DEFERRED, pk__gt=retried or 0).count()
     if told >= LONGEST_PATIENCE:
         return end(State.FAILED, error=f"{asked} It was told so {told} times; try again later.")
     if asked.key:

@@ -15,5 +15,5 @@ from frontend.security import PersonRequest, staff_required
 def workers(request: PersonRequest) -> HttpResponseBase:
     """Show workers, queues and alarms; to htmx the region alone, which asks for itself."""
     rows = worker_pages.workers()
-    context = {"workers": rows, "queues": worker_pages.queues(rows), "alarms": worker_pages.alarms()}
+    context = {"workers": rows, "queues": worker_pages.queues(rows), "alarms": worker_pages.alarm_counts()}
     return render(request, "_workers.html" if request.htmx else "workers.html", context)

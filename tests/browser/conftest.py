@@ -52,7 +52,7 @@ def open_page(
     live_server: LiveServer,
     alice: User,  # noqa: F811  the fixture imported above
 ) -> Iterator[OpenPage]:
-    """`open_page("/", width=390)`: a page that alice, or `person`, has open. A blocked or broken script fails the test."""
+    """`open_page("/", width=390)`: a page of alice, or of `person`. A blocked or broken script fails the test."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 

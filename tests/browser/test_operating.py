@@ -63,7 +63,7 @@ def test_a_pipeline_is_paused_with_a_reason_and_its_jobs_say_so(
     page = open_page("/limits/", person=staff)
     page.evaluate("window.isSamePage = true")
     page.get_by_role("button", name="Pause Count letters").click()
-    page.get_by_label("Why").fill("No ink.")
+    page.locator("#pipeline-letters-note").fill("No ink.")
     page.keyboard.press("Enter")
     panel = page.locator("#pipeline-letters-limits")
     expect(panel).to_contain_text("Paused by staff since")

@@ -40,7 +40,7 @@ def chaos_greedy(ctx: JobContext) -> None:
 
 
 def eat(report: Report, bytes_wanted: int) -> int:
-    eaten = []
+    eaten: list[bytes] = []
     while len(eaten) * 1024**2 < bytes_wanted:
         eaten.append(b"x" * 1024**2)
         time.sleep(0.002)

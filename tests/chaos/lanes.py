@@ -64,7 +64,7 @@ class _Lane:
         lane = subprocess.Popen(
             [*tether, *self._command], cwd=CHECKOUT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        outcomes = []
+        outcomes: list[Outcome] = []
         try:
             while True:
                 try:

@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 
 from tests.chaos.stage import Stage
-from tests.services.processes import Process, children_of, free_port
+from tests.services.processes import Process, first_child_of, free_port
 from tests.services.waiting import wait_until
 
 #: Times that are no settings, short in proportion: for how long a relay has to itself what it took, and for how long
@@ -121,16 +121,21 @@ class WebPost(Post):
     def _fork(self, name: str, environment: dict[str, str]) -> Process:
         process = self.stage.site.fork_web(port=self.port, name=name, environment=environment)
         if not self.is_done:
-            (self._child,) = wait_until(lambda: self._children(process), 20, "granian's child", every=0.01)
+            self._child = web_child(process)
             process.send(signal.SIGSTOP)
         return process
-
-    @staticmethod
-    def _children(process: Process) -> set[int]:
-        process.expect_running()
-        return children_of([process.pid])
 
     def _end_of(self, process: Process) -> int | None:
         # The name, in parentheses, may hold spaces: state and code are the first and the last word after it.
         words = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
         return os.waitstatus_to_exitcode(int(words[-1])) if words[0] == "Z" else None
+
+
+def web_child(process: Process) -> int:
+    """Wait until granian's master has started the process that serves, and return its id."""
+
+    def look() -> int | None:
+        process.expect_running()
+        return first_child_of(process.pid)
+
+    return wait_until(look, 20, "granian's child", every=0.005) or 0

@@ -274,7 +274,7 @@ class EmbeddedStage(World):
 
 
 def _template_on(postgres: GivenPostgres, folder: Path) -> str:
-    """Return the name of a migrated database with the witness and a user in it: migrating takes seconds, a copy none."""
+    """Return the name of a migrated database with the witness and a user: migrating takes seconds, a copy none."""
     if name := _templates.get(postgres.url):
         return name
     name = f"chaos_template_{time.time_ns()}"

@@ -1,7 +1,7 @@
 """Cancels against claims, steps, files and completions, within five milliseconds: exactly one of the two wins.
 
-PostgreSQL tells of each moment of a job as it commits; a cancel is sent up to five milliseconds after one moment, or that
-long before the next, whose distance the pipeline keeps.
+PostgreSQL tells of each moment of a job as it commits; a cancel is sent up to five milliseconds after one moment, or
+that long before the next, whose distance the pipeline keeps.
 """
 
 from __future__ import annotations
@@ -156,10 +156,7 @@ class _Play:
             f"{1000 * late[len(late) // 2]:.1f} / {1000 * late[len(late) * 95 // 100]:.1f} ms"
         )
         left = [
-            str(path)
-            for job in accepted
-            for path in (stage.files / "jobs" / str(job)).rglob("*")
-            if path.is_file()
+            str(path) for job in accepted for path in (stage.files / "jobs" / str(job)).rglob("*") if path.is_file()
         ]
         outcome.violate("files left of cancelled jobs", left)
 

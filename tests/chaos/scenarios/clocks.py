@@ -6,6 +6,7 @@ and timelines have to go by the database's clock alone.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.services.waiting import wait_until
 SHIFTS = ("+3600", "-3600")
 #: Seconds that a lease may be seen to last longer than it is said to: the time of a look.
 EPSILON_SECONDS = 0.5
+#: Seconds in which the reaper looks more than once.
+REAPS_SECONDS = 2.5
 #: Seconds until a worker is at work.
 WORK_SECONDS = 30.0
 
@@ -43,7 +46,8 @@ class _Play:
     stage: Stage
     size: Size
     longest_lease: float = 0.0
-    killed: set[int] = field(default_factory=set)
+    #: When each process was killed, by the database's clock.
+    killed: dict[int, dt.datetime] = field(default_factory=dict)
 
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
@@ -79,8 +83,15 @@ class _Play:
             self.look()
             return worker.family() & self.stage.working_pids() or worker.family() & self.running_pids()
 
+        wait_until(pids, WORK_SECONDS, f"{worker.name} to be at work")
+        # It is at work for a while: a lease that is too short is seen to run out.
+        until = time.monotonic() + REAPS_SECONDS
+        while time.monotonic() < until:
+            self.look()
+            time.sleep(0.1)
         (pid, *_) = wait_until(pids, WORK_SECONDS, f"{worker.name} to be at work")
-        self.killed |= {pid, *children_of([worker.process.pid])}
+        (now,) = self.stage.ask("SELECT clock_timestamp()")[0]
+        self.killed |= dict.fromkeys({pid, *children_of([worker.process.pid])}, now)
         self.stage.fleet.kill(worker, pid, "group")
         self.stage.fleet.tend()
 
@@ -104,8 +115,12 @@ class _Play:
         lease = float(SETTINGS["LEASE_SECONDS"])
         if self.longest_lease > lease + EPSILON_SECONDS:
             outcome.violations.append(f"a lease of {lease:g} s was to last {self.longest_lease:.1f} s")
-        crashed = stage.ask("SELECT DISTINCT worker FROM core_jobevent WHERE kind = 'crashed'")
-        alive = [name for (name,) in crashed if int(name.rpartition(":")[2]) not in self.killed]
+        crashed = stage.ask("SELECT worker, min(at) FROM core_jobevent WHERE kind = 'crashed' GROUP BY 1")
+        alive = []
+        for name, at in crashed:
+            killed_at = self.killed.get(int(name.rpartition(":")[2]))
+            if killed_at is None or at < killed_at:
+                alive.append(name)
         outcome.violate("workers whose leases ran out while they lived", alive)
         off = stage.ask(
             "SELECT job_id, kind, at FROM core_jobevent WHERE at < %s OR at > clock_timestamp() + interval '1 second'",

@@ -1,7 +1,7 @@
 """A full disk: at the upload, at the result, and at the database, each on a tiny tmpfs that the suite fills.
 
-Mounting needs root; the suite says so where it is refused. A store can be full in two ways: no bytes, or no inodes, which
-no look at the free bytes foretells.
+Mounting needs root; the suite says so where it is refused. A store can be full in two ways: no bytes, or no inodes,
+which no look at the free bytes foretells.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
@@ -25,7 +26,7 @@ from tests.services.site import CHECKOUT, Site
 from tests.services.waiting import wait_until
 
 PIPELINE = "chaos_steps"
-JOBS = 8
+JOBS = 5
 #: Seconds for which a seam is watched, once it is held: several looks of a relay.
 WATCH_SECONDS = 1.5
 HELD_SECONDS = 30.0
@@ -170,7 +171,7 @@ class _Submit:
         self._process.stdin.write(json.dumps({key: {"seconds": 0.01} for key in self._keys}) + "\n")
         self._process.stdin.flush()
 
-    def __enter__(self) -> _Submit:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

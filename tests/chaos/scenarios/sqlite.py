@@ -27,8 +27,10 @@ from tests.services.waiting import wait_until
 WRITERS = 3
 #: Of so many kills, one meets a writer.
 WRITER_EVERY = 5
-#: Seconds that a step takes: some jobs are left for the worker that comes after the one that is killed.
-STEP_SECONDS = 0.05
+#: Seconds that a step takes, all of them with the one write lock in hand.
+STEP_SECONDS = 0.01
+#: Seconds after which a worker without work is given some more.
+DRY_SECONDS = 2.0
 #: Seconds until the worker is at work.
 VICTIM_SECONDS = 60.0
 
@@ -104,13 +106,16 @@ class _Play:
 
     def kill_worker(self) -> None:
         stage = self.stage
+        dry_at = time.monotonic() + DRY_SECONDS
 
         def is_at_work() -> bool:
+            nonlocal dry_at
             stage.fleet.tend()
             names = stage.ask("SELECT worker FROM core_job WHERE state = 'running'")
             pids = {int(name.rpartition(":")[2]) for (name,) in names}
-            if not names and stage.left() == 0:
-                self.submit(WRITERS + 1)
+            if time.monotonic() > dry_at and stage.left() == 0:
+                self.submit(2 * (WRITERS + 1))
+                dry_at = time.monotonic() + DRY_SECONDS
             return bool(list(stage.fleet.with_pids(pids)))
 
         wait_until(is_at_work, VICTIM_SECONDS, "the worker to be at work", every=0.02)

@@ -6,13 +6,17 @@ when a submit was in flight there that got no answer. Each key has to be one job
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.clients import Crowd
 from tests.chaos.collecting import Collector
+from tests.chaos.posts import CONSTANTS, web_child
 from tests.chaos.quieting import wait_until_quiet
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
@@ -25,24 +29,35 @@ from tests.services.waiting import wait_until
 SERVERS = 2
 #: Each waits for its answer before it submits again.
 PEOPLE = 4
-#: A submit takes about so long: a kill comes at some moment of it.
-SUBMIT_SECONDS = 0.04
+#: A kill comes at some moment of a submit: within what the last ones took, which is about this at first.
+SUBMIT_SECONDS, LATELY = 0.04, 20
 #: Seconds in which a submit has to be in flight, and in which a killed server's connections are known to be gone.
 MEET_SECONDS = 30.0
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
     with staged("web_submits", folder, rabbit, postgres, threads=size.threads) as stage:
+        stage.site.constants = CONSTANTS
         return _Play(stage, size).run()
+
+
+@dataclass(frozen=True)
+class _Server:
+    port: int
+    process: Process
+    #: The process that serves.
+    child: int
 
 
 @dataclass
 class _Play:
     stage: Stage
     size: Size
-    servers: dict[str, tuple[int, Process]] = field(default_factory=dict)
+    servers: dict[str, _Server] = field(default_factory=dict)
     kills: int = 0
     misses: int = 0
+    #: Submits, each with a key of its own.
+    sent: int = 0
 
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
@@ -75,9 +90,9 @@ class _Play:
 
     def judge_keys(self, outcome: Outcome) -> None:
         ledger = self.stage.ledger.accepted
-        if len(ledger) != self.size.web_submits or outcome.jobs != len(ledger):
+        if len(ledger) != self.sent or outcome.jobs != len(ledger):
             outcome.violations.append(
-                f"{self.size.web_submits} keys were sent: {len(ledger)} were accepted and made {outcome.jobs} jobs"
+                f"{self.sent} keys were sent: {len(ledger)} were accepted and made {outcome.jobs} jobs"
             )
         if len(set(ledger.values())) != len(ledger):
             outcome.violations.append("two keys were answered with one job")
@@ -85,35 +100,42 @@ class _Play:
     def start(self, address: str, port: int) -> None:
         name = f"web-{port}-{self.kills + self.misses}"
         environment = {"PGAPPNAME": name}
-        self.servers[address] = (port, self.stage.site.fork_web(port=port, name=name, environment=environment))
+        process = self.stage.site.fork_web(port=port, name=name, environment=environment)
+        self.servers[address] = _Server(port, process, web_child(process))
 
     def submit_and_kill(self) -> None:
         size = self.size
-        sent = 0
         while self.kills < size.web_kills:
-            share = size.web_submits * (self.kills + 1) // size.web_kills
-            for _ in range(share - sent):
-                self.crowd.submit({"seconds": round(self.rng.uniform(0.001, 0.01), 3)}, has_file=True)
-            sent = max(sent, share)
+            self.submit(size.web_submits * (self.kills + 1) // size.web_kills - self.sent)
             self.kill_one()
         wait_until(lambda: not self.crowd.waiting, MEET_SECONDS, "the last submits to be begun")
+
+    def submit(self, count: int) -> None:
+        for _ in range(count):
+            self.crowd.submit({"seconds": round(self.rng.uniform(0.001, 0.01), 3)}, has_file=True)
+        self.sent += max(0, count)
 
     def kill_one(self) -> None:
         """Kill a server that has a submit in hand, at some moment of it."""
         crowd = self.crowd
 
         def busy() -> list[str]:
+            if not crowd.waiting and not any(crowd.in_flight.values()):
+                # A kill that missed has used up what was sent for it.
+                self.submit(1)
             return [address for address in self.servers if crowd.in_flight[address] > 0]
 
         address = self.rng.choice(wait_until(busy, MEET_SECONDS, "a submit to be in flight", every=0.002))
-        time.sleep(self.rng.uniform(0, SUBMIT_SECONDS))
+        lately = self.stage.ledger.seconds[-LATELY:] or [SUBMIT_SECONDS]
+        time.sleep(self.rng.uniform(0, statistics.median(lately)))
         unanswered = crowd.unanswered[address]
-        port, process = self.servers[address]
-        process.kill9()
+        server = self.servers[address]
+        os.kill(server.child, signal.SIGKILL)
+        server.process.kill9()
         # Whose connection it was knows by now: the kernel has closed it.
         wait_until(lambda: crowd.in_flight[address] <= 0, MEET_SECONDS, "the submits to be broken off", every=0.005)
         if crowd.unanswered[address] > unanswered:
             self.kills += 1
         else:
             self.misses += 1
-        self.start(address, port)
+        self.start(address, server.port)
