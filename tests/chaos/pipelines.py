@@ -113,6 +113,9 @@ def chaos_zombie(ctx: JobContext, folder: str, holds_successor: bool) -> dict[st
     for key in STEPS:
         is_held = holds_successor and key == STEPS[0]
         ctx.step(key, _write_held, ctx, key, marks if is_held else None, atomic=True)
+    made = ctx.folder / "result.txt"
+    made.write_text(oracle(ctx.job_id))
+    ctx.add_artifact(made)
     return {"fence": ctx.fence}
 
 

@@ -22,6 +22,16 @@ LEAD_SECONDS = 2.0
 #: How far the starts in the window may be from what is allowed, and the shares of the owners from each other.
 TOLERANCE, SHARE_TOLERANCE = 0.01, 0.05
 EDGE_SECONDS = 0.4
+#: A shorter run has each look at the gate drawn out: two that are not kept apart then overlap for sure.
+LONG_SECONDS = 30.0
+_SLOW = """
+CREATE FUNCTION chaos_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.1);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON core_limitbucket FOR EACH ROW EXECUTE FUNCTION chaos_slow();
+"""
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
@@ -38,6 +48,8 @@ def _play(stage: Stage, size: Size) -> Outcome:
         stage.fleet.start()
     wait_until(lambda: stage.ask("SELECT count(*) FROM core_worker")[0][0] >= size.workers, 30, "workers to be up")
     began = time.monotonic()
+    if size.limit_seconds < LONG_SECONDS:
+        stage.ask_nothing(_SLOW)
     for script in scripts:
         script.submit([{}] * count)
     try:

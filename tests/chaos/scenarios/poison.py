@@ -30,6 +30,8 @@ def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -
 
 def _play(stage: Stage, size: Size) -> Outcome:
     outcome = Outcome(scenario="poison")
+    # The greedy jobs work in child processes, which start from the program of their worker.
+    stage.fleet.forks = False
     for _ in range(min(size.workers, 3)):
         stage.fleet.start()
     good, killers, eaters = (stage.script(name) for name in ("chaos_steps", "chaos_suicide", "chaos_greedy"))

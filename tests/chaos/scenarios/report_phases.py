@@ -66,7 +66,9 @@ class _Play:
         outcome = Outcome(scenario="report_phases")
         rng = random.Random(size.seed)
         stage.ask_nothing(_RUNS)
-        for _ in range(size.workers - 1):
+        # Their jobs work in child processes, which start from the program of their worker.
+        stage.fleet.forks = False
+        for _ in range(min(3, size.workers)):
             stage.fleet.start()
         params = self.make_reference()
         script = stage.script(PIPELINE)
@@ -112,7 +114,7 @@ class _Play:
 
     def keep_some_ahead(self, script: BulkSubmitter, params: dict[str, Any]) -> None:
         query = "SELECT count(*) FROM core_job WHERE parent_id IS NULL AND state NOT IN ('succeeded', 'failed')"
-        missing = AHEAD - int(self.stage.ask(query)[0][0])
+        missing = min(AHEAD, 1 + self.size.phase_kills) - int(self.stage.ask(query)[0][0])
         if missing > 0:
             script.submit([params] * missing)
 

@@ -113,5 +113,5 @@ def test_every_act_of_the_code_has_words() -> None:
         r'(?:note|entry)\(\s*by,\s*"([a-z_]+)"|\bact = "(\w+_all\w*)" if .* else "(\w+)"|act="([a-z_]+)"'
     )
     named = {name for text in sources for found in noted.findall(text) for name in found if name}
-    assert {"cancel", "retry", "edit", "pause", "discard_all"} <= named
+    assert {"cancel", "edit", "pause", "requeue_all", "discard_all"} <= named
     assert named <= set(ACTS)
