@@ -76,7 +76,7 @@ def overview() -> list[PipelineLimits]:
                 paused_by=gate.paused_by if gate and paused_at else "",
                 paused_at=paused_at,
                 note=gate.note if gate and paused_at else "",
-                held=_held(spec) if gate else 0,
+                held=_held(spec),
                 limits=_states(spec),
             )
         )

@@ -68,7 +68,7 @@ def _wait(limit: EffectiveLimit, job: Job, now: float) -> Forecast | None:
             for owner_id, lane, count, _ in statements.run("let_go_counts", {"pipeline": job.pipeline})
             if bucket_key(limit, owner_id, lane)[1] == value
         )
-        if taken < limit.amount and not ahead:
+        if taken + ahead < limit.amount:
             return None
         return Forecast(
             "concurrent", f"All places of its limit are taken ({in_words(limit)}){_before(ahead)}.", None, ahead

@@ -175,6 +175,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "failed")), fields=["pipeline", "-finished_at"], name="job_failed"
             ),
         ),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state", "failed"), ("parent__isnull", True)),
+                fields=["owner", "-finished_at"],
+                name="job_owner_failed",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="alarmcount",
             constraint=models.UniqueConstraint(fields=("name", "place"), name="alarm_once"),

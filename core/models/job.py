@@ -147,6 +147,11 @@ class Job(models.Model):
                 fields=["pipeline", "-finished_at"], name="job_failed", condition=models.Q(state=State.FAILED)
             ),
             models.Index(
+                fields=["owner", "-finished_at"],
+                name="job_owner_failed",
+                condition=models.Q(state=State.FAILED, parent__isnull=True),
+            ),
+            models.Index(
                 fields=["queue", "published_at"],
                 name="job_published",
                 condition=models.Q(published_at__isnull=False, state__in=CLAIMABLE),
