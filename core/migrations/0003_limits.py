@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=models.Index(
-                condition=models.Q(("state", "failed"), ("parent__isnull", True)),
+                condition=models.Q(("parent__isnull", True), ("state", "failed")),
                 fields=["owner", "-finished_at"],
                 name="job_owner_failed",
             ),
