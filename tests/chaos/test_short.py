@@ -12,27 +12,23 @@ from tests.services.rabbitmq import RabbitNode
 
 #: Each run breaks things at other moments.
 SIZE = Size(
-    jobs=60,
-    worker_kills=4,
+    jobs=48,
+    worker_kills=3,
     # It comes back without its data.
     broker_kills=1,
     zombies=2,
     phase_kills=1,
-    poison=1,
-    poison_jobs=20,
-    cancels=48,
+    cancels=40,
     disk_rounds=3,
-    sqlite_jobs=24,
+    sqlite_jobs=20,
     sqlite_kills=5,
-    relay_jobs=40,
-    relay_kills=3,
     web_submits=24,
     web_kills=2,
-    workers=3,
+    workers=2,
 )
 #: What is left to `make chaos`: it takes longer than a test may, or is tried by others of these in part.
 FULL_ONLY = frozenset(
-    {"brokers", "broker_alarm", "clocks", "deploys", "failpoints", "limits", "network", "postgres"},
+    {"brokers", "broker_alarm", "clocks", "deploys", "failpoints", "limits", "network", "poison", "postgres", "relays"}
 )
 
 

@@ -193,10 +193,14 @@ class _Canceller:
         return self._answers.get(timeout=TRIED_SECONDS)
 
     def close(self) -> None:
+        assert self._process.stdin is not None
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        # Its end ends the thread that reads, which closes the other pipe.
+        self._process.stdin.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(json.loads(line))
+        with self._process.stdout as lines:
+            for line in lines:
+                self._answers.put(json.loads(line))

@@ -176,12 +176,14 @@ class _Submit:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
 
     def answers(self, *, may_be_killed: bool = False) -> dict[str, int]:
         assert self._process.stdout is not None

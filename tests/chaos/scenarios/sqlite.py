@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import random
@@ -160,14 +161,13 @@ class _Writer:
         """Wait until everything was answered, and end the script."""
         self._wanted.put(False)
         self._thread.join()
-        self._process.kill()
-        self._process.communicate()
+        _close(self._process)
 
     def _run(self) -> None:
         while self._wanted.get():
             orders = {uuid.uuid4().hex: {"seconds": STEP_SECONDS}}
             while not self._send(orders):
-                self._process.wait()
+                _close(self._process)
                 self._process = self._start()
 
     def _send(self, orders: dict[str, dict[str, float]]) -> bool:
@@ -195,3 +195,13 @@ class _Writer:
                 stderr=log,
                 text=True,
             )
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """End a writer, and let go of its pipes; what was not sent is lost with it."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()
