@@ -42,12 +42,20 @@ class Crowd:
     """Some people, each in a thread; one whose server does not answer tries the next of the addresses."""
 
     def __init__(
-        self, stage: Stage, pipeline: str, *, people: int = 3, addresses: Sequence[str] = (), timeout: float = 10.0
+        self,
+        stage: Stage,
+        pipeline: str,
+        *,
+        people: int = 3,
+        addresses: Sequence[str] = (),
+        timeout: float = 10.0,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._stage = stage
         self._path = f"/pipelines/{pipeline}/"
         self._addresses = list(addresses) or [stage.site.address]
         self._timeout = timeout
+        self._patience = patience
         self._wishes: queue.Queue[Wish | None] = queue.Queue()
         self._guard = threading.Lock()
         self._folder = stage.site.home / "sent"
@@ -93,7 +101,7 @@ class Crowd:
         person: Person | None = None
         turn = number
         while (wish := self._wishes.get()) is not None:
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + self._patience
             while time.monotonic() < deadline:
                 address = self._addresses[turn % len(self._addresses)]
                 try:
@@ -108,7 +116,7 @@ class Crowd:
                     break
                 time.sleep(PAUSE_SECONDS)
             else:
-                self._stage.ledger.refuse(f"submit {wish.key} was not accepted in {PATIENCE_SECONDS:g} s")
+                self._stage.ledger.refuse(f"submit {wish.key} was not accepted in {self._patience:g} s")
 
     def _log_in(self, address: str) -> Person:
         with _logging_in:

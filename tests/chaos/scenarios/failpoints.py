@@ -96,7 +96,10 @@ class _Play:
                     self.posts.append(owner(self.stage, name, kills=kills, seed=self.size.seed, latest=latest))
         for post in self.posts:
             if isinstance(post, WebPost):
-                crowd = Crowd(self.stage, "chaos_upload", people=2, addresses=[post.address])
+                # One submit may be met by all the kills of its post.
+                crowd = Crowd(
+                    self.stage, "chaos_upload", people=2, addresses=[post.address], patience=KILL_SECONDS + 60
+                )
                 self.crowds.append((post, crowd))
 
     def kill_all(self, script: BulkSubmitter, outcome: Outcome) -> None:

@@ -16,17 +16,17 @@ from pathlib import Path
 
 from tests.chaos.clients import Crowd
 from tests.chaos.collecting import Collector
-from tests.chaos.posts import CONSTANTS, web_child
+from tests.chaos.posts import CONSTANTS
 from tests.chaos.quieting import wait_until_quiet
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge
 from tests.services.postgres import GivenPostgres
-from tests.services.processes import Process, free_port
+from tests.services.processes import Process, first_child_of, free_port
 from tests.services.rabbitmq import RabbitNode
 from tests.services.waiting import wait_until
 
-SERVERS = 2
+SERVERS = 3
 #: Each waits for its answer before it submits again.
 PEOPLE = 4
 #: A kill comes at some moment of a submit: within what the last ones took, which is about this at first.
@@ -45,8 +45,6 @@ def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -
 class _Server:
     port: int
     process: Process
-    #: The process that serves.
-    child: int
 
 
 @dataclass
@@ -101,7 +99,7 @@ class _Play:
         name = f"web-{port}-{self.kills + self.misses}"
         environment = {"PGAPPNAME": name}
         process = self.stage.site.fork_web(port=port, name=name, environment=environment)
-        self.servers[address] = _Server(port, process, web_child(process))
+        self.servers[address] = _Server(port, process)
 
     def submit_and_kill(self) -> None:
         size = self.size
@@ -122,15 +120,19 @@ class _Play:
         def busy() -> list[str]:
             if not crowd.waiting and not any(crowd.in_flight.values()):
                 # A kill that missed has used up what was sent for it.
-                self.submit(1)
+                self.submit(PEOPLE)
             return [address for address in self.servers if crowd.in_flight[address] > 0]
 
-        address = self.rng.choice(wait_until(busy, MEET_SECONDS, "a submit to be in flight", every=0.002))
-        lately = self.stage.ledger.seconds[-LATELY:] or [SUBMIT_SECONDS]
-        time.sleep(self.rng.uniform(0, statistics.median(lately)))
+        address = ""
+        while not address or not crowd.in_flight[address]:
+            address = self.rng.choice(wait_until(busy, MEET_SECONDS, "a submit to be in flight", every=0.002))
+            lately = self.stage.ledger.seconds[-LATELY:] or [SUBMIT_SECONDS]
+            time.sleep(self.rng.uniform(0, statistics.median(lately)))
         unanswered = crowd.unanswered[address]
         server = self.servers[address]
-        os.kill(server.child, signal.SIGKILL)
+        # At once: to look for all of its family takes longer than a submit.
+        if child := first_child_of(server.process.pid):
+            os.kill(child, signal.SIGKILL)
         server.process.kill9()
         # Whose connection it was knows by now: the kernel has closed it.
         wait_until(lambda: crowd.in_flight[address] <= 0, MEET_SECONDS, "the submits to be broken off", every=0.005)

@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_is_a_refusal_that_leaves_nothing(
 
     handler = uploads.StagingUploadHandler()
     if failing == "mkstemp":
-        monkeypatch.setattr(uploads.tempfile, "mkstemp", full)
+        monkeypatch.setattr("tempfile.mkstemp", full)
         with pytest.raises(Overloaded, match="nearly full"):
             handler.new_file("file", "a.csv", "text/csv", 3)
     else:
