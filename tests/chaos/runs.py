@@ -20,7 +20,7 @@ class Size:
     broker_jobs: int = 500
     zombies: int = 20
     #: Kills in each phase of a report.
-    phase_kills: int = 20
+    phase_kills: int = 10
     #: Zombies that one worker holds at a time.
     zombies_a_round: int = 10
     #: Poison of each kind, and the good jobs beside it.

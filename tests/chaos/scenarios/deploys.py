@@ -77,8 +77,10 @@ class _Play:
         def is_at_work() -> bool:
             self.have_ended()
             query = "SELECT count(*) FROM core_job WHERE state = 'running' AND pipeline <> 'chaos_steps'"
-            busy = "SELECT count(*) FROM core_job WHERE state = 'running'"
-            return self.stage.ask(busy)[0][0] >= 2 and (not is_first or self.stage.ask(query)[0][0] == 4)
+            long = "SELECT count(*) FROM core_job WHERE state = 'running' AND (params->>'seconds')::float = %s"
+            return self.stage.ask(long, LONG_STEP_SECONDS)[0][0] >= 2 and (
+                not is_first or self.stage.ask(query)[0][0] == 4
+            )
 
         wait_until(is_at_work, END_SECONDS, "long work to be in hand")
 

@@ -22,7 +22,7 @@ from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge
 from tests.services.postgres import GivenPostgres
-from tests.services.processes import Process, first_child_of, free_port
+from tests.services.processes import Process, accepts, first_child_of, free_port
 from tests.services.rabbitmq import RabbitNode
 from tests.services.waiting import wait_until
 
@@ -52,6 +52,8 @@ class _Play:
     stage: Stage
     size: Size
     servers: dict[str, _Server] = field(default_factory=dict)
+    #: Addresses of those that answer.
+    listening: set[str] = field(default_factory=set)
     kills: int = 0
     misses: int = 0
     #: Submits, each with a key of its own.
@@ -121,7 +123,11 @@ class _Play:
             if not crowd.waiting and not any(crowd.in_flight.values()):
                 # A kill that missed has used up what was sent for it.
                 self.submit(PEOPLE)
-            return [address for address in self.servers if crowd.in_flight[address] > 0]
+            # Of one that does not listen yet, people hear only that.
+            for address in self.servers.keys() - self.listening:
+                if accepts(self.servers[address].port):
+                    self.listening.add(address)
+            return [address for address in self.listening if crowd.in_flight[address] > 0]
 
         address = ""
         while not address or not crowd.in_flight[address]:
@@ -134,6 +140,7 @@ class _Play:
         if child := first_child_of(server.process.pid):
             os.kill(child, signal.SIGKILL)
         server.process.kill9()
+        self.listening.discard(address)
         # Whose connection it was knows by now: the kernel has closed it.
         wait_until(lambda: crowd.in_flight[address] <= 0, MEET_SECONDS, "the submits to be broken off", every=0.005)
         if crowd.unanswered[address] > unanswered:
