@@ -60,8 +60,8 @@ class Crowd:
         self._guard = threading.Lock()
         self._folder = stage.site.home / "sent"
         self._folder.mkdir(exist_ok=True)
-        #: Submits that wait for an answer now, by address.
-        self.in_flight: Counter[str] = Counter()
+        #: Where each person waits for an answer now, and since when.
+        self._in_flight: dict[int, tuple[str, float]] = {}
         #: Submits that got no answer, by address.
         self.unanswered: Counter[str] = Counter()
         #: Those of them whose job was there all the same, when they were sent again.
@@ -79,6 +79,12 @@ class Crowd:
     def waiting(self) -> int:
         """Submits that nobody has begun with."""
         return self._wishes.qsize()
+
+    def in_flight(self, address: str = "", *, seconds: float = 0.0) -> int:
+        """Return how many have waited so long for an answer, from this address or any."""
+        before = time.monotonic() - seconds
+        waits = list(self._in_flight.values())
+        return sum(1 for where, since in waits if address in ("", where) and since <= before)
 
     def submit(self, fields: dict[str, Any], *, has_file: bool = False) -> None:
         """Have somebody submit this, with a file that nobody has sent yet if so wished; returns at once."""
@@ -129,8 +135,8 @@ class Crowd:
     def _send(self, person: Person, wish: Wish) -> bool:
         """Return whether it was accepted; raise OSError when there was no answer."""
         address = person.address
-        self._count(self.in_flight, address, 1)
         began = time.monotonic()
+        self._in_flight[threading.get_ident()] = address, began
         try:
             answer = person.post(
                 self._path,
@@ -146,7 +152,7 @@ class Crowd:
                 self._look_up(wish)
             raise
         finally:
-            self._count(self.in_flight, address, -1)
+            del self._in_flight[threading.get_ident()]
         return self._note(wish, answer, time.monotonic() - began)
 
     def _note(self, wish: Wish, answer: Answer, seconds: float) -> bool:

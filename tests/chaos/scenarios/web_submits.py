@@ -31,6 +31,8 @@ SERVERS = 3
 PEOPLE = 4
 #: A kill comes at some moment of a submit: within what the last ones took, which is about this at first.
 SUBMIT_SECONDS, LATELY = 0.04, 20
+#: After so many seconds a submit is with a server: one that finds nobody listening knows it sooner.
+CONNECTED_SECONDS = 0.004
 #: Seconds in which a submit has to be in flight, and in which a killed server's connections are known to be gone.
 MEET_SECONDS = 30.0
 
@@ -120,29 +122,30 @@ class _Play:
         crowd = self.crowd
 
         def busy() -> list[str]:
-            if not crowd.waiting and not any(crowd.in_flight.values()):
+            if not crowd.waiting and not crowd.in_flight():
                 # A kill that missed has used up what was sent for it.
                 self.submit(PEOPLE)
             # Of one that does not listen yet, people hear only that.
             for address in self.servers.keys() - self.listening:
                 if accepts(self.servers[address].port):
                     self.listening.add(address)
-            return [address for address in self.listening if crowd.in_flight[address] > 0]
+            return [address for address in self.listening if crowd.in_flight(address, seconds=CONNECTED_SECONDS)]
 
         address = ""
-        while not address or not crowd.in_flight[address]:
+        while not address or not crowd.in_flight(address, seconds=CONNECTED_SECONDS):
             address = self.rng.choice(wait_until(busy, MEET_SECONDS, "a submit to be in flight", every=0.002))
             lately = self.stage.ledger.seconds[-LATELY:] or [SUBMIT_SECONDS]
             time.sleep(self.rng.uniform(0, statistics.median(lately)))
         unanswered = crowd.unanswered[address]
         server = self.servers[address]
-        # At once: to look for all of its family takes longer than a submit.
+        # At once: to look for all of its family takes longer than a submit. Its master would start another.
+        server.process.send(signal.SIGSTOP)
         if child := first_child_of(server.process.pid):
             os.kill(child, signal.SIGKILL)
         server.process.kill9()
         self.listening.discard(address)
         # Whose connection it was knows by now: the kernel has closed it.
-        wait_until(lambda: crowd.in_flight[address] <= 0, MEET_SECONDS, "the submits to be broken off", every=0.005)
+        wait_until(lambda: not crowd.in_flight(address), MEET_SECONDS, "the submits to be broken off", every=0.005)
         if crowd.unanswered[address] > unanswered:
             self.kills += 1
         else:
