@@ -1,5 +1,6 @@
 """`manage.py up`, run as `make up` runs it: a folder of its own, real processes, signals."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -41,9 +42,11 @@ def start_up(site: Site) -> Process:
 def part(up: Process, name: str) -> int:
     """The process id of a part: of those with its command, the one that leads its group; 0 when there is none."""
     for pid in sorted(children_of([up.pid])):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if OWN_WORDS[name] in words and os.getpgid(pid) == pid:
-            return pid
+        # One may end between the list and the look.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if OWN_WORDS[name] in words and os.getpgid(pid) == pid:
+                return pid
     return 0
 
 
