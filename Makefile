@@ -23,7 +23,7 @@ up: environment fonts ## Start Headway and say where (PORT=8000, HEADWAY_HOME=va
 
 test: dev-environment ## Run every test against real components (ARGS="-k name")
 	@$(PY) -m tests.services.packages
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS) || { status=$$?; \
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) || { status=$$?; \
 		echo "make test: pytest ended with $$status; what failed is named above." >&2; exit $$status; }
 
 check: dev-environment ## Lint, format, types, import arrows, migrations, deployment, compose

@@ -28,6 +28,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole sites first: of two processes that share the tests, none ends long after the other."""
+    unit = Path(__file__).parent / "unit"
+    items.sort(key=lambda item: item.path.is_relative_to(unit))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
