@@ -194,3 +194,12 @@ def test_a_running_job_is_not_published_again(alice: User, clock: Clock) -> None
     claim(job)
     clock.advance(31)
     assert outbox.publish_again("default", limit=5) == 0
+
+
+def test_a_job_that_got_another_priority_while_a_relay_had_it_is_published_with_that(alice: User) -> None:
+    job = submit_job(alice)
+    outbox.take_due()
+    requests.reprioritise(job, Priority.URGENT, by="alice")
+    # The message that the relay has sent meanwhile carries the old one.
+    assert outbox.mark_published([job.pk]) == 0
+    assert [due.priority for due in outbox.take_due()] == [Priority.URGENT]

@@ -144,6 +144,15 @@ def test_what_runs_when_its_pipeline_is_paused_goes_on_and_is_not_tried_again_me
     assert claim(bad).attempt == 2
 
 
+def test_what_was_handed_back_has_begun_and_is_not_held_again(alice: User, define: Define) -> None:
+    name = define(work, limits=[Concurrent(2)])
+    begun, waits = submit_job(alice, name), submit_job(alice, name)
+    gate.let_go()
+    end(claim(begun), State.QUEUED, kind="released")
+    changes.change(name, "concurrent:pipeline", amount=1, per_seconds=None, by="carol")
+    assert (fresh(begun).is_held, fresh(waits).is_held) == (False, True)
+
+
 def test_pausing_twice_and_resuming_what_runs_is_refused(define: Define) -> None:
     name = define(work)
     with pytest.raises(Refused, match="not paused"):

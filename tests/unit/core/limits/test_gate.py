@@ -221,6 +221,14 @@ def test_the_urgent_go_first_and_each_priority_in_its_order(alice: User, bob: Us
     assert fresh(low).is_held
 
 
+def test_the_urgent_of_one_owner_go_before_the_turn_of_another(alice: User, bob: User, define: Define) -> None:
+    name = define(work, limits=[Concurrent(1)])
+    submit_job(alice, name)
+    urgent = submit_job(bob, name, priority=Priority.URGENT)
+    gate.let_go()
+    assert gone() == [urgent.pk]
+
+
 def test_a_parents_parts_do_not_wait_for_their_parents_limit(alice: User, define: Define) -> None:
     from core.life.families import insert_children
     from core.pipelines import get
