@@ -28,7 +28,10 @@ SIZE = Size(
 )
 #: What is left to `make chaos`: it takes longer than a test may, or is tried by others of these in part.
 FULL_ONLY = frozenset(
-    {"brokers", "broker_alarm", "clocks", "deploys", "failpoints", "limits", "network", "poison", "postgres", "relays"}
+    {
+        *("brokers", "broker_alarm", "clocks", "deploys", "failpoints", "hand_over"),
+        *("limits", "network", "poison", "postgres", "relays"),
+    }
 )
 
 

@@ -17,6 +17,8 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors"),
+                # What asks no database anything is not run twice.
+                *(f"--ignore=tests/unit/core/test_{name}.py" for name in ("children", "jsontext", "storage")),
             ],
             cwd=CHECKOUT,
             env={**os.environ, "UNIT_DATABASE_URL": url},
