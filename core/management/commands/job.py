@@ -6,7 +6,7 @@ import argparse
 import json
 import logging
 import os
-import time
+from time import monotonic, sleep
 from pathlib import Path
 from typing import Any
 
@@ -269,9 +269,9 @@ def _size_of(path: Path) -> int:
 
 
 def _wait(job_id: int, seconds: float) -> Job:
-    deadline = time.monotonic() + seconds
+    deadline = monotonic() + seconds
     while True:
         job = _find_job(job_id)
-        if not job.is_live or time.monotonic() > deadline:
+        if not job.is_live or monotonic() > deadline:
             return job
-        time.sleep(LOOK_SECONDS)
+        sleep(LOOK_SECONDS)

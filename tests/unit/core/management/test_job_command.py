@@ -202,7 +202,7 @@ def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatc
         end(claim(job), state, result="7", error="no")
 
     # The look after this one finds the job ended.
-    monkeypatch.setattr("core.management.commands.job.time.sleep", work)
+    monkeypatch.setattr("core.management.commands.job.sleep", work)
     if code:
         with pytest.raises(SystemExit) as caught:
             run("submit", "noop", "--owner", "alice", "--wait")
