@@ -12,6 +12,8 @@ import threading
 
 #: Every place, in the order in which a job passes them.
 NAMES = (
+    "schedule-insert",
+    "schedule-inserted",
     "file-rename",
     "job-commit",
     "publish",
@@ -21,6 +23,7 @@ NAMES = (
     "effect-commit",
     "checkpoint",
     "result-pointer",
+    "mail",
     "complete",
     "ack",
 )

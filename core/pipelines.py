@@ -41,6 +41,10 @@ class Pipeline:
     retention_days: int = 90
     #: What its form can be filled from; `dataset` makes it an action of every dataset's page.
     takes: Literal["dataset"] | None = None
+    #: A cron expression, in UTC, by which it runs by itself: a schedule of the site's own that nobody can edit.
+    every: str = ""
+    #: Whether its end is told to its owner: in the notices, and by mail if they wish.
+    is_told: bool = True
     #: Whether what a cancelled job had made is deleted or kept.
     on_cancel: Literal["discard", "keep"] = "discard"
     #: Hidden pipelines have no entry on the desk.

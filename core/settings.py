@@ -81,6 +81,57 @@ FONT_FOLDERS = env.list("FONT_FOLDERS", default=["/usr/share/fonts", "/usr/local
 #: Modules with pipelines beside those in actors/pipelines/, by their import names.
 EXTRA_PIPELINES = env.list("EXTRA_PIPELINES", default=[])
 
+#: The address under which people reach the site, for links in mails.
+SITE_URL = env.str("SITE_URL", f"http://{HOST}:{PORT}").rstrip("/")
+
+# -- mail -------------------------------------------------------------------------------------------
+
+#: Where mails go: smtp://user:password@host:25, smtp+tls://… (STARTTLS), smtp+ssl://…, consolemail://, or
+#: filemail:///a/folder.
+EMAIL_URL = env.str("EMAIL_URL", f"filemail://{HEADWAY_HOME}/mail")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Headway <headway@localhost>")
+#: Mails that may be handed over, as <number>/<s, m or h>.
+MAIL_RATE = env.str("MAIL_RATE", "60/m")
+#: Days that the link to a mailed file works.
+LINK_DAYS = env.int("LINK_DAYS", 14)
+
+# -- fetching ---------------------------------------------------------------------------------------
+
+#: Hosts inside that may be fetched from all the same, as host or host:port; all other private addresses are refused.
+FETCH_INSIDE = env.list("FETCH_INSIDE", default=[])
+#: Ports that may be connected to.
+FETCH_PORTS = [int(port) for port in env.list("FETCH_PORTS", default=["80", "443", "8080", "8443"])]
+#: Largest file that is fetched, as it comes and unpacked, in bytes.
+FETCH_LIMIT_BYTES = env.int("FETCH_LIMIT_BYTES", 5 * 1024**3)
+#: Seconds that one file may take in all, and that a server may be silent.
+FETCH_SECONDS = env.float("FETCH_SECONDS", 3600.0)
+FETCH_SILENCE_SECONDS = env.float("FETCH_SILENCE_SECONDS", 30.0)
+#: Requests that one host gets from one job at once.
+FETCH_PER_HOST = env.int("FETCH_PER_HOST", 2)
+
+# -- accounts ---------------------------------------------------------------------------------------
+
+#: Whether anybody may make an account.
+SIGN_UP = env.bool("SIGN_UP", True)
+#: Hours without a request after which a session ends, and days after which it ends in any case.
+SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", 12.0)
+SESSION_DAYS = env.float("SESSION_DAYS", 14.0)
+#: Wrong passwords after which a name or an address has to wait, and the minutes of that wait.
+LOGIN_TRIES = env.int("LOGIN_TRIES", 8)
+LOGIN_WAIT_MINUTES = env.float("LOGIN_WAIT_MINUTES", 15.0)
+
+# -- housekeeping -----------------------------------------------------------------------------------
+
+#: Days that things are kept: jobs as their pipeline says (`retention_days`), or as DAYS_JOBS does for all of them (0:
+#: the pipeline's); datasets (0: for good); the timelines of ended jobs; the audit trail and alarm figures; mails.
+DAYS_JOBS = env.int("DAYS_JOBS", 0)
+DAYS_DATASETS = env.int("DAYS_DATASETS", 365)
+DAYS_EVENTS = env.int("DAYS_EVENTS", 90)
+DAYS_AUDIT = env.int("DAYS_AUDIT", 365)
+DAYS_MAILS = env.int("DAYS_MAILS", 90)
+#: Hours after which a file that nothing refers to is deleted; longer than any job takes to name what it wrote.
+ORPHAN_HOURS = env.float("ORPHAN_HOURS", 48.0)
+
 # -- runtimes ---------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{HEADWAY_HOME}/db.sqlite3")

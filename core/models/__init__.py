@@ -7,8 +7,12 @@ from core.models.dataset import Dataset, DatasetColumn
 from core.models.event import JobEvent
 from core.models.job import Job
 from core.models.limits import Gate, LimitBucket, LimitChange
+from core.models.mail import Mail
+from core.models.preferences import Preferences
 from core.models.progress import JobProgress
 from core.models.runs import RunSeconds
+from core.models.schedule import Schedule, ScheduledRun
+from core.models.source import Source
 from core.models.step import JobStep
 from core.models.worker import Worker
 
@@ -25,6 +29,11 @@ __all__ = [
     "JobStep",
     "LimitBucket",
     "LimitChange",
+    "Mail",
+    "Preferences",
     "RunSeconds",
+    "Schedule",
+    "ScheduledRun",
+    "Source",
     "Worker",
 ]

@@ -151,6 +151,12 @@ class Job(models.Model):
                 name="job_owner_failed",
                 condition=models.Q(state=State.FAILED, parent__isnull=True),
             ),
+            # What a person is told of when it ends: notices, and mails by preference.
+            models.Index(
+                fields=["owner", "-finished_at"],
+                name="job_owner_ended",
+                condition=models.Q(parent__isnull=True, finished_at__isnull=False),
+            ),
             models.Index(
                 fields=["queue", "published_at"],
                 name="job_published",
