@@ -1,9 +1,11 @@
 """Every setting of Headway, read from the environment once. docs/settings.md lists them all."""
 
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -88,8 +90,46 @@ SITE_URL = env.str("SITE_URL", f"http://{HOST}:{PORT}").rstrip("/")
 
 #: Where mails go: smtp://user:password@host:25, smtp+tls://… (STARTTLS), smtp+ssl://…, consolemail://, or
 #: filemail:///a/folder.
-EMAIL_URL = env.str("EMAIL_URL", f"filemail://{HEADWAY_HOME}/mail")
+EMAIL_URL = env.str("EMAIL_URL", f"filemail://{quote(str(HEADWAY_HOME))}/mail")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Headway <headway@localhost>")
+if not re.fullmatch(r"[^\r\n]*[^\s@<]+@[^\s@<>]+>?", DEFAULT_FROM_EMAIL):
+    raise ImproperlyConfigured(f"MAIL_FROM {DEFAULT_FROM_EMAIL!r}: write an address, or a name and <an address>")
+
+
+def _mail(url: str) -> dict[str, Any]:
+    """Return Django's settings of mail for EMAIL_URL; the port is that of the scheme unless it is named."""
+    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"EMAIL_URL can't be read: {error}") from error
+    config: dict[str, Any] = {"host": "", "port": 0, "user": "", "password": "", "tls": False, "ssl": False, "file": ""}
+    if parts.scheme in ports and parts.hostname and parts.path in ("", "/") and not parts.query:
+        config |= {"backend": "core.mails.smtp.Backend", "host": parts.hostname, "port": port or ports[parts.scheme]}
+        config |= {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+        config |= {"tls": parts.scheme == "smtp+tls", "ssl": parts.scheme == "smtp+ssl"}
+    elif parts.scheme == "filemail" and not parts.netloc and len(parts.path) > 1:
+        config |= {"backend": "django.core.mail.backends.filebased.EmailBackend", "file": unquote(parts.path)}
+    elif url in ("consolemail://", "consolemail:"):
+        config |= {"backend": "django.core.mail.backends.console.EmailBackend"}
+    else:
+        # It may hold a password: only its scheme is named.
+        raise ImproperlyConfigured(
+            f"EMAIL_URL of the scheme {parts.scheme!r}: write smtp://host:25, smtp+tls://user:password@host:587, "
+            "smtp+ssl://user:password@host:465, filemail:///an/absolute/folder or consolemail://"
+        )
+    return config
+
+
+_mails = _mail(EMAIL_URL)
+EMAIL_BACKEND = _mails["backend"]
+EMAIL_HOST, EMAIL_PORT = _mails["host"], _mails["port"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mails["user"], _mails["password"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mails["tls"], _mails["ssl"]
+EMAIL_FILE_PATH = _mails["file"] or None
+#: Seconds that a mail server may be silent.
+EMAIL_TIMEOUT = 30
 #: Mails that may be handed over, as <number>/<s, m or h>.
 MAIL_RATE = env.str("MAIL_RATE", "60/m")
 #: Days that the link to a mailed file works.
@@ -116,7 +156,8 @@ SIGN_UP = env.bool("SIGN_UP", True)
 #: Hours without a request after which a session ends, and days after which it ends in any case.
 SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", 12.0)
 SESSION_DAYS = env.float("SESSION_DAYS", 14.0)
-#: Wrong passwords after which a name or an address has to wait, and the minutes of that wait.
+#: Wrong passwords for one name from one address after which they have to wait, and the minutes of that wait. The
+#: address by itself has to after five times as many: people may share it.
 LOGIN_TRIES = env.int("LOGIN_TRIES", 8)
 LOGIN_WAIT_MINUTES = env.float("LOGIN_WAIT_MINUTES", 15.0)
 
@@ -214,6 +255,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.forms",
     "django_htmx",
+    "axes",
     "django_dramatiq",
     "core",
     "actors",
@@ -229,9 +271,12 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "frontend.sessions.SessionEndMiddleware",
+    "frontend.zones.ZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "frontend.outages.OutageMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "frontend.urls"
 WSGI_APPLICATION = "frontend.wsgi.application"
@@ -254,9 +299,26 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "frontend.people.PersonBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"
+#: Seconds that the link of a mail for a new password works.
+PASSWORD_RESET_TIMEOUT = 4 * 3600
+
+AXES_HANDLER = "frontend.login_tries.LoginTries"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_FAILURE_LIMIT = LOGIN_TRIES
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_WAIT_MINUTES)
+AXES_LOCKOUT_CALLABLE = "frontend.login_tries.locked_out"
+AXES_USERNAME_CALLABLE = "frontend.login_tries.username_of"
+AXES_CLIENT_IP_CALLABLE = "frontend.addresses.address_of"
+AXES_RESET_ON_SUCCESS = True
+# Who goes on trying during the wait does not make it longer, and no row grows with it.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# Only wrong passwords are kept, and only for as long as they count.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -277,6 +339,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 SECURE_SSL = env.bool("SECURE_SSL", False)
+#: Proxies in front of the web that each add to X-Forwarded-For the address that asks them; 0 believes no such header.
+PROXY_COUNT = env.int("PROXY_COUNT", 1 if SECURE_SSL else 0)
 SECURE_SSL_REDIRECT = SECURE_SSL
 SECURE_HSTS_SECONDS = 31536000 if SECURE_SSL else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL
@@ -284,6 +348,8 @@ SECURE_HSTS_PRELOAD = SECURE_SSL
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL else None
 # The health checks are asked by machines inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# The cookie lasts as long as a session can; frontend.sessions ends those that idle.
+SESSION_COOKIE_AGE = round(SESSION_DAYS * 86400)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL
 X_FRAME_OPTIONS = "DENY"
@@ -305,5 +371,7 @@ LOGGING = {
         # Pika tells each reconnect with a traceback; the relay's and the consumer's own lines say it once.
         "pika": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
+        # Each log-in with several lines; what it has to warn of is told.
+        "axes": {"level": "WARNING"},
     },
 }

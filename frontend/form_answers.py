@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -12,6 +13,7 @@ from django_htmx.http import retarget
 
 from core.forms import Entry
 from frontend import form_pages, priorities
+from frontend.repeats import Repeat
 from frontend.security import PersonRequest
 
 #: The names of the form's own fields; a pipeline's fields can't be called so.
@@ -24,6 +26,7 @@ def answer_with_form(
     template: str,
     *,
     context: Mapping[str, Any],
+    repeat: Repeat | None = None,
     keeps_files: bool = False,
     status: int = 200,
 ) -> HttpResponse:
@@ -35,7 +38,8 @@ def answer_with_form(
         "form": entry.form,
         "groups": groups,
         "regions": form_pages.regions_of(groups),
-        "errors": _error_summary(entry),
+        "errors": [*_error_summary(entry.form), *(_error_summary(repeat.form) if repeat else ())],
+        "repeat": repeat,
         "file_names": form_pages.file_names(entry),
         "key_field": KEY_FIELD,
         "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
@@ -52,11 +56,11 @@ def answer_with_form(
     return render(request, template, whole, status=status)
 
 
-def _error_summary(entry: Entry) -> list[tuple[str, str, str]]:
+def _error_summary(form: forms.Form) -> list[tuple[str, str, str]]:
     """Return (id of the control, label, sentence) of each error, in the order of the fields."""
-    found = [("", "", str(sentence)) for sentence in entry.form.non_field_errors()]
-    for bound in entry.form.visible_fields():
+    found = [("", "", str(sentence)) for sentence in form.non_field_errors()]
+    for bound in form.visible_fields():
         found += [(bound.id_for_label, str(bound.label), str(sentence)) for sentence in bound.errors]
-    for bound in entry.form.hidden_fields():
+    for bound in form.hidden_fields():
         found += [("", str(bound.label), str(sentence)) for sentence in bound.errors]
     return found

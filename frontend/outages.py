@@ -25,9 +25,12 @@ class OutageMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, (OperationalError, InterfaceError)):
-            return None
-        tell("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
-        response = HttpResponse(render_to_string("503.html"), status=503)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return answer_outage(request, error) if isinstance(error, (OperationalError, InterfaceError)) else None
+
+
+def answer_outage(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Say that the database has let a request down, and when to ask again."""
+    tell("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
+    response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response

@@ -15,6 +15,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='dataset',
+            name='is_kept',
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+        migrations.AddIndex(
+            model_name='artifact',
+            index=models.Index(fields=['path'], name='artifact_path'),
+        ),
         migrations.CreateModel(
             name='Mail',
             fields=[
@@ -46,6 +55,7 @@ class Migration(migrations.Migration):
                 ('browser_notices', models.BooleanField(db_default=False, default=False)),
                 ('notices_seen_at', models.DateTimeField(null=True)),
                 ('mailed_until', models.DateTimeField(null=True)),
+                ('sessions_since', models.DateTimeField(null=True)),
             ],
             options={
                 'verbose_name_plural': 'preferences',
@@ -68,6 +78,7 @@ class Migration(migrations.Migration):
                 ('overlap', models.CharField(choices=[('skip', 'Leave this time out'), ('queue', 'Wait for it'), ('cancel', 'Cancel it')], default='skip', max_length=10)),
                 ('is_on', models.BooleanField(db_default=True, default=True)),
                 ('code_name', models.CharField(blank=True, max_length=100, null=True, unique=True)),
+                ('form_key', models.CharField(blank=True, max_length=100, null=True)),
                 ('next_at', models.DateTimeField(null=True)),
                 ('note', models.CharField(blank=True, db_default='', default='', max_length=300)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -141,6 +152,10 @@ class Migration(migrations.Migration):
             model_name='mail',
             index=models.Index(condition=models.Q(('state', 'unknown')), fields=['-id'], name='mail_unknown'),
         ),
+        migrations.AddIndex(
+            model_name='mail',
+            index=models.Index(condition=models.Q(('state', 'sending')), fields=['job'], name='mail_sending'),
+        ),
         migrations.AddConstraint(
             model_name='mail',
             constraint=models.UniqueConstraint(fields=('job', 'kind'), name='mail_job_kind'),
@@ -152,6 +167,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='schedule',
             index=models.Index(condition=models.Q(('is_on', True), ('next_at__isnull', False)), fields=['next_at'], name='schedule_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='schedule',
+            constraint=models.UniqueConstraint(fields=('owner', 'form_key'), name='schedule_of_form'),
         ),
         migrations.AddIndex(
             model_name='scheduledrun',

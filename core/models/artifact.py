@@ -36,6 +36,8 @@ class Artifact(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["job", "kind", "field"], name="artifact_job_kind_field")
         ]
+        # Whether anything still names a file, asked of each upload before it is deleted.
+        indexes: ClassVar = [models.Index(fields=["path"], name="artifact_path")]
         ordering: ClassVar = ["id"]
 
     def __str__(self) -> str:

@@ -52,6 +52,8 @@ class Dataset(models.Model):
     #: {"columns": [name…], "rows": [[value…]…], "rejected": [[line, column, value, reason, raw]…]}
     preview_path = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
+    #: Whether a person has said that it is to stay for good: it never expires then, nor does the job that made it.
+    is_kept = models.BooleanField(default=False, db_default=False)
 
     objects = DatasetQuerySet.as_manager()
 

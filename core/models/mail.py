@@ -43,6 +43,8 @@ class Mail(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["job", "kind"], name="mail_job_kind")]
         indexes: ClassVar = [
             models.Index(fields=["-id"], name="mail_unknown", condition=models.Q(state="unknown")),
+            # What a job that has ended left so: few at any time, and looked for again and again.
+            models.Index(fields=["job"], name="mail_sending", condition=models.Q(state="sending")),
         ]
         ordering: ClassVar = ["-id"]
 

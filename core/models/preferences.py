@@ -30,6 +30,8 @@ class Preferences(models.Model):
     notices_seen_at = models.DateTimeField(null=True)
     #: Jobs that ended before have had their mail ordered, as far as one was wanted.
     mailed_until = models.DateTimeField(null=True)
+    #: Sessions that began before have ended: the person has logged out everywhere.
+    sessions_since = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "preferences"

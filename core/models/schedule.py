@@ -60,6 +60,8 @@ class Schedule(models.Model):
     is_on = models.BooleanField(default=True, db_default=True)
     #: The name of a schedule that code declares: its row follows the code, and nobody edits it.
     code_name = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001 - unique when there
+    #: The key of the form that made it: however often the form is sent, it makes one schedule.
+    form_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when there
     #: The next time it fires; empty when it is off or has no more.
     next_at = models.DateTimeField(null=True)
     #: Why it is off, when nobody switched it off.
@@ -71,6 +73,7 @@ class Schedule(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "form_key"], name="schedule_of_form")]
         indexes: ClassVar = [
             models.Index(fields=["owner", "-id"], name="schedule_owner_newest"),
             models.Index(

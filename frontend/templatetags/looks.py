@@ -24,6 +24,7 @@ register = template.Library()
 #: The entry of the main navigation that an address belongs to, by how its name begins; all others are the desk's.
 _AREAS = (
     ("dataset_", "datasets"),
+    ("schedule_", "schedules"),
     ("failed_", "failed"),
     ("limit", "limits"),
     ("workers", "workers"),

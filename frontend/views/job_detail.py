@@ -28,6 +28,8 @@ from frontend.security import PersonRequest, person_required
 
 #: Regions beside the progress that an answer may bring along.
 _BESIDE = ("actions", "facts", "result", "steps", "record")
+#: What the page does not show of the schedule that the job is of.
+_UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
 
 
 @require_safe
@@ -81,9 +83,11 @@ def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> Ht
 
 
 def _jobs(request: PersonRequest) -> Any:
-    jobs = Job.objects.for_user(request.user).select_related("progress", "owner", "origin", "parent")
+    jobs = Job.objects.for_user(request.user).select_related(
+        "progress", "owner", "origin", "parent", "scheduled_run__schedule"
+    )
     # Most jobs have neither, and then nothing is asked about them.
-    return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result").annotate(
+    return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result", *_UNSHOWN).annotate(
         has_steps=Exists(JobStep.objects.filter(job=OuterRef("pk"))),
         has_children=Exists(Job.objects.filter(parent=OuterRef("pk"))),
     )
@@ -152,6 +156,7 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
     is_ending = job.is_finished and steps.has_live_parts
     context = {
         "job": job,
+        "scheduled_run": getattr(job, "scheduled_run", None),
         "progress": getattr(job, "progress", None),
         "part": part_name(job) if job.parent_id else "",
         "version": _never(version) if is_ending else version,

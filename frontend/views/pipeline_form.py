@@ -1,7 +1,8 @@
 """The page that starts a pipeline: its form, the checks of single fields, and the submit.
 
-The form carries a key that was made with the page. However often it is sent, it makes one job. Sent by one of its
-`refresh` and `move` buttons it makes none: it is shown anew with what was filled in.
+The form carries a key that was made with the page. However often it is sent, it makes one job. Sent by its button
+"Save as schedule" it makes a schedule in the same way, and no job. Sent by one of its `refresh` and `move` buttons it
+makes neither: it is shown anew with what was filled in.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from core import pipelines
 from core.errors import PermanentError, Refused
 from core.forms import Entry, open_form
 from core.life import backpressure
-from core.models import Job
+from core.models import Gate, Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
-from frontend import form_pages, priorities
+from frontend import form_pages, priorities, repeats
 from frontend.form_answers import KEY_FIELD, answer_with_form
 from frontend.security import PersonRequest, person_required
 from frontend.templatetags.amounts import filesize
@@ -47,18 +48,7 @@ _KEY_LENGTH = 100
 @person_required
 def pipeline_form(request: PersonRequest, name: str) -> HttpResponseBase:
     """Show the pipeline's form, or make what was filled in a job."""
-    # An upload that can't be taken is refused before its body is read, or while it is, before any other code sees it.
-    try:
-        _refuse_large(request)
-        request.POST  # noqa: B018 - reading it is the point
-    except (StopUpload, RequestDataTooBig):
-        limit = filesize(settings.UPLOAD_LIMIT_BYTES)
-        return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
-    except Refused as error:
-        return refused_by(request, error)
-    except (UnreadablePostError, MultiPartParserError, TooManyFieldsSent):
-        return render(request, "400.html", status=400)
-    return _show_or_submit(request, name)
+    return unreadable(request) or _show_or_submit(request, name)
 
 
 @require_POST
@@ -73,6 +63,22 @@ def pipeline_validation(request: PersonRequest, name: str) -> HttpResponseBase:
     return render(request, "_field_errors.html", {"field": field})
 
 
+def unreadable(request: PersonRequest) -> HttpResponseBase | None:
+    """Read what was sent. Return the answer to what can't be taken, else None."""
+    # An upload that can't be taken is refused before its body is read, or while it is, before any other code sees it.
+    try:
+        _refuse_large(request)
+        request.POST  # noqa: B018 - reading it is the point
+    except (StopUpload, RequestDataTooBig):
+        limit = filesize(settings.UPLOAD_LIMIT_BYTES)
+        return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
+    except Refused as error:
+        return refused_by(request, error)
+    except (UnreadablePostError, MultiPartParserError, TooManyFieldsSent):
+        return render(request, "400.html", status=400)
+    return None
+
+
 @csrf_protect
 def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
     # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
@@ -85,7 +91,7 @@ def _show(request: PersonRequest, name: str) -> HttpResponseBase:
     origin = _origin(request, spec)
     initial = {key: value for key, value in request.GET.items() if key in spec.form.base_fields}
     entry = open_form(spec, user=request.user, initial=initial, origin=origin)
-    return _render_form(request, entry, key=uuid.uuid4().hex)
+    return _render_form(request, entry, repeats.blank(request), key=uuid.uuid4().hex)
 
 
 def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
@@ -97,7 +103,10 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
         priority = priorities.read(request.POST.get(priorities.FIELD, ""))
     if entry.is_refresh:
         entry.show_anew()
-        return _render_form(request, entry, key=key, priority=priority)
+        repeat = repeats.sent(request, is_checked=False)
+        return _render_form(request, entry, repeat, key=key, priority=priority)
+    if repeats.is_asked(request, spec):
+        return _schedule(request, entry, key=key, priority=priority)
     if entry.is_valid():
         try:
             submission = entry.submit(key=key, priority=priority)
@@ -106,27 +115,51 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
         except PermanentError as error:
             entry.form.add_error(None, str(error))
         else:
-            address = reverse("job_detail", args=[submission.job_id])
-            if request.htmx:
-                return HttpResponseClientRedirect(address)
-            return HttpResponseRedirect(address)
+            return _lead_to(request, reverse("job_detail", args=[submission.job_id]))
     entry.keep_uploads()
-    return _render_form(request, entry, key=key, priority=priority, status=422)
+    repeat = repeats.sent(request, is_checked=False)
+    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
+
+
+def _schedule(request: PersonRequest, entry: Entry, *, key: str, priority: Priority) -> HttpResponseBase:
+    """Make what was filled in a schedule: no job yet."""
+    if (saved := repeats.saved(entry, key=key)) is not None:
+        return _lead_to(request, saved.get_absolute_url())
+    repeat = repeats.sent(request, is_checked=True)
+    # Both are asked, so that all that is wrong is said at once.
+    if all([entry.is_valid(), repeat.form.is_valid()]):
+        try:
+            schedule = repeats.save(entry, repeat, priority=priority, key=key)
+        except Refused as error:
+            return _refuse(request, entry, error, key=key, priority=priority)
+        except PermanentError as error:
+            entry.form.add_error(None, str(error))
+        else:
+            return _lead_to(request, schedule.get_absolute_url())
+    entry.keep_uploads()
+    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
+
+
+def _lead_to(request: PersonRequest, address: str) -> HttpResponseBase:
+    return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
 
 
 def _render_form(
     request: PersonRequest,
     entry: Entry,
+    repeat: repeats.Repeat,
     *,
     key: str,
     priority: Priority = Priority.NORMAL,
     status: int = 200,
     refusal: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    context: dict[str, Any] = {"key": key, "refusal": refusal}
+    gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
+    context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate}
     if _asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
-    return answer_with_form(request, entry, "pipeline_form.html", context=context, status=status)
+    part = repeat if repeats.can_repeat(entry.spec) else None
+    return answer_with_form(request, entry, "pipeline_form.html", context=context, repeat=part, status=status)
 
 
 def _refuse(request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority) -> HttpResponseBase:
@@ -138,7 +171,8 @@ def _refuse(request: PersonRequest, entry: Entry, error: Refused, *, key: str, p
         **refusal_context(error.status, str(error), retry_after=seconds),
         "lost_files": bool(request.FILES),
     }
-    page = _render_form(request, entry, key=key, priority=priority, status=error.status, refusal=refusal)
+    repeat = repeats.sent(request, is_checked=False)
+    page = _render_form(request, entry, repeat, key=key, priority=priority, status=error.status, refusal=refusal)
     return with_retry_after(page, error.status, seconds)
 
 

@@ -188,6 +188,7 @@ def test_a_person_submits_watches_cancels_and_retries_on_the_pages(life: Site, t
     assert kinds(life, job).count("claimed") == 4
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_the_command_line_ends_with_the_code_that_scripts_rely_on(life: Site, tmp_path: Path) -> None:
     life.start_worker()
     text = tmp_path / "in.txt"
@@ -262,6 +263,7 @@ def test_a_job_whose_worker_is_killed_resumes_at_its_step(life: Site) -> None:
     assert "crashed" in kinds(life, job)
 
 
+@pytest.mark.parametrize("runtime", ["rabbitmq"])
 def test_a_job_that_kills_its_worker_each_time_fails_with_the_reason(life: Site) -> None:
     """Whoever watches the processes starts them again; the job does not kill for ever."""
     life.environment["LEASE_SECONDS"] = "2"
@@ -298,6 +300,7 @@ def test_two_workers_share_the_work_and_run_no_job_twice(life: Site) -> None:
     assert len(workers) == 2
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_a_worker_that_is_asked_to_stop_hands_its_job_back(life: Site) -> None:
     (worker,) = life.start_worker()
     job = submit(life, "count", count=10_000, seconds=0.05)
@@ -314,6 +317,7 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(life: Site) -> None:
     wait_for_state(life, job, "cancelled", timeout=10)
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_short_work_may_end_before_its_worker_stops(life: Site) -> None:
     life.environment["STOP_GRACE_SECONDS"] = "15"
     (worker,) = life.start_worker()

@@ -79,26 +79,22 @@ def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Proc
     wait_until(lambda: answers(site), 30, "the web to answer again")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_it_leaves_nothing_behind_however_it_ends(site: Site, up: Process, number: int) -> None:
-    family = children_of([up.pid])
-    assert len(family) >= 3
-    up.send(number)
-    code = up.wait(60)
-    assert code == (-9 if number == signal.SIGKILL else 0)
-    wait_until(partial(are_gone, family), 60, "the end of all parts")
-
-
-def test_a_second_start_finds_everything_as_it_was(site: Site, up: Process) -> None:
+def test_it_leaves_nothing_behind_however_it_ends_and_finds_everything_as_it_was(site: Site, up: Process) -> None:
     key = (site.home / "secret_key").read_text()
     users = user_names(site)
-    assert up.stop(signal.SIGINT) == 0
-    again = start_up(site)
-    try:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        running = up if number == signal.SIGINT else start_up(site)
+        try:
+            family = children_of([running.pid])
+            assert len(family) >= 3
+            running.send(number)
+            code = running.wait(60)
+            assert code == (-9 if number == signal.SIGKILL else 0)
+            wait_until(partial(are_gone, family), 60, "the end of all parts")
+        finally:
+            running.stop()
         assert (site.home / "secret_key").read_text() == key
         assert user_names(site) == users
-    finally:
-        again.stop(signal.SIGINT)
 
 
 def test_a_second_one_on_the_same_home_is_refused_in_a_sentence(site: Site, up: Process) -> None:

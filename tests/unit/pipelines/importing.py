@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from actors.pipelines.csv_import import check, detect, profile, read, receive, write
-from actors.pipelines.csv_import.options import Options
+from actors.imports import check, detect, profile, read, receive, write
+from actors.imports.options import Options
 
 
 @dataclass

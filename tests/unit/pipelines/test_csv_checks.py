@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.pipelines.csv_import.rules import RuleError, parse_rules
+from actors.imports.rules import RuleError, parse_rules
 from core.errors import PermanentError
 
 from .importing import import_bytes
@@ -18,8 +18,8 @@ from .importing import import_bytes
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables are judged value by value in Python, long ones by the engine: both have to say the same."""
     if request.param == "engine":
-        monkeypatch.setattr("actors.pipelines.csv_import.columns.SMALL_ROWS", 0)
-        monkeypatch.setattr("actors.pipelines.csv_import.profile.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.imports.columns.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.imports.profile.SMALL_ROWS", 0)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -205,7 +205,7 @@ def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch
     ]
     imported = import_bytes(("i,d,t,day,at,b,u,e\n" + "\n".join(lines) + "\n").encode(), tmp_path)
     here = imported.profile()
-    monkeypatch.setattr("actors.pipelines.csv_import.profile.SMALL_ROWS", 0)
+    monkeypatch.setattr("actors.imports.profile.SMALL_ROWS", 0)
     for ours, theirs in zip(here, imported.profile(), strict=True):
         assert ours["distinct"] == pytest.approx(theirs["distinct"], rel=0.1)
         stats, expected = ours["stats"], theirs["stats"]

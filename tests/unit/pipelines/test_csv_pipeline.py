@@ -14,8 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
-from actors.pipelines.csv_import import check, detect, read
-from actors.pipelines.csv_import.rules_field import RulesWidget
+from actors.imports import check, detect, read
+from actors.imports.rules_field import RulesWidget
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext

@@ -266,6 +266,6 @@ def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, data
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.pipelines.csv_import.receive.RATIO_ALLOWANCE", 1_000_000)
+    monkeypatch.setattr("actors.imports.receive.RATIO_ALLOWANCE", 1_000_000)
     with pytest.raises(PermanentError, match="times its size"):
         import_bytes(gzip.compress(b"a,b\n" * 2_000_000), tmp_path)

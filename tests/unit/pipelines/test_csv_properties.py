@@ -12,9 +12,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from actors.pipelines.csv_import.dialect import Dialect
-from actors.pipelines.csv_import.records import RecordReader
-from actors.pipelines.csv_import.scan import MIN_WINDOW, Scanner
+from actors.imports.dialect import Dialect
+from actors.imports.records import RecordReader
+from actors.imports.scan import MIN_WINDOW, Scanner
 from core.errors import PermanentError
 
 from .importing import import_bytes

@@ -20,7 +20,7 @@ SHOWN_ROWS = 4
 MOST_ROWS = 30
 _TEXTS = ("column", "type", "min", "max", "min_length", "max_length", "pattern", "allowed")
 _FLAGS = ("required", "unique")
-_ENGINE = Engine(dirs=[str(Path(__file__).parent / "templates")])
+_ENGINE = Engine(dirs=[str(Path(__file__).parent / "form_templates")])
 
 
 class RulesWidget(forms.Widget):
@@ -49,7 +49,7 @@ class RulesWidget(forms.Widget):
             "types": TYPES,
             "json": text,
         }
-        return mark_safe(_ENGINE.get_template("csv_import/rules.html").render(Context(context)))  # noqa: S308 - escaped by the template
+        return mark_safe(_ENGINE.get_template("rules.html").render(Context(context)))  # noqa: S308 - escaped by the template
 
 
 class RulesField(forms.Field):

@@ -1,0 +1,106 @@
+"""What an answer's head and first bytes say: the file's name, its size, and whether it is a file at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from core.clock import now
+from core.jsontext import storable
+
+from .addresses import Address
+from .errors import Unfetchable
+
+NAME_LENGTH = 150
+HEAD_BYTES = 1024
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
+_PACKED_AS_FILE = frozenset(("", "identity", "gzip", "x-gzip"))
+_WEB_PAGE = (b"<!doctype html", b"<html")
+
+
+def content_length(headers: httpx.Headers) -> int | None:
+    """Return the length of the body that follows, if the server says it."""
+    text = headers.get("content-length", "").strip()
+    return int(text) if text.isdigit() and len(text) <= 18 and "transfer-encoding" not in headers else None
+
+
+def content_range(headers: httpx.Headers) -> tuple[int, int, int | None] | None:
+    """Return first byte, last byte and whole size (None: unknown) of a part, or None when it does not say."""
+    found = _CONTENT_RANGE.match(headers.get("content-range", "").strip())
+    if found is None:
+        return None
+    first, last, total = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
+    return (first, last, total) if first <= last and (total is None or last < total) else None
+
+
+def refuse_encoding(address: Address, headers: httpx.Headers) -> None:
+    """Refuse a packing that was not asked for. Gzip is kept as it comes: unpacking files has its own limits."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in _PACKED_AS_FILE:
+        raise Unfetchable(f"{address.shown} answered in the packing “{encoding[:40]}”, which was not asked for.")
+
+
+def refuse_pages(path: Path, address: Address, headers: httpx.Headers) -> None:
+    """Refuse what is plainly no table: the page of a login or of an error, and JSON."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if text.startswith(_WEB_PAGE) or (kind in ("text/html", "application/xhtml+xml") and text.startswith(b"<")):
+        raise Unfetchable(
+            f"The address answered with a web page, not with a table: {address.shown}. It may ask for a login, or "
+            "the file may have moved."
+        )
+    if (kind == "application/json" or kind.endswith("+json")) and text.startswith((b"{", b"[")):
+        raise Unfetchable(f"The address answered with JSON, not with a table: {address.shown}.")
+    if kind in ("text/xml", "application/xml") and text.startswith(b"<"):
+        raise Unfetchable(f"The address answered with XML, not with a table: {address.shown}.")
+
+
+def file_name(address: Address, headers: httpx.Headers) -> str:
+    """Return the name of the file as the server gives it, else of the path, else of the host; safe to show and keep."""
+    message = Message()
+    message["Content-Disposition"] = headers.get("content-disposition", "")
+    try:
+        given = message.get_filename() or ""
+    except (ValueError, LookupError):
+        given = ""
+    return _safe(given) or _safe(address.file_name) or address.host[:NAME_LENGTH]
+
+
+def wait_seconds(headers: httpx.Headers) -> float | None:
+    """Return the seconds that `Retry-After` asks for, as a number or as a date; None when it does not ask."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdigit() and text.isascii() and len(text) < 12:
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=dt.UTC)
+    return max(0.0, (until - now()).total_seconds())
+
+
+def status_in_words(status: int, reason: str) -> str:
+    """Return e.g. "404 Not Found"."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "".join(mark for mark in reason if mark.isprintable())[:60]
+    return f"{status} {phrase}".strip()
+
+
+def _safe(name: str) -> str:
+    name = storable(name).replace("\\", "/").rpartition("/")[2]
+    name = "".join(mark for mark in name if mark.isprintable() and mark not in '<>:"|?*').strip().lstrip(".")
+    if len(name) > NAME_LENGTH:
+        stem, dot, ending = name.rpartition(".")
+        name = f"{stem[: NAME_LENGTH - 9]}.{ending}" if dot and len(ending) <= 8 else name[:NAME_LENGTH]
+    return name

@@ -1,0 +1,136 @@
+"""One question to a server, over the redirects that lead to its answer."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import certifi
+import httpx
+
+from .addresses import Address, follow
+from .errors import Unfetchable, Unreachable
+from .hosts import Hosts
+from .policy import Policy
+from .resolving import resolve
+
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 10.0
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_NO_REUSE = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+_ALWAYS = {
+    "User-Agent": "Headway",
+    "Accept": "text/csv, text/tab-separated-values, text/plain, */*;q=0.8",
+    # What is packed is a file in its own right, and unpacked with its own limits.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The head of an answer; its body is read as it comes over the line, and may break off."""
+
+    #: Where the answer came from, after redirects.
+    address: Address
+    status: int
+    reason: str
+    headers: httpx.Headers
+    _response: httpx.Response
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """Yield the bytes as they were sent; raise Unreachable when the line breaks."""
+        try:
+            async for block in self._response.aiter_raw():
+                yield block
+        except httpx.TransportError as error:
+            raise _broken(self.address, error) from error
+
+
+@asynccontextmanager
+async def ask(
+    address: Address, headers: Mapping[str, str], *, policy: Policy, hosts: Hosts
+) -> AsyncIterator[Answer]:
+    """Ask for an address and yield the answer that is no redirect; the line is closed afterwards."""
+    for _ in range(MAX_REDIRECTS + 1):
+        # The place at a host is given back before the next host's is asked for: nobody waits in a circle.
+        async with hosts.slot(address.host), _sent(address, headers, policy) as response:
+            location = response.headers.get("location", "")
+            if response.status_code not in _REDIRECTS or not location:
+                yield Answer(address, response.status_code, response.reason_phrase, response.headers, response)
+                return
+        address = follow(address, location, policy)
+    raise Unfetchable(f"{address.shown} was reached after more than {MAX_REDIRECTS} redirects, and not asked.")
+
+
+@asynccontextmanager
+async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) -> AsyncIterator[httpx.Response]:
+    """Connect to one of the addresses that were judged, and to nothing else."""
+    error: httpx.TransportError | None = None
+    for ip in await resolve(address, policy):
+        request = httpx.Request(
+            "GET",
+            httpx.URL(
+                scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")
+            ),
+            headers={"Host": address.authority, **_ALWAYS, **headers},
+            extensions={
+                # The certificate is checked against the name, though the connection goes to its address.
+                "sni_hostname": address.host,
+                "timeout": {
+                    "connect": min(CONNECT_SECONDS, policy.silence_seconds),
+                    "read": policy.silence_seconds,
+                    "write": policy.silence_seconds,
+                    "pool": policy.silence_seconds,
+                },
+            },
+        )
+        async with AsyncExitStack() as stack:
+            # A transport of its own, without a client: no cookies, no proxies, no passwords out of the environment,
+            # and no connection that was checked for another name.
+            transport = await stack.enter_async_context(
+                httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=_NO_REUSE)
+            )
+            try:
+                response = await transport.handle_async_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as failed:
+                _refuse_certificate(address, failed)
+                error = failed
+                continue
+            except httpx.TransportError as failed:
+                raise _broken(address, failed) from failed
+            stack.push_async_callback(response.aclose)
+            yield response
+            return
+    raise Unreachable(f"{address.host} could not be connected to, at port {address.port}.") from error
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The system's own authorities, for a company's; and a kept list, for a system that has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _refuse_certificate(address: Address, error: BaseException) -> None:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise Unfetchable(
+                f"The certificate of {address.host} is not to be trusted: {cause.verify_message.rstrip('.')}."
+            ) from error
+        cause = cause.__cause__ or cause.__context__
+
+
+def _broken(address: Address, error: httpx.TransportError) -> Unreachable:
+    match error:
+        case httpx.TimeoutException():
+            return Unreachable(f"{address.host} was silent for too long.")
+        case httpx.RemoteProtocolError():
+            return Unreachable(f"{address.host} broke off, or did not answer by the rules of HTTP.")
+        case _:
+            return Unreachable(f"The line to {address.host} broke.")

@@ -1,0 +1,24 @@
+"""Why an address was not fetched."""
+
+from core.errors import HeadwayError, PermanentError
+
+
+class Unfetchable(PermanentError):
+    """Raised when an address is refused, or its server has answered that it has nothing; the person can act on it."""
+
+
+class Unreachable(HeadwayError):
+    """Raised when a server could not be reached, or broke off; trying again later may help."""
+
+    def __init__(self, sentence: str, *, wait_seconds: float | None = None) -> None:
+        #: How long the server asked to be left alone, if it did.
+        self.wait_seconds = wait_seconds
+        super().__init__(sentence)
+
+
+class AskedToWait(HeadwayError):
+    """Raised when a server asks to be left alone for longer than a thread is kept waiting."""
+
+    def __init__(self, sentence: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(sentence)

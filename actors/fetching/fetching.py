@@ -1,0 +1,209 @@
+"""The life of one file that is fetched, told once.
+
+1. Its server is asked for all of it, or whether it has changed; or, when a part has arrived before, for the rest.
+2. What comes is counted, hashed and written; every second what has arrived is made safe on the disk.
+3. A line that breaks, a server that is silent or has too much to do: asked again after a pause that grows, with full
+   jitter, for the rest where the server takes ranges of the very same content, else from the start.
+4. A server that asks to be left alone is: for a short while here, for longer by the job.
+5. When all has come and reads as a file, it gets its name. All of that within the caps of size, silence and time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from core import storage
+
+from . import answers
+from .addresses import Address
+from .asking import Answer, ask
+from .errors import AskedToWait, Unfetchable, Unreachable
+from .hosts import LONGEST_WAIT_SECONDS, Hosts
+from .partial import Origin, Partial
+from .policy import Policy
+
+#: Tries in a row that bring nothing, and tries in all, after which a file is given up.
+TRIES = 5
+MOST_TRIES = 100
+#: The longest pause after the first failure, and after any; each is drawn between nothing and that.
+BACKOFF_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 20.0
+#: Seconds between two times that what has arrived is made safe.
+KEEP_SECONDS = 1.0
+#: Seconds of a server's wait beyond which nobody waits.
+MOST_PATIENCE_SECONDS = 86_400.0
+_TRIED_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """One file to fetch."""
+
+    key: str
+    address: Address
+    partial: Partial
+    #: What the server called the content that is here already; empty to have it whole.
+    etag: str = ""
+    last_modified: str = ""
+    #: Bytes of the whole file, as soon as they are known.
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A whole file, as it was sent."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+    etag: str
+    last_modified: str
+
+
+async def fetch(wanted: Wanted, *, policy: Policy, hosts: Hosts) -> Fetched | None:
+    """Return the file, or None when the server says that it has not changed.
+
+    Raise Unfetchable, Unreachable when all tries have failed, or AskedToWait.
+    """
+    async with hosts.at_once:
+        try:
+            async with asyncio.timeout(policy.seconds):
+                return await _tried(wanted, policy, hosts)
+        except TimeoutError as error:
+            raise Unfetchable(
+                f"{wanted.address.shown} took longer than the {policy.seconds:,.0f} seconds that one file may take."
+            ) from error
+        finally:
+            wanted.partial.close()
+
+
+async def _tried(wanted: Wanted, policy: Policy, hosts: Hosts) -> Fetched | None:
+    failures = 0
+    for _ in range(MOST_TRIES):
+        before = wanted.partial.size
+        try:
+            return await _once(wanted, policy, hosts)
+        except Unreachable as error:
+            await asyncio.to_thread(wanted.partial.keep)
+            failures = 1 if wanted.partial.size > before else failures + 1
+            if error.wait_seconds is None:
+                if failures >= TRIES:
+                    raise
+                await asyncio.sleep(pause_seconds(failures))
+                continue
+            if error.wait_seconds > MOST_PATIENCE_SECONDS:
+                raise Unfetchable(f"{error} That is longer than a day: try again then.") from error
+            hosts.rest(wanted.address.host, error.wait_seconds)
+            if error.wait_seconds > LONGEST_WAIT_SECONDS:
+                raise AskedToWait(str(error), seconds=error.wait_seconds) from error
+            if failures >= TRIES:
+                raise
+    raise Unreachable(f"{wanted.address.shown} broke off {MOST_TRIES} times.")
+
+
+def pause_seconds(failures: int) -> float:
+    """Return the seconds before the next try: doubling up to the cap, with full jitter."""
+    return random.uniform(0, min(BACKOFF_SECONDS * 2.0**failures, BACKOFF_CAP_SECONDS))
+
+
+async def _once(wanted: Wanted, policy: Policy, hosts: Hosts) -> Fetched | None:
+    """Ask once for the rest, if a part is here; from the start when the server won't go on there."""
+    if wanted.partial.is_resumable:
+        origin = wanted.partial.origin
+        assert origin is not None  # noqa: S101 - what resumable means
+        headers = {"Range": f"bytes={wanted.partial.size}-", "If-Range": origin.validator}
+        async with ask(wanted.address, headers, policy=policy, hosts=hosts) as answer:
+            if answer.status == httpx.codes.PARTIAL_CONTENT and _continues(answer, wanted.partial, origin):
+                return await _received(wanted, answer, policy)
+            if answer.status == httpx.codes.OK:
+                return await _from_start(wanted, answer, policy)
+            if answer.status not in (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE):
+                raise _failure(answer)
+        wanted.partial.reset()
+    async with ask(wanted.address, _conditions(wanted), policy=policy, hosts=hosts) as answer:
+        if answer.status == httpx.codes.NOT_MODIFIED and (wanted.etag or wanted.last_modified):
+            return None
+        if answer.status != httpx.codes.OK:
+            raise _failure(answer)
+        return await _from_start(wanted, answer, policy)
+
+
+def _conditions(wanted: Wanted) -> dict[str, str]:
+    # The date counts only where there is no better word for the content (RFC 9110, 13.1.3).
+    if wanted.etag:
+        return {"If-None-Match": wanted.etag}
+    return {"If-Modified-Since": wanted.last_modified} if wanted.last_modified else {}
+
+
+def _continues(answer: Answer, partial: Partial, origin: Origin) -> bool:
+    """Whether the part that comes is the rest of the same content."""
+    part = answers.content_range(answer.headers)
+    if part is None or part[0] != partial.size or answer.headers.get("etag", origin.etag) != origin.etag:
+        return False
+    return part[2] is None or ((origin.total is None or part[2] == origin.total) and part[1] == part[2] - 1)
+
+
+async def _from_start(wanted: Wanted, answer: Answer, policy: Policy) -> Fetched:
+    total = answers.content_length(answer.headers)
+    wanted.partial.begin(Origin.of(str(wanted.address), answer.headers, total))
+    return await _received(wanted, answer, policy)
+
+
+async def _received(wanted: Wanted, answer: Answer, policy: Policy) -> Fetched:
+    partial, origin = wanted.partial, wanted.partial.origin
+    assert origin is not None  # noqa: S101 - set when its first byte was asked for
+    answers.refuse_encoding(answer.address, answer.headers)
+    length = answers.content_length(answer.headers)
+    wanted.total = origin.total if length is None else partial.size + length
+    _refuse_large(wanted.total or 0, answer.address, policy)
+    storage.refuse_when_full((wanted.total or partial.size) - partial.size)
+    kept_at = time.monotonic()
+    async for block in answer.body():
+        _refuse_large(partial.size + len(block), answer.address, policy)
+        partial.append(block)
+        if time.monotonic() - kept_at > KEEP_SECONDS:
+            await asyncio.to_thread(partial.keep)
+            kept_at = time.monotonic()
+    if origin.total is not None and partial.size != origin.total:
+        partial.reset()
+        raise Unreachable(f"{answer.address.shown} sent another number of bytes than it had said.")
+    if not partial.size:
+        raise Unfetchable(f"{answer.address.shown} is empty: it has no bytes.")
+    path, sha256 = await asyncio.to_thread(partial.finish)
+    answers.refuse_pages(path, answer.address, answer.headers)
+    return Fetched(
+        path=path,
+        name=answers.file_name(answer.address, answer.headers),
+        size=partial.size,
+        sha256=sha256,
+        etag=origin.etag,
+        last_modified=origin.last_modified,
+    )
+
+
+def _refuse_large(size: int, address: Address, policy: Policy) -> None:
+    if size > policy.limit_bytes:
+        raise Unfetchable(f"{address.shown} has more than the {_amount(policy.limit_bytes)} that one file may have.")
+
+
+def _amount(size: int) -> str:
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if size >= factor:
+            return f"{size / factor:,.3g} {unit}"
+    return f"{size} bytes"
+
+
+def _failure(answer: Answer) -> Exception:
+    status = answers.status_in_words(answer.status, answer.reason)
+    if answer.status in _TRIED_AGAIN:
+        wait = answers.wait_seconds(answer.headers)
+        asked = "" if wait is None else f", and asked to wait {wait:,.0f} seconds"
+        return Unreachable(f"{answer.address.shown} answered {status}{asked}.", wait_seconds=wait)
+    return Unfetchable(f"{answer.address.shown} answered {status}.")

@@ -1,0 +1,69 @@
+"""The files of one job, fetched at once in the attempt's own thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from core.context import JobContext
+from core.errors import HeadwayError
+from core.errors import PermanentError as _Permanent
+
+from .errors import AskedToWait, Unreachable
+from .fetching import Fetched, Wanted, fetch
+from .hosts import Hosts
+from .policy import Policy
+
+#: Seconds between two looks at whether the attempt may go on.
+LOOK_SECONDS = 0.2
+
+#: What a file that was not fetched ended with.
+Failure = _Permanent | Unreachable | AskedToWait
+
+
+def fetch_many(
+    ctx: JobContext,
+    files: Sequence[Wanted],
+    *,
+    policy: Policy,
+    on_fetched: Callable[[Wanted, Fetched | None], None],
+) -> dict[str, Failure]:
+    """Fetch the files and return, by their keys, why some were not fetched.
+
+    `on_fetched` is called for each as soon as it is there, and may use the database: the event loop stands still
+    then. What stops the attempt stops all files within a second.
+    """
+    failures: dict[str, Failure] = {}
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        hosts = Hosts(policy)
+        tasks = {loop.create_task(fetch(each, policy=policy, hosts=hosts)): each for each in files}
+        live = set(tasks)
+        while live:
+            _show(ctx, files, done=len(files) - len(live))
+            ended, live = runner.run(_ended(live))
+            for task in sorted(ended, key=lambda task: tasks[task].key):
+                try:
+                    fetched = task.result()
+                except (_Permanent, Unreachable, AskedToWait) as error:
+                    failures[tasks[task].key] = error
+                else:
+                    on_fetched(tasks[task], fetched)
+        _show(ctx, files, done=len(files))
+    return failures
+
+
+async def _ended(
+    live: set[asyncio.Task[Fetched | None]],
+) -> tuple[set[asyncio.Task[Fetched | None]], set[asyncio.Task[Fetched | None]]]:
+    return await asyncio.wait(live, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _show(ctx: JobContext, files: Sequence[Wanted], *, done: int) -> None:
+    """Say how far the files are, and stop when the attempt may not go on."""
+    arrived = sum(each.partial.size for each in files)
+    totals = [each.total for each in files]
+    total = None if None in totals else sum(size for size in totals if size is not None)
+    note = f"{done} of {len(files)} files" if len(files) > 1 else ""
+    ctx.progress(arrived, total, unit="bytes", note=note)
+    ctx.check()

@@ -1,0 +1,170 @@
+"""The options of every import's form. All may stay as they are: what is not said is detected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from core.forms import PipelineForm
+
+from .encoding import ENCODINGS
+from .rules_field import RulesField
+
+_DETECT = ("", "Detect")
+
+
+class WordsField(forms.CharField):
+    """Several words, one a line or with commas between them."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=forms.Textarea(attrs={"rows": 2}), **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
+        parts = text.splitlines() if "\n" in text.strip() else text.split(",")
+        return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))
+
+
+class ImportForm(PipelineForm):
+    """What is done with a file, wherever it comes from. See docs/csv.md for what each option does."""
+
+    name = forms.CharField(
+        label="Name of the dataset", required=False, max_length=200, help_text="Empty: the file's name."
+    )
+    encoding = forms.ChoiceField(label="Encoding", required=False, choices=[_DETECT, *ENCODINGS])
+    delimiter = forms.ChoiceField(
+        label="Delimiter",
+        required=False,
+        choices=[
+            _DETECT,
+            (",", "Comma ,"),
+            (";", "Semicolon ;"),
+            ("tab", "Tab"),
+            ("|", "Bar |"),
+            ("space", "Space"),
+            (":", "Colon :"),
+            ("other", "Another"),
+        ],
+    )
+    other_delimiter = forms.CharField(
+        label="Other delimiter", required=False, max_length=4, strip=False, help_text="One to four characters."
+    )
+    quote = forms.ChoiceField(
+        label="Quote",
+        required=False,
+        choices=[_DETECT, ('"', 'Double quote "'), ("'", "Single quote '"), ("none", "None")],
+    )
+    escape = forms.ChoiceField(
+        label="A quote inside a value",
+        required=False,
+        choices=[_DETECT, ("double", 'is doubled: ""'), ("backslash", 'has a backslash: \\"')],
+    )
+    line_end = forms.ChoiceField(
+        label="Line ends",
+        required=False,
+        choices=[_DETECT, ("\n", "Unix or Windows"), ("\r", "Old Mac"), ("any", "Mixed")],
+    )
+    header = forms.ChoiceField(
+        label="Header",
+        required=False,
+        choices=[
+            _DETECT,
+            ("yes", "There is one"),
+            ("no", "There is none"),
+            ("1", "One line"),
+            ("2", "Two lines"),
+            ("3", "Three lines"),
+        ],
+    )
+    preamble_lines = forms.IntegerField(
+        label="Lines before the table", required=False, min_value=0, max_value=10_000, help_text="Empty: detect."
+    )
+    decimal_mark = forms.ChoiceField(
+        label="Decimal mark", required=False, choices=[_DETECT, (".", "Point 1.5"), (",", "Comma 1,5")]
+    )
+    date_order = forms.ChoiceField(
+        label="Dates",
+        required=False,
+        choices=[_DETECT, ("ymd", "Year, month, day"), ("dmy", "Day, month, year"), ("mdy", "Month, day, year")],
+        help_text="Dates that could be either stay text until you say which.",
+    )
+    null_words = WordsField(
+        label="Words for an empty value", required=False, help_text="Such as NA or unknown: one a line."
+    )
+    rules = RulesField(label="Rules", required=False)
+    keys = WordsField(
+        label="Key columns",
+        required=False,
+        help_text="Of rows with the same values in these columns only the first is kept.",
+    )
+    ragged = forms.ChoiceField(
+        label="Rows with too few values",
+        required=False,
+        choices=[("pad", "Fill up with empty values"), ("reject", "Reject")],
+        help_text="A row with less than half of the values is always rejected.",
+    )
+    quotes = forms.ChoiceField(
+        label="Damaged quotes",
+        required=False,
+        choices=[("repair", "Repair or reject the row"), ("strict", "Fail the import")],
+    )
+    max_rejected = forms.IntegerField(
+        label="Fail over this many rejected rows", required=False, min_value=0, help_text="Empty: no limit."
+    )
+    max_rejected_percent = forms.FloatField(
+        label="Fail over this percentage of rejected rows",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Empty: no limit.",
+    )
+    keep_formulas = forms.BooleanField(
+        label="Keep formulas in the cleaned CSV",
+        required=False,
+        help_text="Otherwise text that a spreadsheet would run gets an apostrophe before it.",
+    )
+
+    fieldsets = (
+        (
+            "Format",
+            (
+                "encoding",
+                "delimiter",
+                "other_delimiter",
+                "quote",
+                "escape",
+                "line_end",
+                "header",
+                "preamble_lines",
+                "decimal_mark",
+                "date_order",
+                "null_words",
+            ),
+        ),
+        ("Rules and duplicates", ("rules", "keys")),
+        (
+            "Rows that do not fit",
+            ("ragged", "quotes", "max_rejected", "max_rejected_percent", "keep_formulas"),
+        ),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("delimiter") == "other":
+            other = values.get("other_delimiter") or ""
+            if not other:
+                self.add_error("other_delimiter", "Give the delimiter.")
+            elif any(mark in '"\r\n\\' for mark in other):
+                self.add_error("other_delimiter", "A quote, a backslash or a line end cannot be a delimiter.")
+        elif values.get("other_delimiter"):
+            values["delimiter"] = "other"
+        return values

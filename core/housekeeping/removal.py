@@ -1,0 +1,121 @@
+"""Deleting from the file store, and only from there: no link is followed, and what can't be deleted is told."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import storage
+from core.housekeeping.rounds import Tally
+
+#: Folders within folders that are gone into: a job's are two or three deep.
+DEPTH = 50
+
+
+@dataclass
+class Extent:
+    """What a folder holds."""
+
+    files: int = 0
+    bytes: int = 0
+    #: When anything in it was changed last, in epoch seconds.
+    newest: float = 0.0
+
+
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder of the store; nothing when it is a link, or not there."""
+    try:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            return
+        with os.scandir(folder) as listing:
+            yield from listing
+    except FileNotFoundError:
+        # Somebody else has deleted it.
+        return
+
+
+def measure(folder: Path) -> Extent:
+    """Return what is in a folder, however deep."""
+    extent = Extent()
+    with suppress(OSError):
+        extent.newest = folder.lstat().st_mtime
+        _measure(folder, extent, depth=0)
+    return extent
+
+
+def remove_tree(folder: Path, tally: Tally) -> None:
+    """Delete a folder of the store with all that is in it, and count it. Links in it are deleted, not followed."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            tally.leave(f"{_shown(folder)} is not a folder, and was left alone.")
+            return
+        _remove(folder, tally, depth=0)
+
+
+def remove_file(path: Path, tally: Tally, *, name: str = "files") -> None:
+    """Delete a file, or a link itself, and count it."""
+    with suppress(FileNotFoundError):
+        known = path.lstat()
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            tally.leave(f"{_shown(path)} could not be deleted: {error.strerror or error}.")
+            return
+        tally.counts[name] += 1
+        tally.bytes += freed_bytes(known)
+
+
+def remove_key(key: str, tally: Tally) -> None:
+    """Delete the file of a key; a key that leads out of the store is told."""
+    try:
+        path = storage.resolve(key)
+    except ValueError as error:
+        tally.leave(f"{error}.")
+        return
+    if path.is_file():
+        remove_file(path, tally)
+
+
+def freed_bytes(known: os.stat_result) -> int:
+    """Return what the end of a file frees: nothing while it has another name."""
+    return known.st_size if known.st_nlink == 1 else 0
+
+
+def _measure(folder: Path, extent: Extent, *, depth: int) -> None:
+    for entry in entries(folder):
+        with suppress(FileNotFoundError):
+            known = entry.stat(follow_symlinks=False)
+            extent.newest = max(extent.newest, known.st_mtime)
+            if not stat.S_ISDIR(known.st_mode):
+                extent.files += 1
+                extent.bytes += freed_bytes(known)
+            elif depth < DEPTH:
+                _measure(Path(entry.path), extent, depth=depth + 1)
+
+
+def _remove(folder: Path, tally: Tally, *, depth: int) -> None:
+    for entry in entries(folder):
+        if not entry.is_dir(follow_symlinks=False):
+            remove_file(Path(entry.path), tally)
+        elif depth < DEPTH:
+            _remove(Path(entry.path), tally, depth=depth + 1)
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        tally.leave(f"{_shown(folder)} could not be deleted: {error.strerror or error}.")
+
+
+def _shown(path: Path) -> str:
+    """Return the path as an operator knows it: within the store."""
+    try:
+        return str(path.relative_to(storage.root()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,88 @@
+"""One round of the housekeeper, and what it counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from core.clock import database_now
+
+T = TypeVar("T")
+
+#: Rows that one transaction deletes, and keys that one query asks for.
+BATCH = 500
+#: Things that could not be deleted, or that are not the housekeeper's, which a tally names; more are only counted.
+NAMED = 10
+
+
+@dataclass(frozen=True)
+class Round:
+    """What every part of a round is told."""
+
+    #: The database's time when the round began.
+    now: dt.datetime = field(default_factory=database_now)
+    #: Whether only to say what would be deleted.
+    is_dry: bool = False
+    #: Called between batches with what has been done so far; may raise to end the round.
+    watch: Callable[[int], None] = lambda _: None
+
+    def before(self, *, days: float = 0, hours: float = 0) -> dt.datetime:
+        """Return the time so long before the round began."""
+        return self.now - dt.timedelta(days=days, hours=hours)
+
+
+@dataclass
+class Tally:
+    """How many of each have gone, or would go."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    #: Of files.
+    bytes: int = 0
+    #: Sentences on what was left where it is: not to be deleted, or not known.
+    left: list[str] = field(default_factory=list)
+    left_count: int = 0
+
+    def leave(self, sentence: str) -> None:
+        """Say what was not deleted, and why."""
+        self.left_count += 1
+        if len(self.left) < NAMED:
+            self.left.append(sentence[:300])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "counts": {name: count for name, count in self.counts.items() if count},
+            "bytes": self.bytes,
+            "left": self.left,
+            "left_count": self.left_count,
+        }
+
+
+def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """Yield the items in lists of up to this size; never more of them are held."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def delete_rows(rows: QuerySet[Any], name: str, *, round: Round, tally: Tally) -> None:  # noqa: A002 - a round of work
+    """Delete the rows in batches, the oldest key first, and count them under this name."""
+    if round.is_dry:
+        tally.counts[name] += rows.count()
+        return
+    model: type[Model] = rows.model
+    after: Any = None
+    while True:
+        left = rows.order_by("pk") if after is None else rows.order_by("pk").filter(pk__gt=after)
+        keys = list(left.values_list("pk", flat=True)[:BATCH])
+        if not keys:
+            return
+        # The condition once more: somebody may have changed a row since it was read.
+        tally.counts[name] += rows.filter(pk__in=keys).delete()[1].get(model._meta.label, 0)
+        after = keys[-1]
+        round.watch(sum(tally.counts.values()))

@@ -1,0 +1,16 @@
+"""Mails: jobs of the pipeline `mail`, each written once and handed over at most once.
+
+The story of a mail:
+
+1. It is ordered (`order`): a job is stored, in the transaction of whatever it tells of. Its key makes it one mail.
+2. The job's first step writes it: a row, `ready`, with the Message-ID that it keeps at every try.
+3. It is marked `sending`, and that is committed; then the mail server gets it; then it is marked `sent`.
+4. What the server refuses, or never had, is certain: `refused`, or `ready` again and tried later.
+5. What is found `sending` by a later attempt, and what was under way when the line broke, may have arrived: it is
+   `unknown`, its job has failed, and nothing sends it again. A person may (`requests.send_again`).
+"""
+
+from core.mails.ends import tell_ends, telling_from
+from core.mails.orders import ended_key, order, report_key
+
+__all__ = ["ended_key", "order", "report_key", "tell_ends", "telling_from"]

@@ -1,0 +1,21 @@
+"""Addresses of the site's pages as mails name them: whole, under SITE_URL."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+
+
+def site_address(path: str = "/") -> str:
+    """Return the whole address of a page of the site."""
+    return f"{settings.SITE_URL}{path}"
+
+
+def preferences_address() -> str:
+    """Return the address of the page where a person chooses which mails come."""
+    for name in ("settings", "preferences", "desk"):
+        try:
+            return site_address(reverse(name))
+        except NoReverseMatch:
+            continue
+    return site_address()

@@ -1,0 +1,68 @@
+"""Ordering a mail: a job of the pipeline `mail`, in the caller's transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from core.errors import Refused
+from core.life.submission import Submission, submit
+
+PIPELINE = "mail"
+#: Characters of the longest address: what its column takes (RFC 5321 has 254).
+ADDRESS_LENGTH = 254
+#: People that one report is mailed to at most.
+REPORT_ADDRESSES = 50
+
+_KIND = re.compile(r"[a-z][a-z_]{0,39}\Z")
+
+
+def order(
+    kind: str,
+    *,
+    to: str,
+    owner_id: int,
+    context: Mapping[str, Any],
+    key: str,
+    label: str = "",
+    attachments: Iterable[int] = (),
+) -> Submission:
+    """Order one mail to one address; the same owner's same key again is the same mail.
+
+    `kind` names its templates, `context` is JSON for them, `attachments` are ids of artifacts of the owner's jobs.
+    Called in a transaction, the mail is ordered when that commits. Raise Refused when `to` is no address.
+    """
+    if not _KIND.match(kind):
+        raise ValueError(f"mail kind {kind!r}: use lower-case letters and _ (up to 40)")
+    if not is_address(to):
+        raise Refused(f"{to!r} is no mail address.")
+    params = {"kind": kind, "to": to, "context": dict(context), "attachments": list(attachments)}
+    return submit(PIPELINE, owner_id=owner_id, params=params, label=label or f"Mail to {to}", key=key)
+
+
+def is_address(text: str) -> bool:
+    """Whether a mail can be addressed so."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return len(text) <= ADDRESS_LENGTH
+
+
+def ended_key(job_id: int, fence: int) -> str:
+    """Return the key of the mail that says a job has ended: another one when it was tried again and ended anew."""
+    return f"ended-{job_id}-{fence}"
+
+
+def report_key(job_id: int, place: int) -> str:
+    """Return the key of a job's mail to the address at this place of its list, from 0."""
+    return f"report-{job_id}-{place}"
+
+
+def keys_of(job_id: int, fence: int) -> list[str]:
+    """Return the keys of all mails that may have been ordered for a job."""
+    return [ended_key(job_id, fence), *(report_key(job_id, place) for place in range(REPORT_ADDRESSES))]

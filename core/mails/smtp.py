@@ -1,0 +1,175 @@
+"""Handing a mail over to a server, knowing what is certain.
+
+Until the server has asked for the body (its 354), it can't have the mail, whatever happens. Once it has answered the
+body, its word counts. In between, a line that breaks leaves open whether it took the mail.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend
+
+from core.errors import HeadwayError
+from core.jsontext import storable
+
+#: Seconds that a server may take to answer the body: it may look into it before it does (RFC 5321, 4.5.3.2.6).
+ANSWER_SECONDS = 120.0
+#: Seconds that a whole connection may take, however lively it is.
+WHOLE_SECONDS = 600.0
+_WORDS_LENGTH = 500
+
+
+class NotTaken(HeadwayError):
+    """Raised when the mail server certainly has not taken a mail."""
+
+    def __init__(self, words: str, *, is_final: bool = False) -> None:
+        self.words = words
+        #: Whether the server has refused this very mail for good (5xx).
+        self.is_final = is_final
+        super().__init__(f"The mail server did not take the mail; it was not sent. {words}")
+
+
+class Unclear(HeadwayError):
+    """Raised when nobody can know whether the mail server has taken a mail."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(f"The line broke before the mail server had answered. {words}")
+
+
+class Line(smtplib.SMTP):
+    """An SMTP connection that notes how far it came, and that ends in any case."""
+
+    #: Whether bytes of the body may be under way.
+    body_began = False
+    #: What the server said to the body, as (code, text).
+    answer: tuple[int, bytes] | None = None
+    _watch: threading.Timer | None = None
+
+    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        self._watch = threading.Timer(WHOLE_SECONDS, self._cut)
+        self._watch.daemon = True
+        self._watch.start()
+        try:
+            return super().connect(*args, **kwargs)
+        except BaseException:
+            self._watch.cancel()
+            raise
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        self.putcmd("data")
+        code, reply = self.getreply()
+        if code != 354:
+            raise smtplib.SMTPDataError(code, reply)
+        assert self.sock is not None
+        self.body_began = True
+        self.send(_as_body(msg))
+        patience = self.sock.gettimeout()
+        self.sock.settimeout(ANSWER_SECONDS)
+        self.answer = self.getreply()
+        self.sock.settimeout(patience)
+        return self.answer
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().close()
+
+    def _cut(self) -> None:
+        line = self.sock
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+class TlsLine(Line, smtplib.SMTP_SSL):
+    """The same over TLS from its first byte."""
+
+
+class Backend(EmailBackend):
+    """Django's backend over such lines; certificates are verified against the system's authorities."""
+
+    connection: Line | None
+
+    @property
+    def connection_class(self) -> type[Line]:  # type: ignore[override]  # a more exact one
+        return TlsLine if self.use_ssl else Line
+
+    def hand_over(self, message: EmailMessage) -> str:
+        """Give the server one mail and return its answer; raise NotTaken or Unclear. The line stays open."""
+        try:
+            self.open()
+            self._send(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the line tells whether the server may have the mail
+            if not self._has_taken():
+                raise self._meaning(error) from error
+        assert self.connection is not None
+        assert self.connection.answer is not None
+        return _words(*self.connection.answer)
+
+    def _has_taken(self) -> bool:
+        answer = self.connection.answer if self.connection else None
+        return answer is not None and 200 <= answer[0] < 300
+
+    def _meaning(self, error: Exception) -> NotTaken | Unclear:
+        if self.connection is not None and self.connection.body_began:
+            answer = self.connection.answer
+            if answer is None:
+                return Unclear(_told(error))
+            if not 400 <= answer[0] < 600:
+                return Unclear(f"It said {_words(*answer)!r}.")
+            return NotTaken(_words(*answer), is_final=answer[0] >= 500)
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            code, reply = next(iter(error.recipients.values()))
+            return NotTaken(_words(code, reply), is_final=500 <= code < 600)
+        if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)):
+            return NotTaken(_told(error), is_final=500 <= error.smtp_code < 600)
+        # The line, its encryption or the log-in: nothing is wrong with the mail, and it can go once that is mended.
+        return NotTaken(_told(error))
+
+    def _close_connection(self, connection: smtplib.SMTP) -> None:
+        # What the server says to QUIT changes nothing any more.
+        with suppress(OSError):
+            connection.quit()
+        connection.close()
+
+
+def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:
+    """Give one mail to a backend of any kind and return the answer; raise NotTaken or Unclear."""
+    if isinstance(connection, Backend):
+        return connection.hand_over(message)
+    try:
+        connection.open()
+        connection.send_messages([message])
+    except OSError as error:
+        raise NotTaken(_told(error)) from error
+    return "Written down, as no mail server is set up."
+
+
+def _as_body(message: bytes) -> bytes:
+    """Return the message as DATA takes it: dots at the beginning of lines doubled, and a line with a dot at its end."""
+    body = re.sub(rb"(?m)^\.", b"..", message)
+    return body + (b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _words(error.smtp_code, error.smtp_error)
+    return _one_line(f"{type(error).__name__}: {error}")
+
+
+def _words(code: int, reply: bytes | str) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
+    return _one_line(f"{code} {text}")
+
+
+def _one_line(text: str) -> str:
+    return storable(" ".join(text.split()))[:_WORDS_LENGTH]

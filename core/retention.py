@@ -1,0 +1,141 @@
+"""How long things are kept: the one rule that the housekeeper goes by and that pages show.
+
+1. A job is kept for its pipeline's `retention_days` after its end, or for DAYS_JOBS when that is set. It goes as a
+   whole: with its children, steps, events and files. One that has not ended, or of which a child has not, stays.
+2. A dataset is kept for DAYS_DATASETS after it was made. One that a person keeps for good, or that a schedule takes
+   its data from, stays; so does one that a job at work reads.
+3. What a kept thing needs is kept with it: the job of a dataset, and the job of a mail, whole, as long as that one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+
+from core import pipelines
+from core.forms import DatasetField
+from core.models import Dataset, Job, Mail, Schedule
+from core.pipelines import Pipeline
+
+M = TypeVar("M", bound=Model)
+
+#: Days for the jobs of a pipeline whose code is gone.
+_GONE_DAYS: int = Pipeline.__dataclass_fields__["retention_days"].default
+
+
+def job_expires_at(job: Job) -> dt.datetime | None:
+    """Return when an ended job goes, with all that is its own; None for one that is kept for good or has not ended."""
+    whole = _whole(job)
+    if whole.finished_at is None or not whole.is_finished:
+        return None
+    latest = whole.finished_at + dt.timedelta(days=job_days(whole.pipeline))
+    datasets = list(of_families(Dataset.objects.all(), [whole.pk]))
+    named = named_by_schedules(dataset.pk for dataset in datasets)
+    for dataset in datasets:
+        until = dataset_expires_at(dataset, named=named)
+        if until is None:
+            return None
+        latest = max(latest, until)
+    mails = of_families(Mail.objects.all(), [whole.pk])
+    if any(mail.state == Mail.State.UNKNOWN for mail in mails):
+        return None
+    return max([latest, *(mail.created_at + dt.timedelta(days=settings.DAYS_MAILS) for mail in mails)])
+
+
+def dataset_expires_at(dataset: Dataset, *, named: Collection[int] | None = None) -> dt.datetime | None:
+    """Return when a dataset goes; None for one that stays until somebody changes that.
+
+    `named` are the datasets that schedules name, for a page that asks for many at once.
+    """
+    if dataset.is_kept or not settings.DAYS_DATASETS:
+        return None
+    if dataset.pk in (named_by_schedules([dataset.pk]) if named is None else named):
+        return None
+    return dataset.created_at + dt.timedelta(days=settings.DAYS_DATASETS)
+
+
+def job_days(pipeline: str) -> int:
+    """Return the days that an ended job of this pipeline is kept."""
+    if settings.DAYS_JOBS:
+        return int(settings.DAYS_JOBS)
+    spec = pipelines.find(pipeline)
+    return spec.retention_days if spec else _GONE_DAYS
+
+
+def old_datasets(now: dt.datetime) -> QuerySet[Dataset]:
+    """Return the datasets that are past their time; schedules and jobs at work may name some of them still."""
+    if not settings.DAYS_DATASETS:
+        return Dataset.objects.none()
+    return Dataset.objects.filter(is_kept=False, created_at__lt=now - dt.timedelta(days=settings.DAYS_DATASETS))
+
+
+def kept_mails(now: dt.datetime) -> QuerySet[Mail]:
+    """Return the mails that keep their job: young ones, and those of which nobody knows whether they arrived."""
+    young = Mail.objects.filter(created_at__gte=now - dt.timedelta(days=settings.DAYS_MAILS))
+    return young | Mail.objects.filter(state=Mail.State.UNKNOWN)
+
+
+def named_by_schedules(ids: Iterable[int]) -> set[int]:
+    """Return those of these datasets that the parameters of a schedule name."""
+    wanted = set(ids)
+    if not wanted:
+        return set()
+    fields = dataset_fields()
+    params = Schedule.objects.values_list("params", flat=True).iterator(chunk_size=500)
+    return {pk for each in params for pk in _named(each, fields) if pk in wanted}
+
+
+def named_by_live_jobs(ids: Collection[int]) -> set[int]:
+    """Return those of these datasets that the parameters of a job name which has not ended."""
+    found: set[int] = set()
+    # A number in JSON, or its digits.
+    values = [*ids, *map(str, ids)]
+    for field in sorted(dataset_fields()):
+        for path in (f"params__{field}", f"params__item__{field}"):
+            named = Job.objects.live().filter(**{f"{path}__in": values}).values_list(path, flat=True)
+            found |= {int(pk) for pk in named}
+    return found & set(ids)
+
+
+def dataset_fields() -> set[str]:
+    """Return the names of the parameters that name a dataset."""
+    chosen = {
+        name
+        for spec in pipelines.every()
+        for name, field in spec.form.base_fields.items()
+        if isinstance(field, DatasetField)
+    }
+    return {"dataset"} | chosen
+
+
+def of_families(rows: QuerySet[M], whole_ids: Collection[int], *, job: str = "job") -> list[M]:
+    """Return the rows that belong to these whole jobs or to their children, however deep."""
+    found: list[M] = []
+    for depth in range(settings.FAN_OUT_DEPTH + 1):
+        found += rows.filter(**{f"{job}{'__parent' * depth}__in": whole_ids})
+        if depth == 0 and not Job.objects.filter(parent__in=whole_ids).exists():
+            break
+    return found
+
+
+def _whole(job: Job) -> Job:
+    """Return the job that this one is a part of, however deep; itself when it is none."""
+    while job.parent_id is not None:
+        job = Job.objects.defer("params", "result").get(pk=job.parent_id)
+    return job
+
+
+def _named(value: Any, fields: Collection[str], *, is_dataset: bool = False) -> Iterator[int]:
+    """Yield the ids that stand under one of these names, at any depth."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _named(entry, fields, is_dataset=name in fields)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _named(entry, fields, is_dataset=is_dataset)
+    elif is_dataset and isinstance(value, int | str) and str(value).isdecimal():
+        yield int(value)

@@ -1,0 +1,288 @@
+"""Cron expressions: read, explained, and turned into instants by the clock of a time zone.
+
+cronsim reads an expression and says which days it means. The times of those days are wall times; when the clock of the
+zone is changed, they become instants by the rule of Debian's cron:
+
+- **Fixed times** (`30 2 * * *`): a time that the clock leaves out comes at the first instant after the gap; one that the
+  clock shows twice comes the first time only. So each is there once a day, whatever the clock does.
+- **Every minute or every hour** (the minute or the hour begins with `*`, or names all there are: `*/30 * * * *`,
+  `0 * * * *`): it goes by the clock as it is shown. What the clock leaves out is left out, what it shows twice comes
+  twice, so an hourly schedule comes at every real hour.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import deque
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import islice, takewhile
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+
+#: Characters of the longest expression.
+LENGTH = 200
+#: Years in which an expression has to come once: the rarest, a 29 February on one day of the week, takes up to 40.
+YEARS = 50
+
+_DAY, _SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
+_NAMED = {
+    "@HOURLY": "0 * * * *",
+    "@DAILY": "0 0 * * *",
+    "@MIDNIGHT": "0 0 * * *",
+    "@WEEKLY": "0 0 * * 0",
+    "@MONTHLY": "0 0 1 * *",
+    "@YEARLY": "0 0 1 1 *",
+    "@ANNUALLY": "0 0 1 1 *",
+}
+_DAYS = tuple("SUN MON TUE WED THU FRI SAT".split())
+_MONTHS = tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())
+#: The fields in their order: what each is called, its smallest and largest number, and its names.
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+_NUMBER = re.compile(r"[0-9]+\Z")
+
+
+class CronError(ValueError):
+    """Raised when an expression or a zone can't be used; the text is a sentence for the person."""
+
+
+def read(text: str) -> str:
+    """Return the expression in its five fields, with one space between; raise CronError with what is wrong."""
+    expression = " ".join(text.split()).upper()
+    if expression.startswith("@"):
+        if expression not in _NAMED:
+            raise CronError(f"{text.strip()[:40]} is not known; there are: {', '.join(_NAMED).lower()}.")
+        return _NAMED[expression]
+    if len(expression) > LENGTH:
+        raise CronError(f"The expression is longer than {LENGTH} characters.")
+    count = len(expression.split())
+    if count == 6:
+        raise CronError("There are six fields; seconds can't be given. Write minute, hour, day, month, day of the week.")
+    if count != 5:
+        raise CronError(
+            f"There {'is one field' if count == 1 else f'are {count} fields'} where five are needed: minute, hour, day "
+            "of the month, month, day of the week. For 07:00 every Monday write: 0 7 * * MON"
+        )
+    for field, value in zip(_FIELDS, expression.split(), strict=True):
+        _check(*field, value)
+    _parsed(expression)
+    return expression
+
+
+def in_words(cron: str) -> str:
+    """Return what the expression means, e.g. `At 07:00 on Monday`."""
+    words: str = _parsed(read(cron)).explain()
+    return words
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of this IANA name; raise CronError when there is none."""
+    if name not in zone_names():
+        raise CronError(f"There is no time zone {name[:64]!r}. Zones are named like Europe/Paris or UTC.")
+    return ZoneInfo(name)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Return the IANA names that this machine knows."""
+    return frozenset(available_timezones())
+
+
+def times(cron: str, zone: str, *, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Yield the instants after this one, aware, in UTC, in their order, for as long as there are any."""
+    parsed, where, after = _parsed(cron), zone_of(zone), after.astimezone(dt.UTC)
+    return _shown(parsed, where, after) if _goes_by_the_clock(parsed) else _fixed(parsed, where, after)
+
+
+def next_times(
+    cron: str, zone: str, *, after: dt.datetime, count: int, until: dt.datetime | None = None
+) -> list[dt.datetime]:
+    """Return the next `count` instants after this one, none later than `until`."""
+    found = times(cron, zone, after=after)
+    return list(islice(takewhile(lambda at: until is None or at <= until, found), count))
+
+
+def last_times(cron: str, zone: str, *, after: dt.datetime, until: dt.datetime, count: int) -> list[dt.datetime]:
+    """Return the last `count` instants after the one and up to the other, in their order.
+
+    It looks back from the end, further each time, so that a year of minutes is not walked through.
+    """
+    back = dt.timedelta(hours=1)
+    while True:
+        start = max(after, until - back)
+        found: deque[dt.datetime] = deque(maxlen=count)
+        found.extend(takewhile(lambda at: at <= until, times(cron, zone, after=start)))
+        if len(found) == count or start == after:
+            return list(found)
+        back *= 4
+
+
+def instant_of(wall: dt.datetime, zone: str) -> dt.datetime:
+    """Return when the clock of the zone shows this time: the first time of two, the end of the gap for none."""
+    return _instant(wall, zone_of(zone))
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _parsed(cron: str) -> CronSim:
+    """Return the expression as cronsim reads it; what is asked of it here does not change it."""
+    try:
+        parsed = CronSim(cron, dt.datetime(2024, 1, 1))
+        comes = next(_days(parsed, dt.date(2024, 1, 1)), None)
+    except CronSimError as error:
+        if str(error) == "Bad day-of-month":
+            comes = None
+        else:
+            field = str(error).removeprefix("Bad ").replace("-", " ")
+            raise CronError(f"The {field} of {cron!r} can't be read.") from error
+    if comes is None:
+        raise CronError(f"{cron!r} never comes: no month that it names has such a day.")
+    return parsed
+
+
+def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -> None:
+    """Raise CronError with what is wrong in a field; what cronsim refuses and this does not is told in general."""
+    for part in value.split(","):
+        term, slash, step = part.partition("/")
+        if not term:
+            raise CronError(f"In the {name} {value!r} something is missing beside a comma or a slash.")
+        if slash and (not _NUMBER.match(step) or int(step) == 0):
+            raise CronError(f"The step {step!r} of the {name} is not a number from 1 on.")
+        if term == "*" or (low == 1 and high == 31 and term in ("L", "LW")):
+            continue
+        if names is _DAYS:
+            term = _without_place(name, term)
+        start, dash, end = term.partition("-")
+        bounds = [_number(name, low, high, names, text) for text in ([start, end] if dash else [start])]
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise CronError(f"The {name} {term} goes backwards: write it as {_turned(term, names)}.")
+
+
+def _without_place(name: str, term: str) -> str:
+    """Return a day of the week without its place in the month: `MON#2` and `5L` are allowed."""
+    day, hash_, place = term.partition("#")
+    if hash_:
+        if place not in ("1", "2", "3", "4", "5"):
+            raise CronError(f"{term} is no {name}: the place in the month is from 1 to 5, such as {day or 'MON'}#2.")
+        return day
+    if re.match(r"[0-9]+L\Z", term):
+        return term[:-1]
+    if re.match(r"[A-Z]{3}L\Z", term) and term[:3] in _DAYS:
+        raise CronError(f"Write the last {term[:3]} of the month with its number: {_DAYS.index(term[:3])}L.")
+    return term
+
+
+def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -> int:
+    if text in names:
+        return names.index(text) + low
+    if not _NUMBER.match(text):
+        known = f" or {names[0]} to {names[-1]}" if names else ""
+        raise CronError(f"{text!r} is no {name}: write {low} to {high}{known}, or *.")
+    if not low <= int(text) <= high:
+        raise CronError(f"{name.capitalize()} {text} is not between {low} and {high}.")
+    return int(text)
+
+
+def _turned(term: str, names: tuple[str, ...]) -> str:
+    start, _, end = term.partition("-")
+    first, last = ("0", "6") if names is _DAYS else ("the first", "the last")
+    return f"{start}-{last},{first}-{end}"
+
+
+# -- from wall times to instants -----------------------------------------------------------------------
+
+
+def _goes_by_the_clock(parsed: CronSim) -> bool:
+    minute, hour = parsed.parts[1], parsed.parts[2]
+    every = len(parsed.minutes) == 60 or len(parsed.hours) == 24
+    return every or minute.startswith("*") or hour.startswith("*")
+
+
+def _days(parsed: CronSim, first: dt.date) -> Iterator[dt.date]:
+    """Yield the days that the expression means, from this one on, until none has come for `YEARS`."""
+    day, last = first, first.year + YEARS
+    while day.year <= last:
+        if day.month not in parsed.months:
+            day = (day.replace(day=1) + 32 * _DAY).replace(day=1)
+            continue
+        if parsed.match_day(day):
+            last = day.year + YEARS
+            yield day
+        day += _DAY
+
+
+def _walls(parsed: CronSim, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Yield the wall times after this one."""
+    clock = [dt.time(hour, minute) for hour in sorted(parsed.hours) for minute in sorted(parsed.minutes)]
+    for day in _days(parsed, after.date()):
+        for time in clock:
+            wall = dt.datetime.combine(day, time)
+            if wall > after:
+                yield wall
+
+
+def _fixed(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    last = after
+    for wall in _walls(parsed, after.astimezone(zone).replace(tzinfo=None)):
+        instant = _instant(wall, zone)
+        # Two times in one gap are one instant; what is shown for the second time has been.
+        if instant > last:
+            last = instant
+            yield instant
+
+
+def _shown(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Go from one change of the clock to the next: between two of them it is a plain clock."""
+    start, offset = after, _offset(zone, after)
+    while True:
+        known, change = start, None
+        for wall in _walls(parsed, (start + offset).replace(tzinfo=None)):
+            instant = wall.replace(tzinfo=dt.UTC) - offset
+            while change is None and known < instant:
+                # No zone has changed its clock twice within a day.
+                change = _change(zone, known, known + _DAY)
+                known += _DAY
+            if change is not None and instant >= change:
+                break
+            yield instant
+        else:
+            return
+        start, offset = change - _SECOND, _offset(zone, change)
+
+
+def _instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    # Of a time in a gap, the one fold is read with the offset before the change, the other with that after it.
+    late = wall.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+    if late.astimezone(zone).replace(tzinfo=None) == wall:
+        return late
+    early = wall.replace(tzinfo=zone, fold=1).astimezone(dt.UTC)
+    return _change(zone, early, late) or late
+
+
+def _change(zone: ZoneInfo, after: dt.datetime, until: dt.datetime) -> dt.datetime | None:
+    """Return the first instant with another offset, if the two ends have not the same one."""
+    before = _offset(zone, after)
+    if _offset(zone, until) == before:
+        return None
+    while until - after > _SECOND:
+        middle = after + (until - after) // 2
+        if _offset(zone, middle) == before:
+            after = middle
+        else:
+            until = middle
+    return until.replace(microsecond=0)
+
+
+def _offset(zone: ZoneInfo, at: dt.datetime) -> dt.timedelta:
+    offset = at.astimezone(zone).utcoffset()
+    return offset if offset is not None else dt.timedelta()

@@ -1,0 +1,2 @@
+-- The transaction holds the database's write lock already.
+SELECT 1

@@ -1,0 +1,43 @@
+"""Where a request comes from, for counting what one place tries."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+#: The place of requests that name none, as over a socket: they all share it.
+NOWHERE = "0.0.0.0"  # noqa: S104  not to listen at
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that a request comes from; of one of IPv6 its network, of which one person has all.
+
+    X-Forwarded-For is believed as far as the site's own proxies wrote it: each adds the address that asked it to the
+    end. What stands before is whatever the client sent.
+    """
+    asked_by = str(request.META.get("REMOTE_ADDR", ""))
+    if settings.PROXY_COUNT:
+        hops = [hop for hop in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
+        # A proxy that is older than the setting writes fewer.
+        asked_by = hops[-min(settings.PROXY_COUNT, len(hops))] if hops else asked_by
+    return _as_place(asked_by.strip())
+
+
+def _as_place(text: str) -> str:
+    address = _read(text) or _read(text.removeprefix("[").partition("]")[0]) or _read(text.rpartition(":")[0])
+    if address is None:
+        return NOWHERE
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), 64), strict=False).network_address)
+    return str(address)
+
+
+def _read(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,384 @@
+"""What the pages of schedules show: when each comes next, in words and in its own zone, and how its runs went."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import User
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from core import pipelines, storage
+from core.clock import database_now
+from core.models import Job, Schedule, ScheduledRun
+from core.pipelines import Pipeline
+from core.schedules import cron
+from core.schedules.cron import CronError
+from core.states import LIVE
+from frontend.job_pages import ICONS, shown_state
+
+#: Runs that a strip shows, and times to come that a page names.
+STRIP_LENGTH = 30
+TIMES_LENGTH = 5
+#: Schedules and runs of one page.
+PAGE_LENGTH = 25
+RUNS_LENGTH = 50
+
+#: The states of a run in the order in which a summary counts them, with the words.
+_COUNTED: tuple[tuple[str, str], ...] = (
+    ("succeeded", "succeeded"),
+    ("failed", "failed"),
+    ("running", "running"),
+    ("waiting", "waiting for parts"),
+    ("retrying", "to be tried again"),
+    ("queued", "queued"),
+    ("scheduled", "scheduled"),
+    ("cancelling", "being cancelled"),
+    ("cancelled", "cancelled"),
+    ("held", "waiting for the run before"),
+    ("skipped", "left out"),
+    ("missed", "missed"),
+    ("refused", "refused"),
+    ("expired", "no longer kept"),
+)
+#: What a square and a line of the table say of a run.
+_SAID = {
+    **{state: words.capitalize() for state, words in _COUNTED},
+    "held": "Waits for the run before it",
+    "waiting": "Waits for its parts",
+    "skipped": "Left out, as the run before it had not ended",
+    "missed": "Missed, as nobody looked at that time",
+
+    "expired": "Its job is no longer kept",
+}
+#: The icons of what is no state of a job.
+_ICONS = {
+    "held": "hourglass",
+    "skipped": "arrow-right",
+    "missed": "alert",
+    "refused": "x-circle",
+    "expired": "archive",
+}
+#: The words of a badge, which has little room.
+_BADGES = {
+    "held": "Waiting",
+    "waiting": "Waiting",
+    "retrying": "Retrying",
+    "cancelling": "Cancelling",
+    "skipped": "Left out",
+    "missed": "Missed",
+    "expired": "Not kept",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time on the wall clock of a schedule's zone."""
+
+    at: dt.datetime
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%a %-d %b %Y}"
+
+    @property
+    def clock(self) -> str:
+        return f"{self.at:%H:%M:%S}" if self.at.second else f"{self.at:%H:%M}"
+
+    @property
+    def offset(self) -> str:
+        """The distance from UTC: `UTC+01:00`."""
+        offset = f"{self.at:%z}"
+        return f"UTC{offset[:3]}:{offset[3:5]}"
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.clock}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a schedule as a square of its strip, and as a line of its table."""
+
+    run: ScheduledRun
+    zone: str
+    #: Whether this person may open its job.
+    opens: bool
+
+    @property
+    def state(self) -> str:
+        """The state of its job, or what became of it without one."""
+        if self.run.job is not None:
+            return shown_state(self.run.job)
+        if self.run.outcome == ScheduledRun.Outcome.SUBMITTED:
+            return "expired"
+        return "held" if self.run.outcome == ScheduledRun.Outcome.WAITING else self.run.outcome
+
+    @property
+    def badge(self) -> str:
+        return _BADGES.get(self.state, self.said)
+
+    @property
+    def said(self) -> str:
+        return _SAID[self.state]
+
+    @property
+    def icon(self) -> str:
+        return _ICONS.get(self.state) or ICONS.get(self.state, "circle")
+
+    @property
+    def due(self) -> Moment:
+        return moment(self.run.due_at, self.zone)
+
+    @property
+    def address(self) -> str:
+        return self.run.job.get_absolute_url() if self.opens and self.run.job is not None else ""
+
+    @property
+    def text(self) -> str:
+        """Why it was refused; what the system says of a job stays with who may see that job."""
+        return self.run.text if self.opens else ""
+
+    @property
+    def sentence(self) -> str:
+        """What a square says where it is pointed at, and to who can't see it."""
+        by_hand = ", by hand" if self.run.is_manual else ""
+        why = f": {self.text}" if self.text and self.run.job is None else ""
+        return f"{self.due}{by_hand}: {self.said}{why}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A schedule as its line in the list shows it."""
+
+    schedule: Schedule
+    user: User
+    #: Its last runs, the newest last.
+    strip: list[Run] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Pipeline | None:
+        return pipelines.find(self.schedule.pipeline)
+
+    @property
+    def name(self) -> str:
+        return self.schedule.label or (self.spec.title if self.spec else self.schedule.pipeline)
+
+    @property
+    def kind(self) -> str:
+        """The pipeline's title, or that it is gone."""
+        return self.spec.title if self.spec else f"{self.schedule.pipeline} (no longer installed)"
+
+    @property
+    def words(self) -> str:
+        return in_words(self.schedule.cron)
+
+    @property
+    def zone(self) -> str:
+        return self.schedule.zone.replace("_", " ")
+
+    @property
+    def next(self) -> Moment | None:
+        at = self.schedule.next_at
+        return moment(at, self.schedule.zone) if at and self.schedule.is_on else None
+
+    @property
+    def begins(self) -> Moment | None:
+        at = self.schedule.starts_at
+        return moment(at, self.schedule.zone) if at else None
+
+    @property
+    def ends(self) -> Moment | None:
+        at = self.schedule.ends_at
+        return moment(at, self.schedule.zone) if at else None
+
+    @property
+    def last(self) -> Run | None:
+        return self.strip[-1] if self.strip else None
+
+    @property
+    def summary(self) -> str:
+        """The strip in words: `28 succeeded, 2 failed`."""
+        found = Counter(run.state for run in self.strip)
+        return ", ".join(f"{found[state]} {words}" for state, words in _COUNTED if found[state])
+
+    @property
+    def anchor(self) -> str:
+        """What names its line in the list."""
+        return f"#schedule-{self.schedule.pk}"
+
+    @property
+    def is_of_code(self) -> bool:
+        return self.schedule.code_name is not None
+
+    @property
+    def can_change(self) -> bool:
+        """Whether this person may switch, edit and delete it: who may see another's is staff."""
+        return not self.is_of_code
+
+    @property
+    def can_run(self) -> bool:
+        return self.spec is not None and (not self.is_of_code or self.user.is_staff)
+
+    @property
+    def has_live_run(self) -> bool:
+        return any(run.state in (*LIVE, "cancelling", "held") for run in self.strip)
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that each job of a schedule gets."""
+
+    label: str
+    name: str
+    size: int
+    is_kept: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a cron means, as far as it has been typed: the words and the next times, or what is wrong with it."""
+
+    words: str = ""
+    times: list[Moment] = field(default_factory=list)
+    zone: str = ""
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.words or self.errors)
+
+    @cached_property
+    def has_offsets(self) -> bool:
+        """Whether the times are not all equally far from UTC: the clocks change between them."""
+        return len({time.offset for time in self.times}) > 1
+
+
+def visible_to(user: User) -> QuerySet[Schedule]:
+    """Return the schedules that this person may look at: their own and those of the code; staff sees all."""
+    if user.is_staff:
+        return Schedule.objects.all()
+    return Schedule.objects.filter(Q(owner_id=user.pk) | Q(code_name__isnull=False))
+
+
+def listed(user: User, *, search: str = "") -> QuerySet[Schedule]:
+    """Return the schedules that people made, as far as this one may see them, the newest first."""
+    found = Schedule.objects.for_user(user).filter(code_name__isnull=True)
+    if search:
+        named = [spec.name for spec in pipelines.every() if search.casefold() in spec.title.casefold()]
+        found = found.filter(Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named))
+    return _with_strip_begin(found.select_related("owner").defer("params", "files"))
+
+
+def of_code() -> QuerySet[Schedule]:
+    """Return the schedules that the code declares."""
+    found = Schedule.objects.filter(code_name__isnull=False).order_by("code_name")
+    return _with_strip_begin(found.defer("params", "files"))
+
+
+def one(user: User) -> QuerySet[Schedule]:
+    """Return what a schedule's own page looks for it in."""
+    return _with_strip_begin(visible_to(user).select_related("owner"))
+
+
+def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
+    """Return the schedules, which a queryset of this module found, with their strips: one query for all of them."""
+    found = list(schedules)
+    strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in found}
+    zones = {schedule.pk: schedule.zone for schedule in found}
+    asked = Q()
+    for schedule in found:
+        begin: dt.datetime | None = schedule.strip_begin  # type: ignore[attr-defined]  # annotated
+        # A second earlier: a moment that was read is not, to the digit, the text that SQLite keeps of it.
+        since = Q(due_at__gt=begin - dt.timedelta(seconds=1)) if begin else Q()
+        asked |= Q(schedule_id=schedule.pk) & since
+    if found:
+        for run in _runs(ScheduledRun.objects.filter(asked)):
+            strips[run.schedule_id].append(Run(run, zones[run.schedule_id], opens=_may_open(run, user)))
+    return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in found]
+
+
+def runs_of(schedule: Schedule) -> QuerySet[ScheduledRun]:
+    """Return the schedule's runs with what a table says of them, the newest first."""
+    return _runs(ScheduledRun.objects.filter(schedule=schedule))
+
+
+def lines(runs: Iterable[ScheduledRun], schedule: Schedule, user: User) -> list[Run]:
+    """Return runs that `runs_of` found as the table shows them."""
+    return [Run(run, schedule.zone, opens=_may_open(run, user)) for run in runs]
+
+
+def moment(at: dt.datetime, zone: str) -> Moment:
+    """Return the time on the zone's wall clock; on that of UTC when nobody knows the zone any more."""
+    try:
+        return Moment(at.astimezone(ZoneInfo(zone)))
+    except (LookupError, OSError, ValueError):
+        return Moment(at.astimezone(dt.UTC))
+
+
+def in_words(expression: str) -> str:
+    """Return what a cron that is kept means; itself when it can't be read any more."""
+    try:
+        return cron.in_words(expression)
+    except CronError:
+        return expression
+
+
+def times_of(schedule: Schedule) -> list[Moment]:
+    """Return the next times of a schedule that is on."""
+    if not schedule.is_on:
+        return []
+    after = max(database_now(), schedule.starts_at or database_now())
+    try:
+        found = cron.next_times(
+            schedule.cron, schedule.zone, after=after, count=TIMES_LENGTH, until=schedule.ends_at
+        )
+    except CronError:
+        return []
+    return [moment(at, schedule.zone) for at in found]
+
+
+def files_of(schedule: Schedule) -> list[KeptFile]:
+    """Return the files that each job of the schedule gets, in their form's words."""
+    spec = pipelines.find(schedule.pipeline)
+    fields = spec.form.base_fields if spec else {}
+    found = []
+    for name, file in schedule.files.items():
+        label = fields[name].label if name in fields else None
+        found.append(
+            KeptFile(
+                label=str(label or name.replace("_", " ").capitalize()),
+                name=str(file.get("name", "")),
+                size=int(file.get("size") or 0),
+                is_kept=storage.resolve(str(file["path"])).is_file() if file.get("path") else False,
+            )
+        )
+    return found
+
+
+def as_job(schedule: Schedule) -> Job:
+    """Return an unsaved job with the schedule's parameters: they are shown as those of a job are."""
+    return Job(pipeline=schedule.pipeline, params=schedule.params)
+
+
+def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    """Add when the oldest run of each strip was due: what is looked up stays bounded, however many runs there are."""
+    oldest = ScheduledRun.objects.filter(schedule=OuterRef("pk")).order_by("-due_at").values("due_at")
+    return schedules.annotate(strip_begin=Subquery(oldest[STRIP_LENGTH - 1 : STRIP_LENGTH]))
+
+
+def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
+    kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at", "owner_id")
+    own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
+    return (
+        runs.select_related("job").only(*own, *(f"job__{name}" for name in kept)).order_by(F("due_at").desc(), "-pk")
+    )
+
+
+def _may_open(run: ScheduledRun, user: User) -> bool:
+    if user.is_staff:
+        return True
+    return run.job.owner_id == user.pk if run.job is not None else True

@@ -1,0 +1,61 @@
+"""Time zones: the person's own one in all that a page says, and the names there are."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from functools import cache
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from core.models import Preferences
+
+#: Old spellings and machine zones, which are understood but not suggested.
+_HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "posix/", "right/")
+
+
+class ZoneMiddleware:
+    """Makes the person's zone the one that times are shown in; without a choice, the site's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(zone_of(getattr(request, "person", None))):
+            return self.get_response(request)
+
+
+def preferences_of(user: User | AnonymousUser | None) -> Preferences:
+    """Return what a person has chosen, which came with the person; defaults without a choice or a person."""
+    if user is None or not user.is_authenticated:
+        return Preferences()
+    try:
+        return user.preferences
+    except Preferences.DoesNotExist:
+        return Preferences(user=user)
+
+
+def zone_of(user: User | AnonymousUser | None) -> zoneinfo.ZoneInfo | None:
+    """Return the person's zone, or None for the site's."""
+    name = read(preferences_of(user).zone)
+    return zoneinfo.ZoneInfo(name) if name else None
+
+
+def read(text: str) -> str:
+    """Return the zone's name as it is written, for what a person wrote: `europe/paris`, `America/New York`; or ""."""
+    return _by_folded().get(text.strip().replace(" ", "_").casefold(), "")
+
+
+@cache
+def suggested() -> tuple[str, ...]:
+    """Return the names that a person chooses from, in order: places, and UTC."""
+    names = (name for name in _by_folded().values() if "/" in name and not name.startswith(_HIDDEN))
+    return (*sorted(names), "UTC")
+
+
+@cache
+def _by_folded() -> dict[str, str]:
+    return {name.casefold(): name for name in zoneinfo.available_timezones()}

@@ -1,0 +1,102 @@
+"""Accounts: one name and one address each, whoever comes at the same time; and the site's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from core.accounts import Taken, change_email, sign_up, signed_up, system_user
+from core.tries import may_try
+from tests.unit.core.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+
+
+def test_who_has_signed_up_can_log_in_and_is_no_staff() -> None:
+    user = sign_up(username=" dora ", email="Dora@EXAMPLE.org ", password="a long word")
+    user.refresh_from_db()
+    assert (user.username, user.email) == ("dora", "Dora@example.org")
+    assert user.check_password("a long word")
+    assert user.is_active and not user.is_staff and not user.is_superuser
+
+
+@pytest.mark.parametrize("name", ["alice", "ALICE", " Alice "])
+def test_a_name_is_taken_whatever_its_case(name: str, alice: User) -> None:
+    with pytest.raises(Taken) as refused:
+        sign_up(username=name, email="new@example.org", password="x")
+    assert refused.value.field == "username"
+
+
+@pytest.mark.parametrize("name", ["headway", "HeadWay"])
+def test_the_sites_own_name_is_taken_before_it_is_used(name: str) -> None:
+    with pytest.raises(Taken):
+        sign_up(username=name, email="new@example.org", password="x")
+
+
+def test_an_address_is_taken_whatever_its_case() -> None:
+    sign_up(username="dora", email="dora@example.org", password="x")
+    with pytest.raises(Taken) as refused:
+        sign_up(username="eve", email="DORA@Example.ORG", password="x")
+    assert refused.value.field == "email"
+    assert not User.objects.filter(username="eve").exists()
+
+
+def test_a_new_account_is_told_of_in_its_own_transaction() -> None:
+    def refuse(sender: type[User], user: User, **_: Any) -> None:
+        assert User.objects.filter(pk=user.pk).exists()
+        raise RuntimeError("no welcome")
+
+    signed_up.connect(refuse)
+    try:
+        with pytest.raises(RuntimeError, match="no welcome"):
+            sign_up(username="dora", email="dora@example.org", password="x")
+    finally:
+        signed_up.disconnect(refuse)
+    assert not User.objects.filter(username="dora").exists()
+
+
+def test_an_address_changes_to_one_that_nobody_has() -> None:
+    dora = sign_up(username="dora", email="dora@example.org", password="x")
+    sign_up(username="eve", email="eve@example.org", password="x")
+    change_email(dora, "DORA@example.org")
+    change_email(dora, "d@example.org")
+    with pytest.raises(Taken):
+        change_email(dora, "Eve@example.org")
+    change_email(dora, "")
+    dora.refresh_from_db()
+    assert dora.email == ""
+
+
+def test_the_sites_own_account_is_one_and_nobodys() -> None:
+    user = system_user()
+    assert user == system_user()
+    assert user.username == "headway"
+    assert not user.is_active and not user.has_usable_password()
+
+
+def test_a_person_who_had_the_sites_name_keeps_it_and_its_own() -> None:
+    person = User.objects.create_user("headway", password="x")
+    assert system_user() != person
+    assert system_user() == system_user()
+    person.refresh_from_db()
+    assert person.is_active
+
+
+def test_tries_are_counted_by_what_and_from_where(clock: Clock) -> None:
+    def tries(value: str = "192.0.2.1", what: str = "sign_up") -> int:
+        return sum(may_try(what, value, amount=3, per_seconds=60) for _ in range(5))
+
+    assert tries() == 3
+    assert tries("192.0.2.2") == 3
+    assert tries(what="reset") == 3
+    clock.advance(20.5)
+    assert tries() == 1
+    clock.advance(3600)
+    assert tries() == 3
+
+
+def test_a_place_is_the_same_in_another_case() -> None:
+    assert may_try("reset", "Dora@example.org", amount=1, per_seconds=60)
+    assert not may_try("reset", " dora@EXAMPLE.org", amount=1, per_seconds=60)
