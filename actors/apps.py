@@ -19,6 +19,20 @@ class ActorsConfig(AppConfig):
         for name in [*found, *settings.EXTRA_PIPELINES]:
             importlib.import_module(name)
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
+        _tell_of_ticks()
+
+
+def _tell_of_ticks() -> None:
+    """Let the pages list what periodiq runs: its actors are known to every process, by whom they are run or not."""
+    import dramatiq
+
+    from actors import ticker  # noqa: F401 - declares its actors
+    from core.schedules import static
+
+    for name, actor in dramatiq.get_broker().actors.items():
+        if periodic := actor.options.get("periodic"):
+            title = (actor.fn.__doc__ or name).strip().splitlines()[0].rstrip(".")
+            static.declare(name, title, str(periodic))
 
 
 def _wake_relay(**_: Any) -> None:

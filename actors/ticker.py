@@ -4,9 +4,13 @@ import dramatiq
 from periodiq import cron
 
 from actors import keeper
+from core.schedules import static
+from core.schedules.fire import fire_due
 
 
 @dramatiq.actor(queue_name="default", periodic=cron("* * * * *"))
 def tick() -> None:
-    """Reap expired leases."""
+    """Reap expired leases and fire schedules."""
     keeper.reap()
+    static.follow()
+    fire_due()

@@ -22,6 +22,8 @@ BAD_MESSAGES = (UNREADABLE_MESSAGE, UNKNOWN_ACTOR, WRONG_ARGUMENTS)
 UNKNOWN_PIPELINE = "unknown_pipeline"
 #: A job that a stopping process took out of the hands of a thread; the place is the pipeline.
 STUCK_AT_STOP = "stuck_at_stop"
+#: A mail that may or may not have been sent; the place is its kind.
+MAIL_UNKNOWN = "mail_unknown"
 
 _counts: Counter[tuple[str, str]] = Counter()
 _guard = threading.Lock()

@@ -14,12 +14,14 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model, QuerySet
 from django.forms.utils import ErrorDict
 
-from core import uploads
+from core import storage, uploads
 from core.life import backpressure
 from core.life.submission import Submission, submit
-from core.models import Artifact, Dataset, Job
+from core.models import Artifact, Dataset, Job, Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline
+from core.schedules import changes
+from core.schedules.repeat_form import RepeatForm
 from core.uploads import StoredUpload
 
 #: Ends the name of the hidden field that names a file kept from a submit that was not valid.
@@ -133,6 +135,45 @@ class Entry:
         Raise TooMuch or Overloaded, with nothing stored, when the person or the site has too much in hand already.
         """
         backpressure.check(self.user.pk, key=key)
+        params, files, label = self._filled_in()
+        return submit(
+            self.spec.name,
+            owner_id=self.user.pk,
+            params=params,
+            files=files,
+            label=label,
+            key=key,
+            priority=priority,
+            origin_id=self.origin.pk if self.origin else None,
+        )
+
+    def schedule(self, repeat: RepeatForm, *, priority: Priority = Priority.NORMAL) -> Schedule:
+        """Make the valid form a schedule, with the times of the valid `repeat`. Raise Refused.
+
+        Each of its jobs gets what is filled in now, and the same files.
+        """
+        params, files, label = self._filled_in()
+        return changes.create(
+            self.spec.name,
+            owner_id=self.user.pk,
+            by=self.user.get_username(),
+            params=params,
+            files=files,
+            label=label,
+            priority=priority,
+            **repeat.cleaned_data,
+        )
+
+    def reschedule(self, schedule: Schedule, repeat: RepeatForm, *, priority: Priority, by: str) -> Schedule:
+        """Change a schedule to what is filled in, with the times of the valid `repeat`. Raise Refused."""
+        from core.schedules import changes
+
+        params, files, label = self._filled_in()
+        values = {"params": params, "files": files, "label": label, "priority": priority, **repeat.cleaned_data}
+        return changes.edit(schedule, by=by, **values)
+
+    def _filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
+        """Return the parameters, the files, which are kept from now on, and the label of the valid form."""
         files = dict(self.kept)
         params: dict[str, Any] = {}
         for name, value in self.form.cleaned_data.items():
@@ -142,16 +183,7 @@ class Entry:
             else:
                 params[name] = _as_json(value)
         label = self.form.job_label() if isinstance(self.form, PipelineForm) else ""
-        return submit(
-            self.spec.name,
-            owner_id=self.user.pk,
-            params=params,
-            files=files,
-            label=label or next((file.name for file in files.values()), ""),
-            key=key,
-            priority=priority,
-            origin_id=self.origin.pk if self.origin else None,
-        )
+        return params, files, label or next((file.name for file in files.values()), "")
 
 
 def open_form(
@@ -203,7 +235,7 @@ def _kept_file(
     if origin is None:
         return None
     artifact = Artifact.objects.filter(job=origin, kind=Artifact.Kind.INPUT, field=name).first()
-    if artifact is None or not artifact.local_path.is_file():
+    if artifact is None or not storage.touch(artifact.path):
         return None
     return StoredUpload(
         path=artifact.path,

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from core import alarms, pipelines, presence
 from core.clock import database_now
-from core.models import AlarmCount, Job, RunSeconds
+from core.models import AlarmCount, Job, Mail, RunSeconds
 from core.states import CLAIMABLE, State
 
 #: The variable by which prometheus-client finds the folder that the processes of a server share.
@@ -100,6 +100,7 @@ class JobCollector(Collector):
         yield from self._queues()
         yield from self._workers()
         yield from self._alarms()
+        yield from self._mails()
         yield from self._runs()
 
     def _jobs(self) -> Iterable[GaugeMetricFamily]:
@@ -136,6 +137,10 @@ class JobCollector(Collector):
         for row in AlarmCount.objects.order_by("name", "place"):
             (bad if row.name in alarms.BAD_MESSAGES else other).add_metric([row.name, row.place], row.count)
         yield from (bad, other)
+
+    def _mails(self) -> Iterable[GaugeMetricFamily]:
+        unknown = Mail.objects.filter(state=Mail.State.UNKNOWN).count()
+        yield GaugeMetricFamily("headway_unknown_mails", "Mails that may or may not have been sent.", value=unknown)
 
     def _queues(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily("headway_queue_depth", "Due jobs that nobody has claimed.", labels=["queue"])

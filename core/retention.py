@@ -24,7 +24,7 @@ from core.pipelines import Pipeline
 M = TypeVar("M", bound=Model)
 
 #: Days for the jobs of a pipeline whose code is gone.
-_GONE_DAYS: int = Pipeline.__dataclass_fields__["retention_days"].default
+_GONE_DAYS = Pipeline.retention_days
 
 
 def job_expires_at(job: Job) -> dt.datetime | None:

@@ -61,18 +61,31 @@ def keep_upload(staged: Path, *, sha256: str) -> str:
     """Move a staged file to its final place, durably, and return its key. The same content is kept once."""
     key = f"uploads/{sha256[:2]}/{sha256}"
     final = root() / key
-    if final.exists():
-        # A housekeeper goes by the file's age: content that is wanted again is young again.
-        os.utime(final)
+    if touch(key):
         staged.unlink(missing_ok=True)
         return key
     with refused_when_full():
         final.parent.mkdir(parents=True, exist_ok=True)
+        # Young from now on, however long the rest of its form took to arrive.
+        os.utime(staged)
         flush_file(staged)
         failpoint("file-rename")
         staged.replace(final)
         flush_folder(final.parent)
     return key
+
+
+def touch(key: str) -> bool:
+    """Make a kept file young, so that a job can be made that names it; return whether it is still there.
+
+    A housekeeper goes by the file's age. One that takes it away at this moment sees it become young, and puts it back;
+    or it was quicker, and the file is not there.
+    """
+    try:
+        os.utime(resolve(key))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def flush_file(path: Path) -> None:

@@ -61,7 +61,7 @@ class StoredUpload:
         if known.pop("owner") != owner_id:
             return None
         upload = cls(**known)
-        return upload if storage.resolve(upload.path).is_file() else None
+        return upload if storage.touch(upload.path) else None
 
 
 class StagedFile(UploadedFile):

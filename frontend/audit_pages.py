@@ -35,6 +35,13 @@ ACTS = {
     "pause": "Paused",
     "resume": "Resumed",
     "unblock": "Unblocked",
+    "create_schedule": "Made a schedule",
+    "edit_schedule": "Changed a schedule",
+    "switch_on_schedule": "Switched a schedule on",
+    "switch_off_schedule": "Switched a schedule off",
+    "run_schedule": "Ran a schedule",
+    "delete_schedule": "Deleted a schedule",
+    "send_mail_again": "Sent a mail again",
 }
 
 

@@ -54,9 +54,7 @@ def username_of(request: HttpRequest, credentials: dict[str, Any] | None = None)
     return unicodedata.normalize("NFKC", str(name)).strip().casefold().replace("\0", "")[:150]
 
 
-def locked_out(
-    request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
-) -> HttpResponse:
+def locked_out(request: HttpRequest, _: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
     """Answer a log-in that has to wait; in the same words whether the name has an account or not."""
     at = LoginTries().wait_ends_at(request, credentials)
     page = render(request, "locked_out.html", {"retry_at": at}, status=429)
@@ -68,9 +66,7 @@ def may_confirm(user: User) -> bool:
 
     What only asks for the password again is no log-in, and is counted here.
     """
-    return may_try(
-        "password", str(user.pk), amount=settings.LOGIN_TRIES, per_seconds=settings.LOGIN_WAIT_MINUTES * 60
-    )
+    return may_try("password", str(user.pk), amount=settings.LOGIN_TRIES, per_seconds=settings.LOGIN_WAIT_MINUTES * 60)
 
 
 def forgive(request: HttpRequest, user: User) -> None:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from core.models import Preferences
+from frontend.views.theme import theme_of
+
+#: The backend that sessions are begun with.
+BACKEND = "frontend.people.PersonBackend"
 
 
 class PersonBackend(ModelBackend):
@@ -12,3 +19,8 @@ class PersonBackend(ModelBackend):
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("preferences").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
+
+
+def kept_preferences(request: HttpRequest) -> Preferences:
+    """Return the row with the person's preferences, made now if there was none; it begins with what this page has."""
+    return Preferences.objects.get_or_create(user=request.user, defaults={"theme": theme_of(request)})[0]

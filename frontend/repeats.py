@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import IntegrityError, transaction
 from django.forms.utils import ErrorDict
-from django.utils import timezone
 
 from core.clock import database_now
 from core.forms import Entry
-from core.models import Preferences, Schedule
+from core.models import Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.schedules import cron
 from core.schedules.cron import CronError
-
-try:  # TEMPORARY until part A has landed
-    from core.schedules.repeat_form import RepeatForm
-except ModuleNotFoundError:
-    from frontend._stub_repeat import RepeatForm
+from core.schedules.repeat_form import RepeatForm
 from frontend.form_pages import FormField
 from frontend.schedule_pages import TIMES_LENGTH, Preview, moment
 from frontend.security import PersonRequest
@@ -38,30 +33,20 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("0 7 * * 1", "Every Monday 07:00"),
     ("0 7 1 * *", "First of the month"),
 )
-_REGIONS = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 #: Fields whose errors a preview tells; the others do not change the times.
-_PREVIEWED = ("cron", "zone", "starts_at", "ends_at", forms.forms.NON_FIELD_ERRORS)
-#: What the control of a field has beside what its widget says.
-_ATTRS: dict[str, dict[str, str]] = {
-    "cron": {
-        "list": "repeat-presets",
-        "class": "is-code",
-        "spellcheck": "false",
-        "autocapitalize": "none",
-        "autocomplete": "off",
-    },
-    "zone": {"list": "repeat-zones", "autocapitalize": "none", "autocomplete": "off"},
-}
+_PREVIEWED = ("cron", "zone", "starts_at", "ends_at", NON_FIELD_ERRORS)
+#: What the control of the cron has beside what its widget says.
+_CRON_ATTRS = {"list": "repeat-presets", "class": "is-code", "spellcheck": "false", "autocapitalize": "none"}
 
 
 @dataclass(frozen=True)
 class RepeatField(FormField):
-    """One field of the part, with what its control needs to offer choices while one types."""
+    """One field of the part, with its own control: the cron's offers what is often used."""
 
     def control(self) -> str:
-        attrs: dict[str, Any] = {"aria-describedby": self.described_by, **_ATTRS.get(self.bound.name, {})}
-        if self.kind != "text":
-            attrs.pop("list", None)
+        attrs: dict[str, Any] = {"aria-describedby": self.described_by, "autocomplete": "off"}
+        if self.bound.name == "cron":
+            attrs |= _CRON_ATTRS
         if self.bound.errors:
             attrs["aria-invalid"] = "true"
         return str(self.bound.as_widget(attrs=attrs))
@@ -87,11 +72,6 @@ class Repeat:
         return {bound.name: RepeatField(bound) for bound in self.form.visible_fields()}
 
     @property
-    def zones(self) -> list[str]:
-        """The names that the zone's field offers, when it is one to type in."""
-        return _zones()
-
-    @property
     def presets(self) -> tuple[tuple[str, str], ...]:
         return PRESETS
 
@@ -107,8 +87,8 @@ def is_asked(request: PersonRequest, spec: Pipeline) -> bool:
 
 
 def blank(request: PersonRequest) -> Repeat:
-    """Return the part with nothing filled in but the zone."""
-    return Repeat(RepeatForm(prefix=PREFIX, initial={"zone": zone_of(request)}), Preview())
+    """Return the part with nothing filled in but the zone, which is the person's own."""
+    return Repeat(RepeatForm(prefix=PREFIX, user=request.user), Preview())
 
 
 def of(schedule: Schedule) -> Repeat:
@@ -120,7 +100,7 @@ def of(schedule: Schedule) -> Repeat:
 
 def sent(request: PersonRequest, *, is_checked: bool, is_all: bool = False) -> Repeat:
     """Return the part as it was sent; unless it is checked nothing is complained about."""
-    form = RepeatForm(request.POST, prefix=PREFIX)
+    form = RepeatForm(request.POST, prefix=PREFIX, user=request.user)
     if not is_checked:
         # Errors that are there already are not looked for again.
         form._errors = ErrorDict()  # type: ignore[attr-defined]
@@ -137,12 +117,15 @@ def preview_of(data: Mapping[str, Any]) -> Preview:
         return Preview(errors=errors)
     known = form.cleaned_data
     now = database_now()
+    begin = known.get("starts_at")
+    # A time that is the begin itself counts.
+    after = max(now, begin - dt.timedelta(seconds=1)) if begin else now
     try:
         words = cron.in_words(known["cron"])
         times = cron.next_times(
             known["cron"],
             known["zone"],
-            after=max(now, known.get("starts_at") or now),
+            after=after,
             count=TIMES_LENGTH,
             until=known.get("ends_at"),
         )
@@ -168,17 +151,6 @@ def save(entry: Entry, repeat: Repeat, *, priority: Priority, key: str) -> Sched
 def saved(entry: Entry, *, key: str) -> Schedule | None:
     """Return the schedule that the form with this key has made already."""
     return Schedule.objects.filter(owner_id=entry.user.pk, form_key=key).first()
-
-
-def zone_of(request: PersonRequest) -> str:
-    """Return the person's own zone, else the site's."""
-    return Preferences.of(request.user).zone or timezone.get_default_timezone_name()
-
-
-@cache
-def _zones() -> list[str]:
-    """Return the names that are a place's; the others are old names of the same, or offsets without a place."""
-    return sorted(name for name in cron.zone_names() if name == "UTC" or name.startswith(_REGIONS))
 
 
 def _values(schedule: Schedule) -> dict[str, Any]:

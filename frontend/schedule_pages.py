@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
@@ -16,7 +16,7 @@ from core import pipelines, storage
 from core.clock import database_now
 from core.models import Job, Schedule, ScheduledRun
 from core.pipelines import Pipeline
-from core.schedules import cron
+from core.schedules import cron, static
 from core.schedules.cron import CronError
 from core.states import LIVE
 from frontend.job_pages import ICONS, shown_state
@@ -52,7 +52,6 @@ _SAID = {
     "waiting": "Waits for its parts",
     "skipped": "Left out, as the run before it had not ended",
     "missed": "Missed, as nobody looked at that time",
-
     "expired": "Its job is no longer kept",
 }
 #: The icons of what is no state of a job.
@@ -105,7 +104,7 @@ class Run:
 
     run: ScheduledRun
     zone: str
-    #: Whether this person may open its job.
+    #: Whether this person may open its job, and read what the system says of it.
     opens: bool
 
     @property
@@ -139,7 +138,7 @@ class Run:
 
     @property
     def text(self) -> str:
-        """Why it was refused; what the system says of a job stays with who may see that job."""
+        """Why it was refused."""
         return self.run.text if self.opens else ""
 
     @property
@@ -239,6 +238,17 @@ class KeptFile:
 
 
 @dataclass(frozen=True)
+class TickRow:
+    """Something that the code runs periodically without a job."""
+
+    title: str
+    name: str
+    words: str
+    zone: str
+    next: Moment | None
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a cron means, as far as it has been typed: the words and the next times, or what is wrong with it."""
 
@@ -250,11 +260,6 @@ class Preview:
     @property
     def is_empty(self) -> bool:
         return not (self.words or self.errors)
-
-    @cached_property
-    def has_offsets(self) -> bool:
-        """Whether the times are not all equally far from UTC: the clocks change between them."""
-        return len({time.offset for time in self.times}) > 1
 
 
 def visible_to(user: User) -> QuerySet[Schedule]:
@@ -284,11 +289,22 @@ def one(user: User) -> QuerySet[Schedule]:
     return _with_strip_begin(visible_to(user).select_related("owner"))
 
 
+def ticks() -> list[TickRow]:
+    """Return what the code runs periodically without a job."""
+    now = database_now()
+    found = []
+    for tick in static.declared():
+        times = tick.next_times(after=now, count=1)
+        at = moment(times[0], static.ZONE) if times else None
+        found.append(TickRow(tick.title, tick.name, in_words(tick.cron), static.ZONE, at))
+    return found
+
+
 def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
     """Return the schedules, which a queryset of this module found, with their strips: one query for all of them."""
     found = list(schedules)
     strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in found}
-    zones = {schedule.pk: schedule.zone for schedule in found}
+    known = {schedule.pk: schedule for schedule in found}
     asked = Q()
     for schedule in found:
         begin: dt.datetime | None = schedule.strip_begin  # type: ignore[attr-defined]  # annotated
@@ -297,8 +313,23 @@ def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
         asked |= Q(schedule_id=schedule.pk) & since
     if found:
         for run in _runs(ScheduledRun.objects.filter(asked)):
-            strips[run.schedule_id].append(Run(run, zones[run.schedule_id], opens=_may_open(run, user)))
+            strips[run.schedule_id].append(_run(run, known[run.schedule_id], user))
     return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in found]
+
+
+def version_of(rows: Iterable[Row]) -> str:
+    """Return what a page compares: another one when a schedule, or a run of its strip, is not as it was."""
+    told = [
+        (
+            row.schedule.pk,
+            row.schedule.is_on,
+            row.schedule.next_at,
+            row.schedule.changed_at,
+            [(run.run.pk, run.state) for run in row.strip],
+        )
+        for row in rows
+    ]
+    return format(zlib.crc32(repr(told).encode()), "08x")
 
 
 def runs_of(schedule: Schedule) -> QuerySet[ScheduledRun]:
@@ -308,7 +339,7 @@ def runs_of(schedule: Schedule) -> QuerySet[ScheduledRun]:
 
 def lines(runs: Iterable[ScheduledRun], schedule: Schedule, user: User) -> list[Run]:
     """Return runs that `runs_of` found as the table shows them."""
-    return [Run(run, schedule.zone, opens=_may_open(run, user)) for run in runs]
+    return [_run(run, schedule, user) for run in runs]
 
 
 def moment(at: dt.datetime, zone: str) -> Moment:
@@ -328,17 +359,17 @@ def in_words(expression: str) -> str:
 
 
 def times_of(schedule: Schedule) -> list[Moment]:
-    """Return the next times of a schedule that is on."""
-    if not schedule.is_on:
+    """Return the next times of a schedule that is on: the one that it waits for, and those after it."""
+    first = schedule.next_at
+    if not schedule.is_on or first is None:
         return []
-    after = max(database_now(), schedule.starts_at or database_now())
     try:
-        found = cron.next_times(
-            schedule.cron, schedule.zone, after=after, count=TIMES_LENGTH, until=schedule.ends_at
+        more = cron.next_times(
+            schedule.cron, schedule.zone, after=first, count=TIMES_LENGTH - 1, until=schedule.ends_at
         )
     except CronError:
-        return []
-    return [moment(at, schedule.zone) for at in found]
+        more = []
+    return [moment(at, schedule.zone) for at in (first, *more)]
 
 
 def files_of(schedule: Schedule) -> list[KeptFile]:
@@ -371,14 +402,11 @@ def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
 
 
 def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
-    kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at", "owner_id")
+    kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
     own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
-    return (
-        runs.select_related("job").only(*own, *(f"job__{name}" for name in kept)).order_by(F("due_at").desc(), "-pk")
-    )
+    return runs.select_related("job").only(*own, *(f"job__{name}" for name in kept)).order_by(F("due_at").desc(), "-pk")
 
 
-def _may_open(run: ScheduledRun, user: User) -> bool:
-    if user.is_staff:
-        return True
-    return run.job.owner_id == user.pk if run.job is not None else True
+def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
+    # Its jobs are its owner's.
+    return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -106,11 +107,9 @@ def _keep_up(request: HttpRequest) -> None:
     if now - session[SEEN_AT] < min(WRITE_SECONDS, settings.SESSION_IDLE_HOURS * 360):
         return
     session[SEEN_AT] = now
-    try:
+    # A full disk, or a log-out at the same moment: a page that only reads is shown all the same.
+    with suppress(OperationalError, UpdateError):
         session.save()
-    except (OperationalError, UpdateError):
-        # A full disk, or a log-out at the same moment. A page that only reads is shown all the same.
-        pass
     # Its cookie lasts long enough, and a second save would be in the answer's way.
     session.modified = False
 

@@ -1,10 +1,11 @@
 """Every address of the site. An act on a thing is a resource under it: `POST jobs/7/cancellation/`."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from frontend.views import (
+    accounts,
     audit_trail,
     dataset_detail,
     dataset_list,
@@ -16,9 +17,13 @@ from frontend.views import (
     job_file,
     job_parameters,
     limits,
+    mails,
+    notices,
     operations,
     pipeline_form,
+    preferences,
     schedules,
+    shared_file,
     theme,
     workers,
 )
@@ -57,14 +62,28 @@ urlpatterns = [
     path("limits/<slug:name>/<str:limit>/reset/", limits.limit_reset, name="limit_reset"),
     path("limits/<slug:name>/<str:limit>/unblocking/", limits.limit_unblocking, name="limit_unblocking"),
     path("workers/", workers.workers, name="workers"),
+    path("mails/", mails.mails, name="mails"),
+    path("mails/<int:pk>/sending/", mails.mail_sending, name="mail_sending"),
+    path("shared/<str:token>/", shared_file.shared_file, name="shared_file"),
     path("audit/", audit_trail.audit_trail, name="audit_trail"),
     path("theme/", theme.theme, name="theme"),
-    path(
-        "login/",
-        LoginView.as_view(template_name="login.html", redirect_authenticated_user=True),
-        name="login",
-    ),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/count/", notices.notices_count, name="notices_count"),
+    path("notices/reading/", notices.notices_reading, name="notices_reading"),
+    path("notices/watched/", notices.watched_jobs, name="watched_jobs"),
+    path("settings/", preferences.preferences, name="preferences"),
+    path("settings/address/", preferences.preferences_email, name="preferences_email"),
+    path("settings/sessions/", preferences.preferences_sessions, name="preferences_sessions"),
+    path("settings/browser-notices/", preferences.browser_notices, name="browser_notices"),
+    path("settings/password/", accounts.password_change, name="password_change"),
+    path("sign-up/", accounts.sign_up_page, name="sign_up"),
+    path("login/", accounts.LogInView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", accounts.PasswordResetView.as_view(), name="password_reset"),
+    path("password/sent/", accounts.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path(
+        "password/<uidb64>/<token>/", accounts.PasswordResetConfirmView.as_view(), name="password_reset_confirm"
+    ),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.metrics, name="metrics"),

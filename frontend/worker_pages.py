@@ -21,6 +21,7 @@ ALARMS = {
     alarms.WRONG_ARGUMENTS: "Messages with arguments that do not fit",
     alarms.UNKNOWN_PIPELINE: "Jobs of a pipeline that a worker does not know",
     alarms.STUCK_AT_STOP: "Jobs taken out of a stopping worker's hands",
+    alarms.MAIL_UNKNOWN: "Mails that may or may not have been sent",
 }
 
 

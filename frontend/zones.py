@@ -35,7 +35,7 @@ def preferences_of(user: User | AnonymousUser | None) -> Preferences:
     try:
         return user.preferences
     except Preferences.DoesNotExist:
-        return Preferences(user=user)
+        return Preferences(user_id=user.pk)
 
 
 def zone_of(user: User | AnonymousUser | None) -> zoneinfo.ZoneInfo | None:

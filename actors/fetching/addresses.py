@@ -101,9 +101,7 @@ def follow(address: Address, location: str, policy: Policy) -> Address:
 
 def inside(host: str) -> Unfetchable:
     """Return the refusal of a host that is not on the internet."""
-    return Unfetchable(
-        f"{host} is not on the public internet. An operator can allow it by the setting FETCH_INSIDE."
-    )
+    return Unfetchable(f"{host} is not on the public internet. An operator can allow it by the setting FETCH_INSIDE.")
 
 
 def _host_of(netloc: str, host: str, shown: str) -> str:
@@ -155,7 +153,7 @@ def _refuse_inside(address: Address, policy: Policy) -> None:
 def _shortly(text: str) -> str:
     """An address that may be none, for a sentence: without a query, and without what looks like a password."""
     text = text.partition("?")[0].partition("#")[0]
-    before, at, after = text.rpartition("@")
-    text = f"{before.partition('//')[0]}//…@{after}" if at else text
+    _, at, after = text.rpartition("@")
+    text = f"…@{after}" if at else text
     text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 
-from core.clock import now
 from core.jsontext import storable
 
 from .addresses import Address
@@ -83,9 +82,7 @@ def wait_seconds(headers: httpx.Headers) -> float | None:
         until = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=dt.UTC)
-    return max(0.0, (until - now()).total_seconds())
+    return max(0.0, (_aware(until) - _moment_of(headers)).total_seconds())
 
 
 def status_in_words(status: int, reason: str) -> str:
@@ -95,6 +92,18 @@ def status_in_words(status: int, reason: str) -> str:
     except ValueError:
         phrase = "".join(mark for mark in reason if mark.isprintable())[:60]
     return f"{status} {phrase}".strip()
+
+
+def _moment_of(headers: httpx.Headers) -> dt.datetime:
+    """Return the time by the server's own clock, which its dates are meant by."""
+    try:
+        return _aware(parsedate_to_datetime(headers.get("date", "")))
+    except (ValueError, TypeError):
+        return dt.datetime.now(dt.UTC)
+
+
+def _aware(moment: dt.datetime) -> dt.datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _safe(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -52,16 +52,21 @@ class Answer:
 
 @asynccontextmanager
 async def ask(
-    address: Address, headers: Mapping[str, str], *, policy: Policy, hosts: Hosts
+    address: Address, headers: Mapping[str, str], *, policy: Policy, hosts: Hosts, on_turn: Callable[[], None]
 ) -> AsyncIterator[Answer]:
-    """Ask for an address and yield the answer that is no redirect; the line is closed afterwards."""
+    """Ask for an address and yield the answer that is no redirect; the line is closed afterwards.
+
+    `on_turn` is called whenever it is its turn at a host.
+    """
     for _ in range(MAX_REDIRECTS + 1):
         # The place at a host is given back before the next host's is asked for: nobody waits in a circle.
-        async with hosts.slot(address.host), _sent(address, headers, policy) as response:
-            location = response.headers.get("location", "")
-            if response.status_code not in _REDIRECTS or not location:
-                yield Answer(address, response.status_code, response.reason_phrase, response.headers, response)
-                return
+        async with hosts.slot(address.host):
+            on_turn()
+            async with _sent(address, headers, policy) as response:
+                location = response.headers.get("location", "")
+                if response.status_code not in _REDIRECTS or not location:
+                    yield Answer(address, response.status_code, response.reason_phrase, response.headers, response)
+                    return
         address = follow(address, location, policy)
     raise Unfetchable(f"{address.shown} was reached after more than {MAX_REDIRECTS} redirects, and not asked.")
 
@@ -73,9 +78,7 @@ async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) ->
     for ip in await resolve(address, policy):
         request = httpx.Request(
             "GET",
-            httpx.URL(
-                scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")
-            ),
+            httpx.URL(scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")),
             headers={"Host": address.authority, **_ALWAYS, **headers},
             extensions={
                 # The certificate is checked against the name, though the connection goes to its address.

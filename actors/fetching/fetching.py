@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from django.template.defaultfilters import filesizeformat
 
 from core import storage
 
@@ -72,40 +74,10 @@ async def fetch(wanted: Wanted, *, policy: Policy, hosts: Hosts) -> Fetched | No
 
     Raise Unfetchable, Unreachable when all tries have failed, or AskedToWait.
     """
-    async with hosts.at_once:
-        try:
-            async with asyncio.timeout(policy.seconds):
-                return await _tried(wanted, policy, hosts)
-        except TimeoutError as error:
-            raise Unfetchable(
-                f"{wanted.address.shown} took longer than the {policy.seconds:,.0f} seconds that one file may take."
-            ) from error
-        finally:
-            wanted.partial.close()
-
-
-async def _tried(wanted: Wanted, policy: Policy, hosts: Hosts) -> Fetched | None:
-    failures = 0
-    for _ in range(MOST_TRIES):
-        before = wanted.partial.size
-        try:
-            return await _once(wanted, policy, hosts)
-        except Unreachable as error:
-            await asyncio.to_thread(wanted.partial.keep)
-            failures = 1 if wanted.partial.size > before else failures + 1
-            if error.wait_seconds is None:
-                if failures >= TRIES:
-                    raise
-                await asyncio.sleep(pause_seconds(failures))
-                continue
-            if error.wait_seconds > MOST_PATIENCE_SECONDS:
-                raise Unfetchable(f"{error} That is longer than a day: try again then.") from error
-            hosts.rest(wanted.address.host, error.wait_seconds)
-            if error.wait_seconds > LONGEST_WAIT_SECONDS:
-                raise AskedToWait(str(error), seconds=error.wait_seconds) from error
-            if failures >= TRIES:
-                raise
-    raise Unreachable(f"{wanted.address.shown} broke off {MOST_TRIES} times.")
+    try:
+        return await _Fetch(wanted, policy, hosts).run()
+    finally:
+        wanted.partial.close()
 
 
 def pause_seconds(failures: int) -> float:
@@ -113,26 +85,122 @@ def pause_seconds(failures: int) -> float:
     return random.uniform(0, min(BACKOFF_SECONDS * 2.0**failures, BACKOFF_CAP_SECONDS))
 
 
-async def _once(wanted: Wanted, policy: Policy, hosts: Hosts) -> Fetched | None:
-    """Ask once for the rest, if a part is here; from the start when the server won't go on there."""
-    if wanted.partial.is_resumable:
-        origin = wanted.partial.origin
-        assert origin is not None  # noqa: S101 - what resumable means
-        headers = {"Range": f"bytes={wanted.partial.size}-", "If-Range": origin.validator}
-        async with ask(wanted.address, headers, policy=policy, hosts=hosts) as answer:
-            if answer.status == httpx.codes.PARTIAL_CONTENT and _continues(answer, wanted.partial, origin):
-                return await _received(wanted, answer, policy)
-            if answer.status == httpx.codes.OK:
-                return await _from_start(wanted, answer, policy)
-            if answer.status not in (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE):
+class _Fetch:
+    def __init__(self, wanted: Wanted, policy: Policy, hosts: Hosts) -> None:
+        self.wanted = wanted
+        self.partial = wanted.partial
+        self.policy = policy
+        self.hosts = hosts
+        self._cap: asyncio.Timeout | None = None
+
+    async def run(self) -> Fetched | None:
+        try:
+            async with asyncio.timeout(None) as self._cap:
+                return await self._try()
+        except TimeoutError as error:
+            raise Unfetchable(
+                f"{self.wanted.address.shown} took longer than the {self.policy.seconds:,.0f} seconds that one file "
+                "may take."
+            ) from error
+
+    async def _try(self) -> Fetched | None:
+        failures = 0
+        for _ in range(MOST_TRIES):
+            before = self.partial.size
+            try:
+                return await self._once()
+            except Unreachable as error:
+                if self.partial.size:
+                    await asyncio.to_thread(self.partial.keep)
+                failures = 1 if self.partial.size > before else failures + 1
+                if failures >= TRIES:
+                    raise
+                await self._pause(error, failures)
+        raise Unreachable(f"{self.wanted.address.shown} broke off {MOST_TRIES} times.")
+
+    async def _pause(self, error: Unreachable, failures: int) -> None:
+        """Wait as long as the server asked to; else a while of our own."""
+        wait = error.wait_seconds
+        if wait is None:
+            await asyncio.sleep(pause_seconds(failures))
+        elif wait > MOST_PATIENCE_SECONDS:
+            raise Unfetchable(f"{error} That is longer than a day: try again then.") from error
+        else:
+            self.hosts.rest(self.wanted.address.host, wait)
+            if wait > LONGEST_WAIT_SECONDS:
+                raise AskedToWait(str(error), seconds=wait) from error
+
+    async def _once(self) -> Fetched | None:
+        """Ask once for the rest, if a part is here; from the start when the server won't go on there."""
+        origin = self.partial.origin
+        if origin is not None and self.partial.is_resumable:
+            headers = {"Range": f"bytes={self.partial.size}-", "If-Range": origin.validator}
+            async with self._asked(headers) as answer:
+                if answer.status == httpx.codes.PARTIAL_CONTENT and _continues(answer, self.partial, origin):
+                    return await self._receive(answer, origin)
+                if answer.status == httpx.codes.OK:
+                    return await self._begin(answer)
+                if answer.status not in (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE):
+                    raise _failure(answer)
+            self.partial.reset()
+        async with self._asked(_conditions(self.wanted)) as answer:
+            if answer.status == httpx.codes.NOT_MODIFIED and (self.wanted.etag or self.wanted.last_modified):
+                return None
+            if answer.status != httpx.codes.OK:
                 raise _failure(answer)
-        wanted.partial.reset()
-    async with ask(wanted.address, _conditions(wanted), policy=policy, hosts=hosts) as answer:
-        if answer.status == httpx.codes.NOT_MODIFIED and (wanted.etag or wanted.last_modified):
-            return None
-        if answer.status != httpx.codes.OK:
-            raise _failure(answer)
-        return await _from_start(wanted, answer, policy)
+            return await self._begin(answer)
+
+    def _asked(self, headers: dict[str, str]) -> AbstractAsyncContextManager[Answer]:
+        return ask(self.wanted.address, headers, policy=self.policy, hosts=self.hosts, on_turn=self._start_clock)
+
+    def _start_clock(self) -> None:
+        # The time that a file waits for its turn is not its own.
+        if self._cap is not None and self._cap.when() is None:
+            self._cap.reschedule(asyncio.get_running_loop().time() + self.policy.seconds)
+
+    async def _begin(self, answer: Answer) -> Fetched:
+        origin = Origin.of(str(self.wanted.address), answer.headers, answers.content_length(answer.headers))
+        self.partial.begin(origin)
+        return await self._receive(answer, origin)
+
+    async def _receive(self, answer: Answer, origin: Origin) -> Fetched:
+        partial = self.partial
+        answers.refuse_encoding(answer.address, answer.headers)
+        length = answers.content_length(answer.headers)
+        self.wanted.total = origin.total if length is None else partial.size + length
+        self._refuse_large(self.wanted.total or 0)
+        storage.refuse_when_full((self.wanted.total or partial.size) - partial.size)
+        kept_at = time.monotonic()
+        async for block in answer.body():
+            self._refuse_large(partial.size + len(block))
+            partial.append(block)
+            if time.monotonic() - kept_at > KEEP_SECONDS:
+                await asyncio.to_thread(partial.keep)
+                kept_at = time.monotonic()
+        if origin.total is not None and partial.size != origin.total:
+            partial.reset()
+            raise Unreachable(f"{answer.address.shown} sent another number of bytes than it had said.")
+        if not partial.size:
+            raise Unfetchable(f"{answer.address.shown} is empty: it has no bytes.")
+        path, sha256 = await asyncio.to_thread(partial.finish)
+        try:
+            answers.refuse_pages(path, answer.address, answer.headers)
+        except Unfetchable:
+            path.unlink()
+            raise
+        return Fetched(
+            path=path,
+            name=answers.file_name(answer.address, answer.headers),
+            size=partial.size,
+            sha256=sha256,
+            etag=origin.etag,
+            last_modified=origin.last_modified,
+        )
+
+    def _refuse_large(self, size: int) -> None:
+        if size > self.policy.limit_bytes:
+            limit = filesizeformat(self.policy.limit_bytes)
+            raise Unfetchable(f"{self.wanted.address.shown} has more than the {limit} that one file may have.")
 
 
 def _conditions(wanted: Wanted) -> dict[str, str]:
@@ -148,56 +216,6 @@ def _continues(answer: Answer, partial: Partial, origin: Origin) -> bool:
     if part is None or part[0] != partial.size or answer.headers.get("etag", origin.etag) != origin.etag:
         return False
     return part[2] is None or ((origin.total is None or part[2] == origin.total) and part[1] == part[2] - 1)
-
-
-async def _from_start(wanted: Wanted, answer: Answer, policy: Policy) -> Fetched:
-    total = answers.content_length(answer.headers)
-    wanted.partial.begin(Origin.of(str(wanted.address), answer.headers, total))
-    return await _received(wanted, answer, policy)
-
-
-async def _received(wanted: Wanted, answer: Answer, policy: Policy) -> Fetched:
-    partial, origin = wanted.partial, wanted.partial.origin
-    assert origin is not None  # noqa: S101 - set when its first byte was asked for
-    answers.refuse_encoding(answer.address, answer.headers)
-    length = answers.content_length(answer.headers)
-    wanted.total = origin.total if length is None else partial.size + length
-    _refuse_large(wanted.total or 0, answer.address, policy)
-    storage.refuse_when_full((wanted.total or partial.size) - partial.size)
-    kept_at = time.monotonic()
-    async for block in answer.body():
-        _refuse_large(partial.size + len(block), answer.address, policy)
-        partial.append(block)
-        if time.monotonic() - kept_at > KEEP_SECONDS:
-            await asyncio.to_thread(partial.keep)
-            kept_at = time.monotonic()
-    if origin.total is not None and partial.size != origin.total:
-        partial.reset()
-        raise Unreachable(f"{answer.address.shown} sent another number of bytes than it had said.")
-    if not partial.size:
-        raise Unfetchable(f"{answer.address.shown} is empty: it has no bytes.")
-    path, sha256 = await asyncio.to_thread(partial.finish)
-    answers.refuse_pages(path, answer.address, answer.headers)
-    return Fetched(
-        path=path,
-        name=answers.file_name(answer.address, answer.headers),
-        size=partial.size,
-        sha256=sha256,
-        etag=origin.etag,
-        last_modified=origin.last_modified,
-    )
-
-
-def _refuse_large(size: int, address: Address, policy: Policy) -> None:
-    if size > policy.limit_bytes:
-        raise Unfetchable(f"{address.shown} has more than the {_amount(policy.limit_bytes)} that one file may have.")
-
-
-def _amount(size: int) -> str:
-    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
-        if size >= factor:
-            return f"{size / factor:,.3g} {unit}"
-    return f"{size} bytes"
 
 
 def _failure(answer: Answer) -> Exception:

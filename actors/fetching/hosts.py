@@ -19,7 +19,7 @@ class Hosts:
     """Shared by the files of one job. Used in its event loop alone."""
 
     def __init__(self, policy: Policy) -> None:
-        self.at_once = asyncio.Semaphore(policy.at_once)
+        self._at_once = asyncio.Semaphore(policy.at_once)
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(policy.per_host))
         self._rest_until: dict[str, float] = {}
 
@@ -31,7 +31,9 @@ class Hosts:
                 if seconds > LONGEST_WAIT_SECONDS:
                     raise AskedToWait(f"{host} asked to wait {seconds:,.0f} seconds.", seconds=seconds)
                 await asyncio.sleep(seconds)
-            yield
+            # Taken last: files that wait for a busy host keep no place from those of another.
+            async with self._at_once:
+                yield
 
     def rest(self, host: str, seconds: float) -> None:
         """Leave the host alone for so long."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from core.context import JobContext
-from core.errors import HeadwayError
-from core.errors import PermanentError as _Permanent
+from core.errors import PermanentError
 
 from .errors import AskedToWait, Unreachable
 from .fetching import Fetched, Wanted, fetch
@@ -17,12 +16,23 @@ from .policy import Policy
 #: Seconds between two looks at whether the attempt may go on.
 LOOK_SECONDS = 0.2
 
+
+class Attempt(Protocol):
+    """What is asked of a job's attempt: to show how far it is, and to raise when it may not go on."""
+
+    def check(self) -> None: ...
+
+    def progress(
+        self, done: int, total: int | None = None, *, unit: str | None = None, note: str | None = None
+    ) -> None: ...
+
+
 #: What a file that was not fetched ended with.
-Failure = _Permanent | Unreachable | AskedToWait
+Failure = PermanentError | Unreachable | AskedToWait
 
 
 def fetch_many(
-    ctx: JobContext,
+    ctx: Attempt,
     files: Sequence[Wanted],
     *,
     policy: Policy,
@@ -45,7 +55,7 @@ def fetch_many(
             for task in sorted(ended, key=lambda task: tasks[task].key):
                 try:
                     fetched = task.result()
-                except (_Permanent, Unreachable, AskedToWait) as error:
+                except (PermanentError, Unreachable, AskedToWait) as error:
                     failures[tasks[task].key] = error
                 else:
                     on_fetched(tasks[task], fetched)
@@ -59,7 +69,7 @@ async def _ended(
     return await asyncio.wait(live, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _show(ctx: JobContext, files: Sequence[Wanted], *, done: int) -> None:
+def _show(ctx: Attempt, files: Sequence[Wanted], *, done: int) -> None:
     """Say how far the files are, and stop when the attempt may not go on."""
     arrived = sum(each.partial.size for each in files)
     totals = [each.total for each in files]

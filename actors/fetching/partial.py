@@ -39,8 +39,8 @@ class Origin:
 
     @classmethod
     def of(cls, url: str, headers: httpx.Headers, total: int | None) -> Origin:
-        etag = headers.get("etag", "")[:500]
-        last_modified = headers.get("last-modified", "")[:100]
+        etag = _sendable(headers.get("etag", ""), 500)
+        last_modified = _sendable(headers.get("last-modified", ""), 100)
         takes_ranges = headers.get("accept-ranges", "").strip().lower() == "bytes"
         validator = ""
         if takes_ranges and etag.startswith('"'):
@@ -158,6 +158,11 @@ def _read_note(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         # A note that a power cut left empty is no note.
         return None
+
+
+def _sendable(text: str, length: int) -> str:
+    """A header's value that can be kept and sent again; empty for one that can't."""
+    return text if len(text) <= length and text.isascii() and text.isprintable() else ""
 
 
 def _is_settled(last_modified: str, date: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -53,9 +54,7 @@ def _entry(text: str) -> tuple[str, int | None]:
     elif host.count(":") == 1:
         host, _, port = host.partition(":")
     host = host.removesuffix(".")
-    try:
+    with suppress(ValueError):
         # One spelling of an address, as `addresses.read_address` writes it.
         host = str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
     return host, int(port) if port else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: Changes when the same file with the same options would make another dataset.
@@ -45,6 +45,10 @@ class Options:
             keep_formulas=bool(params.get("keep_formulas")),
             import_again=bool(params.get("import_again")),
         )
+
+    def named(self, name: str) -> Options:
+        """Return the same options with another name for the dataset."""
+        return replace(self, name=name)
 
     def fingerprint(self, content_sha256: str) -> str:
         """The sha256 that is the same for the same content with the same options; a name makes no difference."""

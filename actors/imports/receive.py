@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from django.template.defaultfilters import filesizeformat
+
 from core.errors import PermanentError
 
 Report = Callable[..., None]
@@ -34,8 +36,9 @@ _NOT_TABLES = (
 )
 
 
-def receive(report: Report, *, path: str, name: str, folder: str) -> dict[str, Any]:
+def receive(report: Report, *, path: str, name: str, folder: str, limit_bytes: int | None = None) -> dict[str, Any]:
     """Unpack the file to `folder` when it is packed. Returns {"unpacked": name or None, "member", "bytes"}."""
+    limit = min(limit_bytes or MAX_UNPACKED, MAX_UNPACKED)
     source = Path(path)
     with source.open("rb") as file:
         head = file.read(16)
@@ -43,11 +46,11 @@ def receive(report: Report, *, path: str, name: str, folder: str) -> dict[str, A
         raise PermanentError(f"{name} is empty: it has no bytes.")
     if head.startswith(b"\x1f\x8b"):
         target = Path(folder) / "unpacked.csv"
-        size = _unpack_gzip(report, source, target, name)
+        size = _unpack_gzip(report, source, target, name, limit)
         return {"unpacked": target.name, "member": "", "bytes": size}
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         target = Path(folder) / "unpacked.csv"
-        member, size = _unpack_zip(report, source, target, name)
+        member, size = _unpack_zip(report, source, target, name, limit)
         return {"unpacked": target.name, "member": member, "bytes": size}
     for mark, kind in _NOT_TABLES:
         if head.startswith(mark):
@@ -62,17 +65,17 @@ def is_packed(path: Path) -> bool:
         return file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def _unpack_gzip(report: Report, source: Path, target: Path, name: str) -> int:
+def _unpack_gzip(report: Report, source: Path, target: Path, name: str, limit: int) -> int:
     size = source.stat().st_size
     with source.open("rb") as packed:
         try:
             with gzip.GzipFile(fileobj=packed) as stream:
-                return _copy(stream, target, name, size, lambda: report(packed.tell(), size))
+                return _copy(stream, target, name, size, limit, lambda: report(packed.tell(), size))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise PermanentError(f"{name} is a damaged gzip file: {_reason(error)}.") from error
 
 
-def _unpack_zip(report: Report, source: Path, target: Path, name: str) -> tuple[str, int]:
+def _unpack_zip(report: Report, source: Path, target: Path, name: str, limit: int) -> tuple[str, int]:
     try:
         with zipfile.ZipFile(source) as archive:
             member = _only_table(archive, name)
@@ -86,7 +89,7 @@ def _unpack_zip(report: Report, source: Path, target: Path, name: str) -> tuple[
                     done = min(done + COPY_BYTES, member.file_size)
                     report(done, member.file_size)
 
-                return member.filename, _copy(stream, target, name, max(member.compress_size, 1), tell)
+                return member.filename, _copy(stream, target, name, max(member.compress_size, 1), limit, tell)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise PermanentError(f"{name} is a zip file that cannot be read: {_reason(error)}.") from error
 
@@ -109,14 +112,14 @@ def _only_table(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 
 def _copy(
-    stream: IO[bytes] | gzip.GzipFile, target: Path, name: str, packed_bytes: int, tell: Callable[[], None]
+    stream: IO[bytes] | gzip.GzipFile, target: Path, name: str, packed_bytes: int, limit: int, tell: Callable[[], None]
 ) -> int:
     written = 0
     with target.open("wb") as out:
         while block := stream.read(COPY_BYTES):
             written += len(block)
-            if written > MAX_UNPACKED:
-                raise PermanentError(f"{name} unpacks to more than {MAX_UNPACKED // 1024**3} GB; that is refused.")
+            if written > limit:
+                raise PermanentError(f"{name} unpacks to more than {filesizeformat(limit)}; that is refused.")
             if written > RATIO_ALLOWANCE and written > packed_bytes * MAX_RATIO:
                 raise PermanentError(f"{name} unpacks to more than {MAX_RATIO} times its size; that is refused.")
             out.write(block)

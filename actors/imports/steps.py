@@ -33,8 +33,6 @@ from .options import Options
 CHILD_MEMORY = 4 * 1024**3
 #: Names in the report of a dataset's dialect; the columns have them all.
 _NOT_REPORTED = ("names", "source_names")
-
-
 #: (name, title) of the stages of an import's page.
 STAGES = (
     ("receive", "Receive the file"),
@@ -48,7 +46,12 @@ STAGES = (
 
 
 def import_table(
-    ctx: JobContext, source: InputFile, options: Options, *, also: Callable[[int], None] | None = None
+    ctx: JobContext,
+    source: InputFile,
+    options: Options,
+    *,
+    also: Callable[[int], None] | None = None,
+    unpacked_limit_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Make a dataset of the file and return the job's result: "headline", "facts" and "dataset", its id.
 
@@ -60,7 +63,7 @@ def import_table(
             ctx.step("publish", _publish_again, known.pk, also, atomic=True)
         return {"headline": "This file was imported already", "dataset": known.pk, "facts": [["Rows", known.rows]]}
     ctx.stage("receive")
-    received = ctx.step("receive", _receive, ctx, source)
+    received = ctx.step("receive", _receive, ctx, source, unpacked_limit_bytes)
     content = ctx.resolve(received["content"]) if received["content"] else source.path
     ctx.stage("detect")
     detected = ctx.step("detect", _detect, ctx, content, options)
@@ -79,7 +82,7 @@ def import_table(
         _publish,
         ctx,
         source,
-        {"fingerprint": fingerprint, "name": options.name or _name_of(source.name)},
+        {"fingerprint": fingerprint, "name": options.name or name_of(source.name)},
         {"dialect": dialect, "loaded": loaded, "received": received},
         _load(ctx, checked["plan"]),
         written,
@@ -88,7 +91,7 @@ def import_table(
         atomic=True,
     )
     plan = _load(ctx, checked["plan"])
-    _show_files(ctx, written, plan, options.name or _name_of(source.name))
+    _show_files(ctx, written, plan, options.name or name_of(source.name))
     _tidy(ctx, received, loaded, checked)
     return _result(plan, dialect, loaded["tally"], dataset_id)
 
@@ -99,9 +102,11 @@ def _imported_before(ctx: JobContext, fingerprint: str) -> Dataset | None:
     return found if found and storage.resolve(found.parquet_path).is_file() else None
 
 
-def _receive(ctx: JobContext, source: InputFile) -> dict[str, Any]:
+def _receive(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dict[str, Any]:
     folder = _folder(ctx, "received")
     given: dict[str, Any] = {"path": str(source.path), "name": source.name, "folder": str(folder)}
+    if limit_bytes is not None:
+        given["limit_bytes"] = limit_bytes
     if receive.is_packed(source.path):
         received = ctx.run_in_child(receive.receive, unit="bytes", **given)
     else:
@@ -325,7 +330,8 @@ def _load(ctx: JobContext, key: str) -> Any:
     return json.loads(ctx.resolve(key).read_text(encoding="utf-8"))
 
 
-def _name_of(file_name: str) -> str:
+def name_of(file_name: str) -> str:
+    """Return the name of a file's dataset: the file's, without the endings of tables and packings."""
     name = file_name
     for ending in (".gz", ".zip", *receive.ENDINGS):
         if name.lower().endswith(ending) and len(name) > len(ending):

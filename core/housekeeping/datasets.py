@@ -14,20 +14,20 @@ from core.states import TERMINAL
 PATHS = ("parquet_path", "clean_path", "rejects_path", "preview_path")
 
 
-def expire_datasets(round: Round) -> Tally:  # noqa: A002 - a round of work
+def expire_datasets(work: Round) -> Tally:
     """Delete the datasets that are past their time, and that neither a schedule nor a job at work names."""
     tally = Tally()
     after = 0
     # A dataset of a job that has not ended may be what its next step reads.
-    old = retention.old_datasets(round.now).filter(job__state__in=TERMINAL).order_by("pk")
+    old = retention.old_datasets(work.now).filter(job__state__in=TERMINAL).order_by("pk")
     while ids := list(old.filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
         after = ids[-1]
-        if round.is_dry:
+        if work.is_dry:
             going = set(ids) - _named(ids)
             tally.counts["datasets"] += len(going)
         else:
             _expire(ids, tally)
-        round.watch(tally.counts["datasets"])
+        work.watch(tally.counts["datasets"])
     return tally
 
 

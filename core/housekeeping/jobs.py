@@ -17,36 +17,32 @@ from core.models.job import JobQuerySet
 from core.states import TERMINAL
 
 
-def expire_jobs(round: Round) -> Tally:  # noqa: A002 - a round of work
+def expire_jobs(work: Round) -> Tally:
     """Delete the whole jobs that are past their time, but for those whose dataset or mail is kept."""
     tally = Tally()
     lent = {job_id for job_id, _ in lent_folders()}
-    for pipelines, before in _due(round):
+    for pipelines, before in _due(work):
         after = 0
         while ids := list(_ended(pipelines, before).filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
             after = ids[-1]
             with_children = _parents(ids)
             for group in ([pk for pk in ids if pk not in with_children], *([pk] for pk in sorted(with_children))):
-                _expire(group, before=before, round=round, lent=lent, tally=tally)
-                round.watch(tally.counts["jobs"])
+                _expire(group, before=before, work=work, lent=lent, tally=tally)
+                work.watch(tally.counts["jobs"])
     return tally
 
 
-def _due(round: Round) -> Iterator[tuple[list[str], dt.datetime]]:  # noqa: A002 - a round of work
+def _due(work: Round) -> Iterator[tuple[list[str], dt.datetime]]:
     """Yield pipelines that keep their jobs equally long, with the time before which those must have ended."""
     by_days: dict[int, list[str]] = defaultdict(list)
     for name in Job.objects.whole().order_by().values_list("pipeline", flat=True).distinct():
         by_days[retention.job_days(name)].append(name)
     for days, names in sorted(by_days.items()):
-        yield names, round.before(days=days)
+        yield names, work.before(days=days)
 
 
 def _ended(pipelines: Collection[str], before: dt.datetime) -> JobQuerySet:
-    return (
-        Job.objects.whole()
-        .filter(pipeline__in=pipelines, state__in=TERMINAL, finished_at__lt=before)
-        .order_by("pk")
-    )
+    return Job.objects.whole().filter(pipeline__in=pipelines, state__in=TERMINAL, finished_at__lt=before).order_by("pk")
 
 
 def _parents(ids: Collection[int]) -> set[int]:
@@ -55,7 +51,7 @@ def _parents(ids: Collection[int]) -> set[int]:
     return {pk for pk in found if pk is not None}
 
 
-def _expire(ids: list[int], *, before: dt.datetime, round: Round, lent: Collection[int], tally: Tally) -> None:  # noqa: A002
+def _expire(ids: list[int], *, before: dt.datetime, work: Round, lent: Collection[int], tally: Tally) -> None:
     """Delete these whole jobs in one transaction, and their folders after it.
 
     The row of a whole job is locked first, as every retry does: none of them begins to live again meanwhile. A family
@@ -65,25 +61,28 @@ def _expire(ids: list[int], *, before: dt.datetime, round: Round, lent: Collecti
         return
     with transaction.atomic():
         asked = Job.objects.filter(pk__in=ids, state__in=TERMINAL, finished_at__lt=before).order_by("pk")
-        locked = asked.values_list("pk", flat=True) if round.is_dry else _locked(asked)
+        locked = asked.values_list("pk", flat=True) if work.is_dry else _locked(asked)
         levels = [list(locked)]
         while level := list(Job.objects.filter(parent__in=levels[-1]).values_list("pk", flat=True)):
             levels.append(level)
-        kept = _kept(levels, round)
+        kept = _kept(levels, work)
         levels[0] = [pk for pk in levels[0] if pk not in kept]
         if not levels[0]:
             return
         going = [pk for level in levels for pk in level]
-        if not round.is_dry:
+        if not work.is_dry:
             for level in reversed(levels):
                 for batch in batches(level):
                     Job.objects.filter(pk__in=batch).only("pk").delete()
     tally.counts["jobs"] += len(levels[0])
-    tally.counts["parts of jobs"] += len(going) - len(levels[0])
+    if len(levels) > 1:
+        tally.counts["parts of jobs"] += len(going) - len(levels[0])
     for pk in going:
         folder = storage.job_folder(pk)
-        if round.is_dry:
-            tally.bytes += measure(folder).bytes
+        if work.is_dry:
+            extent = measure(folder)
+            tally.counts["files"] += extent.files
+            tally.bytes += extent.bytes
         elif pk not in lent:
             remove_tree(folder, tally)
 
@@ -92,21 +91,21 @@ def _locked(jobs: JobQuerySet) -> list[int]:
     return [job.pk for job in jobs.select_for_update().only("pk")]
 
 
-def _kept(levels: list[list[int]], round: Round) -> set[int]:  # noqa: A002 - a round of work
+def _kept(levels: list[list[int]], work: Round) -> set[int]:
     """Return those of these whole jobs that stay. When they have children, there is but one of them."""
     if len(levels) == 1:
-        return _holders(levels[0], round)
+        return _holders(levels[0], work)
     everybody = (batch for level in levels for batch in batches(level))
-    if any(Job.objects.filter(pk__in=batch).live().exists() or _holders(batch, round) for batch in everybody):
+    if any(Job.objects.filter(pk__in=batch).live().exists() or _holders(batch, work) for batch in everybody):
         return set(levels[0])
     return set()
 
 
-def _holders(ids: list[int], round: Round) -> set[int]:  # noqa: A002 - a round of work
+def _holders(ids: list[int], work: Round) -> set[int]:
     """Return those of these jobs that have a dataset or a mail which is kept."""
     datasets = Dataset.objects.filter(job__in=ids)
-    if round.is_dry:
+    if work.is_dry:
         # Those that a real round would have deleted before.
-        datasets = datasets.exclude(pk__in=retention.old_datasets(round.now).values("pk"))
-    mails = retention.kept_mails(round.now).filter(job__in=ids)
+        datasets = datasets.exclude(pk__in=retention.old_datasets(work.now).values("pk"))
+    mails = retention.kept_mails(work.now).filter(job__in=ids)
     return {*datasets.values_list("job", flat=True), *mails.values_list("job", flat=True)}

@@ -70,9 +70,9 @@ def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
         yield batch
 
 
-def delete_rows(rows: QuerySet[Any], name: str, *, round: Round, tally: Tally) -> None:  # noqa: A002 - a round of work
+def delete_rows(rows: QuerySet[Any], name: str, *, work: Round, tally: Tally) -> None:
     """Delete the rows in batches, the oldest key first, and count them under this name."""
-    if round.is_dry:
+    if work.is_dry:
         tally.counts[name] += rows.count()
         return
     model: type[Model] = rows.model
@@ -85,4 +85,4 @@ def delete_rows(rows: QuerySet[Any], name: str, *, round: Round, tally: Tally) -
         # The condition once more: somebody may have changed a row since it was read.
         tally.counts[name] += rows.filter(pk__in=keys).delete()[1].get(model._meta.label, 0)
         after = keys[-1]
-        round.watch(sum(tally.counts.values()))
+        work.watch(sum(tally.counts.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 
 def site_address(path: str = "/") -> str:
@@ -13,9 +13,4 @@ def site_address(path: str = "/") -> str:
 
 def preferences_address() -> str:
     """Return the address of the page where a person chooses which mails come."""
-    for name in ("settings", "preferences", "desk"):
-        try:
-            return site_address(reverse(name))
-        except NoReverseMatch:
-            continue
-    return site_address()
+    return site_address(reverse("preferences"))

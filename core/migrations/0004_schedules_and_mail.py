@@ -176,6 +176,10 @@ class Migration(migrations.Migration):
             model_name='scheduledrun',
             index=models.Index(condition=models.Q(('outcome', 'waiting')), fields=['schedule'], name='run_waiting'),
         ),
+        migrations.AddIndex(
+            model_name='scheduledrun',
+            index=models.Index(condition=models.Q(('job__isnull', False)), fields=['schedule', '-due_at'], name='run_with_job'),
+        ),
         migrations.AddConstraint(
             model_name='scheduledrun',
             constraint=models.UniqueConstraint(fields=('schedule', 'due_at'), name='schedule_instant'),

@@ -115,6 +115,8 @@ class ScheduledRun(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["schedule", "due_at"], name="schedule_instant")]
         indexes: ClassVar = [
             models.Index(fields=["schedule"], name="run_waiting", condition=models.Q(outcome="waiting")),
+            # A schedule's latest jobs, however many times were left out since.
+            models.Index(fields=["schedule", "-due_at"], name="run_with_job", condition=models.Q(job__isnull=False)),
         ]
         ordering: ClassVar = ["-due_at"]
 

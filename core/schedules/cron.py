@@ -3,8 +3,8 @@
 cronsim reads an expression and says which days it means. The times of those days are wall times; when the clock of the
 zone is changed, they become instants by the rule of Debian's cron:
 
-- **Fixed times** (`30 2 * * *`): a time that the clock leaves out comes at the first instant after the gap; one that the
-  clock shows twice comes the first time only. So each is there once a day, whatever the clock does.
+- **Fixed times** (`30 2 * * *`): a time that the clock leaves out comes at the first instant after the gap; one that
+  the clock shows twice comes the first time only. So each is there once a day, whatever the clock does.
 - **Every minute or every hour** (the minute or the hour begins with `*`, or names all there are: `*/30 * * * *`,
   `0 * * * *`): it goes by the clock as it is shown. What the clock leaves out is left out, what it shows twice comes
   twice, so an hourly schedule comes at every real hour.
@@ -37,8 +37,8 @@ _NAMED = {
     "@YEARLY": "0 0 1 1 *",
     "@ANNUALLY": "0 0 1 1 *",
 }
-_DAYS = tuple("SUN MON TUE WED THU FRI SAT".split())
-_MONTHS = tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 #: The fields in their order: what each is called, its smallest and largest number, and its names.
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("minute", 0, 59, ()),
@@ -65,7 +65,9 @@ def read(text: str) -> str:
         raise CronError(f"The expression is longer than {LENGTH} characters.")
     count = len(expression.split())
     if count == 6:
-        raise CronError("There are six fields; seconds can't be given. Write minute, hour, day, month, day of the week.")
+        raise CronError(
+            "There are six fields; seconds can't be given. Write: minute, hour, day, month, day of the week."
+        )
     if count != 5:
         raise CronError(
             f"There {'is one field' if count == 1 else f'are {count} fields'} where five are needed: minute, hour, day "
@@ -137,7 +139,7 @@ def instant_of(wall: dt.datetime, zone: str) -> dt.datetime:
 def _parsed(cron: str) -> CronSim:
     """Return the expression as cronsim reads it; what is asked of it here does not change it."""
     try:
-        parsed = CronSim(cron, dt.datetime(2024, 1, 1))
+        parsed = CronSim(cron, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
         comes = next(_days(parsed, dt.date(2024, 1, 1)), None)
     except CronSimError as error:
         if str(error) == "Bad day-of-month":
@@ -165,7 +167,8 @@ def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -
         start, dash, end = term.partition("-")
         bounds = [_number(name, low, high, names, text) for text in ([start, end] if dash else [start])]
         if len(bounds) == 2 and bounds[0] > bounds[1]:
-            raise CronError(f"The {name} {term} goes backwards: write it as {_turned(term, names)}.")
+            top = 6 if names is _DAYS else high
+            raise CronError(f"The {name} {term} goes backwards: write it as {start}-{top},{low}-{end}.")
 
 
 def _without_place(name: str, term: str) -> str:
@@ -191,12 +194,6 @@ def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -
     if not low <= int(text) <= high:
         raise CronError(f"{name.capitalize()} {text} is not between {low} and {high}.")
     return int(text)
-
-
-def _turned(term: str, names: tuple[str, ...]) -> str:
-    start, _, end = term.partition("-")
-    first, last = ("0", "6") if names is _DAYS else ("the first", "the last")
-    return f"{start}-{last},{first}-{end}"
 
 
 # -- from wall times to instants -----------------------------------------------------------------------
@@ -243,13 +240,13 @@ def _fixed(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.d
 
 def _shown(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
     """Go from one change of the clock to the next: between two of them it is a plain clock."""
-    start, offset = after, _offset(zone, after)
+    known, start, offset = after, after, _offset(zone, after)
     while True:
-        known, change = start, None
+        change = None
         for wall in _walls(parsed, (start + offset).replace(tzinfo=None)):
             instant = wall.replace(tzinfo=dt.UTC) - offset
             while change is None and known < instant:
-                # No zone has changed its clock twice within a day.
+                # No zone changes its clock twice within a day.
                 change = _change(zone, known, known + _DAY)
                 known += _DAY
             if change is not None and instant >= change:
@@ -257,7 +254,8 @@ def _shown(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.d
             yield instant
         else:
             return
-        start, offset = change - _SECOND, _offset(zone, change)
+        # Its own first instant is among those of the new clock.
+        known, start, offset = change, change - _SECOND, _offset(zone, change)
 
 
 def _instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:

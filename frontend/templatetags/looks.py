@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from core.models import Job
 from frontend.failed_list import COUNTED, failed_count
 from frontend.job_pages import ICONS, shown_state
-from frontend.views.theme import CHOICES, COOKIE
+from frontend import notice_list, zones
+from frontend.views.theme import theme_of
 
 register = template.Library()
 
@@ -28,7 +29,11 @@ _AREAS = (
     ("failed_", "failed"),
     ("limit", "limits"),
     ("workers", "workers"),
+    ("mails", "mails"),
     ("audit_", "audit"),
+    ("preferences", "preferences"),
+    ("password_change", "preferences"),
+    ("notices", "notices"),
 )
 
 #: The symbols of _icons.html.
@@ -66,8 +71,29 @@ def job_state(job: Job) -> dict[str, Any]:
 def theme(context: Context) -> str:
     """Return the theme this person chose; `auto` follows the system."""
     request = context.get("request")
-    chosen = request.COOKIES.get(COOKIE, "") if request else ""
-    return chosen if chosen in CHOICES else "auto"
+    return theme_of(request) if request else "auto"
+
+
+@register.inclusion_tag("_bell.html", takes_context=True)
+def bell(context: Context) -> dict[str, Any]:
+    """Show how many notices are unread; a page that has just counted them says so itself, as `unread_notices`."""
+    return {"unread": context["unread_notices"] if "unread_notices" in context else notice_list.unread_count(context["user"])}
+
+
+@register.simple_tag(takes_context=True)
+def tells_by_browser(context: Context) -> bool:
+    """Return whether the person wishes the browser to tell of watched jobs that end."""
+    return zones.preferences_of(context.get("user")).browser_notices
+
+
+@register.simple_tag
+def account_control(field: BoundField) -> SafeString:
+    """Return a field's control, tied to its help and to the place of its errors."""
+    described = [f"{field.auto_id}_error", *([f"{field.auto_id}_help"] if field.help_text else [])]
+    attrs: dict[str, str | bool] = {"aria-describedby": " ".join(described)}
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+    return field.as_widget(attrs=attrs)
 
 
 @register.simple_tag(takes_context=True)

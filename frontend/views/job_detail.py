@@ -24,6 +24,7 @@ from frontend import job_attempts, job_pages, job_waiting, priorities
 from frontend.job_files import FileEntry, files_of
 from frontend.job_parts import part_name, part_place
 from frontend.job_steps import steps_of
+from frontend.mail_pages import mails_of
 from frontend.security import PersonRequest, person_required
 
 #: Regions beside the progress that an answer may bring along.
@@ -178,6 +179,8 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
         "title": job_pages.page_title(job),
         **job_waiting.context_of(job_waiting.why_of(job)),
     }
+    if "result" in beside:
+        context["mails"] = mails_of(job)
     if "record" in beside:
         inputs, outputs = files_of(job)
         events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)

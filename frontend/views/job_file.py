@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
@@ -36,18 +36,23 @@ def job_file(request: PersonRequest, pk: int, artifact_pk: int) -> HttpResponseB
     """Send one of the job's files, as an attachment unless `?view=1` asks for a PDF to look at."""
     artifact = _artifact(request, pk, artifact_pk)
     is_viewed = request.GET.get("view") == "1" and opens_in_browser(artifact)
-    kind = base_type(artifact)
     try:
-        response = send_file(
-            request,
-            artifact.local_path,
-            sha256=artifact.sha256,
-            as_attachment=not is_viewed,
-            filename=artifact.name,
-            content_type=kind if kind in _SAFE_TYPES else "application/octet-stream",
-        )
+        return send_artifact(request, artifact, is_viewed=is_viewed)
     except FileNotFoundError as error:
         raise Http404("the file is no longer kept") from error
+
+
+def send_artifact(request: HttpRequest, artifact: Artifact, *, is_viewed: bool = False) -> HttpResponseBase:
+    """Return the answer that streams a file, whole or in part; raise FileNotFoundError when it is no longer kept."""
+    kind = base_type(artifact)
+    response = send_file(
+        request,
+        artifact.local_path,
+        sha256=artifact.sha256,
+        as_attachment=not is_viewed,
+        filename=artifact.name,
+        content_type=kind if kind in _SAFE_TYPES else "application/octet-stream",
+    )
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = VIEWED_FILE_POLICY if is_viewed else FILE_POLICY
     if is_viewed:

@@ -79,6 +79,11 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
     return None
 
 
+def asks_for_priority(spec: Pipeline) -> bool:
+    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
+    return priorities.FIELD not in spec.form.base_fields
+
+
 @csrf_protect
 def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
     # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
@@ -99,7 +104,7 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     entry = open_form(spec, user=request.user, data=request.POST, files=request.FILES, origin=_origin(request, spec))
     key = request.POST.get(KEY_FIELD, "")[:_KEY_LENGTH] or uuid.uuid4().hex
     priority = Priority.NORMAL
-    if _asks_for_priority(spec):
+    if asks_for_priority(spec):
         priority = priorities.read(request.POST.get(priorities.FIELD, ""))
     if entry.is_refresh:
         entry.show_anew()
@@ -156,7 +161,7 @@ def _render_form(
 ) -> HttpResponse:
     gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
     context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate}
-    if _asks_for_priority(entry.spec):
+    if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     part = repeat if repeats.can_repeat(entry.spec) else None
     return answer_with_form(request, entry, "pipeline_form.html", context=context, repeat=part, status=status)
@@ -186,11 +191,6 @@ def _refuse_large(request: PersonRequest) -> None:
         # In the body is the key too. A form that knows it says it here as well: its job may be there already.
         key = request.headers.get(KEY_HEADER, "")[:_KEY_LENGTH]
         backpressure.check(request.user.pk, key=key, incoming_bytes=length)
-
-
-def _asks_for_priority(spec: Pipeline) -> bool:
-    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
-    return priorities.FIELD not in spec.form.base_fields
 
 
 def _find(name: str) -> Pipeline:

@@ -15,21 +15,19 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from core import storage
 from core.errors import PermanentError, Refused
 from core.forms import Entry, open_form
 from core.models import Schedule
 from core.models.job import Priority
-
-try:  # TEMPORARY until part A has landed
-    from core.schedules import changes
-except ImportError:
-    changes = None
+from core.pipelines import Pipeline
+from core.schedules import changes
 from core.uploads import StoredUpload
 from frontend import job_pages, priorities, repeats, schedule_pages
 from frontend.form_answers import answer_with_form
 from frontend.schedule_pages import Row
 from frontend.security import PersonRequest, person_required
-from frontend.views.pipeline_form import unreadable
+from frontend.views.pipeline_form import asks_for_priority, unreadable
 
 
 @require_safe
@@ -47,9 +45,10 @@ def schedule_list(request: PersonRequest) -> HttpResponseBase:
         "search": search,
         "rows": every[: len(own)],
         "code_rows": every[len(own) :],
+        "ticks": schedule_pages.ticks(),
+        "version": schedule_pages.version_of(every),
     }
-    is_fragment = request.htmx and not request.htmx.history_restore_request
-    return render(request, "_schedules.html" if is_fragment else "schedule_list.html", context)
+    return _whole_or_changed(request, context, whole="schedule_list.html", region="_schedules.html")
 
 
 @require_safe
@@ -63,9 +62,11 @@ def schedule_preview(request: PersonRequest) -> HttpResponseBase:
 @person_required
 def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one schedule with its runs; to htmx what changes by itself."""
-    row = _row(request, pk)
-    is_fragment = request.htmx and not request.htmx.history_restore_request
-    return render(request, "_schedule_regions.html" if is_fragment else "schedule_detail.html", _context(request, row))
+    if request.htmx and not schedule_pages.visible_to(request.user).filter(pk=pk).exists():
+        # Loading the page again ends the asking, and says that the schedule is gone.
+        return HttpResponse(status=404, headers={"HX-Refresh": "true"})
+    context = _context(request, _row(request, pk))
+    return _whole_or_changed(request, context, whole="schedule_detail.html", region="_schedule_regions.html")
 
 
 @require_POST
@@ -127,16 +128,18 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
     row = _row(asked, pk)
     if not row.can_change:
         return _back(asked, row, "The code declares this schedule, and changes it.")
-    if row.spec is None:
+    if (spec := row.spec) is None:
         return _back(asked, row, f"The pipeline {row.schedule.pipeline} is no longer installed, so its form is gone.")
     if request.method == "POST":
-        return _save(asked, row)
-    return _render_form(asked, row, _entry(row), repeats.of(row.schedule), priority=row.schedule.priority)
+        return _save(asked, row, _entry(spec, row.schedule, asked))
+    entry = _entry(spec, row.schedule)
+    return _render_form(asked, row, entry, repeats.of(row.schedule), priority=row.schedule.priority)
 
 
-def _save(request: PersonRequest, row: Row) -> HttpResponseBase:
-    entry = _entry(row, request)
-    priority = priorities.read(request.POST.get(priorities.FIELD, "")) if _asks_for_priority(row) else Priority.NORMAL
+def _save(request: PersonRequest, row: Row, entry: Entry) -> HttpResponseBase:
+    priority = Priority(row.schedule.priority)
+    if asks_for_priority(entry.spec):
+        priority = priorities.read(request.POST.get(priorities.FIELD, ""))
     if entry.is_refresh:
         entry.show_anew()
         repeat = repeats.sent(request, is_checked=False, is_all=True)
@@ -145,7 +148,7 @@ def _save(request: PersonRequest, row: Row) -> HttpResponseBase:
     # Both are asked, so that all that is wrong is said at once.
     if all([entry.is_valid(), repeat.form.is_valid()]):
         try:
-            changes.edit(row.schedule, entry, repeat.form, priority=priority, by=request.user.get_username())
+            entry.reschedule(row.schedule, repeat.form, priority=priority, by=request.user.get_username())
         except Refused as error:
             return _back(request, row, str(error))
         except PermanentError as error:
@@ -157,14 +160,12 @@ def _save(request: PersonRequest, row: Row) -> HttpResponseBase:
     return _render_form(request, row, entry, repeat, priority=priority, status=422)
 
 
-def _entry(row: Row, request: PersonRequest | None = None) -> Entry:
+def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = None) -> Entry:
     """Return the pipeline's form as the schedule fills it in; its files need not be uploaded again."""
-    schedule = row.schedule
-    assert row.spec is not None
     data, files = (request.POST, request.FILES) if request else (None, None)
-    entry = open_form(row.spec, user=schedule.owner, data=data, files=files, initial=schedule.params)
+    entry = open_form(spec, user=schedule.owner, data=data, files=files, initial=schedule.params)
     for name, file in schedule.files.items():
-        if name in entry.form.fields and name not in entry.kept:
+        if name in entry.form.fields and name not in entry.kept and storage.touch(file["path"]):
             entry.kept[name] = StoredUpload(**file)
             entry.form.fields[name].required = False
     return entry
@@ -180,14 +181,18 @@ def _render_form(
         "back": row.schedule.get_absolute_url(),
         "back_text": "Back to the schedule",
     }
-    if _asks_for_priority(row):
+    if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     return answer_with_form(request, entry, "schedule_form.html", context=context, repeat=repeat, status=status)
 
 
-def _asks_for_priority(row: Row) -> bool:
-    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
-    return row.spec is not None and priorities.FIELD not in row.spec.form.base_fields
+def _whole_or_changed(request: PersonRequest, context: dict[str, Any], *, whole: str, region: str) -> HttpResponseBase:
+    """Show the page; to htmx its region, or nothing when the page has this version already."""
+    if not request.htmx or request.htmx.history_restore_request:
+        return render(request, whole, context)
+    if request.GET.get("v") == context["version"]:
+        return HttpResponse(status=204)
+    return render(request, region, context)
 
 
 def _act(
@@ -237,6 +242,7 @@ def _context(request: PersonRequest, row: Row) -> dict[str, Any]:
     return {
         "row": row,
         "schedule": schedule,
+        "version": schedule_pages.version_of([row]),
         "times": schedule_pages.times_of(schedule),
         "runs": runs,
         "lines": schedule_pages.lines(runs, schedule, request.user),
@@ -254,4 +260,3 @@ def _back(request: PersonRequest, row: Row, refusal: str) -> HttpResponseBase:
 def _lead_to(request: PersonRequest, row: Row) -> HttpResponseBase:
     address = row.schedule.get_absolute_url()
     return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
-

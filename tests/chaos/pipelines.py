@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.errors import LeaseLost, PermanentError
 from core.forms import PipelineForm, UploadField
 from core.life import leases
 from core.life.leases import Held
+from core.mails import sending
 from core.models import Job, JobProgress
 from core.pipelines import pipeline
 from tests.chaos.expected import STEPS, oracle, upload_text
@@ -63,6 +65,18 @@ def chaos_upload(ctx: JobContext, seconds: float) -> dict[str, Any]:
     if source.path.read_text() != upload_text(source.name):
         raise PermanentError(f"{source.name} is not what was uploaded")
     made: dict[str, Any] = chaos_steps(ctx, seconds)
+    return made
+
+
+@pipeline(title="Three steps, a file and a mail", form=StepsForm, max_attempts=60, max_crashes=60, is_listed=False)
+def chaos_mail(ctx: JobContext, seconds: float) -> dict[str, Any]:
+    """Do what `chaos_steps` does, and mail it; whether the mail's end is right is the judge's to say."""
+    made: dict[str, Any] = chaos_steps(ctx, seconds)
+    mail_id = ctx.step(
+        "mail", sending.write, ctx, kind="chaos", to="somebody@example.org", subject="Done", text="It is.", atomic=True
+    )
+    with suppress(PermanentError):
+        sending.deliver(ctx, mail_id)
     return made
 
 

@@ -7,7 +7,9 @@ armed in its stead. Every failpoint has such a post of its own, and all of them 
 from __future__ import annotations
 
 import random
+import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.chaos.verdict import judge
 from tests.services.postgres import GivenPostgres
 from tests.services.rabbitmq import RabbitNode
 
+_MESSAGE_ID = re.compile(r"^Message-ID: (\S+)$", re.MULTILINE)
 #: Who passes each place. What both pass is killed in either, half of the times each.
 PLACES: dict[str, tuple[type[Post], ...]] = {
     "file-rename": (WebPost,),
@@ -34,6 +37,7 @@ PLACES: dict[str, tuple[type[Post], ...]] = {
     "effect-commit": (WorkerPost,),
     "checkpoint": (WorkerPost,),
     "result-pointer": (WorkerPost,),
+    "mail": (WorkerPost,),
     "complete": (WorkerPost,),
     "ack": (WorkerPost,),
 }
@@ -63,10 +67,10 @@ class _Play:
         outcome = Outcome(scenario="failpoints")
         self.rng = random.Random(size.seed)
         self.set_posts(outcome)
-        script = stage.script("chaos_steps")
+        scripts = stage.script("chaos_steps"), stage.script("chaos_mail")
         began = time.monotonic()
         try:
-            self.kill_all(script, outcome)
+            self.kill_all(scripts, outcome)
             stage.finish_submits()
             for _, crowd in self.crowds:
                 crowd.finish()
@@ -76,6 +80,7 @@ class _Play:
                 outcome, kills=sum(post.killed for post in self.posts if isinstance(post, WebPost))
             )
             judge(stage, outcome)
+            judge_mails(stage, outcome)
         finally:
             for post in self.posts:
                 post.stop()
@@ -102,7 +107,7 @@ class _Play:
                 )
                 self.crowds.append((post, crowd))
 
-    def kill_all(self, script: BulkSubmitter, outcome: Outcome) -> None:
+    def kill_all(self, scripts: tuple[BulkSubmitter, ...], outcome: Outcome) -> None:
         deadline = time.monotonic() + KILL_SECONDS
         look_at = 0.0
         while any(not post.is_done for post in self.posts):
@@ -115,6 +120,7 @@ class _Play:
                 look_at = time.monotonic() + 0.25
                 missing = AHEAD - self.stage.left()
                 if missing > 0:
+                    script = self.rng.choice(scripts)
                     script.submit([{"seconds": self.step_seconds()} for _ in range(missing)])
             if time.monotonic() > deadline:
                 break
@@ -136,3 +142,19 @@ class _Play:
         unanswered = sum(sum(crowd.unanswered.values()) for _, crowd in self.crowds)
         stored = sum(crowd.unanswered_but_stored for _, crowd in self.crowds)
         outcome.figures["submits without an answer, sent again / of them stored already"] = f"{unanswered} / {stored}"
+
+
+def judge_mails(stage: Stage, outcome: Outcome) -> None:
+    """Each mail was written down once, or at most once and marked; none is left in between."""
+    copies: Counter[str] = Counter()
+    for file in (stage.site.home / "mail").glob("*.log"):
+        copies.update(_MESSAGE_ID.findall(file.read_text()))
+    mails = stage.ask("SELECT state, message_id FROM core_mail")
+    sent = [name for state, name in mails if state == "sent"]
+    unknown = [name for state, name in mails if state == "unknown"]
+    outcome.violate("mails left half done", [name for state, name in mails if state not in ("sent", "unknown")])
+    outcome.violate("mails called sent that are there not once", [name for name in sent if copies[name] != 1])
+    outcome.violate("mails that are there twice", [name for name, count in copies.items() if count > 1])
+    outcome.violate("mails that nobody wrote", sorted(set(copies) - set(sent) - set(unknown)))
+    arrived = sum(copies[name] for name in unknown)
+    outcome.figures["mails sent / unknown, of them arrived"] = f"{len(sent)} / {len(unknown)}, {arrived}"

@@ -19,7 +19,9 @@ def test_who_has_signed_up_can_log_in_and_is_no_staff() -> None:
     user.refresh_from_db()
     assert (user.username, user.email) == ("dora", "Dora@example.org")
     assert user.check_password("a long word")
-    assert user.is_active and not user.is_staff and not user.is_superuser
+    assert user.is_active
+    assert not user.is_staff
+    assert not user.is_superuser
 
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", " Alice "])
@@ -73,7 +75,8 @@ def test_the_sites_own_account_is_one_and_nobodys() -> None:
     user = system_user()
     assert user == system_user()
     assert user.username == "headway"
-    assert not user.is_active and not user.has_usable_password()
+    assert not user.is_active
+    assert not user.has_usable_password()
 
 
 def test_a_person_who_had_the_sites_name_keeps_it_and_its_own() -> None:

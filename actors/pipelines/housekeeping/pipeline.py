@@ -1,0 +1,99 @@
+"""A round of the housekeeper as a job: a step a part, and what has gone as its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core import housekeeping as keep
+from core.context import JobContext
+from core.pipelines import pipeline
+
+from .forms import HousekeepingForm
+
+Part = Callable[[keep.Round], keep.Tally]
+
+#: The parts of a round in their order: name, title, what its progress counts.
+PARTS: tuple[tuple[str, str, str, Part], ...] = (
+    ("datasets", "Datasets", "datasets", keep.expire_datasets),
+    ("jobs", "Jobs", "jobs", keep.expire_jobs),
+    ("events", "Timelines", "events", keep.forget_events),
+    ("mails", "Mails", "mails", keep.forget_mails),
+    ("audit", "Audit trail", "rows", keep.forget_acts),
+    ("sessions", "Sessions and schedules", "rows", keep.forget_sessions),
+    ("files", "Files", "files", keep.collect_files),
+)
+#: What is no row of a table, and so no reason to tidy one.
+_NO_ROWS = frozenset({"files", "database bytes", "seconds to write it anew", "tables vacuumed"})
+#: Units of sizes in the headline.
+_KB = 1024
+
+
+@pipeline(
+    title="Housekeeping",
+    description="Deletes jobs, datasets and files that are past their time, and files that nothing refers to.",
+    form=HousekeepingForm,
+    icon="trash",
+    stages=(*((name, title) for name, title, _, _ in PARTS), ("database", "Database")),
+    every="15 3 * * *",
+    retention_days=30,
+    is_listed=False,
+    is_told=False,
+)
+def housekeeping(ctx: JobContext, *, dry_run: bool = False) -> dict[str, Any]:
+    told = []
+    for name, title, unit, part in PARTS:
+        ctx.stage(name)
+        told.append(ctx.step(name, _run, ctx, part, unit, dry_run, title=title))
+    ctx.stage("database")
+    rows = sum(count for tally in told for what, count in tally["counts"].items() if what not in _NO_ROWS)
+    told.append(ctx.step("database", _tidy, dry_run, rows, title="Database"))
+    return _result(told, is_dry=dry_run)
+
+
+def _run(ctx: JobContext, part: Part, unit: str, dry_run: bool) -> dict[str, Any]:
+    return part(keep.Round(is_dry=dry_run, watch=lambda done: ctx.progress(done, unit=unit))).as_json()
+
+
+def _tidy(dry_run: bool, rows: int) -> dict[str, Any]:
+    return keep.tidy_database(keep.Round(is_dry=dry_run), deleted_rows=rows).as_json()
+
+
+def _result(told: list[dict[str, Any]], *, is_dry: bool) -> dict[str, Any]:
+    """Return how many of each have gone, and the bytes that are free again."""
+    counts: dict[str, int] = {}
+    for tally in told:
+        for name, count in tally["counts"].items():
+            counts[name] = counts.get(name, 0) + count
+    freed = sum(tally["bytes"] for tally in told)
+    facts: list[list[Any]] = [[name.capitalize(), count] for name, count in counts.items()]
+    if freed or "files" in counts:
+        facts.append(["Bytes that would be freed" if is_dry else "Bytes freed", freed])
+    left = [sentence for tally in told for sentence in tally["left"]]
+    more = sum(tally["left_count"] for tally in told) - len(left)
+    if more:
+        left.append(f"And {more:,} more.")
+    facts += [["Left alone", sentence] for sentence in left]
+    return {"headline": _headline(counts, freed, is_dry=is_dry), "facts": facts, "freed_bytes": freed}
+
+
+def _headline(counts: dict[str, int], freed: int, *, is_dry: bool) -> str:
+    named = [_amount(counts[name], name) for name in ("jobs", "datasets", "files") if counts.get(name)]
+    if not counts:
+        return "Nothing would be deleted" if is_dry else "Nothing was past its time"
+    words = ", ".join(named) or _amount(sum(count for name, count in counts.items() if name not in _NO_ROWS), "rows")
+    size = f", {_size(freed)}" if freed else ""
+    return f"{words}{size} would be deleted" if is_dry else f"{words}{size} deleted"
+
+
+def _amount(count: int, plural: str) -> str:
+    return f"1 {plural.removesuffix('s')}" if count == 1 else f"{count:,} {plural}"
+
+
+def _size(count: int) -> str:
+    amount, unit = float(count), "bytes"
+    for larger in ("KB", "MB", "GB", "TB"):
+        if amount < _KB:
+            break
+        amount, unit = amount / _KB, larger
+    return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"

@@ -1,0 +1,5 @@
+"""One mail to one address."""
+
+from . import pipeline
+
+__all__ = ["pipeline"]

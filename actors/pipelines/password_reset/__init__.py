@@ -1,0 +1,3 @@
+"""The mail with which a person sets a new password."""
+
+from . import pipeline as pipeline

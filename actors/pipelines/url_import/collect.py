@@ -1,0 +1,126 @@
+"""The fetching part of the job: each address is a step of its own, so that none is fetched twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from actors.fetching.addresses import Address, read_address
+from actors.fetching.errors import AskedToWait, Unfetchable
+from actors.fetching.fetching import Fetched, Wanted
+from actors.fetching.many import Failure, fetch_many
+from actors.fetching.partial import Partial
+from actors.fetching.policy import Policy
+from actors.imports.options import Options
+from core import storage
+from core.context import JobContext
+from core.errors import RetryAfter
+from core.models import JobStep
+
+from . import sources
+
+_STEP = "fetch-"
+_FOLDER = "fetch"
+
+
+def fingerprint_of(url: str, options: Options) -> str:
+    """Return what makes a source: the address, and what is made of it."""
+    return options.fingerprint(f"url:{url}")
+
+
+def collected(ctx: JobContext) -> dict[int, dict[str, Any]]:
+    """Return what was fetched already, by the number of its address."""
+    steps = JobStep.objects.filter(job_id=ctx.job_id, key__startswith=_STEP).values_list("key", "result")
+    return {int(key.removeprefix(_STEP)): result for key, result in steps if isinstance(result, dict)}
+
+
+def collect(
+    ctx: JobContext, urls: Mapping[int, str], options: Options
+) -> tuple[dict[int, dict[str, Any]], dict[int, Failure]]:
+    """Fetch the addresses that have not been, and return all that is here, and why the rest is not.
+
+    What is here: {"fetched": {"file", "name", "bytes", "sha256", "etag", "last_modified"}}, or
+    {"unchanged": {"dataset", "rows", "since"}}.
+    Raise RetryAfter, when the others are here, if a server asks to be left alone for long.
+    """
+    here = {number: result for number, result in collected(ctx).items() if number in urls}
+    policy = Policy.from_settings()
+    earlier = _earlier_folders(ctx)
+    failures: dict[int, Failure] = {}
+    wanted: list[Wanted] = []
+    known: dict[int, sources.Known] = {}
+    for number, url in sorted(urls.items()):
+        if number in here:
+            continue
+        try:
+            # Read anew: what may be fetched can have changed since the form was sent.
+            address = read_address(url, policy)
+        except Unfetchable as error:
+            failures[number] = error
+            continue
+        source = None if options.import_again else sources.find(ctx, fingerprint_of(url, options))
+        if source is not None:
+            known[number] = source
+        wanted.append(_wanted(ctx, number, address, source, earlier))
+
+    def keep(file: Wanted, fetched: Fetched | None) -> None:
+        number = int(file.key)
+        here[number] = ctx.step(
+            f"{_STEP}{number}",
+            _result,
+            ctx,
+            fingerprint_of(urls[number], options),
+            known.get(number),
+            fetched,
+            atomic=True,
+            title=f"Fetch {(fetched.name if fetched else file.address.file_name) or file.address.host}"[:200],
+        )
+
+    if wanted:
+        failed = fetch_many(ctx, wanted, policy=policy, on_fetched=keep)
+        failures |= {int(key): error for key, error in failed.items()}
+    waits = [error for error in failures.values() if isinstance(error, AskedToWait)]
+    if waits:
+        longest = max(waits, key=lambda error: error.seconds)
+        raise RetryAfter(longest.seconds, reason=str(longest))
+    return here, failures
+
+
+def _wanted(
+    ctx: JobContext, number: int, address: Address, source: sources.Known | None, earlier: list[Path]
+) -> Wanted:
+    partial = Partial(ctx.folder / _FOLDER, str(number), url=str(address))
+    partial.take_over(earlier, ctx.check)
+    return Wanted(
+        key=str(number),
+        address=address,
+        partial=partial,
+        etag=source.etag if source else "",
+        last_modified=source.last_modified if source else "",
+    )
+
+
+def _result(ctx: JobContext, fingerprint: str, known: sources.Known | None, fetched: Fetched | None) -> dict[str, Any]:
+    if known is not None and (fetched is None or fetched.sha256 == known.sha256):
+        if fetched is not None:
+            sources.confirm(ctx, fingerprint, etag=fetched.etag, last_modified=fetched.last_modified)
+        return {"unchanged": {"dataset": known.dataset, "rows": known.rows, "since": known.since}}
+    assert fetched is not None  # noqa: S101 - only what is known is asked for by its word
+    return {
+        "fetched": {
+            "file": ctx.key(fetched.path),
+            "name": fetched.name,
+            "bytes": fetched.size,
+            "sha256": fetched.sha256,
+            "etag": fetched.etag,
+            "last_modified": fetched.last_modified,
+        }
+    }
+
+
+def _earlier_folders(ctx: JobContext) -> list[Path]:
+    """The folders of the attempts before this one, the newest first."""
+    folder = storage.job_folder(ctx.job_id)
+    fences = [int(each.name) for each in folder.iterdir() if each.name.isdigit()] if folder.is_dir() else []
+    return [folder / str(fence) / _FOLDER for fence in sorted(fences, reverse=True) if fence < ctx.fence]

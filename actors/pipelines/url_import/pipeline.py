@@ -1,0 +1,202 @@
+"""The life of an import from the web, told once.
+
+1. fetch: all addresses at once, a few for each host; each that has come is a step. An address that was fetched before
+   is asked for whether it has changed.
+2. import: each file that is new becomes a dataset, in a child job, by the steps of every import. A file that could not
+   be fetched, while others could, has its child too: it fails with the reason, and fetches anew when a person tries
+   the job again.
+3. What did not change leads to the dataset that exists. What failed is told when the others are there.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+
+from actors.fetching.addresses import read_address
+from actors.fetching.errors import Unreachable
+from actors.fetching.many import Failure
+from actors.fetching.policy import Policy
+from actors.imports.options import Options
+from actors.imports.steps import import_table, name_of
+from core.context import InputFile, JobContext
+from core.errors import PermanentError
+from core.fan_out import Results
+from core.models import Dataset, Job
+from core.pipelines import pipeline
+
+from . import sources
+from .collect import collect, collected, fingerprint_of
+from .forms import UrlImportForm
+
+_FAN_OUT = "import"
+#: Reasons that the sentence about failed addresses names.
+_NAMED = 3
+
+
+@pipeline(
+    title="Import from the web",
+    description="Fetches CSV or text tables by their addresses, checks them, and makes datasets of them.",
+    form=UrlImportForm,
+    icon="globe",
+    stages=(("fetch", "Fetch"), ("import", "Import")),
+)
+def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
+    urls = dict(enumerate(params["urls"], 1))
+    options = Options.from_params(params)
+    ctx.stage("fetch")
+    failures: dict[int, Failure] = {}
+    if Job.objects.filter(parent_id=ctx.job_id, fan_key=_FAN_OUT).exists():
+        # What was to be fetched was, or has its child.
+        here = collected(ctx)
+    else:
+        here, failures = collect(ctx, urls, options)
+        _give_up(ctx, urls, here, failures)
+    ctx.stage("import")
+    _show_files(ctx, here)
+    items = _items(urls, options, here, failures)
+    results = ctx.fan_out(
+        _FAN_OUT,
+        import_one,
+        # Nothing to import is no reason for a child: what failed is in the answer below.
+        items if any("fetched" in item for item in items) else [],
+        title="Import",
+        queue="cpu",
+    )
+    told = {number: _in_words(error) for number, error in failures.items()}
+    told |= {child.item["number"]: child.error or f"It was {child.state}." for child in results.failed}
+    return _answer(urls, here, results, told, go_on=bool(params.get("go_on")))
+
+
+def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
+    """Make a dataset of one file: the child's part."""
+    params: dict[str, Any] = Job.objects.values_list("params", flat=True).get(children=ctx.job_id)
+    options = Options.from_params(params)
+    if "fetched" not in item:
+        # Fetched in vain by its parent; a person's retry is worth another try.
+        if ctx.attempt == 1:
+            raise PermanentError(item["error"])
+        here, failures = collect(ctx, {item["number"]: item["url"]}, options)
+        for error in failures.values():
+            raise error
+        result = here[item["number"]]
+        if "unchanged" in result:
+            return _unchanged(result["unchanged"])
+        item = {**item, **result}
+    fetched = item["fetched"]
+    path = ctx.resolve(fetched["file"])
+    if not path.is_file():
+        raise PermanentError(f"The file {fetched['name']} is no longer kept; run the job again from the start.")
+    source = InputFile(path=path, name=fetched["name"], size=fetched["bytes"], sha256=fetched["sha256"])
+    if options.name and len(params["urls"]) > 1:
+        # One name is given for all: each file's own tells them apart.
+        options = options.named(f"{options.name} · {name_of(source.name)}")
+    made = import_table(
+        ctx,
+        source,
+        options,
+        also=partial(sources.remember, ctx, item),
+        unpacked_limit_bytes=Policy.from_settings().limit_bytes,
+    )
+    is_new = Dataset.objects.filter(pk=made["dataset"], job_id=ctx.job_id).exists()
+    return made if is_new else {**made, "unchanged": True}
+
+
+def _give_up(
+    ctx: JobContext, urls: dict[int, str], here: dict[int, dict[str, Any]], failures: dict[int, Failure]
+) -> None:
+    """Raise when the job has nothing to go on with, or when trying again is worth it."""
+    for error in failures.values():
+        is_worth_it = isinstance(error, Unreachable) and ctx.attempt < ctx.spec.max_attempts
+        if len(urls) == 1 or is_worth_it:
+            raise error
+    if failures and not here:
+        raise PermanentError(_told(urls, {number: str(error) for number, error in failures.items()}))
+
+
+def _items(
+    urls: dict[int, str], options: Options, here: dict[int, dict[str, Any]], failures: dict[int, Failure]
+) -> list[dict[str, Any]]:
+    items = []
+    for number, url in urls.items():
+        item = {"number": number, "url": url, "fingerprint": fingerprint_of(url, options)}
+        if "fetched" in here.get(number, {}):
+            items.append({**item, "fetched": here[number]["fetched"]})
+        elif number in failures:
+            items.append({**item, "error": _in_words(failures[number])})
+    return items
+
+
+def _show_files(ctx: JobContext, here: dict[int, dict[str, Any]]) -> None:
+    """Put the files as they were fetched on the job's page."""
+    for number, result in sorted(here.items()):
+        if fetched := result.get("fetched"):
+            path = ctx.resolve(fetched["file"])
+            if path.is_file():
+                ctx.add_artifact(path, name=fetched["name"], title="As it was fetched", field=f"fetched-{number}")
+
+
+def _answer(
+    urls: dict[int, str],
+    here: dict[int, dict[str, Any]],
+    results: Results,
+    told: dict[int, str],
+    *,
+    go_on: bool,
+) -> dict[str, Any]:
+    made = {child.item["number"]: child.result for child in results if child.succeeded}
+    made |= {number: _unchanged(each["unchanged"]) for number, each in here.items() if "unchanged" in each}
+    if told and len(urls) == 1:
+        raise PermanentError(next(iter(told.values())))
+    if told and not (go_on and made):
+        left = f" The other {len(made)} are in your datasets." if made else ""
+        raise PermanentError(_told(urls, told) + left)
+    if len(urls) == 1:
+        answer: dict[str, Any] = next(iter(made.values()))
+        if fetched := here.get(1, {}).get("fetched"):
+            answer = {**answer, "facts": [["Fetched", filesizeformat(fetched["bytes"])], *answer["facts"]]}
+        return answer
+    datasets = list(dict.fromkeys(made[number]["dataset"] for number in sorted(made)))
+    unchanged = sum(1 for each in made.values() if each.get("unchanged"))
+    headline = f"{len(made) - unchanged} of {len(urls)} files imported"
+    if unchanged:
+        headline += f", {unchanged} unchanged"
+    size = sum(each["fetched"]["bytes"] for each in here.values() if "fetched" in each)
+    facts: list[list[Any]] = [
+        ["Fetched", filesizeformat(size)],
+        ["Rows", sum(Dataset.objects.filter(pk__in=datasets).values_list("rows", flat=True))],
+        ["Rejected", sum(Dataset.objects.filter(pk__in=datasets).values_list("rejected", flat=True))],
+    ]
+    if told:
+        headline += f", {len(told)} failed"
+        facts.append(["Failed", _told(urls, told)])
+    return {"headline": headline, "facts": facts, "datasets": datasets}
+
+
+def _unchanged(known: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "headline": f"Unchanged since {known['since']}",
+        "facts": [["Rows", known["rows"]]],
+        "dataset": known["dataset"],
+        "unchanged": True,
+    }
+
+
+def _told(urls: dict[int, str], told: dict[int, str]) -> str:
+    """Name what failed: the first few with their reasons."""
+    policy = Policy.from_settings()
+    named = []
+    for number, reason in sorted(told.items())[:_NAMED]:
+        try:
+            address = read_address(urls[number], policy).shown
+        except PermanentError:
+            address = f"Address {number}"
+        named.append(reason if address in reason else f"{address}: {reason}")
+    more = f" And {len(told) - _NAMED} more." if len(told) > _NAMED else ""
+    return f"{len(told)} of {len(urls)} addresses were not imported. " + " ".join(named) + more
+
+
+def _in_words(error: Failure) -> str:
+    return str(error)

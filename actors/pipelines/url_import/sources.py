@@ -1,0 +1,66 @@
+"""What is known of an address from its last fetch by the same person with the same options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from core import storage
+from core.context import JobContext
+from core.models import Dataset, Source
+from core.states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The content that is here already, with the dataset that was made of it."""
+
+    dataset: int
+    rows: int
+    sha256: str
+    etag: str
+    last_modified: str
+    #: When it was fetched, e.g. "21 November 2026, 17:05 UTC".
+    since: str
+
+
+def find(ctx: JobContext, fingerprint: str) -> Known | None:
+    """Return what is known of a source, if its dataset can still be opened."""
+    known = Source.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint).select_related("dataset__job").first()
+    dataset = known.dataset if known else None
+    if known is None or dataset is None or dataset.job.state != State.SUCCEEDED:
+        return None
+    if not storage.resolve(dataset.parquet_path).is_file():
+        return None
+    return Known(
+        dataset=dataset.pk,
+        rows=dataset.rows,
+        sha256=known.sha256,
+        etag=known.etag,
+        last_modified=known.last_modified,
+        since=f"{known.fetched_at:%-d %B %Y, %H:%M} UTC",
+    )
+
+
+def remember(ctx: JobContext, item: dict[str, Any], dataset_id: int) -> None:
+    """Keep what was fetched, in the caller's fenced transaction: the next fetch of the same is a conditional one."""
+    fetched = item["fetched"]
+    Source.objects.update_or_create(
+        owner_id=ctx.owner_id,
+        fingerprint=item["fingerprint"],
+        defaults={
+            "url": item["url"],
+            "etag": fetched["etag"],
+            "last_modified": fetched["last_modified"],
+            "sha256": fetched["sha256"],
+            "dataset": Dataset(pk=dataset_id),
+            "fetched_at": Now(),
+        },
+    )
+
+
+def confirm(ctx: JobContext, fingerprint: str, *, etag: str, last_modified: str) -> None:
+    """Keep the server's new words for the same content, in the caller's fenced transaction."""
+    Source.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint).update(etag=etag, last_modified=last_modified)

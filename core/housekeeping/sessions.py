@@ -1,0 +1,65 @@
+"""What is left behind by people and processes that are gone: sessions, tries to log in, workers, runs, buckets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.sessions.models import Session
+
+from core import presence
+from core.housekeeping.rounds import BATCH, Round, Tally, delete_rows
+from core.models import LimitBucket, Schedule, ScheduledRun
+from core.states import LIVE
+
+#: Days that tries to log in are kept.
+TRY_DAYS = 30
+#: Runs of one schedule that are kept at most, and those that are kept however old they are: its page shows them.
+RUNS = 1_000
+SHOWN_RUNS = 30
+#: Hours since a bucket was last in the way of anything.
+BUCKET_HOURS = 24
+
+
+def forget_sessions(work: Round) -> Tally:
+    """Delete sessions that have ended, old tries to log in, dead workers, old runs of schedules, and idle buckets."""
+    tally = Tally()
+    delete_rows(Session.objects.filter(expire_date__lt=work.now), "sessions", work=work, tally=tally)
+    if apps.is_installed("axes"):
+        for model in tries():
+            old = model._default_manager.filter(attempt_time__lt=work.before(days=TRY_DAYS))
+            delete_rows(old, "tries to log in", work=work, tally=tally)
+    if not work.is_dry:
+        tally.counts["workers"] += presence.forget_the_dead()
+    _forget_runs(work, tally)
+    idle = work.before(hours=BUCKET_HOURS).timestamp()
+    buckets = LimitBucket.objects.filter(tat__lt=idle, blocked_until__lt=idle)
+    delete_rows(buckets, "idle limits", work=work, tally=tally)
+    return tally
+
+
+def tries() -> list[type[Any]]:
+    """Return the tables of tries to log in; what else hangs on them goes with them."""
+    models = apps.get_app_config("axes").get_models()
+    return [model for model in models if any(field.name == "attempt_time" for field in model._meta.get_fields())]
+
+
+def _forget_runs(work: Round, tally: Tally) -> None:
+    """Delete the runs of each schedule beyond the newest, and the old ones that its page does not show."""
+    before = work.before(days=settings.DAYS_EVENTS)
+    after = 0
+    while ids := list(Schedule.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        after = ids[-1]
+        for pk in ids:
+            newest = ScheduledRun.objects.filter(schedule=pk).order_by("-due_at").values_list("due_at", flat=True)
+            shown = newest[SHOWN_RUNS - 1 : SHOWN_RUNS].first()
+            if shown is None:
+                continue
+            last = newest[RUNS - 1 : RUNS].first()
+            limit = min(before, shown)
+            limit = limit if last is None else max(limit, last)
+            runs = ScheduledRun.objects.filter(schedule=pk, due_at__lt=limit)
+            # What waits, and what has a job at work, is looked at again.
+            runs = runs.exclude(outcome=ScheduledRun.Outcome.WAITING).exclude(job__state__in=LIVE)
+            delete_rows(runs, "runs of schedules", work=work, tally=tally)

@@ -1,0 +1,147 @@
+"""Mails about jobs that have ended, for those who wish them.
+
+Every few seconds the keeper of each worker looks for ended jobs of those people that nobody has been told of. A job is
+told once for each time it ends: the key of its mail names the job and its fence. `mailed_until` only keeps the looking
+short; a job whose end is committed later than others is found for as long as LATE.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import CharField, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
+from django.urls import reverse
+
+from core import pipelines
+from core.clock import database_now
+from core.mails import sending
+from core.mails.addresses import site_address
+from core.mails.orders import ended_key, is_address, order
+from core.models import Artifact, Dataset, Job, Preferences
+from core.states import State
+
+#: For how long an end that was committed late is still found.
+LATE = dt.timedelta(minutes=5)
+#: Seconds between two writes of `mailed_until`.
+NOTED_SECONDS = 60.0
+#: People that one query looks for, and jobs of one person that are told of at a time.
+GROUP, BATCH = 200, 100
+_ERROR_LENGTH = 2000
+
+
+def telling_from() -> dt.datetime:
+    """Return what `mailed_until` is set to when a person begins to want mails: nothing older is told."""
+    return database_now() + LATE
+
+
+def tell_ends() -> int:
+    """Order the mails about jobs that have ended; return how many. Also settles mails that lost workers left."""
+    sending.settle_left()
+    wanting = list(
+        Preferences.objects.filter(Q(mail_when_done=True) | Q(mail_when_failed=True))
+        .select_related("user")
+        .order_by("pk")
+    )
+    if not wanting:
+        return 0
+    now = database_now()
+    _begin([each for each in wanting if each.mailed_until is None], now)
+    known = [each for each in wanting if each.mailed_until is not None]
+    return sum(_tell_group(known[start : start + GROUP], now) for start in range(0, len(known), GROUP))
+
+
+def _begin(people: Sequence[Preferences], now: dt.datetime) -> None:
+    if people:
+        ids = [each.pk for each in people]
+        Preferences.objects.filter(pk__in=ids, mailed_until__isnull=True).update(mailed_until=now + LATE)
+
+
+def _tell_group(people: Sequence[Preferences], now: dt.datetime) -> int:
+    earliest = min(each.mailed_until for each in people if each.mailed_until)
+    ended = _ended(since=earliest - LATE).filter(owner_id__in=[each.pk for each in people])
+    owners = set(ended.order_by().values_list("owner_id", flat=True).distinct())
+    count, behind = 0, []
+    for each in people:
+        if each.pk in owners:
+            told = _tell(each)
+            count += told
+            if told >= BATCH:
+                behind.append(each.pk)
+    # What they have more is told next time: until then nobody may call it told.
+    late = now - dt.timedelta(seconds=NOTED_SECONDS)
+    moved = [each.pk for each in people if each.pk not in behind and each.mailed_until and each.mailed_until < late]
+    if moved:
+        Preferences.objects.filter(pk__in=moved, mailed_until__lt=late).update(mailed_until=now)
+    return count
+
+
+def _tell(person: Preferences) -> int:
+    assert person.mailed_until is not None
+    if not is_address(person.user.email) or not person.user.is_active:
+        return 0
+    states = [State.SUCCEEDED] * person.mail_when_done + [State.FAILED] * person.mail_when_failed
+    key = Concat(Value("ended-"), _text_of("pk"), Value("-"), _text_of("fence"))
+    told = Job.objects.filter(owner_id=OuterRef("owner_id"), idempotency_key=OuterRef("told_key"))
+    jobs = (
+        _ended(since=person.mailed_until - LATE)
+        .filter(owner_id=person.pk, state__in=states)
+        .annotate(told_key=key)
+        .filter(~Exists(told))
+        .order_by("finished_at", "pk")[:BATCH]
+    )
+    found = list(jobs)
+    for job in found:
+        kind = "job_done" if job.state == State.SUCCEEDED else "job_failed"
+        order(
+            kind,
+            to=person.user.email,
+            owner_id=person.pk,
+            context=context_of(job),
+            key=ended_key(job.pk, job.fence),
+        )
+    return len(found)
+
+
+def _ended(*, since: dt.datetime) -> Any:
+    names = [spec.name for spec in pipelines.every() if spec.is_told]
+    return Job.objects.whole().filter(finished_at__gt=since, pipeline__in=names)
+
+
+def _text_of(name: str) -> Cast:
+    return Cast(F(name), CharField(max_length=20))
+
+
+def context_of(job: Job) -> dict[str, Any]:
+    """Return what a mail about a job that has ended says of it, as it stands now."""
+    spec = job.spec
+    headline = job.result.get("headline") if isinstance(job.result, dict) else ""
+    result, address = _result_of(job)
+    return {
+        "job": job.pk,
+        "title": " ".join(job.title.split()),
+        "pipeline": spec.title if spec else job.pipeline,
+        "seconds": job.run_seconds,
+        "headline": str(headline or ""),
+        "error": job.error[:_ERROR_LENGTH],
+        "address": site_address(job.get_absolute_url()),
+        "result": result,
+        "result_address": address,
+    }
+
+
+def _result_of(job: Job) -> tuple[str, str]:
+    """Return the name and the address of what the job made: its dataset, else its first file."""
+    if job.state != State.SUCCEEDED:
+        return "", ""
+    named = job.result.get("dataset") if isinstance(job.result, dict) else None
+    if isinstance(named, int):
+        dataset = Dataset.objects.filter(pk=named, owner_id=job.owner_id).first()
+        if dataset is not None:
+            return str(dataset), site_address(dataset.get_absolute_url())
+    file = Artifact.objects.filter(job=job, kind=Artifact.Kind.OUTPUT).first()
+    if file is None:
+        return "", ""
+    return file.name, site_address(reverse("job_file", args=[job.pk, file.pk]))

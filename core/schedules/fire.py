@@ -1,0 +1,147 @@
+"""Fire what is due: each time of a schedule gets its job once, whoever looks and whatever is killed.
+
+1. A schedule waits for one time, `next_at`. Any process may find that it has come; all of them look all the time.
+2. One of them locks the row and looks again. In that transaction it inserts the run of the time, whose
+   `UNIQUE(schedule, due_at)` is the election, the run's job, and moves `next_at` on. Killed before the commit, it has
+   done nothing, and another one does it; killed after it, it has done all of it.
+3. Times that passed while nobody looked are run, or written down as missed, as the schedule's catch-up says.
+4. When the job before has not ended, the overlap decides: the time is left out, or its run waits, or that job is
+   cancelled and the run waits for its end. What waits is looked at in each call (`waiting.py`).
+5. The job's commit wakes the relay, as that of any submit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.db import DatabaseError, transaction
+
+from core import pipelines
+from core.clock import database_now
+from core.failpoints import failpoint
+from core.logs import tell
+from core.models import Schedule
+from core.schedules import catch_up, runs, waiting
+from core.schedules.cron import CronError
+from core.schedules.runs import Outcome
+
+CatchUp, Overlap = Schedule.CatchUp, Schedule.Overlap
+
+#: Schedules that one call fires.
+BATCH = 100
+
+
+def fire_due() -> int:
+    """Make the jobs of all times that have come, in a bounded batch; return how many jobs were submitted."""
+    submitted = sum(_fire_safely(schedule_id) for schedule_id in _due())
+    return submitted + waiting.go_on()
+
+
+def _due() -> list[int]:
+    now = database_now()
+    due = Schedule.objects.filter(is_on=True, next_at__isnull=False, next_at__lte=now)
+    due = due.filter(runs.known_here(now, "next_at"))
+    return list(due.order_by("next_at").values_list("pk", flat=True)[:BATCH])
+
+
+def _fire_safely(schedule_id: int) -> int:
+    try:
+        return _fire(schedule_id)
+    except DatabaseError:
+        raise
+    except CronError as error:
+        with transaction.atomic():
+            if schedule := runs.lock(schedule_id):
+                runs.switch_off(schedule, note=f"Its times can't be read any more: {error}")
+                _tell_off(schedule)
+        return 0
+    except Exception as error:  # noqa: BLE001  one schedule that can't be run must not keep the others back
+        tell("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
+        _pass_over(schedule_id, text=f"It could not be started: {type(error).__name__}: {error}")
+        return 0
+
+
+def _fire(schedule_id: int) -> int:
+    with transaction.atomic():
+        schedule = runs.lock(schedule_id)
+        now = database_now()
+        if schedule is None or (first := _due_at(schedule, now)) is None:
+            # Another process was faster.
+            return 0
+        if note := _why_off(schedule):
+            runs.elect(schedule, first, Outcome.REFUSED, text=note)
+            runs.switch_off(schedule, note=note)
+            _tell_off(schedule)
+            return 0
+        plan = catch_up.plan(schedule, first=first, now=now)
+        failpoint("schedule-insert")
+        runs.note_all(schedule, plan.missed, Outcome.MISSED)
+        if plan.missed:
+            tell("schedule_missed", schedule=schedule.pk, count=len(plan.missed), last=plan.missed[-1].isoformat())
+        submitted, next_at = 0, plan.next_at
+        for at in plan.run:
+            is_caught_up = schedule.catch_up == CatchUp.ALL and catch_up.is_late(at, now=now)
+            began = _begin(schedule, at, is_caught_up=is_caught_up)
+            if began is None:
+                next_at = at
+                break
+            submitted += began
+        Schedule.objects.filter(pk=schedule.pk).update(next_at=next_at)
+    failpoint("schedule-inserted")
+    return submitted
+
+
+def _begin(schedule: Schedule, at: dt.datetime, *, is_caught_up: bool) -> int | None:
+    """Give one time what it gets; return the jobs submitted, or None when it has to be tried again later.
+
+    A time that is caught up because all are to be run is not left out: it takes its turn after the one before.
+    """
+    queue = runs.waiting(schedule.pk)
+    if not queue.exists() and not runs.live_jobs(schedule.pk).exists():
+        run = runs.elect(schedule, at, Outcome.SUBMITTED)
+        return int(runs.start(schedule, run)) if run else 0
+    overlap = Overlap.QUEUE if is_caught_up and schedule.overlap == Overlap.SKIP else schedule.overlap
+    is_full = queue.count() >= waiting.WAITING_LIMIT
+    if is_caught_up and is_full and overlap == Overlap.QUEUE:
+        return None
+    if overlap == Overlap.CANCEL:
+        runs.leave_out(queue)
+        runs.elect(schedule, at, Outcome.WAITING)
+    elif overlap == Overlap.QUEUE and not is_full:
+        runs.elect(schedule, at, Outcome.WAITING)
+    else:
+        text = f"{waiting.WAITING_LIMIT} runs wait for their turn already." if overlap == Overlap.QUEUE else ""
+        runs.elect(schedule, at, Outcome.SKIPPED, text=text)
+        tell("schedule_skipped", schedule=schedule.pk, due=at.isoformat())
+    return 0
+
+
+def _pass_over(schedule_id: int, *, text: str) -> None:
+    """Write down why a time got no job, and wait for the next one."""
+    with transaction.atomic():
+        schedule = runs.lock(schedule_id)
+        now = database_now()
+        if schedule is None or (first := _due_at(schedule, now)) is None:
+            return
+        runs.elect(schedule, first, Outcome.REFUSED, text=text)
+        Schedule.objects.filter(pk=schedule_id).update(next_at=runs.next_time(schedule, after=now))
+
+
+def _due_at(schedule: Schedule, now: dt.datetime) -> dt.datetime | None:
+    at = schedule.next_at
+    return at if schedule.is_on and at is not None and at <= now else None
+
+
+def _why_off(schedule: Schedule) -> str:
+    """Return why the schedule can't go on; empty when it can."""
+    if pipelines.find(schedule.pipeline) is None:
+        return f"The pipeline {schedule.pipeline} is no longer installed."
+    # The account of the site's own schedules never logs in.
+    if schedule.code_name is None and not schedule.owner.is_active:
+        return f"The account of {schedule.owner.get_username()} is not active."
+    return ""
+
+
+def _tell_off(schedule: Schedule) -> None:
+    tell("schedule_switched_off", level=logging.WARNING, schedule=schedule.pk, reason=schedule.note)

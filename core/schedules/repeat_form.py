@@ -1,0 +1,138 @@
+"""The part "Repeat this" of a pipeline's form."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+
+from core.clock import database_now
+from core.models import Preferences, Schedule
+from core.schedules import cron
+from core.schedules.cron import CronError
+
+#: The zones that are offered first.
+COMMON_ZONES = (
+    "UTC", "Europe/London", "Europe/Paris", "Europe/Berlin", "Europe/Madrid", "Europe/Rome", "Europe/Warsaw",
+    "Europe/Athens", "Europe/Istanbul", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+    "America/Sao_Paulo", "Africa/Lagos", "Africa/Johannesburg", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore",
+    "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney", "Pacific/Auckland",
+)  # fmt: skip
+#: Zones by place; the other names are old ones of the same.
+_REGIONS = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/",
+            "Indian/", "Pacific/")  # fmt: skip
+#: Years that a begin or an end may lie in.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
+
+
+class WallTimeField(forms.Field):
+    """A day and a time as a clock on the wall shows them; the zone is asked for elsewhere."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+    def to_python(self, value: Any) -> dt.datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            wall = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            wall = None
+        if wall is None or wall.tzinfo is not None:
+            raise forms.ValidationError("Write a day and a time, such as 2027-01-31 07:00.", code="invalid")
+        if not _FIRST_YEAR <= wall.year <= _LAST_YEAR:
+            raise forms.ValidationError(f"The year is from {_FIRST_YEAR} to {_LAST_YEAR}.", code="year")
+        return wall.replace(second=0, microsecond=0)
+
+
+class ZoneField(forms.ChoiceField):
+    """A choice of time zones; each name that this machine knows is taken, also one that is not offered."""
+
+    def valid_value(self, value: Any) -> bool:
+        return str(value) in cron.zone_names()
+
+
+class RepeatForm(forms.Form):
+    """When a job comes again. `cleaned_data` are values of a schedule: begin and end are instants, aware, in UTC."""
+
+    cron = forms.CharField(
+        label="When",
+        max_length=cron.LENGTH,
+        help_text="Minute, hour, day of the month, month, day of the week: 0 7 * * MON is every Monday at 07:00. Also "
+        "@hourly, @daily, @weekly and @monthly.",
+        error_messages={"required": "Say when: 0 7 * * MON is every Monday at 07:00."},
+    )
+    zone = ZoneField(
+        label="Time zone",
+        error_messages={"invalid_choice": "There is no time zone %(value)s. Zones are named like Europe/Paris."},
+    )
+    starts_at = WallTimeField(label="Not before", required=False)
+    ends_at = WallTimeField(label="Not after", required=False)
+    catch_up = forms.ChoiceField(
+        label="Times that passed while the site was down",
+        choices=Schedule.CatchUp.choices,
+        initial=Schedule.CatchUp.LATEST,
+    )
+    overlap = forms.ChoiceField(
+        label="When the run before has not ended",
+        choices=Schedule.Overlap.choices,
+        initial=Schedule.Overlap.SKIP,
+    )
+
+    def __init__(self, *args: Any, user: AbstractBaseUser | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = Preferences.of(user).zone if user is not None else ""
+        chosen = str(self.initial.get("zone") or own or timezone.get_default_timezone_name())
+        self.initial["zone"] = chosen
+        choices = _choices(chosen if chosen in cron.zone_names() else "UTC")
+        self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField
+
+    def clean_cron(self) -> str:
+        try:
+            return cron.read(self.cleaned_data["cron"])
+        except CronError as error:
+            raise forms.ValidationError(str(error), code="cron") from error
+
+    def clean(self) -> dict[str, Any]:
+        known = self.cleaned_data
+        for name in ("starts_at", "ends_at"):
+            if known.get(name) is not None and known.get("zone"):
+                known[name] = cron.instant_of(known[name], known["zone"])
+        if self.errors:
+            return known
+        starts_at, ends_at, now = known["starts_at"], known["ends_at"], database_now()
+        if ends_at is not None and ends_at <= now:
+            self.add_error("ends_at", "This has passed already.")
+        elif starts_at is not None and ends_at is not None and ends_at <= starts_at:
+            self.add_error("ends_at", "The end comes before the begin.")
+        elif not _comes(known["cron"], known["zone"], starts_at=starts_at, ends_at=ends_at, now=now):
+            self.add_error("cron", "It would never run: no time of it comes from the begin to the end.")
+        return known
+
+
+def _comes(
+    text: str, zone: str, *, starts_at: dt.datetime | None, ends_at: dt.datetime | None, now: dt.datetime
+) -> bool:
+    after = max(now, starts_at - dt.timedelta(seconds=1)) if starts_at else now
+    return bool(cron.next_times(text, zone, after=after, count=1, until=ends_at))
+
+
+def _choices(chosen: str) -> list[Any]:
+    known = cron.zone_names()
+    common = [name for name in COMMON_ZONES if name in known]
+    if chosen not in common:
+        common.insert(0, chosen)
+    return [("Common", [(name, _shown(name)) for name in common]), ("All", _all_choices())]
+
+
+@cache
+def _all_choices() -> list[tuple[str, str]]:
+    names = sorted(name for name in cron.zone_names() if name == "UTC" or name.startswith(_REGIONS))
+    return [(name, _shown(name)) for name in names]
+
+
+def _shown(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,119 @@
+"""Schedules that the code declares: rows that follow it, and ticks that make no jobs.
+
+A pipeline with `every=` has a schedule of its own, the site's, which nobody edits. What the code has run periodically
+without a job (periodiq's actors) is told with `declare`, so that it can be listed with its next times.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from core import accounts, pipelines
+from core.clock import database_now
+from core.jsontext import dumps
+from core.logs import tell
+from core.models import Schedule
+from core.pipelines import Pipeline
+from core.schedules import cron, runs
+
+#: The zone by whose clock the code's schedules are read.
+ZONE = "UTC"
+GONE = "The code no longer declares it."
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Something that the code runs periodically, without a job."""
+
+    name: str
+    title: str
+    cron: str
+
+    def next_times(self, *, after: dt.datetime, count: int) -> list[dt.datetime]:
+        return cron.next_times(self.cron, ZONE, after=after, count=count)
+
+
+_ticks: dict[str, Tick] = {}
+
+
+def declare(name: str, title: str, cron_text: str) -> Tick:
+    """Tell of something that runs periodically; raise CronError when its times can't be read."""
+    tick = Tick(name=name, title=title, cron=cron.read(cron_text))
+    _ticks[name] = tick
+    return tick
+
+
+def declared() -> list[Tick]:
+    """Return what was told of, in the order of the titles."""
+    return sorted(_ticks.values(), key=lambda tick: tick.title)
+
+
+def follow() -> None:
+    """Bring the rows of the code's schedules in line with the code; asks one question when they are.
+
+    A row that the code no longer declares is switched off, and on again when it does. A schedule whose cron can't be
+    read is an error of the code: CronError is raised.
+    """
+    rows = {row.code_name: row for row in Schedule.objects.filter(code_name__isnull=False)}
+    wanted = {spec.name: spec for spec in pipelines.every() if spec.every}
+    for name, spec in wanted.items():
+        row = rows.get(name)
+        if row is None:
+            _insert(spec)
+        elif not _is_as_declared(row, spec):
+            _update(row, spec)
+    for name, row in rows.items():
+        if name not in wanted and row.is_on:
+            with transaction.atomic():
+                if known := runs.lock(row.pk):
+                    runs.switch_off(known, note=GONE)
+                    tell("schedule_switched_off", schedule=row.pk, reason=GONE)
+
+
+def _insert(spec: Pipeline) -> None:
+    row = Schedule(
+        owner=accounts.system_user(), code_name=spec.name, zone=ZONE, pipeline=spec.name, label="",
+        params=_params(spec), cron=cron.read(spec.every), catch_up=Schedule.CatchUp.LATEST,
+        overlap=Schedule.Overlap.SKIP,
+    )  # fmt: skip
+    row.next_at = runs.next_time(row, after=database_now())
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        # Another process has started at the same moment.
+        return
+    tell("schedule_declared", schedule=row.pk, name=spec.name, cron=row.cron)
+
+
+def _is_as_declared(row: Schedule, spec: Pipeline) -> bool:
+    is_same = (row.cron, row.zone, row.params) == (cron.read(spec.every), ZONE, _params(spec))
+    return row.is_on and is_same
+
+
+def _update(row: Schedule, spec: Pipeline) -> None:
+    with transaction.atomic():
+        known = runs.lock(row.pk)
+        if known is None:
+            return
+        # Another cron is another next time; other parameters leave a time that is due as it is.
+        is_timed = known.is_on and (known.cron, known.zone) == (cron.read(spec.every), ZONE)
+        known.cron, known.zone, known.params = cron.read(spec.every), ZONE, _params(spec)
+        known.is_on, known.note, known.changed_at = True, "", database_now()
+        if not is_timed:
+            known.next_at = runs.next_time(known, after=known.changed_at)
+        known.save(update_fields=["cron", "zone", "params", "is_on", "note", "changed_at", "next_at"])
+    tell("schedule_declared", schedule=row.pk, name=spec.name, cron=known.cron)
+
+
+def _params(spec: Pipeline) -> dict[str, Any]:
+    """Return what its form holds when nobody has filled it in."""
+    fields = spec.form.base_fields.items()
+    values = {name: field.initial() if callable(field.initial) else field.initial for name, field in fields}
+    params: dict[str, Any] = json.loads(dumps(values))
+    return params

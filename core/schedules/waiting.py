@@ -1,0 +1,56 @@
+"""Runs that wait until the job before them has ended: oldest first, one at a time for each schedule."""
+
+from __future__ import annotations
+
+import random
+
+from django.db import transaction
+
+from core.clock import database_now
+from core.errors import Refused
+from core.life import requests
+from core.models import Schedule, ScheduledRun
+from core.schedules import runs
+from core.schedules.runs import Outcome
+
+#: Runs of a schedule that may wait; what comes then is left out.
+WAITING_LIMIT = 100
+#: Schedules that one call looks at.
+SCHEDULES_LIMIT = 500
+
+
+def go_on() -> int:
+    """Submit, for each schedule with waiting runs, the next one if the job before it has ended; return how many."""
+    waiting = ScheduledRun.objects.filter(outcome=Outcome.WAITING)
+    ids = list(waiting.order_by().values_list("schedule_id", flat=True).distinct())
+    # Of too many, others at the next call.
+    random.shuffle(ids)
+    return sum(_go_on(schedule_id) for schedule_id in ids[:SCHEDULES_LIMIT])
+
+
+def _go_on(schedule_id: int) -> int:
+    overlap = Schedule.objects.filter(pk=schedule_id).values_list("overlap", flat=True).first()
+    if overlap == Schedule.Overlap.CANCEL:
+        _cancel_live(schedule_id)
+    if runs.live_jobs(schedule_id).exists():
+        return 0
+    with transaction.atomic():
+        schedule = runs.lock(schedule_id)
+        # Looked at once more: another process may have been faster.
+        if schedule is None or runs.live_jobs(schedule_id).exists():
+            return 0
+        found = runs.waiting(schedule_id).filter(runs.known_here(database_now(), "due_at"))
+        run = found.last() if schedule.overlap == Schedule.Overlap.CANCEL else found.first()
+        if run is None:
+            return 0
+        return int(runs.start(schedule, run))
+
+
+def _cancel_live(schedule_id: int) -> None:
+    """Ask for the end of the jobs before. In transactions of their own: what a cancelled job made is deleted."""
+    for job in runs.live_jobs(schedule_id).filter(cancel_requested_at=None):
+        try:
+            requests.cancel(job, by=f"schedule {schedule_id}")
+        except Refused:
+            # It has ended at this very moment.
+            continue

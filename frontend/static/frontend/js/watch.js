@@ -1,0 +1,183 @@
+// Watches the jobs of a page: how far they are in the tab's title, and that one has ended, there and by the browser.
+//
+// While the page is seen its live regions say what there is. In a hidden tab they rest, and this asks in their place, now
+// and then, in one request for all jobs of the page.
+"use strict";
+{
+  const HIDDEN_MS = 20_000;
+  // For so long another tab that has told of a job, or shown it to the person, has told for this one too.
+  const TOLD_MS = 120_000;
+  const WORDS = { succeeded: "✓ Done", failed: "✗ Failed" };
+  const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+
+  const page = document.querySelector(".job-progress");
+  let plainTitle = document.title;
+  let markedTitle = "";
+
+  // -- what the page shows
+
+  const isLooking = () => !document.hidden && document.hasFocus();
+
+  const shownJobs = () => {
+    const own = document.querySelector(".job-progress");
+    if (own) {
+      const name = document.querySelector(".page-title").textContent.trim();
+      return [{ id: own.id.split("-")[1], element: own, state: own.dataset.state, name }];
+    }
+    return [...document.querySelectorAll(".job-row")].map((row) => ({
+      id: row.id.split("-").pop(),
+      element: row,
+      state: row.querySelector("[data-state]").dataset.state,
+      name: row.querySelector(".row-link").textContent.trim(),
+      percent: row.querySelector(".job-percent")?.textContent,
+    }));
+  };
+
+  // -- the title
+
+  const show = () => {
+    const title = markedTitle || plainTitle;
+    if (document.title !== title) document.title = title;
+  };
+
+  const listTitle = document.title;
+  const titleOf = (jobs) => {
+    const working = jobs.filter((job) => job.state === "running" || job.state === "waiting");
+    if (!working.length) return listTitle;
+    if (working.length > 1) return `${working.length} at work · ${listTitle}`;
+    return `${working[0].percent ?? "1 at work"} · ${working[0].name} · Headway`;
+  };
+
+  const unmark = () => {
+    if (!isLooking() || !markedTitle) return;
+    markedTitle = "";
+    show();
+  };
+  window.addEventListener("focus", unmark);
+  document.addEventListener("visibilitychange", unmark);
+
+  // -- a job has ended
+
+  const told = () => {
+    try {
+      const all = JSON.parse(localStorage.getItem("headway-told") ?? "{}");
+      return Object.fromEntries(Object.entries(all).filter(([, at]) => Date.now() - at < TOLD_MS));
+    } catch {
+      return {};
+    }
+  };
+
+  const isToldElsewhere = (id) => {
+    const all = told();
+    const isTold = id in all;
+    try {
+      localStorage.setItem("headway-told", JSON.stringify({ ...all, [id]: Date.now() }));
+    } catch {
+      // No store, as in some private windows: the tag below keeps two from standing side by side.
+    }
+    return isTold;
+  };
+
+  const end = (job) => {
+    const word = WORDS[job.state];
+    if (!word) return;
+    const isTold = isToldElsewhere(job.id);
+    if (isLooking()) return;
+    markedTitle = `${word} · ${job.name}`;
+    if (isTold || !("tells" in document.body.dataset)) return;
+    if (!("Notification" in window) || Notification.permission !== "granted") return;
+    try {
+      const notice = new Notification(job.name, { body: word, tag: `headway-job-${job.id}` });
+      notice.addEventListener("click", () => {
+        window.focus();
+        notice.close();
+      });
+    } catch {
+      // Some browsers have the name and refuse the use.
+    }
+  };
+
+  // -- from the page, after each swap
+
+  const watched = new Map();
+  // What ended in a hidden tab, with the element that still shows it alive.
+  const outdated = new Map();
+
+  const look = () => {
+    const jobs = shownJobs();
+    const ids = new Set(jobs.map((job) => job.id));
+    for (const job of jobs) {
+      if (outdated.get(job.id) === job.element) continue;
+      outdated.delete(job.id);
+      const isLive = !ENDED.has(job.state);
+      if (!isLive && watched.has(job.id)) end(job);
+      if (isLive) watched.set(job.id, job);
+      else watched.delete(job.id);
+    }
+    // A list of live jobs drops those that have ended.
+    const gone = [...watched.keys()].filter((id) => !ids.has(id));
+    if (gone.length) ask(gone, { forget: true });
+    if (!page) plainTitle = titleOf(jobs);
+    show();
+  };
+
+  document.addEventListener("htmx:afterSettle", () => {
+    // The answer for a job's page brings its title along.
+    if (page && document.title !== markedTitle) plainTitle = document.title;
+    look();
+  });
+
+  // -- from the server, while nobody sees the page
+
+  const ask = async (ids, { forget = false } = {}) => {
+    const known = ids.map((id) => watched.get(id));
+    if (forget) ids.forEach((id) => watched.delete(id));
+    const query = new URLSearchParams(ids.map((id) => ["job", id]));
+    let answer;
+    try {
+      const response = await fetch(`${document.body.dataset.watched}?${query}`, { headers: { "HX-Request": "true" } });
+      if (!response.ok) return;
+      answer = await response.json();
+    } catch {
+      // The next time will tell.
+      return;
+    }
+    for (const job of answer.jobs) {
+      const id = String(job.id);
+      const before = known.find((each) => each?.id === id);
+      if (page && before) plainTitle = `${job.title} · Headway`;
+      if (job.is_live || !before) continue;
+      if (!forget && !watched.has(id)) continue;
+      watched.delete(id);
+      outdated.set(id, before.element);
+      end({ id, name: before.name, state: job.state });
+    }
+    show();
+  };
+
+  setInterval(() => {
+    const isWished = page || "tells" in document.body.dataset;
+    if (document.hidden && watched.size && isWished) ask([...watched.keys()]);
+  }, HIDDEN_MS);
+
+  // -- the offer to be told
+
+  const offer = document.querySelector("[data-watch-offer]");
+  const isTelling = () => "tells" in document.body.dataset && Notification.permission === "granted";
+  if (offer && "Notification" in window) {
+    const refresh = () => {
+      offer.hidden = !watched.size || isTelling() || Notification.permission === "denied";
+    };
+    document.addEventListener("htmx:afterSettle", refresh);
+    offer.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if ((await Notification.requestPermission()) === "granted") {
+        const answer = await fetch(offer.action, { method: "POST", body: new FormData(offer) });
+        if (answer.ok) document.body.dataset.tells = "";
+      }
+      refresh();
+    });
+    look();
+    refresh();
+  } else look();
+}

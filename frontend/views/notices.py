@@ -1,0 +1,89 @@
+"""The page of notices, the bell's number, and what watching pages ask for while nobody looks at them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from core.models import Job
+from frontend import notice_list
+from frontend.job_pages import page_title
+from frontend.notice_list import NoticeList
+from frontend.people import kept_preferences
+from frontend.security import PersonRequest, person_required
+
+#: Jobs that one page may watch.
+WATCHED = 30
+
+
+@require_safe
+@person_required
+def notices(request: PersonRequest) -> HttpResponseBase:
+    """Show the jobs that have ended. What was unread counts as read once it was shown, if it all was."""
+    shown = NoticeList(request.user, request.GET)
+    count = notice_list.unread_count(request.user)
+    are_read_now = shown.has_all_unread and request.method == "GET" and not _is_ahead(request)
+    context = {"list": shown, "unread_count": count, "unread_notices": 0 if are_read_now else count}
+    response = render(request, "notices.html", context)
+    if are_read_now:
+        kept_preferences(request)
+        notice_list.mark_read(request.user, shown.jobs[0])
+    return response
+
+
+@require_POST
+@person_required
+def notices_reading(request: PersonRequest) -> HttpResponseBase:
+    """Mark all notices as read."""
+    newest = notice_list.ended(request.user).only("pk").first()
+    if newest is not None:
+        kept_preferences(request)
+        notice_list.mark_read(request.user, newest)
+    return redirect("notices")
+
+
+@require_safe
+def notices_count(request: PersonRequest) -> HttpResponseBase:
+    """Answer the bell when its number, `?n=`, is another by now.
+
+    When the session has ended, the bell says so and nothing else changes: a form may be half filled in.
+    """
+    if not request.htmx:
+        return redirect("notices")
+    if not request.user.is_authenticated:
+        return render(request, "_bell_ended.html")
+    count = notice_list.unread_count(request.user)
+    if str(count) == request.GET.get("n"):
+        return HttpResponse(status=204)
+    response = render(request, "_bell.html", {"unread": count})
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_safe
+@person_required
+def watched_jobs(request: PersonRequest) -> HttpResponseBase:
+    """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
+    asked = [int(text) for text in request.GET.getlist("job") if text.isascii() and text.isdigit() and len(text) < 19]
+    jobs = Job.objects.for_user(request.user).filter(pk__in=asked[:WATCHED]).select_related("progress")
+    return JsonResponse({"jobs": [_told(job) for job in jobs.defer("params", "result")]})
+
+
+def _told(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.pk,
+        "name": job.title,
+        "state": job.state,
+        "word": job.get_state_display(),
+        "title": page_title(job),
+        "is_live": job.is_live,
+    }
+
+
+def _is_ahead(request: PersonRequest) -> bool:
+    """Whether the browser fetches the page in case it is asked for."""
+    return "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
