@@ -1,8 +1,9 @@
 """The keeper: the thread of a worker process that looks after what the process holds.
 
-It writes progress, renews leases, notices cancels, reaps what others let go of, flushes figures, says that the process
-is there, and watches its own threads: one that has died without a word makes the process end, so that its supervisor
-starts a whole one. It does one short thing at a time and never talks to the broker; that is the relay's.
+It writes progress, renews leases, notices cancels, reaps what others let go of, fires schedules, orders mails about
+ended jobs, flushes figures, says that the process is there, and watches its own threads: one that has died without a
+word makes the process end, so that its supervisor starts a whole one. It does one short thing at a time and never talks
+to the broker; that is the relay's.
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from django.db import connection
 
 from actors.relay import relay
 from actors.run_job import attempts
-from core import alarms, children, metrics, presence
+from core import alarms, children, mails, metrics, presence
 from core.life import families, leases
 from core.life.requests import discard
 from core.logs import tell
+from core.schedules import fire, static
 from core.states import State
 
 NOTICE_CANCEL_SECONDS = 2.0
 ROLL_UP_SECONDS = 0.5
+FIRE_SECONDS = 2.0
+FOLLOW_SECONDS = 60.0
+TELL_ENDS_SECONDS = 5.0
 IDLE_SECONDS = 15.0
 FLUSH_METRICS_SECONDS = 10.0
 FLUSH_ALARMS_SECONDS = 1.0
@@ -75,6 +80,9 @@ class Keeper:
             Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
             Duty(reap, settings.REAP_SECONDS, jitter=0.5),
+            Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
+            Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
+            Duty(mails.tell_ends, TELL_ENDS_SECONDS, jitter=0.5),
             self._announcing,
             Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
             Duty(alarms.flush, FLUSH_ALARMS_SECONDS),

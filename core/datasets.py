@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
+
+from core import audit
 from core.context import JobContext
 from core.models import Dataset, DatasetColumn
 
@@ -26,3 +29,18 @@ def publish_dataset(ctx: JobContext, *, columns: Iterable[dict[str, Any]], **fie
         batch_size=_COLUMN_BATCH,
     )
     return dataset.pk
+
+
+def keep(dataset: Dataset, *, is_kept: bool, by: str) -> None:
+    """Keep a dataset for good, with the job that made it, or let it expire as others do."""
+    with transaction.atomic():
+        if not Dataset.objects.filter(pk=dataset.pk, is_kept=not is_kept).update(is_kept=is_kept):
+            # It is so already, or gone.
+            return
+        audit.note(
+            by,
+            "keep_dataset" if is_kept else "release_dataset",
+            job_id=dataset.job_id,
+            before={"dataset": dataset.pk, "kept": not is_kept},
+            after={"dataset": dataset.pk, "kept": is_kept},
+        )

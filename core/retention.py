@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -27,23 +28,37 @@ M = TypeVar("M", bound=Model)
 _GONE_DAYS = Pipeline.retention_days
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """How long a job is kept."""
+
+    #: None for as long as what keeps it is there.
+    expires_at: dt.datetime | None
+    #: What it is kept with beyond its own days, if anything.
+    keeper: Dataset | Mail | None = None
+
+
 def job_expires_at(job: Job) -> dt.datetime | None:
     """Return when an ended job goes, with all that is its own; None for one that is kept for good or has not ended."""
+    keeping = keeping_of(job)
+    return keeping.expires_at if keeping else None
+
+
+def keeping_of(job: Job) -> Keeping | None:
+    """Return how long a job is kept, and what for; None for one that has not ended."""
     whole = _whole(job)
     if whole.finished_at is None or not whole.is_finished:
         return None
-    latest = whole.finished_at + dt.timedelta(days=job_days(whole.pipeline))
-    datasets = list(of_families(Dataset.objects.all(), [whole.pk]))
+    latest = Keeping(whole.finished_at + dt.timedelta(days=job_days(whole.pipeline)))
+    datasets = of_families(Dataset.objects.all(), [whole.pk])
     named = named_by_schedules(dataset.pk for dataset in datasets)
     for dataset in datasets:
-        until = dataset_expires_at(dataset, named=named)
-        if until is None:
-            return None
-        latest = max(latest, until)
-    mails = of_families(Mail.objects.all(), [whole.pk])
-    if any(mail.state == Mail.State.UNKNOWN for mail in mails):
-        return None
-    return max([latest, *(mail.created_at + dt.timedelta(days=settings.DAYS_MAILS) for mail in mails)])
+        latest = _later(latest, Keeping(dataset_expires_at(dataset, named=named), dataset))
+    for mail in of_families(Mail.objects.all(), [whole.pk]):
+        is_unknown = mail.state == Mail.State.UNKNOWN
+        until = None if is_unknown else mail.created_at + dt.timedelta(days=settings.DAYS_MAILS)
+        latest = _later(latest, Keeping(until, mail))
+    return latest
 
 
 def dataset_expires_at(dataset: Dataset, *, named: Collection[int] | None = None) -> dt.datetime | None:
@@ -120,6 +135,12 @@ def of_families(rows: QuerySet[M], whole_ids: Collection[int], *, job: str = "jo
         if depth == 0 and not Job.objects.filter(parent__in=whole_ids).exists():
             break
     return found
+
+
+def _later(one: Keeping, other: Keeping) -> Keeping:
+    if one.expires_at is None:
+        return one
+    return other if other.expires_at is None or other.expires_at > one.expires_at else one
 
 
 def _whole(job: Job) -> Job:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
 from django.contrib.auth.models import User
+from django.http import QueryDict
 
 from core.accounts import system_user
 from core.life.submission import submit
@@ -62,9 +63,9 @@ class EmailForm(forms.Form):
         label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, user: User, given: QueryDict | None = None) -> None:
         self.user = user
-        super().__init__(*args, initial={"email": user.email}, **kwargs)
+        super().__init__(given, initial={"email": user.email})
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]

@@ -42,6 +42,8 @@ ACTS = {
     "run_schedule": "Ran a schedule",
     "delete_schedule": "Deleted a schedule",
     "send_mail_again": "Sent a mail again",
+    "keep_dataset": "Kept a dataset for good",
+    "release_dataset": "Let a dataset expire",
 }
 
 

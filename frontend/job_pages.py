@@ -21,6 +21,8 @@ from frontend.security import PersonRequest
 TIMELINE_LENGTH = 200
 #: Entries that are told of a list which a part works on.
 ITEM_LENGTH = 12
+#: Datasets of one result that are shown.
+MOST_DATASETS = 100
 #: Keys of the file store: they tell a person nothing.
 _STORE_KEY = re.compile(r"jobs/\d+/\d+/|uploads/[0-9a-f]{2}/")
 
@@ -196,6 +198,15 @@ def dataset_of(job: Job, request: PersonRequest) -> Dataset | None:
     if not isinstance(named, int):
         return None
     return Dataset.objects.for_user(request.user).filter(pk=named).first()
+
+
+def datasets_of(job: Job, request: PersonRequest) -> list[Dataset]:
+    """Return the datasets that the result of a job with several names, as far as this person may open them."""
+    named = job.result.get("datasets") if isinstance(job.result, dict) else None
+    if not isinstance(named, list) or not all(isinstance(pk, int) for pk in named):
+        return []
+    found = Dataset.objects.for_user(request.user).in_bulk(named[:MOST_DATASETS])
+    return [found[pk] for pk in named if pk in found]
 
 
 def milestone(job: Job) -> str:

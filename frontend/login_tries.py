@@ -87,5 +87,5 @@ def _falls_under(rows: QuerySet[Any], share: int) -> dt.datetime:
             break
         left -= failures
         if left // share < settings.AXES_FAILURE_LIMIT:
-            return at + settings.AXES_COOLOFF_TIME
+            return at + dt.timedelta(minutes=settings.LOGIN_WAIT_MINUTES)
     return timezone.now()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 
 from core.models import Preferences
+from frontend.security import PersonRequest
 from frontend.views.theme import theme_of
 
 #: The backend that sessions are begun with.
@@ -21,6 +21,6 @@ class PersonBackend(ModelBackend):
         return user if user is not None and self.user_can_authenticate(user) else None
 
 
-def kept_preferences(request: HttpRequest) -> Preferences:
+def kept_preferences(request: PersonRequest) -> Preferences:
     """Return the row with the person's preferences, made now if there was none; it begins with what this page has."""
     return Preferences.objects.get_or_create(user=request.user, defaults={"theme": theme_of(request)})[0]

@@ -60,33 +60,32 @@ def _begin(people: Sequence[Preferences], now: dt.datetime) -> None:
 
 
 def _tell_group(people: Sequence[Preferences], now: dt.datetime) -> int:
-    earliest = min(each.mailed_until for each in people if each.mailed_until)
-    ended = _ended(since=earliest - LATE).filter(owner_id__in=[each.pk for each in people])
+    since = {each.pk: each.mailed_until for each in people if each.mailed_until}
+    ended = _ended(since=min(since.values()) - LATE).filter(owner_id__in=since)
     owners = set(ended.order_by().values_list("owner_id", flat=True).distinct())
     count, behind = 0, []
     for each in people:
         if each.pk in owners:
-            told = _tell(each)
+            told = _tell(each, since=since[each.pk] - LATE)
             count += told
             if told >= BATCH:
                 behind.append(each.pk)
     # What they have more is told next time: until then nobody may call it told.
     late = now - dt.timedelta(seconds=NOTED_SECONDS)
-    moved = [each.pk for each in people if each.pk not in behind and each.mailed_until and each.mailed_until < late]
+    moved = [pk for pk, until in since.items() if pk not in behind and until < late]
     if moved:
         Preferences.objects.filter(pk__in=moved, mailed_until__lt=late).update(mailed_until=now)
     return count
 
 
-def _tell(person: Preferences) -> int:
-    assert person.mailed_until is not None
+def _tell(person: Preferences, *, since: dt.datetime) -> int:
     if not is_address(person.user.email) or not person.user.is_active:
         return 0
     states = [State.SUCCEEDED] * person.mail_when_done + [State.FAILED] * person.mail_when_failed
     key = Concat(Value("ended-"), _text_of("pk"), Value("-"), _text_of("fence"))
     told = Job.objects.filter(owner_id=OuterRef("owner_id"), idempotency_key=OuterRef("told_key"))
     jobs = (
-        _ended(since=person.mailed_until - LATE)
+        _ended(since=since)
         .filter(owner_id=person.pk, state__in=states)
         .annotate(told_key=key)
         .filter(~Exists(told))

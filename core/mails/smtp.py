@@ -10,7 +10,8 @@ import re
 import smtplib
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -69,19 +70,27 @@ class Line(smtplib.SMTP):
         code, reply = self.getreply()
         if code != 354:
             raise smtplib.SMTPDataError(code, reply)
-        assert self.sock is not None
         self.body_began = True
         self.send(_as_body(msg))
-        patience = self.sock.gettimeout()
-        self.sock.settimeout(ANSWER_SECONDS)
-        self.answer = self.getreply()
-        self.sock.settimeout(patience)
+        with self._patience(ANSWER_SECONDS):
+            self.answer = self.getreply()
         return self.answer
 
     def close(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
         super().close()
+
+    @contextmanager
+    def _patience(self, seconds: float) -> Iterator[None]:
+        """Let the server be silent for so long in the block."""
+        line = self.sock
+        before = line.gettimeout() if line else None
+        if line:
+            line.settimeout(seconds)
+        yield
+        if line:
+            line.settimeout(before)
 
     def _cut(self) -> None:
         line = self.sock
@@ -100,24 +109,30 @@ class Backend(EmailBackend):
     connection: Line | None
 
     @property
-    def connection_class(self) -> type[Line]:  # type: ignore[override]  # a more exact one
+    def connection_class(self) -> type[Line]:
         return TlsLine if self.use_ssl else Line
 
     def hand_over(self, message: EmailMessage) -> str:
         """Give the server one mail and return its answer; raise NotTaken or Unclear. The line stays open."""
         try:
             self.open()
-            self._send(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the line tells whether the server may have the mail
-            if not self._has_taken():
+            # With the line open it sends, and leaves the line to us.
+            self.send_messages([message])
+        except Exception as error:
+            # Whatever it is: the line tells whether the server may have the mail.
+            if not self._has_taken:
                 raise self._meaning(error) from error
-        assert self.connection is not None
-        assert self.connection.answer is not None
-        return _words(*self.connection.answer)
+        if self._answer is None:
+            raise NotTaken("Nobody was asked to take it.")
+        return _words(*self._answer)
 
+    @property
+    def _answer(self) -> tuple[int, bytes] | None:
+        return self.connection.answer if self.connection else None
+
+    @property
     def _has_taken(self) -> bool:
-        answer = self.connection.answer if self.connection else None
-        return answer is not None and 200 <= answer[0] < 300
+        return self._answer is not None and 200 <= self._answer[0] < 300
 
     def _meaning(self, error: Exception) -> NotTaken | Unclear:
         if self.connection is not None and self.connection.body_began:

@@ -234,7 +234,7 @@ class Job(models.Model):
             return [] if self.result is None else [("Result", self.result)]
         if isinstance(self.result.get("facts"), list):
             return [(str(fact[0]), fact[1]) for fact in self.result["facts"] if len(fact) == 2]
-        hidden = {"headline", "facts", "dataset"}
+        hidden = {"headline", "facts", "dataset", "datasets"}
         return [(key.replace("_", " "), value) for key, value in self.result.items() if key not in hidden]
 
 

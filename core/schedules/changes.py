@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -55,7 +55,7 @@ def create(
         raise Refused(f"You have {OWNER_LIMIT} schedules, the most there may be. Delete some first.")
     schedule = Schedule(
         owner_id=owner_id, pipeline=pipeline, params=_params(params or {}), files=_files(files or {}),
-        label=storable(label)[:255], priority=Priority(priority), zone=zone, starts_at=starts_at, ends_at=ends_at,
+        label=_label(label), priority=Priority(priority), zone=zone, starts_at=starts_at, ends_at=ends_at,
         catch_up=Schedule.CatchUp(catch_up), overlap=Schedule.Overlap(overlap),
     )  # fmt: skip
     _set_times(schedule, cron)
@@ -76,10 +76,9 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
     with transaction.atomic():
         row = _lock(schedule)
         before = _shown(row)
-        readers = {"params": _params, "files": _files, "label": lambda text: storable(text)[:255]}
         for name, value in values.items():
             if name != "cron":
-                setattr(row, name, readers[name](value) if name in readers else value)
+                setattr(row, name, _READERS[name](value) if name in _READERS else value)
         _set_times(row, values.get("cron", row.cron))
         if not row.is_on:
             row.next_at = None
@@ -91,11 +90,14 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
 
 
 def switch(schedule: Schedule, *, is_on: bool, by: str) -> Schedule:
-    """Switch a schedule on, from now on, or off; what waited for its turn is left out then. Raise Refused."""
+    """Switch a schedule on, from now on, or off: what waited for its turn is left out then. Raise Refused.
+
+    One that is as it is to be stays as it is.
+    """
     with transaction.atomic():
         row = _lock(schedule)
         if row.is_on == is_on:
-            raise Refused(f"This schedule is {'on' if is_on else 'off'} already.")
+            return row
         if is_on:
             pipelines.get(row.pipeline)
             _set_times(row, row.cron)
@@ -175,6 +177,14 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
 def _files(files: Mapping[str, StoredUpload]) -> dict[str, Any]:
     kept: dict[str, Any] = json.loads(dumps({name: asdict(file) for name, file in files.items()}))
     return kept
+
+
+def _label(text: str) -> str:
+    return storable(text)[:255]
+
+
+#: How what is given becomes what is kept.
+_READERS: dict[str, Callable[[Any], Any]] = {"params": _params, "files": _files, "label": _label}
 
 
 def _shown(schedule: Schedule) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def follow() -> None:
     A row that the code no longer declares is switched off, and on again when it does. A schedule whose cron can't be
     read is an error of the code: CronError is raised.
     """
-    rows = {row.code_name: row for row in Schedule.objects.filter(code_name__isnull=False)}
+    rows = {str(row.code_name): row for row in Schedule.objects.filter(code_name__isnull=False)}
     wanted = {spec.name: spec for spec in pipelines.every() if spec.every}
     for name, spec in wanted.items():
         row = rows.get(name)

@@ -171,6 +171,14 @@ def at_time(value: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def day(value: dt.datetime | None) -> SafeString | str:
+    """Return `<time>` with the day alone, for what need not be known to the second."""
+    if value is None:
+        return ""
+    return _as_time(value, f"{timezone.localtime(value):%-d %b %Y}")
+
+
+@register.simple_tag
 def clock_time(value: dt.datetime | None) -> SafeString | str:
     """Return `<time>` with the time of day alone, for lists where the day is plain."""
     if value is None:

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as django_views
-from django.forms import Form
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -85,7 +86,7 @@ class PasswordChangeView(django_views.PasswordChangeView):
             return _too_often(request)
         return super().post(request, *args, **kwargs)
 
-    def form_valid(self, form: Form) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed. You are logged out everywhere else.")
         return super().form_valid(form)
 
@@ -121,9 +122,9 @@ class PasswordResetConfirmView(django_views.PasswordResetConfirmView):
     template_name = "password_reset_confirm.html"
     success_url = reverse_lazy("login")
 
-    def form_valid(self, form: Form) -> HttpResponse:
+    def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
         response = super().form_valid(form)
-        forgive(self.request, self.user)
+        forgive(self.request, form.user)
         messages.success(self.request, "Your new password is set. Log in with it.")
         return response
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core import pipelines
 from core.models import Artifact, Dataset, DatasetColumn
-from frontend import dataset_pages
+from frontend import dataset_pages, expiry
 from frontend.job_files import FileEntry
 from frontend.security import PersonRequest, person_required
 
@@ -32,6 +32,7 @@ def dataset_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
         "view": view,
         "actions": pipelines.taking("dataset"),
         "downloads": [FileEntry(artifact, artifact.local_path.is_file()) for artifact in outputs],
+        "expiry": expiry.of_dataset(dataset),
         "can_import_again": dataset.job.spec is not None,
         **parts[view](request, dataset),
     }

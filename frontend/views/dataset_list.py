@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from core.models import Dataset
+from frontend import expiry
 from frontend.security import PersonRequest, person_required
 
 PAGE_LENGTH = 50
@@ -22,4 +23,6 @@ def dataset_list(request: PersonRequest) -> HttpResponseBase:
     if search:
         datasets = datasets.filter(name__icontains=search)
     page = Paginator(datasets, PAGE_LENGTH).get_page(request.GET.get("page"))
-    return render(request, "dataset_list.html", {"page": page, "search": search})
+    near = expiry.near(page)
+    rows = [(dataset, near.get(dataset.pk)) for dataset in page]
+    return render(request, "dataset_list.html", {"page": page, "rows": rows, "search": search})

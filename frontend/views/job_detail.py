@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from core.models import Job, JobEvent, JobStep
 from core.models.job import job_version
-from frontend import job_attempts, job_pages, job_waiting, priorities
+from frontend import expiry, job_attempts, job_pages, job_waiting, priorities
 from frontend.job_files import FileEntry, files_of
 from frontend.job_parts import part_name, part_place
 from frontend.job_steps import steps_of
@@ -173,6 +173,7 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
         "priorities": priorities.CHOICES,
         "can_reprioritise": job_pages.can_reprioritise(job),
         "dataset": job_pages.dataset_of(job, request),
+        "datasets": job_pages.datasets_of(job, request),
         "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
         "facts": job_pages.facts_of(job),
         "milestone": job_pages.milestone(job),
@@ -181,6 +182,8 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
     }
     if "result" in beside:
         context["mails"] = mails_of(job)
+    if "facts" in beside or "record" in beside:
+        context["expiry"] = expiry.of_job(job)
     if "record" in beside:
         inputs, outputs = files_of(job)
         events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)

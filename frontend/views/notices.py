@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -27,7 +27,7 @@ def notices(request: PersonRequest) -> HttpResponseBase:
     shown = NoticeList(request.user, request.GET)
     count = notice_list.unread_count(request.user)
     are_read_now = shown.has_all_unread and request.method == "GET" and not _is_ahead(request)
-    context = {"list": shown, "unread_count": count, "unread_notices": 0 if are_read_now else count}
+    context = {"list": shown, "unread_notices": 0 if are_read_now else count}
     response = render(request, "notices.html", context)
     if are_read_now:
         kept_preferences(request)
@@ -47,12 +47,12 @@ def notices_reading(request: PersonRequest) -> HttpResponseBase:
 
 
 @require_safe
-def notices_count(request: PersonRequest) -> HttpResponseBase:
+def notices_count(request: HttpRequest) -> HttpResponseBase:
     """Answer the bell when its number, `?n=`, is another by now.
 
     When the session has ended, the bell says so and nothing else changes: a form may be half filled in.
     """
-    if not request.htmx:
+    if request.headers.get("HX-Request") != "true":
         return redirect("notices")
     if not request.user.is_authenticated:
         return render(request, "_bell_ended.html")

@@ -14,7 +14,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 #: Where it may hang up. `body` is in the midst of the message; before `answered` it has accepted it without a word.
 Place = Literal["greeting", "hello", "mail", "rcpt", "data", "body", "answer", "answered"]
@@ -61,7 +61,7 @@ class MailSink:
     _open: set[socket.socket] = field(default_factory=set)
     _ends: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> MailSink:
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._start(self._listen)
         return self

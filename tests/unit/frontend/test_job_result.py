@@ -9,7 +9,7 @@ from django.urls import reverse
 from core import storage
 from core.models import Artifact, Job
 
-from .conftest import HTMX, MakeDataset, MakeReport
+from .conftest import HTMX, MakeDataset, MakeJob, MakeReport
 
 
 def test_a_pdf_is_shown_by_its_first_page_with_ways_to_read_it(
@@ -120,3 +120,20 @@ def test_a_result_to_look_at_goes_before_the_dataset(
     page = as_alice.get(report.job.get_absolute_url()).text
     assert is_first.format(report.job_id) not in page
     assert f'id="job-{report.job_id}-dataset"' in page
+
+
+def test_several_datasets_are_named_to_those_who_may_open_them(
+    as_alice: Client, alice: User, bob: User, make_job: MakeJob, make_dataset: MakeDataset
+) -> None:
+    hers, other, his = (
+        make_dataset(alice, name="hers"),
+        make_dataset(alice, name="other"),
+        make_dataset(bob, name="his"),
+    )
+    result = {"headline": "3 files", "facts": [], "datasets": [hers.pk, his.pk, other.pk, 0]}
+    page = as_alice.get(make_job(alice, state="succeeded", result=result).get_absolute_url()).text
+    assert page.index(f'href="{hers.get_absolute_url()}"') < page.index(f'href="{other.get_absolute_url()}"')
+    assert his.get_absolute_url() not in page
+    for odd in ("12", [[1]], None):
+        job = make_job(alice, state="succeeded", result={**result, "datasets": odd})
+        assert as_alice.get(job.get_absolute_url()).status_code == 200

@@ -115,6 +115,7 @@ def pages(
     alice: User, make_job: MakeJob, make_dataset: MakeDataset, make_parts: MakeParts, make_report: MakeReport
 ) -> Iterator[str]:
     dataset = make_dataset(alice)
+    yield from ("/settings/", "/settings/password/", "/notices/")
     yield from ("/", "/datasets/", "/pipelines/letters/", f"/pipelines/letters/?again={dataset.job_id}")
     yield from (f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading"))
     for state in ("queued", "running", "retrying", "succeeded", "failed", "cancelled"):
@@ -181,7 +182,7 @@ def test_fragments_and_an_invalid_form_are_well_formed(
 
 
 def test_pages_without_a_person_are_well_formed(client: Client, db: None) -> None:
-    for address in ("/login/", "/nowhere/"):
+    for address in ("/login/", "/sign-up/", "/password/", "/password/sent/", "/password/MQ/x-y/", "/nowhere/"):
         assert faults(client.get(address).text) == []
 
 

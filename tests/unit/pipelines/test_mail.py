@@ -85,7 +85,7 @@ def test_a_hundred_broken_lines_bring_each_mail_at_most_once_unless_it_is_marked
     # Whole lines in between, so that mails end.
     lines: list[Place | None] = [place for drop in drops for place in (drop, *[None] * (rng.random() < 0.4))]
     plan_of(sink, *lines)
-    jobs = []
+    jobs: list[Job] = []
     while sink.connections < len(lines):
         jobs.append(run_to_end(order_mail(alice, key=f"k{len(jobs)}"), attempts=60))
     assert sink.cut == dict.fromkeys(PLACES, EACH)
@@ -370,7 +370,7 @@ def test_a_small_report_is_attached_and_linked(alice: User, sink: MailSink) -> N
     (attached,) = message.iter_attachments()
     assert (attached.get_filename(), attached.get_content_type()) == ("Looms 2026.pdf", "application/pdf")
     assert attached.get_content() == file.local_path.read_bytes()
-    text, page = [message.get_body((kind,)) for kind in ("plain", "html")]  # type: ignore[arg-type]  # one preference
+    text, page = [message.get_body((kind,)) for kind in ("plain", "html")]
     assert text is not None
     assert page is not None
     for body in (text.get_content(), page.get_content()):

@@ -4,7 +4,7 @@
   const zone = document.getElementById("id_zone");
   const suggestion = document.querySelector("[data-zone-suggestion]");
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (here && here !== zone.value) {
+  if (here && here !== (zone.value || suggestion.dataset.zoneSuggestion)) {
     suggestion.querySelector("[data-zone-name]").textContent = here;
     suggestion.hidden = false;
     suggestion.querySelector("button").addEventListener("click", () => {

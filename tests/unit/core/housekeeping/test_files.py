@@ -472,17 +472,16 @@ def test_in_any_world_what_is_named_stays_what_is_young_stays_and_the_rest_goes(
     keep_house()
     after = stored()
     said = "\n".join(texts_that_name_files())
-    states = dict(Job.objects.values_list("pk", "state"))
-    parents = dict(Job.objects.values_list("pk", "parent"))
+    jobs = Job.objects.select_related("parent").in_bulk()
+    long_ago = Round().before(hours=48)
     quiet = {
         pk
-        for pk, state in states.items()
-        if state in TERMINAL
-        and (parents[pk] is None or states[parents[pk]] in TERMINAL)
-        and fresh(Job(pk=pk)).finished_at < Round().before(hours=48)  # type: ignore[operator]
+        for pk, job in jobs.items()
+        if job.finished_at is not None and job.finished_at < long_ago
+        if not job.is_live and not (job.parent and job.parent.is_live)
     }
     for key, (_, job_id) in made.items():
-        if job_id is not None and job_id not in states:
+        if job_id is not None and job_id not in jobs:
             assert key not in after, f"{key}: its job is gone"
             continue
         # An attempt's folder stays as a whole.

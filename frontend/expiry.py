@@ -1,0 +1,60 @@
+"""When jobs and datasets go, as their pages say it; core.retention has the rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from core import retention
+from core.models import Dataset, Job
+
+#: Days before its end from which on a page warns.
+NEAR_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """When a job or a dataset goes; without a time it stays until somebody changes that."""
+
+    at: dt.datetime | None
+    #: The dataset that a job is kept with beyond its own days.
+    dataset: Dataset | None = None
+    #: Whether a mail keeps the job: one of which nobody knows whether it arrived, when there is no time.
+    has_mail: bool = False
+    #: Whether a person keeps the dataset, or else a schedule takes it.
+    is_kept: bool = False
+
+    @property
+    def is_near(self) -> bool:
+        return self.at is not None and self.at < timezone.now() + dt.timedelta(days=NEAR_DAYS)
+
+
+def of_job(job: Job) -> Expiry | None:
+    """Return when an ended job goes; None for one that has not ended."""
+    keeping = retention.keeping_of(job) if job.is_finished else None
+    if keeping is None:
+        return None
+    keeper = keeping.keeper
+    dataset = keeper if isinstance(keeper, Dataset) else None
+    return Expiry(keeping.expires_at, dataset=dataset, has_mail=keeper is not None and dataset is None)
+
+
+def of_dataset(dataset: Dataset) -> Expiry | None:
+    """Return when a dataset goes; None where datasets are kept for good."""
+    if not settings.DAYS_DATASETS:
+        return None
+    return Expiry(retention.dataset_expires_at(dataset), is_kept=dataset.is_kept)
+
+
+def near(datasets: Iterable[Dataset]) -> dict[int, dt.datetime]:
+    """Return when those of these datasets go that go soon."""
+    until = timezone.now() + dt.timedelta(days=NEAR_DAYS)
+    days = dt.timedelta(days=settings.DAYS_DATASETS)
+    asked = [each for each in datasets if days and not each.is_kept and each.created_at + days < until]
+    named = retention.named_by_schedules(each.pk for each in asked)
+    found = {each.pk: retention.dataset_expires_at(each, named=named) for each in asked}
+    return {pk: at for pk, at in found.items() if at is not None}

@@ -1,0 +1,197 @@
+"""What a person who looks elsewhere sees of a job: the tab's title, the bell, and one notification of the browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from core.models import Job, JobProgress, Preferences
+from tests.unit.frontend.conftest import MakeJob
+
+from .conftest import OpenPage
+
+RUNNING = {"done": 42, "total": 100, "unit": "rows", "version": 1}
+
+#: Stands in for the browser's own notifications, and lets a test say whether the person looks at the page.
+STAND_INS = """
+    window.told = [];
+    window.Notification = class {
+        static permission = "default";
+        static async requestPermission() {
+            window.asked = true;
+            this.permission = "granted";
+            return "granted";
+        }
+        constructor(title, options) {
+            window.told.push({ title, ...options });
+            this.close = () => { window.closed = true; };
+            this.addEventListener = (name, act) => { this[name] = act; };
+            window.last = this;
+        }
+    };
+    window.looks = true;
+    window.isHidden = false;
+    document.hasFocus = () => window.looks;
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden });
+"""
+LOOK_AWAY = "window.looks = false; window.Notification.permission = 'granted'"
+HIDE = f"{LOOK_AWAY}; window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))"
+COME_BACK = """
+    window.looks = true; window.isHidden = false;
+    document.dispatchEvent(new Event('visibilitychange')); window.dispatchEvent(new Event('focus'))
+"""
+
+
+@pytest.fixture
+def watching(open_page: OpenPage, alice: User) -> OpenPage:
+    """`watching("/jobs/7/")`: that page with the stand-ins, of somebody who has switched notifications on."""
+    Preferences.objects.create(user=alice, browser_notices=True)
+
+    def open_it(path: str, **options: object) -> Page:
+        page = open_page("/datasets/", **options)
+        page.context.grant_permissions(["notifications"])
+        page.context.add_init_script(STAND_INS)
+        page.clock.install()
+        page.goto(path)
+        return page
+
+    return open_it
+
+
+def told(page: Page) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = page.evaluate("window.told")
+    return found
+
+
+def finish(job: Job, state: str = "succeeded") -> None:
+    Job.objects.filter(pk=job.pk).update(
+        state=state, finished_at=timezone.now(), error="Odd." if state == "failed" else ""
+    )
+
+
+def test_the_end_of_a_job_that_nobody_looks_at_is_told_once_and_marked_until_somebody_does(
+    watching: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = watching(job.get_absolute_url())
+    expect(page).to_have_title("42% · abc.txt · Headway")
+    page.evaluate(LOOK_AWAY)
+    finish(job)
+    page.clock.run_for(1500)
+    expect(page).to_have_title("✓ Done · abc.txt")
+    assert told(page) == [{"title": "abc.txt", "body": "✓ Done", "tag": f"headway-job-{job.pk}"}]
+    page.evaluate("window.last.click()")
+    assert page.evaluate("window.closed")
+    page.evaluate(COME_BACK)
+    expect(page).to_have_title("Succeeded · abc.txt · Headway")
+    page.clock.run_for(5000)
+    assert len(told(page)) == 1
+
+
+def test_a_hidden_tab_asks_slowly_for_all_its_jobs_and_tells_the_same(
+    watching: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = watching(job.get_absolute_url())
+    page.evaluate(HIDE)
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    JobProgress.objects.filter(job=job).update(done=64, version=2)
+    page.clock.run_for(21_000)
+    expect(page).to_have_title("64% · abc.txt · Headway")
+    finish(job, "failed")
+    page.clock.run_for(21_000)
+    expect(page).to_have_title("✗ Failed · abc.txt")
+    assert [each["body"] for each in told(page)] == ["✗ Failed"]
+    assert len(seen) == 2
+    assert all("/notices/watched/" in url for url in seen)
+    # What is shown when the person comes back is no second end.
+    page.evaluate(COME_BACK)
+    expect(page.locator(".job-progress")).to_have_attribute("data-state", "failed")
+    expect(page).to_have_title("Failed · abc.txt · Headway")
+    assert len(told(page)) == 1
+
+
+def test_a_second_tab_of_the_same_browser_tells_it_no_second_time(
+    watching: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    first = watching(job.get_absolute_url())
+    second = first.context.new_page()
+    second.clock.install()
+    second.goto("/?state=live")
+    for page in (first, second):
+        page.evaluate(LOOK_AWAY)
+    expect(second).to_have_title("42% · abc.txt · Headway")
+    finish(job)
+    first.clock.run_for(1500)
+    expect(first).to_have_title("✓ Done · abc.txt")
+    # The job leaves this list when it ends.
+    second.clock.run_for(2500)
+    expect(second).to_have_title("✓ Done · abc.txt")
+    assert len(told(first)) == 1
+    assert told(second) == []
+
+
+def test_who_has_not_switched_it_on_is_asked_by_a_click_alone(
+    open_page: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = open_page("/datasets/")
+    page.context.add_init_script(STAND_INS)
+    page.goto(job.get_absolute_url())
+    assert page.evaluate("window.asked") is None
+    page.get_by_role("button", name="Let the browser tell me when it ends").click()
+    expect(page.locator("[data-watch-offer]")).to_be_hidden()
+    assert page.evaluate("window.asked")
+    assert Preferences.objects.get(user=alice).browser_notices
+    page.evaluate(LOOK_AWAY)
+    finish(job)
+    expect(page).to_have_title("✓ Done · abc.txt")
+    assert len(told(page)) == 1
+
+
+def test_who_looks_is_not_told_what_they_see(watching: OpenPage, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = watching(job.get_absolute_url())
+    page.evaluate("window.Notification.permission = 'granted'")
+    finish(job)
+    page.clock.run_for(1500)
+    expect(page).to_have_title("Succeeded · abc.txt · Headway")
+    assert told(page) == []
+
+
+def test_the_bell_rings_without_a_reload_and_rests_in_a_hidden_tab(
+    watching: OpenPage, alice: User, make_job: MakeJob
+) -> None:
+    page = watching("/datasets/")
+    expect(page.locator(".bell-count")).to_have_count(0)
+    make_job(alice, state="succeeded", finished_at=timezone.now())
+    page.evaluate(HIDE)
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    page.clock.run_for(100_000)
+    assert seen == []
+    page.evaluate(COME_BACK)
+    expect(page.locator(".bell-count")).to_contain_text("1")
+    page.locator("#bell").click()
+    expect(page.get_by_role("heading", name="Notices")).to_be_visible()
+    expect(page.locator(".bell-count")).to_have_count(0)
+
+
+def test_the_settings_page_offers_the_browsers_zone_and_asks_for_leave(open_page: OpenPage, alice: User) -> None:
+    page = open_page("/datasets/", timezone_id="Asia/Tokyo")
+    page.context.add_init_script(STAND_INS)
+    page.goto("/settings/")
+    page.get_by_role("button", name=re.compile("Use this browser's: Asia/Tokyo")).click()
+    page.get_by_label("A notification of the browser").check()
+    page.wait_for_function("window.asked")
+    page.get_by_role("button", name="Keep these settings").click()
+    expect(page.locator("#notices")).to_contain_text("Your settings are kept.")
+    expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    row = Preferences.objects.get(user=alice)
+    assert (row.zone, row.browser_notices) == ("Asia/Tokyo", True)
