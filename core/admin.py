@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from core.errors import Refused
 from core.life import requests
-from core.models import Artifact, AuditEntry, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep
+from core.models import Artifact, AuditEntry, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep, Mail
 
 
 class ReadOnly(admin.options.BaseModelAdmin):
@@ -132,3 +132,16 @@ class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ("who", "job_id", "pipeline")
     show_full_result_count = False
     ordering = ("-id",)
+
+
+@admin.register(Mail)
+class MailAdmin(ReadOnly, admin.ModelAdmin):
+    """Mails, to look at."""
+
+    list_display = ("id", "kind", "to", "subject", "state", "answer", "job", "created_at", "sent_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("job",)
+    search_fields = ("to", "subject", "message_id", "job__id")
+    show_full_result_count = False
+    ordering = ("-id",)
+    fields = ("job", "kind", "to", "subject", "text", "attachments", "message_id", "state", "answer")

@@ -124,6 +124,8 @@ def advice(job: Job) -> str:
     """Return what a person can do about a job that failed or was cancelled."""
     if job.parent_id is not None:
         return _advice_for_part(job)
+    if job.state == State.FAILED and job.spec is not None and not has_form(job):
+        return "The site ordered this job. Try it again once what the sentence names is mended, or discard it."
     if failed_for_good(job):
         return "Correct what the sentence names: edit its parameters, or run it again with changes."
     if job.state == State.FAILED:
@@ -131,6 +133,11 @@ def advice(job: Job) -> str:
     if job.state == State.CANCELLED:
         return "Nothing more will happen. Try again to run it with the same parameters."
     return ""
+
+
+def has_form(job: Job) -> bool:
+    """Whether a person can fill in the pipeline's form: of some the site alone orders jobs."""
+    return job.spec is not None and not getattr(job.spec.form, "is_nobodys", False)
 
 
 def can_retry(job: Job) -> bool:

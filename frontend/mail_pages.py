@@ -55,7 +55,8 @@ class MailEntry:
     def words(self) -> str:
         if self.state == Mail.State.READY:
             return "Waits to be sent" if self.mail.job.is_live else "Not sent"
-        return str(Mail.State(self.state).label)
+        # What the server said stands beside it.
+        return "Refused" if self.state == Mail.State.REFUSED else str(Mail.State(self.state).label)
 
     @property
     def tone(self) -> str:
@@ -139,6 +140,9 @@ class MailList:
     @cached_property
     def _rows(self) -> list[Mail]:
         found = _known()
+        if not self.is_filtered:
+            # Those stand above, and under a tab of their own.
+            found = found.exclude(state=Mail.State.UNKNOWN)
         if self.state == Mail.State.READY:
             found = found.filter(state__in=(Mail.State.READY, Mail.State.SENDING))
         elif self.state:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 #: Files that one job fetches at once, whatever their hosts.
 AT_ONCE = 16
@@ -57,4 +58,6 @@ def _entry(text: str) -> tuple[str, int | None]:
     with suppress(ValueError):
         # One spelling of an address, as `addresses.read_address` writes it.
         host = str(ipaddress.ip_address(host))
+    if not host or (port and not port.isdigit()):
+        raise ImproperlyConfigured(f"FETCH_INSIDE names {text!r}: write host, host:port or [address]:port")
     return host, int(port) if port else None

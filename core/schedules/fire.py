@@ -81,8 +81,7 @@ def _fire(schedule_id: int) -> int:
             tell("schedule_missed", schedule=schedule.pk, count=len(plan.missed), last=plan.missed[-1].isoformat())
         submitted, next_at = 0, plan.next_at
         for at in plan.run:
-            is_caught_up = schedule.catch_up == CatchUp.ALL and catch_up.is_late(at, now=now)
-            began = _begin(schedule, at, is_caught_up=is_caught_up)
+            began = _begin(schedule, at, is_late=catch_up.is_late(at, now=now))
             if began is None:
                 next_at = at
                 break
@@ -92,19 +91,21 @@ def _fire(schedule_id: int) -> int:
     return submitted
 
 
-def _begin(schedule: Schedule, at: dt.datetime, *, is_caught_up: bool) -> int | None:
+def _begin(schedule: Schedule, at: dt.datetime, *, is_late: bool) -> int | None:
     """Give one time what it gets; return the jobs submitted, or None when it has to be tried again later.
 
-    A time that is caught up because all are to be run is not left out: it takes its turn after the one before.
+    When all are to be run, one that is late, or that comes while such still wait, is not left out: it takes its turn.
     """
     queue = runs.waiting(schedule.pk)
-    if not queue.exists() and not runs.live_jobs(schedule.pk).exists():
+    count = queue.count()
+    if not count and not runs.live_jobs(schedule.pk).exists():
         run = runs.elect(schedule, at, Outcome.SUBMITTED)
         return int(runs.start(schedule, run)) if run else 0
-    overlap = Overlap.QUEUE if is_caught_up and schedule.overlap == Overlap.SKIP else schedule.overlap
-    is_full = queue.count() >= waiting.WAITING_LIMIT
-    if is_caught_up and is_full and overlap == Overlap.QUEUE:
-        return None
+    overlap, is_full = schedule.overlap, count >= waiting.WAITING_LIMIT
+    if schedule.catch_up == CatchUp.ALL and overlap != Overlap.CANCEL and (is_late or count):
+        if is_full:
+            return None
+        overlap = Overlap.QUEUE
     if overlap == Overlap.CANCEL:
         runs.leave_out(queue)
         runs.elect(schedule, at, Outcome.WAITING)

@@ -167,6 +167,7 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
         "explanation": job_pages.explanation(job, steps.waiting_for),
         "advice": job_pages.advice(job),
         "can_retry": job_pages.can_retry(job),
+        "has_form": job_pages.has_form(job),
         "can_choose_start": job_pages.can_choose_start(job, has_steps=job.has_steps, has_children=job.has_children),
         "failed_for_good": job_pages.failed_for_good(job),
         "priority": priorities.name_of(job.priority),

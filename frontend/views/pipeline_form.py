@@ -131,8 +131,7 @@ def _schedule(request: PersonRequest, entry: Entry, *, key: str, priority: Prior
     if (saved := repeats.saved(entry, key=key)) is not None:
         return _lead_to(request, saved.get_absolute_url())
     repeat = repeats.sent(request, is_checked=True)
-    # Both are asked, so that all that is wrong is said at once.
-    if all([entry.is_valid(), repeat.form.is_valid()]):
+    if entry.is_valid() and repeat.form.is_valid():
         try:
             schedule = repeats.save(entry, repeat, priority=priority, key=key)
         except Refused as error:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.accounts import Taken, change_email
 from core.clock import database_now
+from core.mails import telling_from
 from core.models import Preferences
 from frontend import zones
 from frontend.account_forms import EmailForm, PreferencesForm
@@ -41,7 +42,7 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
     changed = list(form.fields)
     if not had_mail and any(form.cleaned_data[name] for name in _TOLD_BY_MAIL):
         # What ended before is not told any more.
-        kept.mailed_until = database_now()
+        kept.mailed_until = telling_from()
         changed.append("mailed_until")
     kept.save(update_fields=changed)
     messages.success(request, "Your settings are kept.")

@@ -145,8 +145,7 @@ def _save(request: PersonRequest, row: Row, entry: Entry) -> HttpResponseBase:
         repeat = repeats.sent(request, is_checked=False, is_all=True)
         return _render_form(request, row, entry, repeat, priority=priority)
     repeat = repeats.sent(request, is_checked=True, is_all=True)
-    # Both are asked, so that all that is wrong is said at once.
-    if all([entry.is_valid(), repeat.form.is_valid()]):
+    if entry.is_valid() and repeat.form.is_valid():
         try:
             entry.reschedule(row.schedule, repeat.form, priority=priority, by=request.user.get_username())
         except Refused as error:

@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their ratios: `python -m tests.bench [throughput] [submit] [limits] [csv] [pdf]`.
+"""Runs the benchmarks and prints their ratios: all of them, or those that are named (`python -m tests.bench csv pdf`).
 
 Each ratio is between two things measured in turn in the same run, so that it holds on a shared machine whose speed
 drifts; the figures beside it are of this machine and this day.
@@ -44,6 +44,13 @@ def bench_limits(options: argparse.Namespace) -> None:
     limits.report(jobs=options.jobs, runs=options.runs)
 
 
+def bench_schedules(options: argparse.Namespace) -> None:
+    from tests.bench import schedules
+
+    print("Schedules: cron ÷ an independent reading, and one process that fires them")
+    schedules.report(runs=options.jobs)
+
+
 def bench_csv(options: argparse.Namespace) -> None:
     from tests.bench import csv_bench
 
@@ -61,6 +68,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
     "limits": bench_limits,
+    "schedules": bench_schedules,
     "csv": bench_csv,
     "pdf": bench_pdf,
 }
@@ -69,7 +77,10 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "benches", nargs="*", metavar="BENCH", help="throughput, submit, limits, csv or pdf; all unless named"
+        "benches",
+        nargs="*",
+        metavar="BENCH",
+        help=f"of {', '.join(BENCHES)}; all unless named",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs of a throughput run")

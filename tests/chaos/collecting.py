@@ -1,4 +1,4 @@
-"""What killed web servers leave in the file store, and what a housekeeper will collect of it.
+"""What killed web servers leave in the file store, and what the housekeeper collects of it.
 
 A file that was uploaded and not yet renamed, or renamed and not yet named by a job, belongs to a submit that nobody was
 answered. Its content comes again with the next try, under the same final name; the staged copy is nobody's.
@@ -7,13 +7,19 @@ answered. Its content comes again with the next try, under the same final name; 
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
 from tests.chaos.runs import Outcome
 from tests.chaos.stage import Stage
+from tests.services.site import CHECKOUT
+
+#: A round over the files, as the nightly job has it.
+_ROUND = "from core.housekeeping import Round, collect_files; collect_files(Round())"
 
 
 class Collector:
-    """Deletes what no job names, once no web server is at work, and judges what is left."""
+    """Has the housekeeper delete what no job names, once nobody submits any more, and judges what is left."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -34,6 +40,21 @@ class Collector:
         missing = [path for path in named if not (self._root / path).is_file()]
         if broken or missing:
             outcome.violations.append(f"uploads that are not whole: {broken[:5]}, or missing: {missing[:5]}")
-        for path in [*staged, *orphans]:
-            path.unlink()
+        self._keep_house()
+        left = [path.name for path in [*staged, *orphans] if path.exists()]
+        lost = [path for path in named if not (self._root / path).is_file()]
+        if left or lost:
+            outcome.violations.append(f"the housekeeper left {left[:5]} and took {lost[:5]}")
         outcome.figures["staged files / uploads without a job, for the housekeeper"] = f"{len(staged)} / {len(orphans)}"
+
+    def _keep_house(self) -> None:
+        """Run the housekeeper as if all files were two days old."""
+        subprocess.run(
+            [sys.executable, str(CHECKOUT / "manage.py"), "shell", "--verbosity", "0", "--command", _ROUND],
+            env={**self._stage.site.environment, "ORPHAN_HOURS": "0"},
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=120,
+        )

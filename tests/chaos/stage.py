@@ -212,9 +212,9 @@ class Stage(World):
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, values or None).fetchall()
 
-    def ask_nothing(self, statement: str) -> None:
+    def ask_nothing(self, statement: str, *values: Any) -> None:
         """Run a statement that has no rows."""
-        self.connection.execute(statement)
+        self.connection.execute(statement, values or None)
 
     def ready_messages(self) -> int:
         """Messages that lie in the broker's queues and were given to nobody."""

@@ -21,6 +21,7 @@ from tests.chaos.quieting import wait_until_quiet
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.submitting import BulkSubmitter
+from tests.chaos.ticking import TickerPost, judge_due, make_due
 from tests.chaos.verdict import judge
 from tests.services.postgres import GivenPostgres
 from tests.services.rabbitmq import RabbitNode
@@ -28,6 +29,8 @@ from tests.services.rabbitmq import RabbitNode
 _MESSAGE_ID = re.compile(r"^Message-ID: (\S+)$", re.MULTILINE)
 #: Who passes each place. What both pass is killed in either, half of the times each.
 PLACES: dict[str, tuple[type[Post], ...]] = {
+    "schedule-insert": (TickerPost,),
+    "schedule-inserted": (TickerPost,),
     "file-rename": (WebPost,),
     "job-commit": (WebPost,),
     "publish": (WebPost, WorkerPost),
@@ -43,6 +46,8 @@ PLACES: dict[str, tuple[type[Post], ...]] = {
 }
 #: Jobs that are on their way at least, so that every worker has something to be killed at.
 AHEAD = 40
+#: Schedules that come due at each look.
+DUE = 4
 #: Seconds that one step of a job takes at most.
 LONGEST_STEP_SECONDS = 0.03
 #: Seconds in which every post has to be done.
@@ -81,6 +86,7 @@ class _Play:
             )
             judge(stage, outcome)
             judge_mails(stage, outcome)
+            judge_due(stage, outcome)
         finally:
             for post in self.posts:
                 post.stop()
@@ -118,6 +124,8 @@ class _Play:
                     crowd.submit({"seconds": self.step_seconds()}, has_file=True)
             if time.monotonic() > look_at:
                 look_at = time.monotonic() + 0.25
+                if any(isinstance(post, TickerPost) and not post.is_done for post in self.posts):
+                    make_due(self.stage, "chaos_steps", {"seconds": self.step_seconds()}, count=DUE)
                 missing = AHEAD - self.stage.left()
                 if missing > 0:
                     script = self.rng.choice(scripts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from core.accounts import Taken, change_email, sign_up, signed_up, system_user
 from core.tries import may_try
@@ -43,6 +45,31 @@ def test_an_address_is_taken_whatever_its_case() -> None:
         sign_up(username="eve", email="DORA@Example.ORG", password="x")
     assert refused.value.field == "email"
     assert not User.objects.filter(username="eve").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_want_one_address_at_once_one_gets_it() -> None:
+    start, outcomes = threading.Barrier(4, timeout=20), []
+
+    def try_it(number: int) -> None:
+        try:
+            start.wait()
+            sign_up(
+                username=f"person{number}", email=f"Dora@{'EXAMPLE' if number % 2 else 'example'}.org", password="x"
+            )
+            outcomes.append("made")
+        except Taken as refused:
+            outcomes.append(refused.field)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=try_it, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(outcomes) == ["email"] * 3 + ["made"]
+    assert User.objects.filter(email__iexact="dora@example.org").count() == 1
 
 
 def test_a_new_account_is_told_of_in_its_own_transaction() -> None:

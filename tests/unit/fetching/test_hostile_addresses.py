@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Callable
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from actors.fetching.addresses import read_address
@@ -157,6 +158,8 @@ REBOUND = (
 def open_ports(settings: Settings, canaries: Canaries) -> list[int]:
     """The canaries' ports may be connected to: what is refused is refused for its host."""
     settings.FETCH_PORTS = canaries.ports
+    # They never answer: who reaches one does not wait for long.
+    settings.FETCH_SILENCE_SECONDS = 0.3
     return canaries.ports
 
 
@@ -246,8 +249,19 @@ def test_hosts_that_are_allowed_inside_are_named_in_any_common_spelling(settings
     assert not policy.is_inside("10.0.0.1", 8080)
 
 
+@pytest.mark.parametrize("entry", ["data.example:http", ":80", "[]:80", "[::1]:x"])
+def test_an_entry_of_hosts_inside_that_names_none_is_told(settings: Settings, entry: str) -> None:
+    settings.FETCH_INSIDE = [entry]
+    with pytest.raises(ImproperlyConfigured, match="write host, host:port"):
+        Policy.from_settings()
+
+
 def test_a_proxy_of_the_environment_is_not_used(
-    client: Client, serve: Callable[..., Server], canaries: Canaries, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    serve: Callable[..., Server],
+    canaries: Canaries,
+    monkeypatch: pytest.MonkeyPatch,
+    open_ports: list[int],
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{canaries.ports[0]}")

@@ -69,7 +69,7 @@ def test_the_page_of_a_dataset_says_until_when_it_is_kept(
     )
     Dataset.objects.update(created_at=ago(days=359, minutes=-1))
     page = as_alice.get(dataset.get_absolute_url()).text
-    assert "Expires in 7 days , on" in words(page)
+    assert "Expires in 7 days : deleted with its files on" in words(page)
     assert 'class="keeping-words expires-soon"' in page
 
 

@@ -37,7 +37,7 @@ def test_the_page_of_a_mail_job_says_to_whom_and_what_became_of_it(as_alice: Cli
     words = {
         "sent": "Sent",
         "unknown": "May have been sent",
-        "refused": "Refused by the mail server",
+        "refused": "Refused",
         "ready": "Waits to be sent",
         "sending": "Being sent",
     }
@@ -49,6 +49,8 @@ def test_the_page_of_a_mail_job_says_to_whom_and_what_became_of_it(as_alice: Cli
         assert "carol@example.org" in page.text
         assert (address(mail) in page.text) == (state == "unknown")
         assert "<b>busy" not in page.text
+        for word in ("Edit parameters", "Run again with changes", "/pipelines/mail/"):
+            assert word not in page.text
 
 
 def test_what_an_ended_job_left_half_sent_is_said_to_be_open(as_alice: Client, alice: User) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.clock import database_now
+from core.mails import telling_from
 from core.models import Job, Preferences
 from frontend import zones
 
@@ -147,11 +147,11 @@ def test_who_has_chosen_nothing_keeps_the_browsers_theme(as_alice: Client, alice
 
 
 def test_mails_begin_with_what_ends_from_now_on(as_alice: Client, addressed: User) -> None:
-    before = database_now()
+    before = telling_from()
     as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on"})
     begun = kept(addressed).mailed_until
     assert begun is not None
-    assert before <= begun <= database_now()
+    assert before <= begun <= telling_from()
     # Choosing one more loses none of what ended meanwhile; after a time without any, it begins anew.
     as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on", "mail_when_done": "on"})
     assert kept(addressed).mailed_until == begun

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail as django_mail
+from django.db import OperationalError, transaction
 from pytest_django import Settings
 
 from actors.pipelines.mail.pipeline import rate_of
@@ -285,6 +286,49 @@ def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_
     monkeypatch.setattr(smtp.Line, "getreply", cancel_meanwhile)
     job = run_once(job)
     assert (job.state, mail_of(job).state) == (State.CANCELLED, Mail.State.SENT)
+
+
+def test_an_attempt_that_lost_its_job_while_the_server_had_the_mail_writes_nothing(
+    alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, real = order_mail(alice), smtp.Line.getreply
+
+    def lose_it(self: smtp.Line) -> tuple[int, bytes]:
+        answer = real(self)
+        if self.body_began:
+            Job.objects.filter(pk=job.pk).update(fence=9)
+        return answer
+
+    monkeypatch.setattr(smtp.Line, "getreply", lose_it)
+    run_once(job)
+    assert mail_of(job).state == Mail.State.SENDING
+    monkeypatch.undo()
+    Job.objects.filter(pk=job.pk).update(state=State.RETRYING)
+    assert (run_once(job).state, mail_of(job).state) == (State.FAILED, Mail.State.UNKNOWN)
+    assert len(sink.accepted) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_server_said_is_written_down_when_the_database_comes_back(
+    alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.mails import sending
+
+    real, tries = transaction.atomic, iter(range(100))
+
+    def away(*args: object, **kwargs: object) -> object:
+        if sink.accepted and next(tries) < 3:
+            raise OperationalError("the database is starting")
+        return real()
+
+    monkeypatch.setattr(sending, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(sending.transaction, "atomic", away)
+    job = order_mail(alice)
+    Job.objects.filter(pk=job.pk).update(is_held=False)
+    run_once(job)
+    monkeypatch.undo()
+    assert mail_of(job).state == Mail.State.SENT
+    assert next(tries) > 3
 
 
 # -- who may be mailed what -----------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 
 from core.accounts import sign_up
 from core.mails import order, sending
@@ -80,3 +82,14 @@ def test_what_ended_jobs_left_half_sent_is_called_unknown(alice: User) -> None:
 
     alarms.flush()
     assert AlarmCount.objects.get(name=alarms.MAIL_UNKNOWN).count == 2
+
+
+@pytest.mark.django_db
+def test_the_admin_shows_mails_and_changes_none(client: Client, alice: User) -> None:
+    client.force_login(User.objects.create_superuser("olga"))
+    mail = Mail.objects.create(job=submit_job(alice), kind="k", to="a@example.org", subject="<b>bold</b>")
+    listed = client.get(reverse("admin:core_mail_changelist"), {"q": "a@example.org"})
+    shown = client.get(reverse("admin:core_mail_change", args=[mail.pk]))
+    for answer in (listed, shown):
+        assert (answer.status_code, "<b>bold" in answer.text) == (200, False)
+    assert client.post(reverse("admin:core_mail_change", args=[mail.pk]), {"state": "sent"}).status_code == 403

@@ -24,8 +24,8 @@ _DAY_MINUTES = 24 * 60
 _QUARTER = 15
 _EPOCH = dt.date(1970, 1, 1)
 _NAMES = {
-    3: dict(zip(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), range(1, 13))),
-    4: dict(zip(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), range(7))),
+    3: {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name},
+    4: {name.upper(): (number + 1) % 7 for number, name in enumerate(calendar.day_abbr)},
 }
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
@@ -184,20 +184,8 @@ def expressions(count: int, *, seed: int = 5) -> list[str]:
 
 def _any_expression(chance: random.Random) -> str:
     minute = chance.choice(["0", "30", str(chance.randrange(60)), "*/20", f"{chance.randrange(30)}/25", "15,45", "0-4"])
-    hour = chance.choice(
-        [
-            str(chance.randrange(24)),
-            "2",
-            "1-3",
-            "0,12",
-            "*/8",
-            "9-17/4",
-            "23",
-            "0",
-            f"{chance.randrange(12)}-22/5",
-            "*/3",
-        ]
-    )
+    ranged = f"{chance.randrange(12)}-22/5"
+    hour = chance.choice([str(chance.randrange(24)), "2", "1-3", "0,12", "*/8", "9-17/4", "23", "0", ranged, "*/3"])
     day = chance.choice(
         ["*", "*", "1", "31", "L", "LW", "*/3", "1-7", "10-20/3", str(chance.randrange(1, 29)), "29,30", "1,L", "5/9"]
     )
