@@ -12,5 +12,5 @@ from core.schedules.fire import fire_due
 def tick() -> None:
     """Reap expired leases and fire schedules."""
     keeper.reap()
-    static.follow()
     fire_due()
+    static.follow()

@@ -13,7 +13,18 @@ from django.http import HttpRequest
 
 from core.errors import Refused
 from core.life import requests
-from core.models import Artifact, AuditEntry, Dataset, DatasetColumn, Job, JobEvent, JobProgress, JobStep, Mail
+from core.models import (
+    Artifact,
+    AuditEntry,
+    Dataset,
+    DatasetColumn,
+    Job,
+    JobEvent,
+    JobProgress,
+    JobStep,
+    Mail,
+    Schedule,
+)
 
 
 class ReadOnly(admin.options.BaseModelAdmin):
@@ -130,6 +141,18 @@ class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("id", "at", "who", "act", "job_id", "pipeline", "before", "after")
     list_filter = ("act",)
     search_fields = ("who", "job_id", "pipeline")
+    show_full_result_count = False
+    ordering = ("-id",)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnly, admin.ModelAdmin):
+    """Schedules, to look at; they are changed on their own pages."""
+
+    list_display = ("id", "pipeline", "label", "owner", "cron", "zone", "is_on", "next_at", "note")
+    list_filter = ("is_on", "pipeline")
+    list_select_related = ("owner",)
+    search_fields = ("label", "pipeline", "owner__username", "code_name")
     show_full_result_count = False
     ordering = ("-id",)
 

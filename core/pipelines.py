@@ -11,6 +11,7 @@ from django import forms
 
 from core.errors import UnknownPipeline
 from core.limits.declared import Limit
+from core.schedules import cron
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
@@ -96,6 +97,8 @@ def pipeline(
             raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
         named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
         options["limits"] = tuple(options.get("limits", ()))
+        if text := options.get("every"):
+            options["every"] = cron.read(text)
         _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))
         return run
 

@@ -87,5 +87,6 @@ def _falls_under(rows: QuerySet[Any], share: int) -> dt.datetime:
             break
         left -= failures
         if left // share < settings.AXES_FAILURE_LIMIT:
-            return at + dt.timedelta(minutes=settings.LOGIN_WAIT_MINUTES)
+            ends_at: dt.datetime = at + dt.timedelta(minutes=settings.LOGIN_WAIT_MINUTES)
+            return ends_at
     return timezone.now()

@@ -19,6 +19,7 @@ from core.pipelines import Pipeline
 from core.schedules import cron, static
 from core.schedules.cron import CronError
 from core.states import LIVE
+from frontend import job_pages
 from frontend.job_pages import ICONS, shown_state
 
 #: Runs that a strip shows, and times to come that a page names.
@@ -217,6 +218,11 @@ class Row:
     def can_change(self) -> bool:
         """Whether this person may switch, edit and delete it: who may see another's is staff."""
         return not self.is_of_code
+
+    @property
+    def has_form(self) -> bool:
+        """Whether a person can fill in the pipeline's form."""
+        return job_pages.has_form(as_job(self.schedule))
 
     @property
     def can_run(self) -> bool:

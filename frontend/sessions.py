@@ -90,11 +90,11 @@ def _person(request: HttpRequest) -> User | None:
 def _why_over(request: HttpRequest, user: User) -> str:
     """Return a sentence that says why the session is over; empty while it is not."""
     now, session = time.time(), request.session
+    since = preferences_of(user).sessions_since
+    if since is not None and session.get(BEGUN_AT, 0.0) < since.timestamp():
+        return "You logged out everywhere."
     # A session from before there were these times begins now.
     begun_at, seen_at = session.setdefault(BEGUN_AT, now), session.setdefault(SEEN_AT, now)
-    since = preferences_of(user).sessions_since
-    if since is not None and begun_at < since.timestamp():
-        return "You logged out everywhere."
     if now - seen_at > settings.SESSION_IDLE_HOURS * 3600:
         return f"You were logged out, as nothing was done here for {_in_words(settings.SESSION_IDLE_HOURS)}."
     if now - begun_at > settings.SESSION_DAYS * 86400:

@@ -106,12 +106,16 @@ class Partial:
 
     def keep(self) -> None:
         """Make what has arrived survive the loss of the worker and of the machine."""
-        file = self._open()
+        file = self._file
+        if file is None or self.origin is None:
+            # Closed meanwhile: a cancel does not wait for the thread that does this.
+            return
+        size = self.size
         file.flush()
         os.fdatasync(file.fileno())
-        if self.origin is None or not self.is_resumable:
+        if not self.is_resumable:
             return
-        text = json.dumps({"bytes": self.size, "origin": asdict(self.origin)})
+        text = json.dumps({"bytes": size, "origin": asdict(self.origin)})
         written = self._note.with_suffix(".new")
         written.write_text(text)
         written.replace(self._note)

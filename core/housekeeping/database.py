@@ -19,7 +19,7 @@ MANY_ROWS = 10_000
 FREE_PART = 0.25
 LEAST_BYTES = 16 * 1024**2
 #: Nobody can write meanwhile, and waits up to 30 seconds: docs/housekeeping.md has the figures.
-MOST_BYTES = 1024**3
+MOST_BYTES = 512 * 1024**2
 _TABLES = (Job, JobEvent, JobProgress, JobStep, Artifact, AuditEntry)
 
 

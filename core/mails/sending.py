@@ -94,7 +94,10 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
 def settle_left() -> int:
     """Call unknown what jobs that have ended left `sending`: their last worker was lost. Return how many."""
     left = list(
-        Mail.objects.filter(state=State.SENDING, job__state__in=TERMINAL).values_list("pk", "job_id", "kind")[:100]
+        Mail.objects.filter(state=State.SENDING, job__state__in=TERMINAL)
+        # In the order of the index of such mails: SQLite then reads that, and not all mails there are.
+        .order_by("job_id")
+        .values_list("pk", "job_id", "kind")[:100]
     )
     counted = 0
     for mail_id, job_id, kind in left:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from core import pipelines
 from core.clock import database_now
@@ -24,7 +24,7 @@ from core.logs import tell
 from core.models import Schedule
 from core.schedules import catch_up, runs, waiting
 from core.schedules.cron import CronError
-from core.schedules.runs import Outcome
+from core.schedules.runs import AWAY, Outcome
 
 CatchUp, Overlap = Schedule.CatchUp, Schedule.Overlap
 
@@ -48,7 +48,7 @@ def _due() -> list[int]:
 def _fire_safely(schedule_id: int) -> int:
     try:
         return _fire(schedule_id)
-    except DatabaseError:
+    except AWAY:
         raise
     except CronError as error:
         with transaction.atomic():

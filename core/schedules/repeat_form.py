@@ -86,7 +86,7 @@ class RepeatForm(forms.Form):
         super().__init__(*args, **kwargs)
         own = Preferences.of(user).zone if user is not None else ""
         chosen = str(self.initial.get("zone") or own or timezone.get_default_timezone_name())
-        self.initial["zone"] = chosen
+        self.initial = {**self.initial, "zone": chosen}
         choices = _choices(chosen if chosen in cron.zone_names() else "UTC")
         self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -21,6 +21,8 @@ from core.uploads import StoredUpload
 
 Outcome = ScheduledRun.Outcome
 
+#: Errors of a database that is away: another call tries again. Any other is one schedule's own.
+AWAY = (OperationalError, InterfaceError)
 #: Of a schedule's jobs, so many of the latest are asked whether they have ended.
 LOOKED_AT = 20
 #: Seconds for which a time is left to a process that knows the schedule's pipeline, before it counts as gone: while

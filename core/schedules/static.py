@@ -56,8 +56,7 @@ def declared() -> list[Tick]:
 def follow() -> None:
     """Bring the rows of the code's schedules in line with the code; asks one question when they are.
 
-    A row that the code no longer declares is switched off, and on again when it does. A schedule whose cron can't be
-    read is an error of the code: CronError is raised.
+    A row that the code no longer declares is switched off, and on again when it does.
     """
     rows = {str(row.code_name): row for row in Schedule.objects.filter(code_name__isnull=False)}
     wanted = {spec.name: spec for spec in pipelines.every() if spec.every}
@@ -78,7 +77,7 @@ def follow() -> None:
 def _insert(spec: Pipeline) -> None:
     row = Schedule(
         owner=accounts.system_user(), code_name=spec.name, zone=ZONE, pipeline=spec.name, label="",
-        params=_params(spec), cron=cron.read(spec.every), catch_up=Schedule.CatchUp.LATEST,
+        params=_params(spec), cron=spec.every, catch_up=Schedule.CatchUp.LATEST,
         overlap=Schedule.Overlap.SKIP,
     )  # fmt: skip
     row.next_at = runs.next_time(row, after=database_now())
@@ -92,7 +91,7 @@ def _insert(spec: Pipeline) -> None:
 
 
 def _is_as_declared(row: Schedule, spec: Pipeline) -> bool:
-    is_same = (row.cron, row.zone, row.params) == (cron.read(spec.every), ZONE, _params(spec))
+    is_same = (row.cron, row.zone, row.params) == (spec.every, ZONE, _params(spec))
     return row.is_on and is_same
 
 
@@ -102,8 +101,8 @@ def _update(row: Schedule, spec: Pipeline) -> None:
         if known is None:
             return
         # Another cron is another next time; other parameters leave a time that is due as it is.
-        is_timed = known.is_on and (known.cron, known.zone) == (cron.read(spec.every), ZONE)
-        known.cron, known.zone, known.params = cron.read(spec.every), ZONE, _params(spec)
+        is_timed = known.is_on and (known.cron, known.zone) == (spec.every, ZONE)
+        known.cron, known.zone, known.params = spec.every, ZONE, _params(spec)
         known.is_on, known.note, known.changed_at = True, "", database_now()
         if not is_timed:
             known.next_at = runs.next_time(known, after=known.changed_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db import transaction
 from core.clock import database_now
 from core.errors import Refused
 from core.life import requests
+from core.logs import tell
 from core.models import Schedule, ScheduledRun
 from core.schedules import runs
 from core.schedules.runs import Outcome
@@ -25,7 +27,20 @@ def go_on() -> int:
     ids = list(waiting.order_by().values_list("schedule_id", flat=True).distinct())
     # Of too many, others at the next call.
     random.shuffle(ids)
-    return sum(_go_on(schedule_id) for schedule_id in ids[:SCHEDULES_LIMIT])
+    return sum(_go_on_safely(schedule_id) for schedule_id in ids[:SCHEDULES_LIMIT])
+
+
+def _go_on_safely(schedule_id: int) -> int:
+    try:
+        return _go_on(schedule_id)
+    except runs.AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001  one schedule that can't be run must not keep the others back
+        tell("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
+        text = f"It could not be started: {type(error).__name__}: {error}"[:500]
+        first = runs.waiting(schedule_id).values("pk")[:1]
+        ScheduledRun.objects.filter(pk__in=first).update(outcome=Outcome.REFUSED, text=text)
+        return 0
 
 
 def _go_on(schedule_id: int) -> int:

@@ -191,6 +191,9 @@ def _whole_or_changed(request: PersonRequest, context: dict[str, Any], *, whole:
         return render(request, whole, context)
     if request.GET.get("v") == context["version"]:
         return HttpResponse(status=204)
+    # The region's links lead to pages, which have no version.
+    request.GET = request.GET.copy()
+    request.GET.pop("v", None)
     return render(request, region, context)
 
 

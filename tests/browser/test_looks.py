@@ -102,7 +102,9 @@ def addresses(
     jobs += [few, many, parts[0], parts[State.values.index("failed")]]
     report = make_report(alice)
     Artifact.objects.filter(pk=report.pk).update(name=LONG[:250], title=LONG[:250])
+    Job.objects.filter(state="failed", parent=None).update(finished_at=timezone.now())
     return [
+        *("/notices/", "/settings/", "/settings/password/"),
         f"/?parent={few.pk}",
         report.job.get_absolute_url(),
         f"{report.job.get_absolute_url()}?read={report.pk}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,13 +10,17 @@ from typing import Any
 import pytest
 from django import forms
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from core import pipelines
-from core.models import Job, Schedule
+from core.models import Job, Schedule, ScheduledRun
 from core.pipelines import pipeline
+from core.states import State
+from tests.unit.frontend.conftest import MakeJob
 
 from .conftest import OpenPage
+from .test_looks import LONG, faults_of
 
 WORDS = "/pipelines/words/"
 
@@ -75,7 +80,7 @@ def test_a_schedule_is_run_and_switched_from_its_line(open_page: OpenPage, alice
     # What was pressed is where it was, for who goes on by keyboard.
     expect(line.get_by_role("switch")).to_be_focused()
     line.get_by_role("button", name="Run").click()
-    expect(line.locator(".run")).to_have_count(1)
+    expect(line.locator(".part")).to_have_count(1)
     expect(page.locator("#notices")).to_contain_text("is submitted")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -91,3 +96,29 @@ def test_without_javascript_all_of_it_works(open_page: OpenPage) -> None:
     expect(page).to_have_url(re.compile(r"/schedules/\d+/$"))
     page.get_by_role("switch").click()
     expect(page.locator("#schedule")).to_contain_text("It is off")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (390, "light")])
+def test_every_page_of_schedules_fits_its_window_and_can_be_read_and_used(
+    open_page: OpenPage, alice: User, make_job: MakeJob, width: int, theme: str
+) -> None:
+    states = [*State.values, *ScheduledRun.Outcome.values]
+    schedule = Schedule.objects.create(
+        owner=alice, pipeline="letters", label=LONG[:250], params={"title": LONG}, cron="*/5 9-17 1,8 JAN-MAR MON-FRI"
+    )
+    for place, state in enumerate(states):
+        job = make_job(alice, state=state) if state in State.values else None
+        ScheduledRun.objects.create(
+            schedule=schedule,
+            due_at=timezone.now() - dt.timedelta(days=place),
+            outcome="submitted" if job else state,
+            job=job,
+            text="" if job else LONG[:300],
+        )
+    Schedule.objects.create(owner=alice, pipeline="gone", label=LONG[:250], cron="@daily", is_on=False, note=LONG[:300])
+    page = open_page("/", width=width, color_scheme=theme)
+    one = schedule.get_absolute_url()
+    last = ScheduledRun.objects.filter(job__isnull=False).latest("due_at")
+    assert last.job
+    addresses = ["/schedules/", "/schedules/?q=zzz", one, f"{one}form/", f"{one}deletion/", last.job.get_absolute_url()]
+    assert [fault for fault in faults_of(page, addresses) if fault[1]] == []

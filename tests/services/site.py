@@ -136,6 +136,10 @@ class Site:
         """Start a worker from the nursery. `environment` is added to the site's, but see `Nursery` for settings."""
         return self._fork(name, ["worker", *arguments], environment)
 
+    def fork_command(self, *arguments: str, name: str, environment: Mapping[str, str] | None = None) -> Process:
+        """Start any other command from the nursery."""
+        return self._fork(name, list(arguments), environment)
+
     def start_scheduler(self) -> Process:
         return self._start("scheduler", "scheduler")
 

@@ -11,7 +11,7 @@ from actors.broker import job_broker
 
 
 class Command(BaseCommand):
-    help = "Tick every minute (RabbitMQ runtime; an embedded worker ticks by itself)."
+    help = "Tick every minute: reap leases and fire schedules (RabbitMQ runtime; an embedded worker ticks by itself)."
 
     def handle(self, **options: Any) -> None:
         if not job_broker().is_shared:

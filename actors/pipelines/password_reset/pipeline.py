@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template import Context, Engine
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -24,7 +24,7 @@ from django.utils.http import urlsafe_base64_encode
 from core.context import JobContext
 from core.errors import PermanentError
 from core.mails.addresses import site_address
-from core.mails.smtp import NotTaken
+from core.mails.smtp import NotTaken, hand_over
 from core.pipelines import pipeline
 
 #: Accounts of one address that get a mail; there is one, unless they were made before addresses had to differ.
@@ -62,12 +62,15 @@ def _send(user_id: int) -> None:
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
     message.attach_alternative(_TEMPLATES.get_template("password_reset.html").render(Context(context)), "text/html")
+    line = get_connection()
     try:
-        message.send()
-    except NotTaken as error:
-        if error.is_final:
-            raise PermanentError(str(error)) from error
+        hand_over(line, message)
+    except NotTaken as refusal:
+        if refusal.is_final:
+            raise PermanentError(str(refusal)) from refusal
         raise
+    finally:
+        line.close()
 
 
 def _address_for(user: User) -> str:

@@ -46,16 +46,16 @@ _NAMED = 3
 def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     urls = dict(enumerate(params["urls"], 1))
     options = Options.from_params(params)
-    ctx.stage("fetch")
     failures: dict[int, Failure] = {}
     if Job.objects.filter(parent_id=ctx.job_id, fan_key=_FAN_OUT).exists():
         # What was to be fetched was, or has its child.
         here = collected(ctx)
     else:
+        ctx.stage("fetch")
         here, failures = collect(ctx, urls, options)
         _give_up(ctx, urls, here, failures)
+        _show_files(ctx, here)
     ctx.stage("import")
-    _show_files(ctx, here)
     items = _items(urls, options, here, failures)
     results = ctx.fan_out(
         _FAN_OUT,

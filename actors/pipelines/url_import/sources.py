@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from core import storage
 from core.context import JobContext
-from core.models import Dataset, Source
+from core.models import Source
 from core.states import State
 
 
@@ -55,7 +55,7 @@ def remember(ctx: JobContext, item: dict[str, Any], dataset_id: int) -> None:
             "etag": fetched["etag"],
             "last_modified": fetched["last_modified"],
             "sha256": fetched["sha256"],
-            "dataset": Dataset(pk=dataset_id),
+            "dataset_id": dataset_id,
             "fetched_at": Now(),
         },
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -17,10 +18,10 @@ from pathlib import Path
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import EmbeddedStage, Stage, World, staged
 from tests.chaos.submitting import OWNER
-from tests.chaos.ticking import start_ticker
 from tests.services.postgres import GivenPostgres
 from tests.services.processes import Process
 from tests.services.rabbitmq import RabbitNode
+from tests.services.tickers import start_ticker
 
 TICKERS = 2
 SCHEDULES = 4
@@ -70,6 +71,8 @@ class _Play:
     #: How often a ticker died at each failpoint.
     failpoint_kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAILPOINTS, 0))
     started: int = 0
+    #: Ends of tickers that were no kill.
+    odd: list[str] = field(default_factory=list)
 
     def run(self, outcome: Outcome) -> None:
         world, size = self.world, self.size
@@ -96,6 +99,8 @@ class _Play:
         self.end_jobs()
         for ticker in [each for each in self.tickers if not each.is_running]:
             self.tickers.remove(ticker)
+            if ticker.exit_code != -signal.SIGKILL:
+                self.odd.append(f"{ticker.name} with {ticker.exit_code}: {ticker.tail(3)}")
             if place := self.armed.pop(ticker.pid, ""):
                 self.failpoint_kills[place] += 1
                 self.kills += 1
@@ -103,7 +108,9 @@ class _Play:
             self.started += 1
             place = self.rng.choice(FAILPOINTS) if is_killing and self.started % ARMED_EVERY == 0 else ""
             armed = f"{place}:kill:{self.rng.randint(1, 4)}" if place else ""
-            ticker = start_ticker(self.world, f"ticker-{self.started}", began=self.began, speed=SPEED, failpoint=armed)
+            ticker = start_ticker(
+                self.world.site, f"ticker-{self.started}", began=self.began, speed=SPEED, failpoint=armed
+            )
             self.tickers.append(ticker)
             if place:
                 self.armed[ticker.pid] = place
@@ -142,6 +149,7 @@ class _Play:
         outcome.jobs += jobs
         outcome.lost += len(self.expected - come)
         outcome.twice += abs(jobs - len(runs))
+        outcome.violate(f"tickers that ended otherwise than killed on {self.name}", self.odd)
         outcome.violate(f"times without a run on {self.name}", sorted(self.expected - come))
         outcome.violate(f"runs of no time on {self.name}", sorted(come - self.expected))
         outcome.violate(f"times that did not get their job on {self.name}", [

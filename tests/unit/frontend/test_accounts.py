@@ -16,6 +16,7 @@ from django.core import mail
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from actors.pipelines.password_reset.pipeline import password_reset
@@ -376,12 +377,18 @@ def test_the_cookie_is_for_the_server_alone_and_lasts_as_long_as_a_session_can(c
     assert cookie["max-age"] == 14 * 86_400
 
 
-def test_a_session_from_before_there_were_times_begins_now(as_alice: Client) -> None:
+def test_a_session_from_before_there_were_times_begins_now(as_alice: Client, alice: User) -> None:
     session = as_alice.session
     del session[BEGUN_AT], session[SEEN_AT]
     session.save()
     assert is_in(as_alice)
     assert abs(as_alice.session[BEGUN_AT] - time.time()) < 60
+    # But not when its person has logged out everywhere.
+    session = as_alice.session
+    del session[BEGUN_AT], session[SEEN_AT]
+    session.save()
+    Preferences.objects.create(user=alice, sessions_since=timezone.now() - dt.timedelta(days=1))
+    assert not is_in(as_alice)
 
 
 # -- passwords -------------------------------------------------------------------------------------

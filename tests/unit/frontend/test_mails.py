@@ -167,7 +167,7 @@ def test_a_retry_of_its_job_is_no_wish_for_a_second_copy(as_alice: Client, alice
 
 def test_nobody_reaches_a_form_that_sends_mails(as_alice: Client) -> None:
     answer = as_alice.post("/pipelines/mail/", {"kind": "welcome", "to": "x@example.org"})
-    assert "Nobody submits one here" in answer.text
+    assert answer.status_code in (404, 422)
     assert not Job.objects.exists()
 
 

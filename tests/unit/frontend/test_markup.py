@@ -15,7 +15,7 @@ from django.test import Client
 
 import frontend
 from core.limits import changes
-from core.models import AlarmCount, JobEvent, JobStep, Worker
+from core.models import AlarmCount, JobEvent, JobStep, Schedule, ScheduledRun, Worker
 from core.states import State
 from frontend.failed_list import SCOPES
 from frontend.job_parts import SQUARES
@@ -132,6 +132,11 @@ def pages(
     report = make_report(alice)
     yield from (report.job.get_absolute_url(), f"{report.job.get_absolute_url()}?read={report.pk}")
     yield "/nowhere/"
+    schedule = Schedule.objects.create(owner=alice, pipeline="letters", cron="0 7 * * 1")
+    ScheduledRun.objects.create(schedule=schedule, due_at=report.job.created_at, outcome="submitted", job=report.job)
+    yield from ("/schedules/", "/schedules/?q=zzz", "/schedules/preview/?repeat-cron=@daily")
+    yield from (f"/schedules/{schedule.pk}/{page}" for page in ("", "form/", "deletion/"))
+    yield report.job.get_absolute_url()
     failed = make_job(alice, state="failed", error="Odd.", attempt=2)
     yield from ("/failed/", "/failed/?text=zzz", f"{failed.get_absolute_url()}parameters/")
     yield from (f"/failed/{act}/?scope={scope}&job={failed.pk}" for act in ("requeue", "discard") for scope in SCOPES)

@@ -386,3 +386,20 @@ def test_a_form_shown_anew_without_its_token_is_refused(alice: User, following: 
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     assert client.post(following, {"refresh": "dataset"}).status_code == 403
+
+
+def test_a_pipeline_of_which_the_site_alone_orders_jobs_has_no_form(as_alice: Client, as_staff: Client) -> None:
+    class NobodysForm(forms.Form):
+        is_nobodys = True
+
+    def orders(ctx: object) -> None: ...
+
+    pipeline(form=NobodysForm)(orders)
+    try:
+        for client in (as_alice, as_staff):
+            assert client.get("/pipelines/orders/").status_code == 404
+            assert client.post("/pipelines/orders/", {}).status_code == 404
+            assert client.post("/pipelines/orders/validation/?field=x").status_code == 404
+    finally:
+        pipelines.forget("orders")
+    assert not Job.objects.exists()

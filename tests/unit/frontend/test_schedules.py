@@ -267,7 +267,7 @@ def test_the_list_shows_when_how_it_went_and_what_comes_next(as_alice: Client, a
     for words in ("Trees", "Count words", "07:00", "Monday", "Europe/Paris", "in 2 h"):
         assert words in page.text, words
     assert "Last 4 runs, the newest last: 1 failed, 1 left out, 1 missed, 1 no longer kept" in page.text
-    squares = re.findall(r'class="run"[^>]* data-state="(\w+)"', page.text)
+    squares = re.findall(r'class="part"[^>]* data-state="(\w+)"', page.text)
     assert squares == ["skipped", "missed", "expired", "failed"]
     assert Job.objects.get().get_absolute_url() in page.text
     assert faults(page.text) == []

@@ -322,7 +322,7 @@ def test_what_the_server_said_is_written_down_when_the_database_comes_back(
         return real()
 
     monkeypatch.setattr(sending, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(sending.transaction, "atomic", away)
+    monkeypatch.setattr(transaction, "atomic", away)
     job = order_mail(alice)
     Job.objects.filter(pk=job.pk).update(is_held=False)
     run_once(job)

@@ -86,7 +86,7 @@ class Shelf:
         if content is None or name in self.status:
             request.send(b"", self.status.get(name, 404))
             return
-        headers = {"etag": f'"{hash(content):x}"'} if self.etags else {}
+        headers: dict[str, Any] = {"etag": f'"{hash(content):x}"'} if self.etags else {}
         if self.etags and request.headers.get("If-None-Match") == headers["etag"]:
             request.send_response(304)
             request.end_headers()
@@ -312,7 +312,7 @@ def test_a_worker_that_is_lost_leaves_its_part_to_the_next(alice: User, serve: S
 
     def answer(request: Handler) -> None:
         first = int((request.headers.get("Range") or "bytes=0-")[6:-1])
-        headers = {"etag": '"one"', "accept_ranges": "bytes"}
+        headers: dict[str, Any] = {"etag": '"one"', "accept_ranges": "bytes"}
         if first:
             request.send(
                 content[first:], 206, content_range=f"bytes {first}-{len(content) - 1}/{len(content)}", **headers
@@ -397,7 +397,7 @@ def test_it_runs_as_a_part_of_another_pipeline(alice: User, serve: Serve) -> Non
 )
 def test_an_address_that_cannot_be_fetched_is_told_in_the_form(alice: User, urls: str, words: str) -> None:
     form = opened(alice, urls).form
-    told = " ".join(form.errors["urls"])
+    told = " ".join(map(str, form.errors["urls"]))
     assert words in told
     assert "secret" not in told
 

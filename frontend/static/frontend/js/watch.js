@@ -24,7 +24,7 @@
       const name = document.querySelector(".page-title").textContent.trim();
       return [{ id: own.id.split("-")[1], element: own, state: own.dataset.state, name }];
     }
-    return [...document.querySelectorAll(".job-row")].map((row) => ({
+    return [...document.querySelectorAll(".job-row:has([data-state]):has(.row-link)")].map((row) => ({
       id: row.id.split("-").pop(),
       element: row,
       state: row.querySelector("[data-state]").dataset.state,
@@ -67,11 +67,13 @@
     }
   };
 
-  const isToldElsewhere = (id) => {
+  const isToldElsewhere = (job) => {
     const all = told();
-    const isTold = id in all;
+    // One that was tried again may end otherwise, and soon.
+    const end = `${job.id} ${job.state}`;
+    const isTold = end in all;
     try {
-      localStorage.setItem("headway-told", JSON.stringify({ ...all, [id]: Date.now() }));
+      localStorage.setItem("headway-told", JSON.stringify({ ...all, [end]: Date.now() }));
     } catch {
       // No store, as in some private windows: the tag below keeps two from standing side by side.
     }
@@ -81,7 +83,7 @@
   const end = (job) => {
     const word = WORDS[job.state];
     if (!word) return;
-    const isTold = isToldElsewhere(job.id);
+    const isTold = isToldElsewhere(job);
     if (isLooking()) return;
     markedTitle = `${word} · ${job.name}`;
     if (isTold || !("tells" in document.body.dataset)) return;

@@ -27,7 +27,7 @@ from core.models import Artifact, Dataset, Job, JobStep, Schedule
 from core.pipelines import get
 from core.states import LIVE, TERMINAL, State
 from tests.unit.core.acts import fresh, in_threads
-from tests.unit.core.housekeeping.world import OLD, World, age, keep_house, stored
+from tests.unit.core.housekeeping.world import OLD, World, age, keep_house, stored, there
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +114,15 @@ def test_what_a_step_names_stays_while_its_job_may_be_tried_again(world: World, 
     assert own not in stored()
 
 
+def test_what_a_step_names_of_a_part_stays_though_its_own_job_has_no_folder(world: World) -> None:
+    whole = world.job(State.FAILED, days=10)
+    middle = world.job(days=10, parent=whole)
+    key = world.made(world.job(days=10, parent=middle))
+    world.step(whole, "merge", [{"part": key}])
+    collected()
+    assert stored() == {key}
+
+
 def test_of_a_job_that_has_succeeded_what_only_a_step_names_goes(world: World) -> None:
     job = world.job(days=10)
     world.step(job, "read", {"file": world.made(job)})
@@ -129,6 +138,19 @@ def test_what_a_job_shows_of_its_parts_stays(world: World) -> None:
     collected()
     assert stored() == {key}
     assert unnamed not in stored()
+
+
+def test_what_a_job_of_somebody_else_shows_stays_whatever_becomes_of_its_own(world: World) -> None:
+    ended, expired, gone = world.job(days=10), world.job(), world.job()
+    keys = [world.made(job) for job in (ended, expired, gone)]
+    shower = world.job(days=1)
+    for key in keys[:2]:
+        world.artifact(shower, key)
+    world.dataset(shower, parquet_path=keys[2])
+    Job.objects.filter(pk=gone.pk).delete()
+    keep_house()
+    assert there(ended, expired) == [True, False]
+    assert stored() == set(keys)
 
 
 def test_what_a_later_part_was_given_of_an_earlier_one_stays(world: World) -> None:

@@ -15,7 +15,7 @@ from core.housekeeping import Round, expire_datasets, expire_jobs
 from core.life import requests
 from core.models import Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, Mail, ScheduledRun, Source
 from core.states import LIVE, State
-from tests.unit.core.acts import fresh
+from tests.unit.core.acts import fresh, in_threads
 from tests.unit.core.housekeeping.world import OLD, World, keep_house, stored, there
 
 pytestmark = pytest.mark.django_db
@@ -235,3 +235,19 @@ def test_the_time_of_a_part_is_that_of_its_whole_job(world: World, bob: User) ->
     assert whole.finished_at is not None
     assert retention.job_expires_at(whole) == whole.finished_at + dt.timedelta(days=90)
     assert retention.job_expires_at(world.job(State.RUNNING)) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_rounds_at_once_do_no_harm(world: World) -> None:
+    gone = []
+    for _ in range(20):
+        whole = world.job()
+        gone += [whole, world.job(parent=whole)]
+        world.made(whole)
+        world.upload(f"nobody's {whole.pk}")
+    kept = world.job(days=1)
+    key = world.made(kept)
+    world.artifact(kept, key)
+    in_threads(keep_house, keep_house)
+    assert there(*gone, kept) == [False] * 40 + [True]
+    assert stored() == {key}

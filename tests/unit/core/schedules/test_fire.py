@@ -169,7 +169,7 @@ def test_a_minute_schedule_that_was_down_for_a_year_is_caught_up_at_once(alice: 
 
 @pytest.mark.parametrize("policy", list(CatchUp))
 def test_what_comes_back_during_its_last_times_runs_none_after_the_end(
-    alice: User, clock: Clock, policy: CatchUp
+    alice: User, clock: Clock, policy: Schedule.CatchUp
 ) -> None:
     ends_at = database_now().replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=3)
     schedule = make(alice, "0 * * * *", catch_up=policy, overlap=Overlap.QUEUE, ends_at=ends_at)
@@ -329,6 +329,19 @@ def test_one_that_can_not_be_run_keeps_no_other_back(
     assert "TypeError" in bad.runs.get().text
     bad.refresh_from_db()
     assert (bad.is_on, bad.next_at is not None and bad.next_at > database_now()) == (True, True)
+
+
+def test_one_that_waits_and_can_not_be_run_keeps_no_other_back(alice: User, clock: Clock) -> None:
+    bad, good = (make(alice, overlap=Overlap.QUEUE) for _ in range(2))
+    for _ in range(2):
+        clock.advance(MINUTE)
+        fire_due()
+    assert (told(bad), told(good)) == (["submitted", "waiting"], ["submitted", "waiting"])
+    Schedule.objects.filter(pk=bad.pk).update(files={"file": {"odd": 1}})
+    for schedule in (bad, good):
+        end_job(jobs_of(schedule)[0])
+    assert fire_due() == 1
+    assert (told(bad), told(good)) == (["submitted", "refused"], ["submitted", "submitted"])
 
 
 def test_parameters_that_name_what_is_gone_are_the_jobs_to_judge(alice: User, clock: Clock) -> None:
