@@ -192,8 +192,9 @@ def _whole_or_changed(request: PersonRequest, context: dict[str, Any], *, whole:
     if request.GET.get("v") == context["version"]:
         return HttpResponse(status=204)
     # The region's links lead to pages, which have no version.
-    request.GET = request.GET.copy()
-    request.GET.pop("v", None)
+    links = request.GET.copy()
+    links.pop("v", None)
+    request.GET = links  # type: ignore[assignment]  # a copy is of the class that can be changed
     return render(request, region, context)
 
 

@@ -33,7 +33,7 @@ class Size:
     sqlite_jobs: int = 500
     sqlite_kills: int = 40
     #: Minutes of the tickers' clock, and kills of them, on each database.
-    tick_minutes: int = 150
+    tick_minutes: int = 100
     tick_kills: int = 40
     #: Deploys: every worker is replaced, one after the other.
     rolls: int = 3

@@ -14,12 +14,15 @@ from tests.services.site import Site
 from tests.services.waiting import wait_until
 
 #: Orders mails to different people, in one transaction.
-ORDER = (
-    "from core.mails import order; from django.contrib.auth.models import User; from django.db import transaction\n"
-    "with transaction.atomic():\n"
-    "    [order('welcome', to=f'p{{n}}@example.org', owner_id=User.objects.get().pk, context={{'username': 'p'}}, "
-    "key=f'{key}-{{n}}') for n in range({count})]"
-)
+ORDER = """
+from core.mails import order
+from django.contrib.auth.models import User
+from django.db import transaction
+alice = User.objects.get(username="alice")
+with transaction.atomic():
+    for n in range({count}):
+        order("welcome", to=f"p{{n}}@example.org", owner_id=alice.pk, context={{"username": "p"}}, key=f"{key}-{{n}}")
+"""
 
 
 @pytest.fixture

@@ -37,34 +37,24 @@ _NAMED = 5
     form=ReportForm,
     icon="mail",
     takes="dataset",
-    stages=(
-        ("fetch", "Fetch the data"),
-        ("check", "Check it"),
-        ("pdf", "Make the PDF"),
-        ("mail", "Mail it"),
-    ),
 )
 def report(ctx: JobContext, *, dataset: int, url: str, recipients: list[str], **params: Any) -> dict[str, Any]:
     model = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
     if model is None:
         raise PermanentError("Fetch the data: the dataset that it is to be like is no longer there. Choose another.")
     title = params.get("title") or model.name
-    ctx.stage("fetch")
     fetched = _run(ctx, "fetch", "Fetch the data", "url_import", _import_params(model, url))
     facts: list[list[Any]] = [["Fetched from", url]]
     if fetched.result.get("unchanged") and params.get("only_changed"):
         return {"headline": "The data has not changed: no mail was sent", "facts": facts, "dataset": model.pk}
-    ctx.stage("check")
     checked = ctx.step("check", _check, fetched.result.get("dataset"), model, params, title="Check it")
-    ctx.stage("pdf")
     chosen = {name: params[name] for name in _PDF if params.get(name)}
     made = _run(ctx, "pdf", "Make the PDF", "pdf_export", {"dataset": checked["dataset"], "title": title, **chosen})
     artifact = _show(ctx, made.job_id)
-    ctx.stage("mail")
     facts += [["Rows", checked["rows"]], *made.result["facts"][:1]]
     context = {
         "title": title,
-        "facts": facts,
+        "facts": facts[1:],
         "message": params.get("message") or "",
         "url": url,
         "dataset": checked["dataset"],

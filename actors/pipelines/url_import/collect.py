@@ -29,9 +29,9 @@ def fingerprint_of(url: str, options: Options) -> str:
     return options.fingerprint(f"url:{url}")
 
 
-def collected(ctx: JobContext) -> dict[int, dict[str, Any]]:
-    """Return what was fetched already, by the number of its address."""
-    steps = JobStep.objects.filter(job_id=ctx.job_id, key__startswith=_STEP).values_list("key", "result")
+def collected(job_id: int) -> dict[int, dict[str, Any]]:
+    """Return what a job has fetched already, by the number of its address."""
+    steps = JobStep.objects.filter(job_id=job_id, key__startswith=_STEP).values_list("key", "result")
     return {int(key.removeprefix(_STEP)): result for key, result in steps if isinstance(result, dict)}
 
 
@@ -44,7 +44,7 @@ def collect(
     {"unchanged": {"dataset", "rows", "since"}}.
     Raise RetryAfter, when the others are here, if a server asks to be left alone for long.
     """
-    here = {number: result for number, result in collected(ctx).items() if number in urls}
+    here = {number: result for number, result in collected(ctx.job_id).items() if number in urls}
     policy = Policy.from_settings()
     earlier = _earlier_folders(ctx)
     failures: dict[int, Failure] = {}

@@ -49,19 +49,19 @@ def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     failures: dict[int, Failure] = {}
     if Job.objects.filter(parent_id=ctx.job_id, fan_key=_FAN_OUT).exists():
         # What was to be fetched was, or has its child.
-        here = collected(ctx)
+        here = collected(ctx.job_id)
     else:
         ctx.stage("fetch")
         here, failures = collect(ctx, urls, options)
         _give_up(ctx, urls, here, failures)
         _show_files(ctx, here)
     ctx.stage("import")
-    items = _items(urls, options, here, failures)
+    items = _items(urls, here, failures)
     results = ctx.fan_out(
         _FAN_OUT,
         import_one,
         # Nothing to import is no reason for a child: what failed is in the answer below.
-        items if any("fetched" in item for item in items) else [],
+        items if any("file" in item for item in items) else [],
         title="Import",
         queue="cpu",
     )
@@ -72,9 +72,11 @@ def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
 
 def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
     """Make a dataset of one file: the child's part."""
-    params: dict[str, Any] = Job.objects.values_list("params", flat=True).get(children=ctx.job_id)
-    options = Options.from_params(params)
-    if "fetched" not in item:
+    parent = Job.objects.only("params").get(children=ctx.job_id)
+    options = Options.from_params(parent.params)
+    if "file" in item:
+        result = collected(parent.pk)[item["number"]]
+    else:
         # Fetched in vain by its parent; a person's retry is worth another try.
         if ctx.attempt == 1:
             raise PermanentError(item["error"])
@@ -84,20 +86,19 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
         result = here[item["number"]]
         if "unchanged" in result:
             return _unchanged(result["unchanged"])
-        item = {**item, **result}
-    fetched = item["fetched"]
+    fetched = result["fetched"]
     path = ctx.resolve(fetched["file"])
     if not path.is_file():
         raise PermanentError(f"The file {fetched['name']} is no longer kept; run the job again from the start.")
     source = InputFile(path=path, name=fetched["name"], size=fetched["bytes"], sha256=fetched["sha256"])
-    if options.name and len(params["urls"]) > 1:
+    if options.name and len(parent.params["urls"]) > 1:
         # One name is given for all: each file's own tells them apart.
         options = options.named(f"{options.name} · {name_of(source.name)}")
     made = import_table(
         ctx,
         source,
         options,
-        also=partial(sources.remember, ctx, item),
+        also=partial(sources.remember, ctx, fingerprint_of(item["url"], options), item["url"], fetched),
         unpacked_limit_bytes=Policy.from_settings().limit_bytes,
     )
     is_new = Dataset.objects.filter(pk=made["dataset"], job_id=ctx.job_id).exists()
@@ -116,14 +117,13 @@ def _give_up(
         raise PermanentError(_told(urls, {number: str(error) for number, error in failures.items()}))
 
 
-def _items(
-    urls: dict[int, str], options: Options, here: dict[int, dict[str, Any]], failures: dict[int, Failure]
-) -> list[dict[str, Any]]:
+def _items(urls: dict[int, str], here: dict[int, dict[str, Any]], failures: dict[int, Failure]) -> list[dict[str, Any]]:
+    """What the children are given; the rest is in the steps of their parent."""
     items = []
     for number, url in urls.items():
-        item = {"number": number, "url": url, "fingerprint": fingerprint_of(url, options)}
-        if "fetched" in here.get(number, {}):
-            items.append({**item, "fetched": here[number]["fetched"]})
+        item = {"number": number, "url": url}
+        if fetched := here.get(number, {}).get("fetched"):
+            items.append({**item, "file": fetched["file"], "name": fetched["name"]})
         elif number in failures:
             items.append({**item, "error": _in_words(failures[number])})
     return items
@@ -195,7 +195,8 @@ def _told(urls: dict[int, str], told: dict[int, str]) -> str:
             address = f"Address {number}"
         named.append(reason if address in reason else f"{address}: {reason}")
     more = f" And {len(told) - _NAMED} more." if len(told) > _NAMED else ""
-    return f"{len(told)} of {len(urls)} addresses were not imported. " + " ".join(named) + more
+    verb = "was" if len(told) == 1 else "were"
+    return f"{len(told)} of {len(urls)} addresses {verb} not imported. " + " ".join(named) + more
 
 
 def _in_words(error: Failure) -> str:

@@ -44,14 +44,13 @@ def find(ctx: JobContext, fingerprint: str) -> Known | None:
     )
 
 
-def remember(ctx: JobContext, item: dict[str, Any], dataset_id: int) -> None:
+def remember(ctx: JobContext, fingerprint: str, url: str, fetched: dict[str, Any], dataset_id: int) -> None:
     """Keep what was fetched, in the caller's fenced transaction: the next fetch of the same is a conditional one."""
-    fetched = item["fetched"]
     Source.objects.update_or_create(
         owner_id=ctx.owner_id,
-        fingerprint=item["fingerprint"],
+        fingerprint=fingerprint,
         defaults={
-            "url": item["url"],
+            "url": url,
             "etag": fetched["etag"],
             "last_modified": fetched["last_modified"],
             "sha256": fetched["sha256"],

@@ -394,7 +394,7 @@ def test_a_pipeline_of_which_the_site_alone_orders_jobs_has_no_form(as_alice: Cl
 
     def orders(ctx: object) -> None: ...
 
-    pipeline(form=NobodysForm)(orders)
+    pipeline(title="Orders", form=NobodysForm)(orders)
     try:
         for client in (as_alice, as_staff):
             assert client.get("/pipelines/orders/").status_code == 404

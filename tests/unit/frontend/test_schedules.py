@@ -310,6 +310,8 @@ def test_a_list_is_searched_and_paged(as_alice: Client, alice: User, monkeypatch
     found = as_alice.get(LIST + "?q=oak").text
     assert "Oaks" in found
     assert "Firs" not in found
+    # A page that asks anew says which version it has; the pages that it leads to have none yet.
+    assert 'href="?page=2"' in as_alice.get(LIST + "?v=old", headers=HTMX).text
     # By the pipeline's title too.
     assert "Firs" in as_alice.get(LIST + "?q=count+WORDS").text
     assert "holds “zzz”" in as_alice.get(LIST + "?q=zzz").text

@@ -81,7 +81,7 @@ def test_what_ended_jobs_left_half_sent_is_called_unknown(alice: User) -> None:
     from core import alarms
 
     alarms.flush()
-    assert AlarmCount.objects.get(name=alarms.MAIL_UNKNOWN).count == 2
+    assert AlarmCount.objects.get(name=alarms.MAIL_UNKNOWN, place="k").count == 2
 
 
 @pytest.mark.django_db
