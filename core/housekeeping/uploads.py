@@ -113,6 +113,9 @@ def _drop(root: Path, keys: list[str], elsewhere: Collection[str], *, older_than
     try:
         for key in keys:
             name = key.rpartition("/")[2]
+            if not _is_old(root / key, older_than):
+                # Taken up since it was listed.
+                continue
             try:
                 (root / key).rename(root / LEAVING / name)
             except FileNotFoundError:

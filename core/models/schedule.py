@@ -59,7 +59,7 @@ class Schedule(models.Model):
     overlap = models.CharField(max_length=10, choices=Overlap, default=Overlap.SKIP)
     is_on = models.BooleanField(default=True, db_default=True)
     #: The name of a schedule that code declares: its row follows the code, and nobody edits it.
-    code_name = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001 - unique when there
+    code_name = models.CharField(max_length=100, null=True, blank=True, unique=True)
     #: The key of the form that made it: however often the form is sent, it makes one schedule.
     form_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when there
     #: The next time it fires; empty when it is off or has no more.

@@ -45,7 +45,8 @@ def submit_all(site: Site, *orders: tuple[str, dict[str, Any]]) -> list[int]:
     """Submit these jobs in this order, in one process, and return their ids."""
     code = (
         "from django.contrib.auth.models import User; from core.life.submission import submit; "
-        f"owner = User.objects.get(username="alice").pk; print(*[submit(n, owner_id=owner, params=p).job_id for n, p in {orders!r}])"
+        "owner = User.objects.get(username='alice').pk; "
+        f"print(*[submit(n, owner_id=owner, params=p).job_id for n, p in {orders!r}])"
     )
     return [int(word) for word in site.run("shell", "--command", code).stdout.splitlines()[-1].split()]
 

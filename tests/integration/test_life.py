@@ -287,7 +287,7 @@ def test_two_workers_share_the_work_and_run_no_job_twice(life: Site) -> None:
     code = (
         "from core.life.submission import *; from django.contrib.auth.models import User; "
         "submit_many('count', [Order(params={'count': 1, 'seconds': 0.4}) "
-        f"for _ in range({count})], owner_id=User.objects.get(username="alice").pk)"
+        f"for _ in range({count})], owner_id=User.objects.get(username='alice').pk)"
     )
     life.run("shell", "--command", code)
     wait_until(
@@ -333,7 +333,7 @@ def test_a_script_that_ends_while_it_publishes_leaves_no_job_in_its_hand(life: S
         "import time; from actors.broker import job_broker; from core.life.submission import submit; "
         "from django.contrib.auth.models import User; broker = job_broker(); publish = broker.publish_jobs; "
         "broker.publish_jobs = lambda jobs: (time.sleep(1), publish(jobs)); "
-        "submit('noop', owner_id=User.objects.get(username="alice").pk); time.sleep(0.3)"
+        "submit('noop', owner_id=User.objects.get(username='alice').pk); time.sleep(0.3)"
     )
     life.run("shell", "--command", code)
     # Not held back for the time that a relay has its jobs to itself.

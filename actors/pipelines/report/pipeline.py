@@ -83,7 +83,7 @@ def _import_params(model: Dataset, url: str) -> dict[str, Any]:
 
 
 def _check(dataset: int | None, model: Dataset, params: dict[str, Any]) -> dict[str, Any]:
-    found = Dataset.objects.filter(pk=dataset).first()
+    found = Dataset.objects.filter(pk=dataset or 0).first()
     if found is None:
         raise PermanentError("Check it: the fetch made no dataset.")
     expected = params.get("expected") or "same"

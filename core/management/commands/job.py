@@ -6,8 +6,8 @@ import argparse
 import json
 import logging
 import os
-from time import monotonic, sleep
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from django.contrib.auth import get_user_model

@@ -63,7 +63,7 @@ def test_whole_numbers_pass_where_decimals_are_expected(model: Dataset) -> None:
     ids=["missing", "extra", "type"],
 )
 def test_other_columns_fail_and_are_named(model: Dataset, columns: list[tuple[str, str]], said: str) -> None:
-    with pytest.raises(PermanentError, match="^Check it: the columns are not those of invoices") as caught:
+    with pytest.raises(PermanentError, match=r"^Check it: the columns are not those of invoices") as caught:
         check(came(model, columns), model)
     assert said in str(caught.value)
 

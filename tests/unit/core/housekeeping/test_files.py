@@ -254,14 +254,20 @@ def test_what_is_not_of_the_store_is_left_and_told_and_no_link_is_followed(world
 
 def test_a_folder_of_the_store_that_is_a_link_is_not_gone_into(world: World, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "old").write_text("mine")
-    age(elsewhere / "old", hours=HOURS)
+    gone = world.job()
+    world.job(days=1)
+    names = ["old", f"{gone.pk}/1/old", f"{gone.pk}-1/old", f"ab/{'ab' * 32}", "ab" * 32]
+    for name in names:
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_text("mine")
+    for path in elsewhere.rglob("*"):
+        age(path, hours=HOURS)
+    gone.delete()
     storage.root().mkdir(parents=True)
-    for name in ("jobs", "scratch", "uploads"):
+    for name in ("staging", "jobs", "scratch", "uploads", "leaving"):
         (storage.root() / name).symlink_to(elsewhere)
     collected()
-    assert (elsewhere / "old").read_text() == "mine"
+    assert {str(path.relative_to(elsewhere)) for path in elsewhere.rglob("*") if path.is_file()} == set(names)
 
 
 def test_a_file_that_cannot_be_deleted_is_told_and_the_others_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
