@@ -15,9 +15,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.models import Job
+from frontend import notice_list, zones
 from frontend.failed_list import COUNTED, failed_count
 from frontend.job_pages import ICONS, shown_state
-from frontend import notice_list, zones
 from frontend.views.theme import theme_of
 
 register = template.Library()
@@ -77,7 +77,8 @@ def theme(context: Context) -> str:
 @register.inclusion_tag("_bell.html", takes_context=True)
 def bell(context: Context) -> dict[str, Any]:
     """Show how many notices are unread; a page that has just counted them says so itself, as `unread_notices`."""
-    return {"unread": context["unread_notices"] if "unread_notices" in context else notice_list.unread_count(context["user"])}
+    known = context.get("unread_notices")
+    return {"unread": notice_list.unread_count(context["user"]) if known is None else known}
 
 
 @register.simple_tag(takes_context=True)
