@@ -72,7 +72,8 @@ for turn in ("first", "second"):
     print("row", turn, "longest time between two looks", f"{{longest:.2f}} s", flush=True)
     began = time.perf_counter()
     tally = housekeeping.tidy_database(housekeeping.Round(), deleted_rows=count)
-    print("row", turn, "tidy_database", f"{{time.perf_counter() - began:.1f}} s", dict(tally.counts), tally.left, flush=True)
+    taken = time.perf_counter() - began
+    print("row", turn, "tidy_database", f"{{taken:.1f}} s", dict(tally.counts), tally.left, flush=True)
 print("row memory", f"{{before:.0f}} MB before, {{peak():.0f}} MB at most")
 """
 

@@ -32,7 +32,7 @@ SIZE = Size(
 FULL_ONLY = frozenset(
     {
         *("brokers", "broker_alarm", "clocks", "deploys", "failpoints", "hand_over"),
-        *("limits", "network", "poison", "postgres", "relays", "report_phases"),
+        *("limits", "network", "poison", "postgres", "relays", "report_phases", "schedules"),
     }
 )
 

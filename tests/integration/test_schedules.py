@@ -51,4 +51,5 @@ def test_a_ticker_that_is_killed_at_a_time_leaves_it_whole_or_untouched(schedule
     # Another one finds nothing more to do.
     ticker = start_ticker(scheduled, "last")
     wait_until(lambda: LOOKED in ticker.log.read_text(), 40, "the last ticker to look")
+    ticker.kill9()
     assert (rows(scheduled, _RUNS), jobs(scheduled)) == ([("submitted", "queued")], 1)
