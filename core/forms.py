@@ -50,6 +50,15 @@ class PipelineForm(forms.Form):
         return ""
 
 
+class NobodysForm(forms.Form):
+    """The form of a pipeline that the site alone starts: pages show none, and it accepts nothing."""
+
+    is_nobodys = True
+
+    def clean(self) -> dict[str, Any]:
+        raise ValidationError("The site itself starts this, for what happens in it. Nobody submits one here.")
+
+
 class UploadField(forms.FileField):
     """A file the person uploads; `accept` lists name endings, e.g. `.csv,.tsv`.
 

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from core.context import JobContext
+from core.forms import NobodysForm
 from core.limits import Concurrent, Rate
 from core.mails import sending
 from core.pipelines import pipeline
 
 from . import composing
-from .forms import NobodysForm
 
 #: Most mails that go at once after a quiet time.
 LARGEST_BURST = 20

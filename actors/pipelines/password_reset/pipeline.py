@@ -23,6 +23,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from core.context import JobContext
 from core.errors import PermanentError
+from core.forms import NobodysForm
 from core.mails.addresses import site_address
 from core.mails.smtp import NotTaken, hand_over
 from core.pipelines import pipeline
@@ -35,6 +36,7 @@ _TEMPLATES = Engine(dirs=[str(Path(__file__).parent / "templates")])
 
 @pipeline(
     title="Mail for a new password",
+    form=NobodysForm,
     icon="key",
     retention_days=7,
     max_attempts=8,
