@@ -9,6 +9,12 @@ import sys
 from tests.services.postgres import GivenPostgres
 from tests.services.site import CHECKOUT
 
+#: What asks no database anything, or only what others ask as well, is not run twice.
+ASK_NOTHING = (
+    *(f"test_{name}.py" for name in ("children", "documented_words", "jsontext", "logs", "progress", "storage")),
+    *("management", "mails/test_settings.py", "schedules/test_cron.py"),
+)
+
 
 def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgres) -> None:
     url = postgres.create_database("headway_unit")
@@ -17,8 +23,7 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors"),
-                # What asks no database anything is not run twice.
-                *(f"--ignore=tests/unit/core/test_{name}.py" for name in ("children", "jsontext", "storage")),
+                *(f"--ignore=tests/unit/core/{name}" for name in ASK_NOTHING),
             ],
             cwd=CHECKOUT,
             env={**os.environ, "UNIT_DATABASE_URL": url},

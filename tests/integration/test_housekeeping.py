@@ -35,7 +35,7 @@ def wait_until_succeeded(person: Person, address: str) -> str:
     return person.get(address).text
 
 
-@pytest.mark.parametrize("runtime", ["embedded", "rabbitmq"])
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_staff_starts_a_round_and_what_is_needed_is_still_there(
     runtime: Runtime, make_site: Callable[..., Site], tmp_path: Path
 ) -> None:

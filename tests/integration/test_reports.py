@@ -67,6 +67,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_a_report_is_made_shown_and_the_same_when_made_again(press: Site, tmp_path: Path) -> None:
     dataset = import_orders(press, tmp_path, 3_000)
     asked = {"dataset": dataset, "group_by": "region", "charts": "region", "title": "Orders: a report"}

@@ -1,6 +1,7 @@
 """`manage.py up`, run as `make up` runs it: a folder of its own, real processes, signals."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from tests.services.waiting import wait_until
 #: A word of each part's command line that the others' do not have; the web server is granian in its place.
 OWN_WORDS = {"web": b"frontend.wsgi:application", "worker": b"--not-queues", "worker-cpu": b"--queues"}
 COMMAND = [sys.executable, "manage.py", "up"]
+_starts = itertools.count(1)
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def up(site: Site) -> Iterator[Process]:
 
 
 def start_up(site: Site) -> Process:
-    process = Process("up", COMMAND, log=site.home / "logs" / "up.log", environment=site.environment, folder=CHECKOUT)
+    # Each start has a log of its own: what the one before said is no sign of this one.
+    log = site.home / "logs" / f"up-{next(_starts)}.log"
+    process = Process("up", COMMAND, log=log, environment=site.environment, folder=CHECKOUT)
     wait_until(lambda: process.expect_running() and "Ctrl-C" in process.tail(), 90, "up to say where it is")
     return process
 

@@ -133,7 +133,8 @@ def test_a_range_that_is_refused_is_given_up(client: Client, serve: Serve) -> No
         ({"accept_ranges": "bytes"}, False),
         (
             {
-                "last_modified": format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True),
+                # Newer than any answer of this run.
+                "last_modified": format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True),
                 "accept_ranges": "bytes",
             },
             False,
