@@ -148,26 +148,30 @@ class _Play:
     def judge(self, outcome: Outcome) -> None:
         ask = self.world.ask
         runs = [(row[0], _seconds(row[1]), *row[2:]) for row in ask(
-            "SELECT r.schedule_id, r.due_at, r.outcome, r.job_id, j.idempotency_key FROM core_scheduledrun r "
-            "LEFT JOIN core_job j ON j.id = r.job_id"
+            "SELECT r.schedule_id, r.due_at, r.outcome, r.job_id, j.idempotency_key, s.overlap "
+            "FROM core_scheduledrun r JOIN core_schedule s ON s.id = r.schedule_id LEFT JOIN core_job j ON j.id = r.job_id"
         )]  # fmt: skip
+        # On a slow machine a job may not have been ended when the next time comes: left out, as its schedule says.
+        with_job = [run for run in runs if (run[2], run[5]) != ("skipped", "skip")]
         come = {(schedule, at) for schedule, at, *_ in runs}
         jobs = ask("SELECT count(*) FROM core_job")[0][0]
         outcome.jobs += jobs
         outcome.lost += len(self.expected - come)
-        outcome.twice += max(0, jobs - len(runs))
+        outcome.twice += max(0, jobs - len(with_job))
         outcome.violate(f"tickers that ended otherwise than killed on {self.name}", self.odd)
         outcome.violate(f"times without a run on {self.name}", sorted(self.expected - come))
         outcome.violate(f"runs of no time on {self.name}", sorted(come - self.expected))
         outcome.violate(f"times that did not get their job on {self.name}", [
-            run for run in runs if run[2] != "submitted" or run[4] != f"schedule-{run[0]}-{run[1]}"
+            run for run in with_job if run[2] != "submitted" or run[4] != f"schedule-{run[0]}-{run[1]}"
         ])  # fmt: skip
-        if jobs != len(runs):
-            outcome.violations.append(f"{self.name}: {jobs} jobs for {len(runs)} times")
+        if jobs != len(with_job) or len(with_job) < len(runs) / 2:
+            outcome.violations.append(f"{self.name}: {jobs} jobs for {len(with_job)} of {len(runs)} times")
         before = int(outcome.kills.partition(" ")[0] or 0)
         outcome.kills = f"{before + self.kills} tickers"
         places = ", ".join(f"{place} {count}" for place, count in self.failpoint_kills.items())
-        outcome.figures[f"times on {self.name}, each with one job"] = len(runs)
+        outcome.figures[f"times on {self.name}, each with one job / left out"] = (
+            f"{len(with_job)} / {len(runs) - len(with_job)}"
+        )
         outcome.figures[f"of the kills on {self.name}, at the failpoints"] = places
         outcome.violate(f"errors in the logs of the tickers on {self.name}", [
             line
