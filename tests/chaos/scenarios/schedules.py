@@ -149,7 +149,8 @@ class _Play:
         ask = self.world.ask
         runs = [(row[0], _seconds(row[1]), *row[2:]) for row in ask(
             "SELECT r.schedule_id, r.due_at, r.outcome, r.job_id, j.idempotency_key, s.overlap "
-            "FROM core_scheduledrun r JOIN core_schedule s ON s.id = r.schedule_id LEFT JOIN core_job j ON j.id = r.job_id"
+            "FROM core_scheduledrun r JOIN core_schedule s ON s.id = r.schedule_id "
+            "LEFT JOIN core_job j ON j.id = r.job_id"
         )]  # fmt: skip
         # On a slow machine a job may not have been ended when the next time comes: left out, as its schedule says.
         with_job = [run for run in runs if (run[2], run[5]) != ("skipped", "skip")]
