@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from core.mails.orders import PIPELINE, keys_of
+from core.mails.orders import PIPELINE, ended_key
 from core.mails.requests import can_send_again
 from core.models import Job, Mail
 from core.models.job import JobQuerySet
@@ -159,8 +159,8 @@ class MailList:
 
 
 def mails_of(job: Job) -> list[MailEntry]:
-    """Return the mails of a job: its own, those of its parts, and those that were ordered because of it."""
-    ordered = Job.objects.filter(owner_id=job.owner_id, idempotency_key__in=keys_of(job.pk, job.fence))
+    """Return the mails of a job: its own, those of its parts, and the one that says it has ended."""
+    ordered = Job.objects.filter(owner_id=job.owner_id, idempotency_key=ended_key(job.pk, job.fence))
     ids = {job.pk, *_of_pipeline(ordered), *_of_pipeline(Job.objects.filter(parent=job.pk))}
     return [MailEntry(mail) for mail in _known().filter(job__in=ids)[:SHOWN]]
 

@@ -11,6 +11,6 @@ The story of a mail:
 """
 
 from core.mails.ends import tell_ends, telling_from
-from core.mails.orders import ended_key, order, report_key
+from core.mails.orders import ended_key, order
 
-__all__ = ["ended_key", "order", "report_key", "tell_ends", "telling_from"]
+__all__ = ["ended_key", "order", "tell_ends", "telling_from"]

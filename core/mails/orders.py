@@ -15,8 +15,6 @@ from core.life.submission import Submission, submit
 PIPELINE = "mail"
 #: Characters of the longest address: what its column takes (RFC 5321 has 254).
 ADDRESS_LENGTH = 254
-#: People that one report is mailed to at most.
-REPORT_ADDRESSES = 50
 
 _KIND = re.compile(r"[a-z][a-z_]{0,39}\Z")
 
@@ -56,13 +54,3 @@ def is_address(text: str) -> bool:
 def ended_key(job_id: int, fence: int) -> str:
     """Return the key of the mail that says a job has ended: another one when it was tried again and ended anew."""
     return f"ended-{job_id}-{fence}"
-
-
-def report_key(job_id: int, place: int) -> str:
-    """Return the key of a job's mail to the address at this place of its list, from 0."""
-    return f"report-{job_id}-{place}"
-
-
-def keys_of(job_id: int, fence: int) -> list[str]:
-    """Return the keys of all mails that may have been ordered for a job."""
-    return [ended_key(job_id, fence), *(report_key(job_id, place) for place in range(REPORT_ADDRESSES))]

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from actors.table_forms.fields import ColumnChoiceField
 from actors.table_forms.selection_form import PresetChoiceField, SelectionForm
 from core import pipelines
+from core.mails.orders import is_address
 
 EXPECTED = (
     ("same", "The same columns, of the same types"),
@@ -41,10 +41,8 @@ class AddressesField(forms.CharField):
         if len(value) > MOST_RECIPIENTS:
             raise ValidationError(f"{len(value)} addresses are more than the {MOST_RECIPIENTS} that a report goes to.")
         for address in value:
-            try:
-                validate_email(address)
-            except ValidationError as error:
-                raise ValidationError(f"“{address}” is not a mail address.", code="address") from error
+            if not is_address(address):
+                raise ValidationError(f"“{address[:254]}” is not a mail address.", code="address")
 
     def run_validators(self, value: Any) -> None:
         """The addresses have been looked at one by one."""

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from core import metrics
-from core.mails import ended_key, order, report_key
+from core.mails import ended_key, order
 from core.models import AuditEntry, Job, Mail
 from core.states import State
 
@@ -65,11 +65,10 @@ def test_the_page_of_a_job_shows_the_mails_that_were_ordered_for_it(
 ) -> None:
     job = make_job(alice, state="succeeded", fence=2)
     make_mail(alice, "sent", to="ended@example.org", key=ended_key(job.pk, 2))
-    make_mail(alice, "sent", to="report@example.org", key=report_key(job.pk, 3))
     make_mail(alice, "sent", to="part@example.org", parent=job, fan_key="mails", fan_index=0)
     make_mail(alice, "sent", to="other@example.org", key=ended_key(job.pk + 1000, 2))
     page = as_alice.get(job.get_absolute_url()).text
-    for name in ("ended", "report", "part"):
+    for name in ("ended", "part"):
         assert f"{name}@example.org" in page
     assert "other@example.org" not in page
 

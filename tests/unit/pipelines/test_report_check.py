@@ -20,6 +20,8 @@ from .documenting import make_dataset
 pytestmark = pytest.mark.django_db
 
 COLUMNS = [("region", "text"), ("amount", "decimal")]
+#: Longer than the 254 characters of an address.
+LONG = f"a@{'b' * 62}.{'c' * 63}.{'d' * 63}.{'e' * 59}.org"
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +100,7 @@ def test_recipients_come_one_a_line_or_with_commas_each_once() -> None:
     assert AddressesField().clean(["a@example.com"]) == ["a@example.com"]
 
 
-@pytest.mark.parametrize("text", ["", "nobody", "a@example.com\nb@", "a@example.com; b@example.com"])
+@pytest.mark.parametrize("text", ["", "nobody", "a@example.com\nb@", "a@example.com; b@example.com", LONG])
 def test_what_is_no_mail_address_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         AddressesField().clean(text)
