@@ -1,7 +1,7 @@
 """Accounts of people, and the one under which the site itself works.
 
 Django allows two accounts with one mail address, and names that differ in their case only. Here both are told apart
-from one another without regard to case, in the transaction that writes the account; `signed_up` is sent in it, so that
+from one another without regard to case, in the transaction that writes the account; the signals are sent in it, so that
 what is ordered for a new account (a welcome mail) is there exactly when the account is.
 """
 
@@ -17,6 +17,8 @@ from core.errors import Refused
 
 #: Sent with `user=` when somebody has made an account, in the transaction that saves it.
 signed_up = Signal()
+#: Sent with `user=` and the address `before=` when an account has got another one, in the transaction that saves it.
+address_changed = Signal()
 
 #: The account that the site's own jobs and schedules belong to. Nobody can log in as it.
 SYSTEM_USERNAME = "headway"
@@ -54,8 +56,10 @@ def change_email(user: User, email: str) -> None:
         statements.run("lock_accounts", {})
         if email:
             _refuse_taken(email, but=user)
-        user.email = email
+        before, user.email = user.email, email
         user.save(update_fields=["email"])
+        if before.casefold() != email.casefold():
+            address_changed.send(User, user=user, before=before)
 
 
 def system_user() -> User:

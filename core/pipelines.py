@@ -44,12 +44,15 @@ class Pipeline:
     takes: Literal["dataset"] | None = None
     #: A cron expression, in UTC, by which it runs by itself: a schedule of the site's own that nobody can edit.
     every: str = ""
-    #: Whether its end is told to its owner: in the notices, and by mail if they wish.
+    #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
+    #: list only when it is asked for, or failed.
     is_told: bool = True
     #: Whether what a cancelled job had made is deleted or kept.
     on_cancel: Literal["discard", "keep"] = "discard"
     #: Hidden pipelines have no entry on the desk.
     is_listed: bool = True
+    #: Whether staff alone may fill in its form.
+    is_for_staff: bool = False
 
 
 @dataclass
@@ -124,14 +127,14 @@ def every() -> list[Pipeline]:
     return list(_registry)
 
 
-def listed() -> list[Pipeline]:
-    """Return the pipelines that a desk offers."""
-    return [spec for spec in _registry if spec.is_listed]
+def listed(*, is_staff: bool) -> list[Pipeline]:
+    """Return the pipelines that the desk of such a person offers."""
+    return [spec for spec in _registry if spec.is_listed and (is_staff or not spec.is_for_staff)]
 
 
-def taking(kind: str) -> list[Pipeline]:
-    """Return the pipelines whose form can be filled from this kind of thing."""
-    return [spec for spec in listed() if spec.takes == kind]
+def taking(kind: str, *, is_staff: bool) -> list[Pipeline]:
+    """Return the pipelines that such a person can fill from this kind of thing."""
+    return [spec for spec in listed(is_staff=is_staff) if spec.takes == kind]
 
 
 def queues() -> list[str]:

@@ -176,7 +176,8 @@ class JobList:
     @property
     def pipelines(self) -> list[tuple[str, str]]:
         """The choices of the filter by pipeline."""
-        return [(spec.name, spec.title) for spec in pipelines.every()]
+        is_staff = self.request.user.is_staff
+        return [(spec.name, spec.title) for spec in pipelines.every() if is_staff or not spec.is_for_staff]
 
     @property
     def own_address(self) -> str:
@@ -219,7 +220,12 @@ class JobList:
         if self.parent is not None:
             parts = Job.objects.filter(parent=self.parent)
             return parts.filter(fan_key=self.fan) if self.fan else parts
-        return self._anybodys.whole()
+        whole = self._anybodys.whole()
+        if self.is_of_all or self.pipeline or self.search:
+            return whole
+        # What the site does for a person by itself, as its mails, is in their list when it is asked for, or went wrong.
+        untold = [spec.name for spec in pipelines.every() if not spec.is_told]
+        return whole.exclude(Q(pipeline__in=untold) & ~Q(state=State.FAILED))
 
     @property
     def _anybodys(self) -> JobQuerySet:

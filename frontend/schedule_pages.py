@@ -40,7 +40,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     ("scheduled", "scheduled"),
     ("cancelling", "being cancelled"),
     ("cancelled", "cancelled"),
-    ("held", "waiting for the run before"),
+    ("held", "waiting"),
     ("skipped", "left out"),
     ("missed", "missed"),
     ("refused", "refused"),
@@ -123,6 +123,8 @@ class Run:
 
     @property
     def said(self) -> str:
+        if self.state == "held" and self.run.text:
+            return "Waits until less is in hand"
         return _SAID[self.state]
 
     @property
@@ -139,7 +141,7 @@ class Run:
 
     @property
     def text(self) -> str:
-        """Why it was refused."""
+        """Why it was refused, or is held."""
         return self.run.text if self.opens else ""
 
     @property

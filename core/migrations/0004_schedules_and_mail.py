@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("submitted", "Submitted"),
-                            ("waiting", "Waits for the run before it"),
+                            ("waiting", "Waits for its turn"),
                             ("skipped", "Left out: the run before it had not ended"),
                             ("missed", "Missed: nobody looked at that time"),
                             ("refused", "Refused"),

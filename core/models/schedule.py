@@ -93,7 +93,7 @@ class ScheduledRun(models.Model):
 
     class Outcome(models.TextChoices):
         SUBMITTED = "submitted", "Submitted"
-        WAITING = "waiting", "Waits for the run before it"
+        WAITING = "waiting", "Waits for its turn"
         SKIPPED = "skipped", "Left out: the run before it had not ended"
         MISSED = "missed", "Missed: nobody looked at that time"
         REFUSED = "refused", "Refused"
@@ -105,7 +105,7 @@ class ScheduledRun(models.Model):
     job = models.OneToOneField(
         "core.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="scheduled_run"
     )
-    #: Why it was refused, for people.
+    #: Why it was refused or is held, for people.
     text = models.CharField(max_length=500, blank=True, default="", db_default="")
     #: Whether a person asked for it ("run now").
     is_manual = models.BooleanField(default=False, db_default=False)

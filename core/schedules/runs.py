@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from core import pipelines, storage
-from core.errors import HeadwayError, Refused
+from core.errors import HeadwayError, Refused, TooMuch
 from core.life import backpressure
 from core.life.submission import Submission, submit
 from core.logs import tell
@@ -60,14 +60,23 @@ def note_all(schedule: Schedule, times: Iterable[dt.datetime], outcome: Outcome)
 
 
 def start(schedule: Schedule, run: ScheduledRun) -> bool:
-    """Submit the run's job, in the caller's transaction; return whether there is one, or write why there is none."""
+    """Submit the run's job, in the caller's transaction; return whether there is one, or write why there is none.
+
+    What is too much in hand at this moment waits, to be started again in a while.
+    """
     try:
         made = submit_for(schedule, key=f"schedule-{schedule.pk}-{int(run.due_at.timestamp())}")
+    except TooMuch as error:
+        if not run.text:
+            tell("schedule_held", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
+        # What a person would be told to do, the next call does.
+        _write(run, outcome=Outcome.WAITING, text=str(error).partition(" Nothing was accepted")[0][:500])
+        return False
     except HeadwayError as error:
         _write(run, outcome=Outcome.REFUSED, text=str(error)[:500])
         tell("schedule_refused", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
         return False
-    _write(run, outcome=Outcome.SUBMITTED, job_id=made.job_id)
+    _write(run, outcome=Outcome.SUBMITTED, job_id=made.job_id, text="")
     tell("schedule_fired", schedule=schedule.pk, due=run.due_at.isoformat(), job=made.job_id)
     return True
 
@@ -99,7 +108,7 @@ def live_jobs(schedule_id: int) -> QuerySet[Job]:
 
 
 def waiting(schedule_id: int) -> QuerySet[ScheduledRun]:
-    """Return the schedule's runs that wait for the one before, in their order."""
+    """Return the schedule's runs that wait, for the one before or until there is less in hand, in their order."""
     return ScheduledRun.objects.filter(schedule=schedule_id, outcome=Outcome.WAITING).order_by("pk")
 
 

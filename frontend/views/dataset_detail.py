@@ -30,7 +30,7 @@ def dataset_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     context = {
         "dataset": dataset,
         "view": view,
-        "actions": pipelines.taking("dataset"),
+        "actions": pipelines.taking("dataset", is_staff=request.user.is_staff),
         "downloads": [FileEntry(artifact, artifact.local_path.is_file()) for artifact in outputs],
         "expiry": expiry.of_dataset(dataset),
         "can_import_again": dataset.job.spec is not None,

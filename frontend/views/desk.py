@@ -27,7 +27,7 @@ def desk(request: PersonRequest) -> HttpResponseBase:
     datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
     context = {
         # What begins with nothing first, then what goes on with a dataset.
-        "pipelines": sorted(pipelines.listed(), key=lambda spec: spec.takes is not None),
+        "pipelines": sorted(pipelines.listed(is_staff=request.user.is_staff), key=lambda spec: spec.takes is not None),
         "list": asked,
         "datasets": list(datasets[:RECENT_DATASETS]),
     }

@@ -11,7 +11,7 @@ import uuid
 from typing import Any, cast
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.core.files.uploadhandler import StopUpload
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.multipartparser import MultiPartParserError
@@ -55,7 +55,7 @@ def pipeline_form(request: PersonRequest, name: str) -> HttpResponseBase:
 @person_required
 def pipeline_validation(request: PersonRequest, name: str) -> HttpResponseBase:
     """Return the region of one field's errors, `?field=`, for the form as it is filled in now."""
-    spec = _find(name)
+    spec = _find(request, name)
     entry = open_form(spec, user=request.user, data=request.POST, origin=_origin(request, spec))
     field = form_pages.field_of(entry, request.GET.get("field", ""))
     if field is None:
@@ -92,7 +92,7 @@ def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 def _show(request: PersonRequest, name: str) -> HttpResponseBase:
-    spec = _find(name)
+    spec = _find(request, name)
     origin = _origin(request, spec)
     initial = {key: value for key, value in request.GET.items() if key in spec.form.base_fields}
     entry = open_form(spec, user=request.user, initial=initial, origin=origin)
@@ -100,7 +100,7 @@ def _show(request: PersonRequest, name: str) -> HttpResponseBase:
 
 
 def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
-    spec = _find(name)
+    spec = _find(request, name)
     entry = open_form(spec, user=request.user, data=request.POST, files=request.FILES, origin=_origin(request, spec))
     key = request.POST.get(KEY_FIELD, "")[:_KEY_LENGTH] or uuid.uuid4().hex
     priority = Priority.NORMAL
@@ -192,11 +192,13 @@ def _refuse_large(request: PersonRequest) -> None:
         backpressure.check(request.user.pk, key=key, incoming_bytes=length)
 
 
-def _find(name: str) -> Pipeline:
+def _find(request: PersonRequest, name: str) -> Pipeline:
     spec = pipelines.find(name)
     # Of some pipelines the site alone orders jobs.
     if spec is None or getattr(spec.form, "is_nobodys", False):
         raise Http404(f"There is no pipeline {name!r}.")
+    if spec.is_for_staff and not request.user.is_staff:
+        raise PermissionDenied
     return spec
 
 

@@ -117,8 +117,16 @@ def test_fresh_data_becomes_a_mailed_pdf_and_what_fails_says_which_step_it_was(
 
     again = submit(desk, "report", "--wait", "120", recipients="a@example.com", only_changed="on", **asked)
     assert again["state"] == "succeeded", again
-    assert "has not changed" in str(dict(again["result"])["headline"])  # type: ignore[call-overload]
+    told: Any = again["result"]
+    assert (told["headline"], told["dataset"]) == (
+        "The data has not changed since the last report: no mail was sent",
+        fresh["dataset"],
+    )
     assert len(sink.accepted) == 2
+    # It is unchanged, and news to who has no report of it.
+    other = submit(desk, "report", "--wait", "120", recipients="c@example.com", only_changed="on", **asked)
+    assert dict(other["result"])["headline"] == "Mailed to 1 person"  # type: ignore[call-overload]
+    assert [str(each.message["To"]) for each in sink.accepted[2:]] == ["c@example.com"]
 
     data.text = FIRST.replace("region", "area")
     given_up = [f"--param={name}={value}" for name, value in asked.items() if name != "group_by"]
@@ -131,4 +139,4 @@ def test_fresh_data_becomes_a_mailed_pdf_and_what_fails_says_which_step_it_was(
     assert failed["state"] == "failed"
     assert str(failed["error"]).startswith("Check it: the columns are not those of")
     assert "missing: region; not expected: area" in str(failed["error"])
-    assert len(sink.accepted) == 2
+    assert len(sink.accepted) == 3

@@ -38,6 +38,7 @@ _KB = 1024
     every="15 3 * * *",
     retention_days=30,
     is_listed=False,
+    is_for_staff=True,
     is_told=False,
 )
 def housekeeping(ctx: JobContext, *, dry_run: bool = False) -> dict[str, Any]:

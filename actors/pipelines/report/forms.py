@@ -86,7 +86,9 @@ class ReportForm(SelectionForm):
         label="Mail it to", help_text=f"One address a line, up to {MOST_RECIPIENTS}. Each gets a mail of their own."
     )
     only_changed = forms.BooleanField(
-        label="Only when the data has changed", required=False, help_text="Otherwise the same data is mailed again."
+        label="Only when the data has changed",
+        required=False,
+        help_text="Otherwise who has the data already gets it again.",
     )
     message = forms.CharField(
         label="A few words", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3})
@@ -106,6 +108,8 @@ class ReportForm(SelectionForm):
         fetching = pipelines.find("url_import")
         if fetching is None:
             raise ValidationError("This site does not fetch data. Ask an operator.")
+        if len(url.splitlines()) > 1:
+            raise ValidationError("Give one address: a report is made of one table.")
         told = fetching.form(data={"urls": url}).errors.get("urls")
         if told:
             raise ValidationError(list(told))

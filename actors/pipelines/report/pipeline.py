@@ -16,8 +16,9 @@ from core import pipelines
 from core.context import JobContext
 from core.errors import PermanentError
 from core.fan_out import ChildResult
-from core.models import Artifact, Dataset
+from core.models import Artifact, Dataset, Job
 from core.pipelines import pipeline
+from core.states import State
 
 from .forms import ReportForm
 
@@ -45,8 +46,9 @@ def report(ctx: JobContext, *, dataset: int, url: str, recipients: list[str], **
     title = params.get("title") or model.name
     fetched = _run(ctx, "fetch", "Fetch the data", "url_import", _import_params(model, url))
     facts: list[list[Any]] = [["Fetched from", url]]
-    if fetched.result.get("unchanged") and params.get("only_changed"):
-        return {"headline": "The data has not changed: no mail was sent", "facts": facts, "dataset": model.pk}
+    if params.get("only_changed") and _was_reported(ctx, fetched.result, url, recipients):
+        headline = "The data has not changed since the last report: no mail was sent"
+        return {"headline": headline, "facts": facts, "dataset": fetched.result["dataset"]}
     checked = ctx.step("check", _check, fetched.result.get("dataset"), model, params, title="Check it")
     chosen = {name: params[name] for name in _PDF if params.get(name)}
     made = _run(ctx, "pdf", "Make the PDF", "pdf_export", {"dataset": checked["dataset"], "title": title, **chosen})
@@ -72,6 +74,15 @@ def _run(ctx: JobContext, key: str, title: str, name: str, params: dict[str, Any
     if not parts[0].succeeded:
         raise PermanentError(f"{title}: {parts[0].error or f'it was {parts[0].state}'}")
     return parts[0]
+
+
+def _was_reported(ctx: JobContext, fetched: dict[str, Any], url: str, recipients: list[str]) -> bool:
+    """Whether these people have this data already: a report that failed, or an import by hand, brought it to nobody."""
+    if not fetched.get("unchanged"):
+        return False
+    before = Job.objects.filter(owner_id=ctx.owner_id, pipeline=ctx.spec.name, state=State.SUCCEEDED)
+    before = before.filter(params__url=url, result__dataset=fetched["dataset"])
+    return any(set(recipients) <= set(job.params["recipients"]) for job in before.only("params"))
 
 
 def _import_params(model: Dataset, url: str) -> dict[str, Any]:

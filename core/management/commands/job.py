@@ -105,6 +105,8 @@ class Command(BaseCommand):
     def _submit(self, *, pipeline: str, owner: str, key: str, wait: float | None, **options: Any) -> None:
         spec = pipelines.get(pipeline)
         user = _find_user(owner)
+        if spec.is_for_staff and not getattr(user, "is_staff", False):
+            raise Refused(f"{spec.name} is for staff, and {owner} is none.")
         # Before a large file is copied for nothing.
         sizes = [_size_of(Path(path)) for _, path in _pairs(options["file"], "--file")]
         backpressure.check(user.pk, key=key, incoming_bytes=sum(sizes))

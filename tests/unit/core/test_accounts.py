@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from core.accounts import Taken, change_email, sign_up, signed_up, system_user
+from core.models import Job
 from core.tries import may_try
 from tests.unit.core.conftest import Clock
 
@@ -96,6 +97,18 @@ def test_an_address_changes_to_one_that_nobody_has() -> None:
     change_email(dora, "")
     dora.refresh_from_db()
     assert dora.email == ""
+
+
+def test_the_address_that_an_account_had_is_told_of_its_end_and_no_other() -> None:
+    dora = sign_up(username="dora", email="dora@example.org", password="x")
+    told = Job.objects.filter(pipeline="mail", params__kind="address_changed")
+    change_email(dora, "Dora@example.org")
+    assert not told.exists()
+    change_email(dora, "d@example.org")
+    change_email(dora, "")
+    change_email(dora, "d@example.org")
+    assert [job.params["to"] for job in told.order_by("pk")] == ["Dora@example.org", "d@example.org"]
+    assert told[0].params["context"] == {"username": "dora"}
 
 
 def test_the_sites_own_account_is_one_and_nobodys() -> None:

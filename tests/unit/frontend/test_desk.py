@@ -130,3 +130,14 @@ def test_a_row_says_what_became_of_the_job(as_alice: Client, alice: User, make_j
 def test_recent_datasets_are_linked(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     dataset = make_dataset(alice)
     assert f'href="{dataset.get_absolute_url()}"' in as_alice.get(reverse("desk")).text
+
+
+def test_what_nobody_is_told_of_is_in_the_list_when_it_is_asked_for_or_went_wrong(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
+    sent = make_job(alice, pipeline="mail", label="Mail to alice", state="succeeded")
+    make_job(alice, pipeline="mail", label="Mail to nobody", state="failed", error="No such person.")
+    page = as_alice.get(reverse("desk")).text
+    assert ("Mail to alice" in page, "Mail to nobody" in page) == (False, True)
+    for asked in ({"pipeline": "mail"}, {"q": "alice"}, {"q": str(sent.pk)}):
+        assert "Mail to alice" in as_alice.get(reverse("desk"), asked).text

@@ -403,3 +403,22 @@ def test_a_pipeline_of_which_the_site_alone_orders_jobs_has_no_form(as_alice: Cl
     finally:
         pipelines.forget("orders")
     assert not Job.objects.exists()
+
+
+def test_a_pipeline_for_staff_is_on_no_other_desk_and_has_no_form_for_others(
+    as_alice: Client, as_staff: Client
+) -> None:
+    def sweep(ctx: object) -> None: ...
+
+    pipeline(title="Sweep it", is_for_staff=True)(sweep)
+    try:
+        assert as_alice.get("/pipelines/sweep/").status_code == 403
+        assert as_alice.post("/pipelines/sweep/", {}).status_code == 403
+        assert as_alice.post("/pipelines/sweep/validation/?field=x").status_code == 403
+        assert not Job.objects.exists()
+        assert "Sweep it" not in as_alice.get("/").text
+        assert "Sweep it" in as_staff.get("/").text
+        assert as_staff.post("/pipelines/sweep/", {}).status_code == 302
+    finally:
+        pipelines.forget("sweep")
+    assert Job.objects.get().pipeline == "sweep"

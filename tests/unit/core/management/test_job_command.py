@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,14 @@ def test_what_is_refused_ends_with_3_and_a_sentence(alice: User) -> None:
     end(claim(job))
     code, told = refusal("cancel", job.pk)
     assert (code, told) == (3, f"Job {job.pk} can't be cancelled: it has succeeded.")
+
+
+def test_what_is_for_staff_is_refused_to_others(alice: User, define: Callable[..., str]) -> None:
+    def sweep(ctx: object) -> None: ...
+
+    name = define(sweep, is_for_staff=True)
+    assert refusal("submit", name, "--owner", "alice") == (3, f"{name} is for staff, and alice is none.")
+    assert not Job.objects.exists()
 
 
 def test_parameters_over_the_limit_are_refused_with_a_sentence(alice: User, settings: Settings) -> None:

@@ -263,19 +263,35 @@ def test_a_job_that_is_no_longer_kept_holds_nothing_up(alice: User, clock: Clock
     assert told(schedule) == ["submitted", "submitted"]
 
 
-def test_too_much_in_hand_refuses_the_time_with_its_sentence(alice: User, clock: Clock, settings: Settings) -> None:
-    schedule = make(alice)
+def test_a_time_at_which_there_is_too_much_in_hand_waits_until_there_is_room(
+    alice: User, clock: Clock, settings: Settings
+) -> None:
     settings.OWNER_QUEUED_LIMIT = 1
-    other = make(alice)
-    until_due(schedule, clock)
-    until_due(other, clock)
+    first, second = make(alice), make(alice)
+    until_due(first, clock)
+    at = until_due(second, clock)
+    assert [fire_due(), fire_due()] == [1, 0]
+    held = ScheduledRun.objects.get(outcome=Outcome.WAITING)
+    assert (held.job, held.text) == (None, "You have 1 job queued, and 1 is the most.")
+    ended, late = (first, second) if told(first) == ["submitted"] else (second, first)
+    claim(jobs_of(ended)[0])
+    assert [fire_due(), fire_due()] == [1, 0]
+    run = late.runs.get()
+    assert (run.outcome, run.text, run.due_at) == (Outcome.SUBMITTED, "", at)
+    assert run.job is not None
+
+
+def test_while_a_time_waits_for_room_the_next_ones_are_left_out(alice: User, clock: Clock, settings: Settings) -> None:
+    schedule = make(alice)
+    settings.OWNER_SUBMITS_PER_HOUR = 1
+    runs.submit_for(schedule, key="another")
+    for _ in range(2):
+        until_due(schedule, clock)
+        assert fire_due() == 0
+    assert told(schedule) == ["waiting", "skipped"]
+    settings.OWNER_SUBMITS_PER_HOUR = 0
     assert fire_due() == 1
-    refused = ScheduledRun.objects.get(outcome=Outcome.REFUSED)
-    assert (refused.job, "You have 1 job queued" in refused.text) == (None, True)
-    settings.OWNER_QUEUED_LIMIT = 0
-    until_due(refused.schedule, clock)
-    fire_due()
-    assert Outcome.SUBMITTED in told(refused.schedule)
+    assert told(schedule) == ["submitted", "skipped"]
 
 
 def test_a_pipeline_that_is_gone_switches_the_schedule_off_after_a_while(

@@ -1,0 +1,27 @@
+"""The mails of an account: ordered in the transaction that changes it, so that neither is there without the other."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from core.mails.orders import is_address, order
+
+KEY = "welcome"
+
+
+def order_welcome(*, user: User, **_: Any) -> None:
+    """Order the welcome mail of a new account; receives `core.accounts.signed_up`."""
+    if is_address(user.email):
+        context = {"username": user.get_username()}
+        order("welcome", to=user.email, owner_id=user.pk, context=context, key=KEY)
+
+
+def order_address_changed(*, user: User, before: str, **_: Any) -> None:
+    """Tell the address that an account had of its end; receives `core.accounts.address_changed`."""
+    if is_address(before):
+        context = {"username": user.get_username()}
+        key = f"address-changed-{secrets.token_hex(8)}"
+        order("address_changed", to=before, owner_id=user.pk, context=context, key=key)
