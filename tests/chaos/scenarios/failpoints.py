@@ -51,7 +51,7 @@ DUE = 4
 #: Seconds that one step of a job takes at most.
 LONGEST_STEP_SECONDS = 0.03
 #: Seconds in which every post has to be done.
-KILL_SECONDS = 150.0
+KILL_SECONDS = 300.0
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
