@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from core import accounts, pipelines
 from core.clock import database_now
@@ -81,13 +81,9 @@ def _insert(spec: Pipeline) -> None:
         overlap=Schedule.Overlap.SKIP,
     )  # fmt: skip
     row.next_at = runs.next_time(row, after=database_now())
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        # Another process has started at the same moment.
-        return
-    tell("schedule_declared", schedule=row.pk, name=spec.name, cron=row.cron)
+    # Another process may have started at the same moment.
+    Schedule.objects.bulk_create([row], ignore_conflicts=True)
+    tell("schedule_declared", name=spec.name, cron=row.cron)
 
 
 def _is_as_declared(row: Schedule, spec: Pipeline) -> bool:
@@ -107,7 +103,7 @@ def _update(row: Schedule, spec: Pipeline) -> None:
         if not is_timed:
             known.next_at = runs.next_time(known, after=known.changed_at)
         known.save(update_fields=["cron", "zone", "params", "is_on", "note", "changed_at", "next_at"])
-    tell("schedule_declared", schedule=row.pk, name=spec.name, cron=known.cron)
+    tell("schedule_declared", name=spec.name, cron=known.cron)
 
 
 def _params(spec: Pipeline) -> dict[str, Any]:
