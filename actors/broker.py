@@ -5,9 +5,12 @@ Both carry the same messages and answer the same two questions: publish these jo
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
+from queue import Queue
 from typing import Any, Protocol, cast
 
 import dramatiq
@@ -28,6 +31,7 @@ from core.messages import DueJob
 #: The actors that run jobs, by priority. They do the same: what a worker has fetched already goes by its actor's.
 RUN_JOB = "run_job"
 ACTORS = {2: "run_urgent_job", 1: RUN_JOB, 0: "run_low_job"}
+_PRIORITIES = {name: priority for priority, name in ACTORS.items()}
 #: The queue that is always there.
 DEFAULT_QUEUE = "default"
 #: Urgent, normal, low: as core.models.job.Priority counts them.
@@ -83,10 +87,34 @@ def message_of(job: DueJob) -> Message[Any]:
 # -- in the process ---------------------------------------------------------------------------------
 
 
+class QueueByPriority(Queue[bytes]):
+    """Messages in memory, the urgent first, as RabbitMQ's queues have them; of one priority as they came."""
+
+    def _init(self, maxsize: int) -> None:
+        self._heap: list[tuple[int, int, bytes]] = []
+        self._numbers = itertools.count()
+
+    def _qsize(self) -> int:
+        return len(self._heap)
+
+    def _put(self, item: bytes) -> None:
+        # What is no job is as urgent as most jobs are.
+        priority = _PRIORITIES.get(Message.decode(item).actor_name, 1)
+        heapq.heappush(self._heap, (-priority, next(self._numbers), item))
+
+    def _get(self) -> bytes:
+        return heapq.heappop(self._heap)[-1]
+
+
 class JobStubBroker(StubBroker):
     """Dramatiq's in-process broker: nothing in it matters, its messages are made again from the rows."""
 
     is_shared = False
+
+    def declare_queue(self, queue_name: str) -> None:
+        if queue_name not in self.queues:
+            super().declare_queue(queue_name)
+            self.queues[queue_name] = QueueByPriority()
 
     def publish_jobs(self, jobs: Sequence[DueJob]) -> None:
         for job in jobs:

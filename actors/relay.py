@@ -194,9 +194,13 @@ class Relay:
         while not (self._ending.is_set() and published):
             room = window.room(lambda: broker.waiting_messages(queue))
             limit = min(room, outbox.BATCH)
-            jobs = outbox.take_due(limit=limit, queue=queue) if limit else []
+            if limit:
+                jobs = outbox.take_due(limit=limit, queue=queue)
+            else:
+                # What fills the window may be slow: what is more urgent doesn't wait until there is room.
+                self._is_behind = True
+                jobs = outbox.take_before_others(limit=window.smallest, queue=queue)
             if not jobs:
-                self._is_behind = self._is_behind or not room
                 break
             failpoint("publish")
             try:
@@ -211,7 +215,7 @@ class Relay:
             failpoint("mark-published")
             window.note_published(len(jobs), room=room)
             published += len(jobs)
-            if len(jobs) < limit:
+            if not limit or len(jobs) < limit:
                 break
         return published
 

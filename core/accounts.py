@@ -10,6 +10,7 @@ from __future__ import annotations
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.dispatch import Signal
 
 from core import statements
@@ -41,7 +42,7 @@ def sign_up(*, username: str, email: str, password: str) -> User:
     username, email = User.normalize_username(username.strip()), User.objects.normalize_email(email.strip())
     with transaction.atomic():
         statements.run("lock_accounts", {})
-        if username.casefold() == SYSTEM_USERNAME or User.objects.filter(username__iexact=username).exists():
+        if username.casefold() == SYSTEM_USERNAME or _is_taken("username", username, User.objects.all()):
             raise Taken("username", "This name is taken. Choose another one.")
         _refuse_taken(email)
         user = User.objects.create_user(username, email=email, password=password)
@@ -75,6 +76,16 @@ def system_user() -> User:
 
 
 def _refuse_taken(email: str, *, but: User | None = None) -> None:
-    holders = User.objects.filter(email__iexact=email)
-    if (holders.exclude(pk=but.pk) if but else holders).exists():
+    if _is_taken("email", email, User.objects.exclude(pk=but.pk) if but else User.objects.all()):
         raise Taken("email", "This address can't be used here: another account has it.")
+
+
+def _is_taken(field: str, text: str, others: QuerySet[User]) -> bool:
+    """Whether one of these accounts has it, without regard to case."""
+    if others.filter(**{f"{field}__iexact": text}).exists():
+        return True
+    if text.isascii():
+        return False
+    # The case of other letters is a database's own affair: SQLite knows none, PostgreSQL its locale's.
+    known = others.filter(**{f"{field}__regex": r"[^\x01-\x7f]"}).values_list(field, flat=True)
+    return any(each.casefold() == text.casefold() for each in known.iterator())

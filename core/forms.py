@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -143,8 +144,8 @@ class Entry:
 
         Raise TooMuch or Overloaded, with nothing stored, when the person or the site has too much in hand already.
         """
-        backpressure.check(self.user.pk, key=key)
-        params, files, label = self._filled_in()
+        backpressure.check(self.user.pk, key=key, staged_bytes=self._staged_bytes())
+        params, files, label = self.filled_in()
         return submit(
             self.spec.name,
             owner_id=self.user.pk,
@@ -161,7 +162,7 @@ class Entry:
 
         Each of its jobs gets what is filled in now, and the same files.
         """
-        params, files, label = self._filled_in()
+        params, files, label = self.filled_in()
         return changes.create(
             self.spec.name,
             owner_id=self.user.pk,
@@ -177,11 +178,22 @@ class Entry:
         """Change a schedule to what is filled in, with the times of the valid `repeat`. Raise Refused."""
         from core.schedules import changes
 
-        params, files, label = self._filled_in()
+        params, files, label = self.filled_in()
         values = {"params": params, "files": files, "label": label, "priority": priority, **repeat.cleaned_data}
         return changes.edit(schedule, by=by, **values)
 
-    def _filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
+    def _staged_bytes(self) -> int:
+        """Return the bytes of the valid form's files that no job of the person has yet; each content counts once."""
+        if not settings.OWNER_STORED_BYTES:
+            return 0
+        sent = {name: file for name, file in self.form.cleaned_data.items() if isinstance(file, UploadedFile)}
+        sizes = {file.sha256: file.size for name, file in self.kept.items() if name not in sent}
+        for name, file in sent.items():
+            sizes[file.staged.sha256 if isinstance(file, uploads.StagedFile) else name] = file.size or 0
+        known = Artifact.objects.filter(job__owner=self.user.pk, sha256__in=sizes).values_list("sha256", flat=True)
+        return sum(size for sha256, size in sizes.items() if sha256 not in set(known))
+
+    def filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
         """Return the parameters, the files, which are kept from now on, and the label of the valid form."""
         files = dict(self.kept)
         params: dict[str, Any] = {}

@@ -10,11 +10,14 @@ from typing import Any, Literal
 from django import forms
 
 from core.errors import UnknownPipeline
-from core.limits.declared import Limit
+from core.limits.declared import Limit, room_of
 from core.schedules import cron
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
+
+#: Days that a pipeline's jobs are kept at most.
+MOST_DAYS = 36_500
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
 
@@ -100,6 +103,10 @@ def pipeline(
             raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
         named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
         options["limits"] = tuple(options.get("limits", ()))
+        room_of(options["limits"])
+        days = options.get("retention_days", Pipeline.retention_days)
+        if type(days) is not int or not 1 <= days <= MOST_DAYS:
+            raise ValueError(f"pipeline {chosen!r}: retention_days is {days!r}; write a number from 1 to {MOST_DAYS}")
         if text := options.get("every"):
             options["every"] = cron.read(text)
         _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))

@@ -9,15 +9,21 @@ from urllib.parse import quote, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.message import sanitize_address
 
-env = environ.Env()
+from core.environment import Environment
+
+env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+#: What settings in days take at most; some are hours and minutes of fewer.
+_MOST_DAYS = 36_500
 
 #: The one folder with database, files, logs and the secret key.
 HEADWAY_HOME = Path(env.str("HEADWAY_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
 HOST = env.str("HOST", "127.0.0.1")
-PORT = env.int("PORT", 8000)
+PORT = env.integer("PORT", 8000, least=1, most=65_535)
 
 
 def _secret_key() -> str:
@@ -33,46 +39,46 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-DEBUG = env.bool("DEBUG", False)
+DEBUG = env.switch("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # -- the life of a job ------------------------------------------------------------------------------
 
 #: Seconds a claim lasts unless the worker's keeper renews it.
-LEASE_SECONDS = env.float("LEASE_SECONDS", 60.0)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 60.0, least=0.01)
 #: Seconds between two renewals; must be well under the lease.
-LEASE_RENEW_SECONDS = env.float("LEASE_RENEW_SECONDS", LEASE_SECONDS / 4)
+LEASE_RENEW_SECONDS = env.number("LEASE_RENEW_SECONDS", LEASE_SECONDS / 4, least=0.01)
 #: Seconds between two looks for expired leases, jittered by half.
-REAP_SECONDS = env.float("REAP_SECONDS", 10.0)
+REAP_SECONDS = env.number("REAP_SECONDS", 10.0, least=0.01)
 #: First delay before a retry, in seconds; doubles each time, with full jitter, up to the cap.
-RETRY_BASE_SECONDS = env.float("RETRY_BASE_SECONDS", 15.0)
-RETRY_CAP_SECONDS = env.float("RETRY_CAP_SECONDS", 3600.0)
+RETRY_BASE_SECONDS = env.number("RETRY_BASE_SECONDS", 15.0)
+RETRY_CAP_SECONDS = env.number("RETRY_CAP_SECONDS", 3600.0)
 #: Seconds after which a published message that nobody has claimed is looked for, and published again.
-REPUBLISH_SECONDS = env.float("REPUBLISH_SECONDS", 30.0)
+REPUBLISH_SECONDS = env.number("REPUBLISH_SECONDS", 30.0, least=0.01)
 #: Progress is written at most once in this many seconds for a job.
-PROGRESS_SECONDS = env.float("PROGRESS_SECONDS", 0.25)
+PROGRESS_SECONDS = env.number("PROGRESS_SECONDS", 0.25)
 #: Seconds that a stopping worker gives short work to end before it hands jobs back.
-STOP_GRACE_SECONDS = env.float("STOP_GRACE_SECONDS", 10.0)
+STOP_GRACE_SECONDS = env.number("STOP_GRACE_SECONDS", 10.0)
 #: Seconds after which a stopping worker has ended, whatever hangs; with the time its parent takes, under 30.
-STOP_SECONDS = env.float("STOP_SECONDS", 28.0)
+STOP_SECONDS = env.number("STOP_SECONDS", 28.0, least=0.01)
 #: Largest JSON of a job's parameters, of a step's and of a job's result, in bytes.
-JSON_LIMIT_BYTES = env.int("JSON_LIMIT_BYTES", 256 * 1024)
+JSON_LIMIT_BYTES = env.integer("JSON_LIMIT_BYTES", 256 * 1024, least=1)
 #: Child jobs that one fan-out may make, and how deep children may fan out themselves.
-FAN_OUT_WIDTH = env.int("FAN_OUT_WIDTH", 10_000)
-FAN_OUT_DEPTH = env.int("FAN_OUT_DEPTH", 3)
+FAN_OUT_WIDTH = env.integer("FAN_OUT_WIDTH", 10_000, least=1)
+FAN_OUT_DEPTH = env.integer("FAN_OUT_DEPTH", 3)
 #: Largest upload that is accepted, in bytes.
-UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", 20 * 1024**3)
+UPLOAD_LIMIT_BYTES = env.integer("UPLOAD_LIMIT_BYTES", 20 * 1024**3)
 #: Bytes of the file store's disk that must stay free for a submit to be accepted.
-DISK_FLOOR_BYTES = env.int("DISK_FLOOR_BYTES", 512 * 1024**2)
+DISK_FLOOR_BYTES = env.integer("DISK_FLOOR_BYTES", 512 * 1024**2)
 #: What one owner may have at work and queued at once, submit in an hour, and keep in bytes; 0 is no limit. Parts of a
 #: job are not counted.
-OWNER_RUNNING_LIMIT = env.int("OWNER_RUNNING_LIMIT", 0)
-OWNER_QUEUED_LIMIT = env.int("OWNER_QUEUED_LIMIT", 20_000)
-OWNER_SUBMITS_PER_HOUR = env.int("OWNER_SUBMITS_PER_HOUR", 0)
-OWNER_STORED_BYTES = env.int("OWNER_STORED_BYTES", 0)
+OWNER_RUNNING_LIMIT = env.integer("OWNER_RUNNING_LIMIT", 0)
+OWNER_QUEUED_LIMIT = env.integer("OWNER_QUEUED_LIMIT", 20_000)
+OWNER_SUBMITS_PER_HOUR = env.integer("OWNER_SUBMITS_PER_HOUR", 0)
+OWNER_STORED_BYTES = env.integer("OWNER_STORED_BYTES", 0)
 #: What the whole site may have queued, parts included; 0 is no limit.
-QUEUED_LIMIT = env.int("QUEUED_LIMIT", 1_000_000)
+QUEUED_LIMIT = env.integer("QUEUED_LIMIT", 1_000_000)
 
 #: A folder with templates of documents, as <pipeline>/<name>/; one here wins over one of the same name that comes with
 #: the pipeline.
@@ -85,6 +91,8 @@ EXTRA_PIPELINES = env.list("EXTRA_PIPELINES", default=[])
 
 #: The address under which people reach the site, for links in mails.
 SITE_URL = env.str("SITE_URL", f"http://{HOST}:{PORT}").rstrip("/")
+if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", SITE_URL):
+    raise ImproperlyConfigured(f"SITE_URL is {SITE_URL!r}: write the site's whole address, as https://headway.example.")
 
 # -- mail -------------------------------------------------------------------------------------------
 
@@ -92,23 +100,34 @@ SITE_URL = env.str("SITE_URL", f"http://{HOST}:{PORT}").rstrip("/")
 #: filemail:///a/folder.
 EMAIL_URL = env.str("EMAIL_URL", f"filemail://{quote(str(HEADWAY_HOME))}/mail")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Headway <headway@localhost>")
-if not re.fullmatch(r"[^\r\n]*[^\s@<]+@[^\s@<>]+>?", DEFAULT_FROM_EMAIL):
-    raise ImproperlyConfigured(f"MAIL_FROM {DEFAULT_FROM_EMAIL!r}: write an address, or a name and <an address>")
+try:
+    # As each mail reads it; a name with commas needs quotes.
+    _is_sender = "@" in sanitize_address(DEFAULT_FROM_EMAIL, "utf-8") and DEFAULT_FROM_EMAIL.isprintable()
+except ValueError:
+    _is_sender = False
+if not _is_sender:
+    raise ImproperlyConfigured(f'MAIL_FROM is {DEFAULT_FROM_EMAIL!r}: write an address, or "a name" <and an address>.')
 
 
 def _mail(url: str) -> dict[str, Any]:
     """Return Django's settings of mail for EMAIL_URL; the port is that of the scheme unless it is named."""
-    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "smtps": 465}
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"EMAIL_URL can't be read: {error}") from error
+        # One that is none is read as part of something else, which may be a password: no value is named.
+        port = parts.port if parts.netloc else None
+    except ValueError:
+        raise ImproperlyConfigured(
+            "EMAIL_URL can't be read: its port is not one from 1 to 65535, or its host is none. In a name or a "
+            "password write @, :, /, ?, # and spaces as %40, %3A, %2F, %3F, %23 and %20."
+        ) from None
     config: dict[str, Any] = {"host": "", "port": 0, "user": "", "password": "", "tls": False, "ssl": False, "file": ""}
-    if parts.scheme in ports and parts.hostname and parts.path in ("", "/") and not parts.query:
+    if parts.scheme in ports and parts.hostname and parts.path in ("", "/") and not (parts.query or parts.fragment):
         config |= {"backend": "core.mails.smtp.Backend", "host": parts.hostname, "port": port or ports[parts.scheme]}
         config |= {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
-        config |= {"tls": parts.scheme == "smtp+tls", "ssl": parts.scheme == "smtp+ssl"}
+        config |= {"tls": parts.scheme == "smtp+tls", "ssl": parts.scheme in ("smtp+ssl", "smtps")}
+        if bool(config["user"]) != bool(config["password"]):
+            raise ImproperlyConfigured("EMAIL_URL has a user without a password, or the other way round: write both.")
     elif parts.scheme == "filemail" and not parts.netloc and len(parts.path) > 1:
         config |= {"backend": "django.core.mail.backends.filebased.EmailBackend", "file": unquote(parts.path)}
     elif url in ("consolemail://", "consolemail:"):
@@ -133,59 +152,61 @@ EMAIL_TIMEOUT = 30
 #: Mails that may be handed over, as <number>/<s, m or h>.
 MAIL_RATE = env.str("MAIL_RATE", "60/m")
 #: Days that the link to a mailed file works.
-LINK_DAYS = env.int("LINK_DAYS", 14)
+LINK_DAYS = env.integer("LINK_DAYS", 14, least=1, most=_MOST_DAYS)
 
 # -- fetching ---------------------------------------------------------------------------------------
 
 #: Hosts inside that may be fetched from all the same, as host or host:port; all other private addresses are refused.
 FETCH_INSIDE = env.list("FETCH_INSIDE", default=[])
 #: Ports that may be connected to.
-FETCH_PORTS = [int(port) for port in env.list("FETCH_PORTS", default=["80", "443", "8080", "8443"])]
+FETCH_PORTS = env.integers("FETCH_PORTS", [80, 443, 8080, 8443], least=1, most=65_535)
 #: Largest file that is fetched, as it comes and unpacked, in bytes.
-FETCH_LIMIT_BYTES = env.int("FETCH_LIMIT_BYTES", 5 * 1024**3)
+FETCH_LIMIT_BYTES = env.integer("FETCH_LIMIT_BYTES", 5 * 1024**3, least=1)
 #: Seconds that one file may take in all, and that a server may be silent.
-FETCH_SECONDS = env.float("FETCH_SECONDS", 3600.0)
-FETCH_SILENCE_SECONDS = env.float("FETCH_SILENCE_SECONDS", 30.0)
+FETCH_SECONDS = env.number("FETCH_SECONDS", 3600.0, least=0.01)
+FETCH_SILENCE_SECONDS = env.number("FETCH_SILENCE_SECONDS", 30.0, least=0.01)
 #: Requests that one host gets from one job at once.
-FETCH_PER_HOST = env.int("FETCH_PER_HOST", 2)
+FETCH_PER_HOST = env.integer("FETCH_PER_HOST", 2, least=1)
 
 # -- accounts ---------------------------------------------------------------------------------------
 
 #: Whether anybody may make an account.
-SIGN_UP = env.bool("SIGN_UP", True)
+SIGN_UP = env.switch("SIGN_UP", True)
 #: Hours without a request after which a session ends, and days after which it ends in any case.
-SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", 12.0)
-SESSION_DAYS = env.float("SESSION_DAYS", 14.0)
+SESSION_IDLE_HOURS = env.number("SESSION_IDLE_HOURS", 12.0, least=0.0001, most=_MOST_DAYS * 24)
+SESSION_DAYS = env.number("SESSION_DAYS", 14.0, least=0.0001, most=_MOST_DAYS)
 #: Wrong passwords for one name from one address after which they have to wait, and the minutes of that wait. The
 #: address by itself has to after five times as many: people may share it.
-LOGIN_TRIES = env.int("LOGIN_TRIES", 8)
-LOGIN_WAIT_MINUTES = env.float("LOGIN_WAIT_MINUTES", 15.0)
+LOGIN_TRIES = env.integer("LOGIN_TRIES", 8, least=1)
+LOGIN_WAIT_MINUTES = env.number("LOGIN_WAIT_MINUTES", 15.0, least=0.0001, most=_MOST_DAYS * 24)
 
 # -- housekeeping -----------------------------------------------------------------------------------
 
 #: Days that things are kept: jobs as their pipeline says (`retention_days`), or as DAYS_JOBS does for all of them (0:
 #: the pipeline's); datasets (0: for good); the timelines of ended jobs; the audit trail and alarm figures; mails.
-DAYS_JOBS = env.int("DAYS_JOBS", 0)
-DAYS_DATASETS = env.int("DAYS_DATASETS", 365)
-DAYS_EVENTS = env.int("DAYS_EVENTS", 90)
-DAYS_AUDIT = env.int("DAYS_AUDIT", 365)
-DAYS_MAILS = env.int("DAYS_MAILS", 90)
+DAYS_JOBS = env.integer("DAYS_JOBS", 0, most=_MOST_DAYS)
+DAYS_DATASETS = env.integer("DAYS_DATASETS", 365, most=_MOST_DAYS)
+DAYS_EVENTS = env.integer("DAYS_EVENTS", 90, least=1, most=_MOST_DAYS)
+DAYS_AUDIT = env.integer("DAYS_AUDIT", 365, least=1, most=_MOST_DAYS)
+DAYS_MAILS = env.integer("DAYS_MAILS", 90, least=1, most=_MOST_DAYS)
 #: Hours after which a file that nothing refers to is deleted; longer than any job takes to name what it wrote.
-ORPHAN_HOURS = env.float("ORPHAN_HOURS", 48.0)
+ORPHAN_HOURS = env.number("ORPHAN_HOURS", 48.0, most=_MOST_DAYS * 24)
 
 # -- runtimes ---------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{HEADWAY_HOME}/db.sqlite3")
 #: Unset means embedded: Dramatiq's in-process broker inside the one worker.
 RABBITMQ_URL = env.str("RABBITMQ_URL", "")
+if not all(url.strip().startswith(("amqp://", "amqps://")) for url in RABBITMQ_URL.split(";") if url.strip()):
+    raise ImproperlyConfigured("RABBITMQ_URL: write amqp://user:password@host:5672/vhost, or leave it out.")
 RABBITMQ_QUEUE_TYPE = env.str("RABBITMQ_QUEUE_TYPE", "classic")
-WORKER_PROCESSES = env.int("WORKER_PROCESSES", 2)
-WORKER_THREADS = env.int("WORKER_THREADS", 16)
+WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1)
+WORKER_THREADS = env.integer("WORKER_THREADS", 16, least=1)
 #: Threads of the worker that runs the pipelines of the queue `cpu`, and child processes that a worker process may have
 #: at work at once.
-CPU_THREADS = env.int("CPU_THREADS", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-WEB_THREADS = env.int("WEB_THREADS", 8)
-WEB_WORKERS = env.int("WEB_WORKERS", 1)
+CPU_THREADS = env.integer("CPU_THREADS", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+WEB_THREADS = env.integer("WEB_THREADS", 8, least=1)
+WEB_WORKERS = env.integer("WEB_WORKERS", 1, least=1)
 
 
 def _storage_root(url: str) -> Path:
@@ -201,8 +222,20 @@ STORAGE_ROOT = _storage_root(STORAGE_URL)
 
 
 def _database(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = dict(environ.Env.db_url_config(url))
-    if config["ENGINE"].endswith("sqlite3"):
+    scheme = url.partition(":")[0]
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        # It may hold a password: only its scheme is named.
+        raise ImproperlyConfigured(
+            f"DATABASE_URL of the scheme {scheme[:20]!r}: write sqlite:////an/absolute/file, or "
+            "postgres://user:password@host:5432/name."
+        )
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    except ValueError:
+        raise ImproperlyConfigured(
+            "DATABASE_URL can't be read: its port is not one from 1 to 65535, or its host is none."
+        ) from None
+    if scheme == "sqlite":
         config["OPTIONS"] = {
             # A write transaction takes the lock at its start, so that no reader has to be upgraded and refused.
             "transaction_mode": "IMMEDIATE",
@@ -265,6 +298,7 @@ MIDDLEWARE = [
     "core.request_timing.RequestTimingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "frontend.security.NullCharacterMiddleware",
     "frontend.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -298,6 +332,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "frontend.people.PersonBackend"]
 LOGIN_URL = "login"
@@ -338,9 +373,9 @@ FILE_UPLOAD_HANDLERS = ["core.uploads.StagingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
-SECURE_SSL = env.bool("SECURE_SSL", False)
+SECURE_SSL = env.switch("SECURE_SSL", False)
 #: Proxies in front of the web that each add to X-Forwarded-For the address that asks them; 0 believes no such header.
-PROXY_COUNT = env.int("PROXY_COUNT", 1 if SECURE_SSL else 0)
+PROXY_COUNT = env.integer("PROXY_COUNT", 1 if SECURE_SSL else 0)
 SECURE_SSL_REDIRECT = SECURE_SSL
 SECURE_HSTS_SECONDS = 31536000 if SECURE_SSL else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL
@@ -348,19 +383,21 @@ SECURE_HSTS_PRELOAD = SECURE_SSL
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL else None
 # The health checks are asked by machines inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-# The cookie lasts as long as a session can; frontend.sessions ends those that idle.
-SESSION_COOKIE_AGE = round(SESSION_DAYS * 86400)
+# frontend.sessions ends sessions; the cookie lasts a day longer, so that who comes too late is told why.
+SESSION_COOKIE_AGE = round((SESSION_DAYS + 1) * 86400)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
 #: Seconds after which a request is named in the log.
-SLOW_REQUEST_SECONDS = env.float("SLOW_REQUEST_SECONDS", 0.5)
+SLOW_REQUEST_SECONDS = env.number("SLOW_REQUEST_SECONDS", 0.5)
 #: A bearer token that /metrics asks for.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    raise ImproperlyConfigured(f"LOG_LEVEL is {LOG_LEVEL!r}: write DEBUG, INFO, WARNING or ERROR.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from django import forms
@@ -17,6 +18,8 @@ from frontend import zones
 
 #: Mails for a new password that one address may be sent within an hour.
 RESETS_PER_HOUR = 3
+#: Alphabets with letters that look like one another's, by the first word of their Unicode names.
+_LOOK_ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
 
 
 class SignUpForm(BaseUserCreationForm):
@@ -37,6 +40,13 @@ class SignUpForm(BaseUserCreationForm):
         email.widget.attrs["autocomplete"] = "email"
         self.fields["password1"].help_text = "Eight characters or more, and nothing that is easy to guess."
         self.fields["password2"].label, self.fields["password2"].help_text = "Password again", ""
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        found = {unicodedata.name(mark, "").partition(" ")[0] for mark in name}
+        if len(found & _LOOK_ALIKE) > 1:
+            raise forms.ValidationError("Use the letters of one alphabet: this name could be taken for another one.")
+        return name
 
 
 class ResetForm(PasswordResetForm):

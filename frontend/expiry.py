@@ -32,6 +32,11 @@ class Expiry:
     def is_near(self) -> bool:
         return self.at is not None and self.at < timezone.now() + dt.timedelta(days=NEAR_DAYS)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the next round of the housekeeper deletes it."""
+        return self.at is not None and self.at <= timezone.now()
+
 
 def of_job(job: Job) -> Expiry | None:
     """Return when an ended job goes; None for one that has not ended."""

@@ -79,6 +79,6 @@ def _words(job: Job, gate: Gate | None, *, is_attended: bool) -> str:
         return job.error
     if job.state == State.RETRYING:
         return ""
-    if job.is_held:
-        return "Held back by a limit"
-    return "In the queue" if is_attended else f"No worker takes jobs from the queue {job.queue}"
+    if not is_attended:
+        return f"No worker takes jobs from the queue {job.queue}"
+    return "Held back by a limit" if job.is_held else "In the queue"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -12,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -37,6 +39,18 @@ class PersonRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+class NullCharacterMiddleware:
+    """Reads U+0000 in an address's query as U+FFFD, which is stored in its place: PostgreSQL fails on the former."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "%00" in (query := request.META.get("QUERY_STRING", "")):
+            request.META["QUERY_STRING"] = query.replace("%00", "%EF%BF%BD")
+        return self.get_response(request)
+
+
 class ContentSecurityPolicyMiddleware:
     """Adds the policy to every response that has none of its own."""
 
@@ -60,7 +74,7 @@ def person_required(
             if request.headers.get("HX-Request") == "true":
                 # A redirect would be followed, and the log-in page put where the fragment was.
                 return HttpResponse(status=401, headers={"HX-Refresh": "true"})
-            return redirect_to_login(request.get_full_path())
+            return redirect_to_login(_asked_for(request))
         response = view(cast(PersonRequest, request), *args, **kwargs)
         # Pages are one person's: no shared cache, and "back" after logging out shows nothing.
         response.headers.setdefault("Cache-Control", "private, no-store")
@@ -68,6 +82,17 @@ def person_required(
         return response
 
     return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """Return where who logs in goes on: the page that was asked for, or the one whose form was sent."""
+    if request.method not in ("GET", "HEAD"):
+        page = request.headers.get("Referer", "")
+        if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+            path = urlsplit(page)._replace(scheme="", netloc="").geturl()
+            if url_has_allowed_host_and_scheme(path, None):
+                return path
+    return request.get_full_path()
 
 
 def staff_required(

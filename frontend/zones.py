@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from core.models import Preferences
 
+#: Names of the machine's own setting, and of none, among those of zones.
+_NO_ZONES = {"localtime", "posixrules", "Factory"}
 #: Old spellings and machine zones, which are understood but not suggested.
 _HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "posix/", "right/")
 
@@ -58,4 +60,4 @@ def suggested() -> tuple[str, ...]:
 
 @cache
 def _by_folded() -> dict[str, str]:
-    return {name.casefold(): name for name in zoneinfo.available_timezones()}
+    return {name.casefold(): name for name in zoneinfo.available_timezones() - _NO_ZONES}

@@ -63,7 +63,7 @@ def rabbitmq(services_folder: Path) -> Iterator[GivenRabbit]:
         node.start()
         yield node
     finally:
-        node.stop()
+        node.discard()
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def own_rabbitmq(services_folder: Path) -> Iterator[RabbitNode]:
         node.start()
         yield node
     finally:
-        node.stop()
+        node.discard()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -45,6 +46,28 @@ def three_steps(ctx: JobContext, count: int, seconds: float | None) -> dict[str,
     for key in ("first", "second", "third"):
         total += ctx.step(key, write_effect, ctx, key, seconds or 0, atomic=True)
     return {"total": total}
+
+
+class SignForm(PipelineForm):
+    """The file that lets it go on."""
+
+    sign = forms.CharField()
+
+
+@pipeline(title="Steps, held after the first", form=SignForm, is_listed=False)
+def held_steps(ctx: JobContext, sign: str) -> None:
+    """Do the first of three steps, wait for the sign, do the others."""
+    ctx.step("first", write_effect, ctx, "first", 0, atomic=True)
+    wait_for_sign(ctx, sign)
+    for key in ("second", "third"):
+        ctx.step(key, write_effect, ctx, key, 0, atomic=True)
+
+
+def wait_for_sign(ctx: JobContext, sign: str) -> None:
+    """Return when the file is there; who cancels or stops the attempt ends it before."""
+    while not Path(sign).exists():
+        time.sleep(0.05)
+        ctx.check()
 
 
 def write_effect(ctx: JobContext, step: str, seconds: float) -> int:
@@ -114,21 +137,23 @@ class SplitForm(PipelineForm):
     seconds = forms.FloatField(initial=0.0, required=False, min_value=0)
     failing = forms.CharField(required=False)
     depth = forms.IntegerField(initial=1, min_value=1)
+    #: A file: no part ends before it is there.
+    sign = forms.CharField(required=False)
 
 
 @pipeline(
     title="Split", form=SplitForm, stages=("plan", "parts", "sum"), max_attempts=60, max_crashes=60, is_listed=False
 )
-def split(ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int) -> dict[str, Any]:
+def split(
+    ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int, sign: str = ""
+) -> dict[str, Any]:
     """Plan in a step, run a child a number, and add up what those that did not fail returned."""
     ctx.stage("plan")
     plan = ctx.step("plan", write_effect_of, ctx, "plan", parts, atomic=True)
     ctx.stage("parts")
     bad = {int(number) for number in failing.split(",") if number}
-    items = [
-        {"number": number, "seconds": seconds or 0, "fails": number in bad, "depth": depth - 1, "parts": parts}
-        for number in range(plan)
-    ]
+    of_all = {"seconds": seconds or 0, "depth": depth - 1, "parts": parts, "sign": sign}
+    items = [{**of_all, "number": number, "fails": number in bad} for number in range(plan)]
     results = ctx.fan_out("parts", run_part, items, title="The parts", weights=[2.0] * plan, unit="numbers")
     ctx.stage("sum")
     total = ctx.step(
@@ -138,7 +163,7 @@ def split(ctx: JobContext, parts: int, seconds: float | None, failing: str, dept
 
 
 @pipeline(title="Split, all or nothing", form=SplitForm, is_listed=False)
-def split_strictly(ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int) -> int:
+def split_strictly(ctx: JobContext, parts: int, seconds: float | None, failing: str, depth: int, sign: str = "") -> int:
     """Fail when a part fails: its retry runs that part again."""
     bad = {int(number) for number in failing.split(",") if number}
     items = [{"number": number, "seconds": 0, "fails": number in bad, "depth": 0} for number in range(parts)]
@@ -154,6 +179,8 @@ def run_part(ctx: JobContext, item: dict[str, Any]) -> int:
     while time.monotonic() < ends:
         time.sleep(0.05)
         ctx.check()
+    if sign := item.get("sign"):
+        wait_for_sign(ctx, sign)
     if item["fails"] and ctx.attempt <= 2:
         raise PermanentError(f"number {item['number']} can't be counted")
     if item["depth"]:

@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 #: The last label of a host that is meant as an IPv4 address, in whatever spelling.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
-_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ HEAD_BYTES = 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
 _PACKED_AS_FILE = frozenset(("", "identity", "gzip", "x-gzip"))
 _WEB_PAGE = (b"<!doctype html", b"<html")
+#: How JSON begins and no table does, whatever the server calls it: a list of things, or a thing with a name.
+_JSON = re.compile(rb'(\[\s*)?\{\s*"[^"\n]*"\s*:')
 
 
 def content_length(headers: httpx.Headers) -> int | None:
@@ -56,9 +58,10 @@ def refuse_pages(path: Path, address: Address, headers: httpx.Headers) -> None:
             f"The address answered with a web page, not with a table: {address.shown}. It may ask for a login, or "
             "the file may have moved."
         )
-    if (kind == "application/json" or kind.endswith("+json")) and text.startswith((b"{", b"[")):
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if _JSON.match(text) or (is_json and text.startswith((b"{", b"["))):
         raise Unfetchable(f"The address answered with JSON, not with a table: {address.shown}.")
-    if kind in ("text/xml", "application/xml") and text.startswith(b"<"):
+    if text.startswith(b"<?xml") or (kind in ("text/xml", "application/xml") and text.startswith(b"<")):
         raise Unfetchable(f"The address answered with XML, not with a table: {address.shown}.")
 
 
@@ -68,7 +71,8 @@ def file_name(address: Address, headers: httpx.Headers) -> str:
     message["Content-Disposition"] = headers.get("content-disposition", "")
     try:
         given = message.get_filename() or ""
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):
+        # Also where it is given in parts that do not fit together.
         given = ""
     return _safe(given) or _safe(address.file_name) or address.host[:NAME_LENGTH]
 
@@ -78,11 +82,21 @@ def wait_seconds(headers: httpx.Headers) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isdigit() and text.isascii() and len(text) < 12:
         return float(text)
-    try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    until = moment(text)
+    if until is None:
         return None
-    return max(0.0, (_aware(until) - _moment_of(headers)).total_seconds())
+    # By the server's own clock, which its dates are meant by.
+    now = moment(headers.get("date", "")) or dt.datetime.now(dt.UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def moment(text: str) -> dt.datetime | None:
+    """Return the time that a header's date means; None for what is no date."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def status_in_words(status: int, reason: str) -> str:
@@ -92,18 +106,6 @@ def status_in_words(status: int, reason: str) -> str:
     except ValueError:
         phrase = "".join(mark for mark in reason if mark.isprintable())[:60]
     return f"{status} {phrase}".strip()
-
-
-def _moment_of(headers: httpx.Headers) -> dt.datetime:
-    """Return the time by the server's own clock, which its dates are meant by."""
-    try:
-        return _aware(parsedate_to_datetime(headers.get("date", "")))
-    except (ValueError, TypeError):
-        return dt.datetime.now(dt.UTC)
-
-
-def _aware(moment: dt.datetime) -> dt.datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _safe(name: str) -> str:

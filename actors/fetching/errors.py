@@ -10,9 +10,10 @@ class Unfetchable(PermanentError):
 class Unreachable(HeadwayError):
     """Raised when a server could not be reached, or broke off; trying again later may help."""
 
-    def __init__(self, sentence: str, *, wait_seconds: float | None = None) -> None:
-        #: How long the server asked to be left alone, if it did.
+    def __init__(self, sentence: str, *, wait_seconds: float | None = None, host: str = "") -> None:
+        #: How long the server asked to be left alone, if it did, and which one that was, after redirects.
         self.wait_seconds = wait_seconds
+        self.host = host
         super().__init__(sentence)
 
 

@@ -121,12 +121,12 @@ class _Fetch:
     async def _pause(self, error: Unreachable, failures: int) -> None:
         """Wait as long as the server asked to; else a while of our own."""
         wait = error.wait_seconds
-        if wait is None:
+        if not wait:
             await asyncio.sleep(pause_seconds(failures))
         elif wait > MOST_PATIENCE_SECONDS:
             raise Unfetchable(f"{error} That is longer than a day: try again then.") from error
         else:
-            self.hosts.rest(self.wanted.address.host, wait)
+            self.hosts.rest(error.host or self.wanted.address.host, wait)
             if wait > LONGEST_WAIT_SECONDS:
                 raise AskedToWait(str(error), seconds=wait) from error
 
@@ -222,6 +222,7 @@ def _failure(answer: Answer) -> Exception:
     status = answers.status_in_words(answer.status, answer.reason)
     if answer.status in _TRIED_AGAIN:
         wait = answers.wait_seconds(answer.headers)
-        asked = "" if wait is None else f", and asked to wait {wait:,.0f} seconds"
-        return Unreachable(f"{answer.address.shown} answered {status}{asked}.", wait_seconds=wait)
+        asked = f", and asked to wait {wait:,.0f} seconds" if wait else ""
+        told = f"{answer.address.shown} answered {status}{asked}."
+        return Unreachable(told, wait_seconds=wait, host=answer.address.host)
     return Unfetchable(f"{answer.address.shown} answered {status}.")

@@ -13,13 +13,14 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
 from core import storage
+
+from . import answers
 
 #: Seconds by which a file has to be older than its answer for its date to tell two contents apart (RFC 9110, 8.8.2.2).
 SETTLED_SECONDS = 60.0
@@ -170,7 +171,7 @@ def _sendable(text: str, length: int) -> str:
 
 
 def _is_settled(last_modified: str, date: str) -> bool:
-    try:
-        return (parsedate_to_datetime(date) - parsedate_to_datetime(last_modified)).total_seconds() >= SETTLED_SECONDS
-    except (ValueError, TypeError):
+    answered, changed = answers.moment(date), answers.moment(last_modified)
+    if answered is None or changed is None:
         return False
+    return (answered - changed).total_seconds() >= SETTLED_SECONDS

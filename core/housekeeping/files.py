@@ -46,12 +46,15 @@ def collect_files(work: Round) -> Tally:
 
 def collect_staging(root: Path, *, older_than: float, work: Round, tally: Tally) -> None:
     """Delete uploads that were begun and never finished. One that still comes in is written to, and young."""
-    for number, entry in enumerate(entries(root / "staging"), 1):
+    for number, entry in enumerate(entries(root / "staging", tally), 1):
         path = Path(entry.path)
         try:
             known = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             # Its submit has ended.
+            continue
+        except OSError as error:
+            tally.leave(f"staging/{entry.name} could not be read: {error.strerror or error}.")
             continue
         is_folder = stat.S_ISDIR(known.st_mode)
         extent = measure(path) if is_folder else None

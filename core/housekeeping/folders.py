@@ -106,7 +106,7 @@ def _collect_attempts(
     found = {
         (job_id, int(entry.name))
         for job_id in wholes
-        for entry in entries(root / "jobs" / str(job_id))
+        for entry in entries(root / "jobs" / str(job_id), tally)
         if _NUMBER.match(entry.name) and entry.is_dir(follow_symlinks=False)
     } - lent
     if not found:
@@ -177,7 +177,7 @@ def _attempts_in(texts: Iterable[str | None]) -> Iterator[Attempt]:
 
 
 def _numbered(folder: Path, tally: Tally) -> Iterator[int]:
-    for entry in entries(folder):
+    for entry in entries(folder, tally):
         if _NUMBER.match(entry.name) and entry.is_dir(follow_symlinks=False):
             yield int(entry.name)
         else:
@@ -185,7 +185,7 @@ def _numbered(folder: Path, tally: Tally) -> Iterator[int]:
 
 
 def _scratch(folder: Path, tally: Tally) -> Iterator[Attempt]:
-    for entry in entries(folder):
+    for entry in entries(folder, tally):
         known = _SCRATCH.match(entry.name)
         if known and entry.is_dir(follow_symlinks=False):
             yield int(known[1]), int(known[2])
@@ -207,5 +207,5 @@ def _drop(folder: Path, *, older_than: float, work: Round, tally: Tally) -> None
 def _is_older(path: Path, older_than: float) -> bool:
     try:
         return path.lstat().st_mtime < older_than
-    except FileNotFoundError:
+    except OSError:
         return False

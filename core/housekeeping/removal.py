@@ -26,8 +26,8 @@ class Extent:
     newest: float = 0.0
 
 
-def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what is in a folder of the store; nothing when it is a link, or not there."""
+def entries(folder: Path, tally: Tally | None = None) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder of the store: nothing of a link, or of what is not there. An unreadable one is told."""
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
             return
@@ -36,6 +36,9 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     except FileNotFoundError:
         # Somebody else has deleted it.
         return
+    except OSError as error:
+        if tally is not None:
+            tally.leave(f"{_shown(folder)} could not be read: {error.strerror or error}.")
 
 
 def measure(folder: Path) -> Extent:
@@ -49,26 +52,31 @@ def measure(folder: Path) -> Extent:
 
 def remove_tree(folder: Path, tally: Tally) -> None:
     """Delete a folder of the store with all that is in it, and count it. Links in it are deleted, not followed."""
-    with suppress(FileNotFoundError):
-        if not stat.S_ISDIR(folder.lstat().st_mode):
-            tally.leave(f"{_shown(folder)} is not a folder, and was left alone.")
-            return
+    try:
+        is_folder = stat.S_ISDIR(folder.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        tally.leave(f"{_shown(folder)} could not be deleted: {error.strerror or error}.")
+        return
+    if is_folder:
         _remove(folder, tally, depth=0)
+    else:
+        tally.leave(f"{_shown(folder)} is not a folder, and was left alone.")
 
 
 def remove_file(path: Path, tally: Tally, *, name: str = "files") -> None:
     """Delete a file, or a link itself, and count it."""
-    with suppress(FileNotFoundError):
+    try:
         known = path.lstat()
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            tally.leave(f"{_shown(path)} could not be deleted: {error.strerror or error}.")
-            return
-        tally.counts[name] += 1
-        tally.bytes += freed_bytes(known)
+        path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        tally.leave(f"{_shown(path)} could not be deleted: {error.strerror or error}.")
+        return
+    tally.counts[name] += 1
+    tally.bytes += freed_bytes(known)
 
 
 def remove_key(key: str, tally: Tally) -> None:
@@ -78,8 +86,7 @@ def remove_key(key: str, tally: Tally) -> None:
     except ValueError as error:
         tally.leave(f"{error}.")
         return
-    if path.is_file():
-        remove_file(path, tally)
+    remove_file(path, tally)
 
 
 def freed_bytes(known: os.stat_result) -> int:
@@ -89,7 +96,8 @@ def freed_bytes(known: os.stat_result) -> int:
 
 def _measure(folder: Path, extent: Extent, *, depth: int) -> None:
     for entry in entries(folder):
-        with suppress(FileNotFoundError):
+        # What can't be read is deleted no better; that is told then.
+        with suppress(OSError):
             known = entry.stat(follow_symlinks=False)
             extent.newest = max(extent.newest, known.st_mtime)
             if not stat.S_ISDIR(known.st_mode):
@@ -100,7 +108,7 @@ def _measure(folder: Path, extent: Extent, *, depth: int) -> None:
 
 
 def _remove(folder: Path, tally: Tally, *, depth: int) -> None:
-    for entry in entries(folder):
+    for entry in entries(folder, tally):
         if not entry.is_dir(follow_symlinks=False):
             remove_file(Path(entry.path), tally)
         elif depth < DEPTH:

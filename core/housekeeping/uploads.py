@@ -25,7 +25,7 @@ from django.db.models.functions import Cast
 
 from core import storage
 from core.housekeeping.datasets import PATHS
-from core.housekeeping.removal import entries, freed_bytes
+from core.housekeeping.removal import entries, remove_file
 from core.housekeeping.rounds import Round, Tally, batches
 from core.models import Artifact, Dataset, Job, JobStep, Schedule
 from core.states import State
@@ -47,7 +47,7 @@ def collect_uploads(root: Path, *, older_than: float, work: Round, tally: Tally)
         (root / LEAVING).mkdir(parents=True, exist_ok=True)
         for names in batches(_leaving(root, tally), GROUP):
             _decide(root, names, elsewhere, older_than=older_than, tally=tally)
-    for shard in entries(root / "uploads"):
+    for shard in entries(root / "uploads", tally):
         if not shard.is_dir(follow_symlinks=False):
             tally.leave(f"uploads/{shard.name} is not of the file store, and was left alone.")
             continue
@@ -90,17 +90,23 @@ def _named(keys: Collection[str]) -> set[str]:
 
 def _old(shard: Path, older_than: float, tally: Tally) -> Iterator[tuple[str, int]]:
     """Yield the key and the size of each upload in this folder that is not young."""
-    for entry in entries(shard):
-        with suppress(FileNotFoundError):
+    for entry in entries(shard, tally):
+        key = f"uploads/{shard.name}/{entry.name}"
+        try:
             known = entry.stat(follow_symlinks=False)
-            if not stat.S_ISREG(known.st_mode) or not _NAME.match(entry.name) or entry.name[:2] != shard.name:
-                tally.leave(f"uploads/{shard.name}/{entry.name} is not of the file store, and was left alone.")
-            elif known.st_mtime < older_than:
-                yield f"uploads/{shard.name}/{entry.name}", known.st_size
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            tally.leave(f"{key} could not be read: {error.strerror or error}.")
+            continue
+        if not stat.S_ISREG(known.st_mode) or not _NAME.match(entry.name) or entry.name[:2] != shard.name:
+            tally.leave(f"{key} is not of the file store, and was left alone.")
+        elif known.st_mtime < older_than:
+            yield key, known.st_size
 
 
 def _leaving(root: Path, tally: Tally) -> Iterator[str]:
-    for entry in entries(root / LEAVING):
+    for entry in entries(root / LEAVING, tally):
         if _NAME.match(entry.name) and entry.is_file(follow_symlinks=False):
             yield entry.name
         else:
@@ -143,11 +149,7 @@ def _decide(root: Path, names: list[str], elsewhere: Collection[str], *, older_t
         if key in named or not _is_old(path, older_than):
             _put_back(root, name)
             continue
-        with suppress(FileNotFoundError):
-            known = path.lstat()
-            path.unlink()
-            tally.counts["files"] += 1
-            tally.bytes += freed_bytes(known)
+        remove_file(path, tally)
 
 
 def _put_back(root: Path, name: str) -> None:
@@ -170,6 +172,6 @@ def _put_back(root: Path, name: str) -> None:
 
 
 def _is_old(path: Path, older_than: float) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return path.lstat().st_mtime < older_than
     return False

@@ -18,7 +18,7 @@ from core.errors import Overloaded, TooMuch
 
 #: Seconds after which asking again makes sense when the time depends on how fast jobs end.
 RUNNING_RETRY_SECONDS, QUEUED_RETRY_SECONDS, SITE_RETRY_SECONDS = 30.0, 60.0, 30.0
-#: Seconds that a person needs to make room.
+#: Seconds that an operator needs to make room.
 STORED_RETRY_SECONDS = 3600.0
 HOUR_SECONDS = 3600.0
 #: Jobs a second that no site takes: a count so far below its limit stays good for that long.
@@ -66,16 +66,17 @@ class _Pressure:
     everybody: int
 
 
-def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, jobs: int = 1) -> None:
+def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes: int = 0, jobs: int = 1) -> None:
     """Raise TooMuch when this owner, Overloaded when the site can't take so many jobs and bytes more.
 
     A key that the owner has used is never refused: its job is there already. Call it before reading a large upload,
-    and once more with the key when that is known.
+    with the bytes that are to come, and once more with the key when that is known, and with the bytes that are on the
+    disk by then and of no job of the owner's yet.
     """
     seen = _look(owner_id, key=key, jobs=jobs)
     if seen.is_known:
         return
-    _refuse_owner(seen, incoming_bytes=incoming_bytes, jobs=jobs)
+    _refuse_owner(seen, incoming_bytes=incoming_bytes + staged_bytes, jobs=jobs)
     limit = settings.QUEUED_LIMIT
     if limit and _site.count + jobs > limit:
         raise Overloaded(
@@ -126,7 +127,8 @@ def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
     if (limit := settings.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
         raise TooMuch(
             f"Your files take {_size(seen.stored)}{f', and {_size(incoming_bytes)} come' if incoming_bytes else ''}; "
-            f"{_size(limit)} is the most. Nothing was accepted; delete jobs that you need no longer, then try again.",
+            f"{_size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an operator "
+            "can delete some sooner.",
             retry_after_seconds=STORED_RETRY_SECONDS,
         )
 

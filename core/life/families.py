@@ -51,8 +51,8 @@ def insert_children(
     children = []
     for index, (item, weight) in enumerate(zip(items, weights, strict=True)):
         params = {"item": item} if task else dict(item)
-        lane = lane_of(limits, params)
         dumps_limited(params, what=f"Item {index + 1} of {title!r}")
+        lane = lane_of(limits, params)
         children.append(
             {
                 "idx": index,

@@ -11,6 +11,7 @@ from django.db.models import Count, F
 from core import statements
 from core.messages import DueJob
 from core.models import Job
+from core.models.job import Priority
 from core.states import CLAIMABLE
 
 #: Jobs that one batch publishes.
@@ -19,9 +20,13 @@ BATCH = 500
 HOLD_SECONDS = 10.0
 
 
-def take_due(*, limit: int = BATCH, queue: str = "default") -> list[DueJob]:
-    """Take due jobs of the queue whose message is not on its way: the urgent first, then owners in turn."""
-    rows = statements.run("take_due", {"limit": limit, "hold": HOLD_SECONDS, "queue": queue})
+def take_due(*, limit: int = BATCH, queue: str = "default", lowest: Priority = Priority.LOW) -> list[DueJob]:
+    """Take due jobs of the queue whose message is not on its way: the urgent first, then owners in turn.
+
+    Those of a priority below `lowest` are left.
+    """
+    given = {"limit": limit, "hold": HOLD_SECONDS, "queue": queue, "lowest": int(lowest)}
+    rows = statements.run("take_due", given)
     due = sorted((DueJob(*row) for row in rows), key=lambda job: job.job_id)
     turns: Counter[tuple[int, int]] = Counter()
     placed = []
@@ -29,6 +34,18 @@ def take_due(*, limit: int = BATCH, queue: str = "default") -> list[DueJob]:
         turns[job.priority, job.owner_id] += 1
         placed.append((-job.priority, turns[job.priority, job.owner_id], job))
     return [job for *_, job in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def take_before_others(*, limit: int, queue: str = "default") -> list[DueJob]:
+    """Take due jobs that overtake published ones of a lower priority: as many as make `limit` messages of theirs."""
+    published = Job.objects.filter(queue=queue, published_at__isnull=False, state__in=CLAIMABLE).order_by()
+    for lowest in (Priority.URGENT, Priority.NORMAL):
+        if not published.filter(priority__lt=lowest).exists():
+            continue
+        room = limit - published.filter(priority__gte=lowest)[:limit].count()
+        if room > 0 and (jobs := take_due(limit=room, queue=queue, lowest=lowest)):
+            return jobs
+    return []
 
 
 def next_due_seconds(queue: str = "default") -> float | None:

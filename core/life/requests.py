@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 
 from core import audit, pipelines, statements
 from core.errors import Refused
-from core.jsontext import dumps_limited
+from core.jsontext import dumps_limited, storable
 from core.life import families, leftovers
 from core.life.submission import jobs_due
 from core.limits.declared import lane_of
@@ -42,7 +42,8 @@ def cancel(job: Job, *, by: str) -> State:
         if not rows:
             if was.is_cancelling:
                 raise Refused(f"Job {job.pk} is being cancelled already.")
-            raise Refused(f"Job {job.pk} can't be cancelled: it has {was.get_state_display().lower()}.")
+            has = "been cancelled already" if was.state == State.CANCELLED else _word(was)
+            raise Refused(f"Job {job.pk} can't be cancelled: it has {has}.")
         state = State(rows[0][1])
         # A statement of its own: it sees the children of a fan-out that was committed while the first one waited.
         families.cancel_family([job.pk], by=by)
@@ -97,10 +98,11 @@ def discard_failed(job: Job, *, by: str) -> None:
     tell("job_discarded", job=job.pk, by=by)
 
 
-def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str) -> None:
+def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str | None = None) -> None:
     """Give a failed job other parameters and run it again from the start. Raise Refused in any other state.
 
-    `params` are all its parameters, as its form has cleaned them; the files it was given stay.
+    `params` are all its parameters, as its form has cleaned them, and `label` what they make its name, which stays
+    when None is given; the files it was given stay.
     """
     spec = pipelines.get(job.pipeline)
     text = dumps_limited(dict(params), what="The JSON of the parameters")
@@ -110,7 +112,8 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str) -> None:
         if was.parent_id is not None:
             raise Refused(f"Job {job.pk} is a part of job {was.parent_id}: its parameters come from there.")
         lane = lane_of(spec.limits, kept)
-        if not statements.run("edit", {"id": job.pk, "params": text, "lane": lane, "by": by}):
+        name = was.label if label is None else storable(label)[:255]
+        if not statements.run("edit", {"id": job.pk, "params": text, "lane": lane, "label": name, "by": by}):
             raise Refused(f"Job {job.pk} is {_word(was)} now: only a failed job's parameters can be changed.")
         folders = _requeue_family(was, spec, by=by, from_start=True)
         audit.note(

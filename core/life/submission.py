@@ -105,6 +105,8 @@ def _insert(
     files: Mapping[str, StoredUpload] | None = None,
 ) -> dict[str, int]:
     """Insert the jobs whose key is new; return their ids by key."""
+    if len(orders) == 1:
+        dumps_limited(dict(orders[0].params), what="The JSON of the parameters")
     jobs = [
         {
             "idempotency_key": order.key,
@@ -115,8 +117,6 @@ def _insert(
         }
         for order in orders
     ]
-    if len(jobs) == 1:
-        dumps_limited(jobs[0]["params"], what="The JSON of the parameters")
     failpoint("job-commit")
     rows = statements.run(
         "submit",

@@ -50,11 +50,12 @@ def why(job: Job) -> Why | None:
         return paused
     if job.run_at > database_now() and (later := _later(job)):
         return later
+    if not presence.threads_on(job.queue):
+        # Whatever its limits allow: what they promise for a time needs somebody to take it up.
+        return Why("no_worker", f"No worker takes jobs from the queue {job.queue}.")
     if job.is_held and (held := forecast(job)):
         lead = "" if held.at is None else _GOES_ON if held.kind == "remote" else _AT
         return Why(held.kind, held.text, held.at, held.ahead, lead)
-    if not presence.threads_on(job.queue):
-        return Why("no_worker", f"No worker takes jobs from the queue {job.queue}.")
     return _behind(job)
 
 

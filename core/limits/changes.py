@@ -145,6 +145,7 @@ def resume(pipeline: str, *, by: str) -> None:
 def unblock(pipeline: str, limit: str, value: str, *, by: str) -> None:
     """Forget that a remote asked to be left alone."""
     spec, _ = _find(pipeline, limit)
+    value = storable(value)
     now = database_now().timestamp()
     with transaction.atomic():
         _lock(pipeline)

@@ -15,9 +15,13 @@ from core.jsontext import dumps
 PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 #: Characters of a parameter's value that a key keeps as they are; longer ones are told apart by their hash.
 VALUE_LENGTH = 60
+#: Characters of a lane: what its column holds.
+LANE_LENGTH = 250
+#: Characters of the hash that stands for a long value, after the beginning of the value if there is room.
+_HASH_LENGTH = 16
 
 _RATE = re.compile(r"\s*(\d+)\s*/\s*(\d*)\s*([smhd])\s*\Z")
-_KEY = re.compile(r"(pipeline|owner|param:[A-Za-z_][A-Za-z0-9_]*)\Z")
+_KEY = re.compile(r"(pipeline|owner|param:[A-Za-z_][A-Za-z0-9_]{0,59})\Z")
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,18 @@ def lane_of(limits: Iterable[Limit], params: Mapping[str, Any]) -> str:
     limits = tuple(limits)
     if not limits:
         return ""
-    names = sorted({limit.key.removeprefix("param:") for limit in limits if limit.key.startswith("param:")})
-    return dumps({name: _value(params.get(name)) for name in names})
+    room = room_of(limits)
+    return _as_text({name: _value(params.get(name), room) for name in _parameters(limits)})
+
+
+def room_of(limits: Iterable[Limit]) -> int:
+    """Return the characters, as JSON, that each value has in a lane; raise ValueError when there are too few."""
+    names = _parameters(limits)
+    frame = len(_as_text(dict.fromkeys(names, "")))
+    room = min(VALUE_LENGTH, (LANE_LENGTH - frame) // max(1, len(names)))
+    if room <= _HASH_LENGTH:
+        raise ValueError(f"limits by {', '.join(names)}: these are too many parameters to count by, or too long names")
+    return room
 
 
 def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
@@ -111,14 +125,32 @@ def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
     return ""
 
 
-def _value(value: Any) -> str:
+def _parameters(limits: Iterable[Limit]) -> list[str]:
+    return sorted({limit.key.removeprefix("param:") for limit in limits if limit.key.startswith("param:")})
+
+
+def _value(value: Any, room: int = VALUE_LENGTH) -> str:
     # As it is stored: a date is counted the same when the job is edited or tried again.
     text = "" if value is None else str(json.loads(dumps(value))).strip()
-    if len(text) <= VALUE_LENGTH and text.isprintable():
+    if text.isprintable() and _width(text) <= room:
         return text
-    return f"{text[:20]}…{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}"
+    mark = f"…{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:_HASH_LENGTH]}"
+    # Printable, so that it is its own value again when it is read from a lane.
+    begin = "".join(each if each.isprintable() else "\ufffd" for each in text[:20])
+    while begin and _width(begin + mark) > room:
+        begin = begin[:-1]
+    return begin + mark
+
+
+def _width(text: str) -> int:
+    return len(_as_text(text)) - 2
+
+
+def _as_text(value: Any) -> str:
+    # Not escaped: a lane's length is counted in characters.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _check_key(key: str) -> None:
     if not _KEY.match(key):
-        raise ValueError(f"limit key {key!r}: use pipeline, owner, or param:<the name of a field>")
+        raise ValueError(f"limit key {key!r}: use pipeline, owner, or param:<a field's name of up to 60 letters>")

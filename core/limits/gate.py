@@ -39,6 +39,8 @@ UNKNOWN_SECONDS = 600.0
 _LAST = 2**62
 
 _forget_at = 0.0
+#: By pipeline: the last lane, as (owner, lane), of a pass that could not read them all.
+_went_so_far: dict[str, tuple[int, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -149,19 +151,32 @@ class _Pass:
         return len(gone)
 
     def _lanes(self, last_owner: int) -> list[_Lane]:
-        """Return the lanes with due jobs, those of the owners after the last one first."""
+        """Return the lanes with due jobs, those of the owners after the last one first.
+
+        Of very many only a part is read; the next pass goes on where this one broke off, so that lanes which have to
+        wait hide no others.
+        """
+        start = _went_so_far.pop(self.name, (last_owner + 1, ""))
         found: dict[tuple[int, str], _Lane] = {}
-        for after, until in ((last_owner, _LAST), (-1, last_owner)):
+        for (from_owner, from_lane), (until_owner, until_lane) in ((start, (_LAST, "")), ((0, ""), start)):
             rows = statements.run(
                 "held_jobs",
-                {"pipeline": self.name, "after": after, "until": until, "lanes": LANES, "jobs": READ_JOBS},
+                {
+                    **{"pipeline": self.name, "lanes": LANES, "jobs": READ_JOBS},
+                    **{"owner": from_owner, "lane": from_lane, "until_owner": until_owner, "until_lane": until_lane},
+                },
             )
-            for job_id, priority, owner_id, lane in rows:
-                entry = found.get((owner_id, lane))
+            for job_id, priority, *key in rows:
+                if job_id is None:
+                    # Nothing in this lane is due.
+                    continue
+                owner_id, text = key
+                entry = found.get((owner_id, text))
                 if entry is None:
-                    entry = found[owner_id, lane] = _Lane(owner_id, json.loads(lane or "{}"))
+                    entry = found[owner_id, text] = _Lane(owner_id, json.loads(text or "{}"))
                 entry.jobs.append((-priority, job_id))
-            if len(found) >= LANES:
+            if len({row[2:] for row in rows}) >= LANES:
+                _went_so_far[self.name] = rows[-1][2:]
                 break
         for lane in found.values():
             lane.jobs, lane.read = deque(sorted(lane.jobs)), len(lane.jobs)

@@ -37,8 +37,9 @@ def forecast(job: Job) -> Forecast | None:
     gate = Gate.objects.filter(pk=job.pipeline, paused_at__isnull=False).first()
     spec = pipelines.find(job.pipeline)
     if gate is not None:
-        why = f": {gate.note}" if gate.note else "."
-        return Forecast("paused", f"{spec.title if spec else job.pipeline} is paused by {gate.paused_by}{why}")
+        why = f": {gate.note}" if gate.note else ""
+        stop = "" if why.endswith((".", "!", "?")) else "."
+        return Forecast("paused", f"{spec.title if spec else job.pipeline} is paused by {gate.paused_by}{why}{stop}")
     now = database_now().timestamp()
     if spec is None or not spec.limits:
         return Forecast("turn", "It starts in a moment.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from core import statements
 from core.clock import database_now
 from core.errors import RetryAfter
-from core.limits.declared import names_of, value_of
+from core.limits.declared import lane_of, names_of, value_of
 from core.models import JobEvent
 from core.pipelines import Pipeline
 from core.states import State
@@ -33,7 +34,8 @@ def deferral(ctx: Any, asked: RetryAfter, end: Callable[..., Any]) -> Any:
 def block(spec: Pipeline, *, key: str, owner_id: int, params: dict[str, Any], seconds: float) -> None:
     """Let no job of the pipeline with this value of the key go for so long."""
     until = database_now().timestamp() + seconds
+    lane = json.loads(lane_of(spec.limits, params) or "{}")
     for limit, name in zip(spec.limits, names_of(spec.limits), strict=True):
         if limit.key == key:
-            value = value_of(limit, owner_id=owner_id, params=params)
+            value = value_of(limit, owner_id=owner_id, params=lane)
             statements.run("block_bucket", {"pipeline": spec.name, "limit": name, "value": value, "until": until})

@@ -53,6 +53,14 @@ def tell_ends() -> int:
     return sum(_tell_group(known[start : start + GROUP], now) for start in range(0, len(known), GROUP))
 
 
+def tell_until_now(user_id: int) -> None:
+    """Order the mails that a person's wishes ask for as they stand: another wish begins with what ends from now on."""
+    person = Preferences.objects.select_related("user").get(pk=user_id)
+    if person.mailed_until is not None:
+        while _tell(person, since=person.mailed_until - LATE) >= BATCH:
+            continue
+
+
 def _begin(people: Sequence[Preferences], now: dt.datetime) -> None:
     if people:
         ids = [each.pk for each in people]

@@ -26,6 +26,9 @@ ANSWER_SECONDS = 120.0
 #: Seconds that a whole connection may take, however lively it is.
 WHOLE_SECONDS = 600.0
 _WORDS_LENGTH = 500
+#: Refusals that speak of the site's own log-in or encryption (RFC 4954, section 6; RFC 3207, section 4), and not of a
+#: mail: it can go once that is mended.
+_OF_THE_SITE = frozenset({530, 534, 535, 538})
 
 
 class NotTaken(HeadwayError):
@@ -141,12 +144,12 @@ class Backend(EmailBackend):
                 return Unclear(_told(error))
             if not 400 <= answer[0] < 600:
                 return Unclear(f"It said {_words(*answer)!r}.")
-            return NotTaken(_words(*answer), is_final=answer[0] >= 500)
+            return NotTaken(_words(*answer), is_final=_is_final(answer[0]))
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             code, reply = next(iter(error.recipients.values()))
-            return NotTaken(_words(code, reply), is_final=500 <= code < 600)
+            return NotTaken(_words(code, reply), is_final=_is_final(code))
         if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)):
-            return NotTaken(_told(error), is_final=500 <= error.smtp_code < 600)
+            return NotTaken(_told(error), is_final=_is_final(error.smtp_code))
         # The line, its encryption or the log-in: nothing is wrong with the mail, and it can go once that is mended.
         return NotTaken(_told(error))
 
@@ -167,6 +170,10 @@ def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:
     except OSError as error:
         raise NotTaken(_told(error)) from error
     return "Written down, as no mail server is set up."
+
+
+def _is_final(code: int) -> bool:
+    return 500 <= code < 600 and code not in _OF_THE_SITE
 
 
 def _as_body(message: bytes) -> bytes:

@@ -99,7 +99,7 @@ def switch(schedule: Schedule, *, is_on: bool, by: str) -> Schedule:
         if row.is_on == is_on:
             return row
         if is_on:
-            pipelines.get(row.pipeline)
+            _refuse_when_off(row)
             _set_times(row, row.cron)
             row.is_on, row.note = True, ""
             Schedule.objects.filter(pk=row.pk).update(is_on=True, next_at=row.next_at, note="", changed_at=Now())
@@ -115,6 +115,7 @@ def run_now(schedule: Schedule, *, by: str) -> Submission:
     """Submit a job of the schedule at once, whether it is on or off and whatever runs. Raise Refused, as a submit."""
     with transaction.atomic():
         row = _lock(schedule, may_be_of_code=True)
+        _refuse_when_off(row)
         run = _insert_manual(row)
         made = runs.submit_for(row, key=f"schedule-{row.pk}-by-hand-{run.pk}")
         ScheduledRun.objects.filter(pk=run.pk).update(job=made.job_id)
@@ -144,6 +145,11 @@ def _lock(schedule: Schedule, *, may_be_of_code: bool = False) -> Schedule:
     if row.code_name is not None and not may_be_of_code:
         raise Refused("This schedule is the site's own: it is as the code declares it.")
     return row
+
+
+def _refuse_when_off(schedule: Schedule) -> None:
+    if note := runs.why_off(schedule):
+        raise Refused(note)
 
 
 def _insert_manual(schedule: Schedule) -> ScheduledRun:

@@ -48,6 +48,8 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("day of the week", 0, 7, _DAYS),
 )
 _NUMBER = re.compile(r"[0-9]+\Z")
+#: A number as cronsim counts with it: `21th`, `22th`.
+_ORDINAL = re.compile(r"\b([0-9]+)th\b")
 
 
 class CronError(ValueError):
@@ -81,8 +83,10 @@ def read(text: str) -> str:
 
 def in_words(cron: str) -> str:
     """Return what the expression means, e.g. `At 07:00 on Monday`."""
-    words: str = _parsed(read(cron)).explain()
-    return words
+    minute_to_month, _, days = read(cron).rpartition(" ")
+    # A Sunday has two numbers; in words it is one day.
+    once = ",".join(dict.fromkeys("0" if day in ("7", "SUN") else day for day in days.split(",")))
+    return _ORDINAL.sub(_ordinal, _parsed(f"{minute_to_month} {once}").explain())
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -95,7 +99,8 @@ def zone_of(name: str) -> ZoneInfo:
 @cache
 def zone_names() -> frozenset[str]:
     """Return the IANA names that this machine knows."""
-    return frozenset(available_timezones())
+    # What the machine's own clock shows is no name for other machines, and "Factory" says that nobody has chosen.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def times(cron: str, zone: str, *, after: dt.datetime) -> Iterator[dt.datetime]:
@@ -162,9 +167,13 @@ def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -
             raise CronError(f"The step {step!r} of the {name} is not a number from 1 on.")
         if term == "*" or (low == 1 and high == 31 and term in ("L", "LW")):
             continue
+        if low == 1 and high == 31 and term.startswith("L"):
+            raise CronError(f"{term} is no {name}: L is the last day of the month, LW its last working day.")
         if names is _DAYS:
             term = _without_place(name, term)
         start, dash, end = term.partition("-")
+        if dash and not (start and end):
+            raise CronError(f"In the {name} {value!r} a number is missing beside the dash.")
         bounds = [_number(name, low, high, names, text) for text in ([start, end] if dash else [start])]
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             top = 6 if names is _DAYS else high
@@ -194,6 +203,12 @@ def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -
     if not low <= int(text) <= high:
         raise CronError(f"{name.capitalize()} {text} is not between {low} and {high}.")
     return int(text)
+
+
+def _ordinal(found: re.Match[str]) -> str:
+    number = int(found[1])
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 # -- from wall times to instants -----------------------------------------------------------------------

@@ -17,7 +17,6 @@ import logging
 
 from django.db import transaction
 
-from core import pipelines
 from core.clock import database_now
 from core.failpoints import failpoint
 from core.logs import tell
@@ -69,7 +68,7 @@ def _fire(schedule_id: int) -> int:
         if schedule is None or (first := _due_at(schedule, now)) is None:
             # Another process was faster.
             return 0
-        if note := _why_off(schedule):
+        if note := runs.why_off(schedule):
             runs.elect(schedule, first, Outcome.REFUSED, text=note)
             runs.switch_off(schedule, note=note)
             _tell_off(schedule)
@@ -132,16 +131,6 @@ def _pass_over(schedule_id: int, *, text: str) -> None:
 def _due_at(schedule: Schedule, now: dt.datetime) -> dt.datetime | None:
     at = schedule.next_at
     return at if schedule.is_on and at is not None and at <= now else None
-
-
-def _why_off(schedule: Schedule) -> str:
-    """Return why the schedule can't go on; empty when it can."""
-    if pipelines.find(schedule.pipeline) is None:
-        return f"The pipeline {schedule.pipeline} is no longer installed."
-    # The account of the site's own schedules never logs in.
-    if schedule.code_name is None and not schedule.owner.is_active:
-        return f"The account of {schedule.owner.get_username()} is not active."
-    return ""
 
 
 def _tell_off(schedule: Schedule) -> None:

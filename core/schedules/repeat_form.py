@@ -51,8 +51,12 @@ class WallTimeField(forms.Field):
 class ZoneField(forms.ChoiceField):
     """A choice of time zones; each name that this machine knows is taken, also one that is not offered."""
 
-    def valid_value(self, value: Any) -> bool:
-        return str(value) in cron.zone_names()
+    def validate(self, value: Any) -> None:
+        forms.Field.validate(self, value)
+        try:
+            cron.zone_of(str(value))
+        except CronError as error:
+            raise forms.ValidationError(str(error), code="invalid_choice") from error
 
 
 class RepeatForm(forms.Form):
@@ -67,7 +71,7 @@ class RepeatForm(forms.Form):
     )
     zone = ZoneField(
         label="Time zone",
-        error_messages={"invalid_choice": "There is no time zone %(value)s. Zones are named like Europe/Paris."},
+        error_messages={"required": "Choose a time zone."},
     )
     starts_at = WallTimeField(label="Not before", required=False)
     ends_at = WallTimeField(label="Not after", required=False)
@@ -87,7 +91,9 @@ class RepeatForm(forms.Form):
         own = Preferences.of(user).zone if user is not None else ""
         chosen = str(self.initial.get("zone") or own or timezone.get_default_timezone_name())
         self.initial = {**self.initial, "zone": chosen}
-        choices = _choices(chosen if chosen in cron.zone_names() else "UTC")
+        # What was sent is offered as well: left out, the field would show another zone than was chosen.
+        shown = str(self.data.get(self.add_prefix("zone")) or chosen)
+        choices = _choices(*(name for name in (shown, chosen) if name in cron.zone_names()))
         self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField
 
     def clean_cron(self) -> str:
@@ -106,7 +112,7 @@ class RepeatForm(forms.Form):
         starts_at, ends_at, now = known["starts_at"], known["ends_at"], database_now()
         if ends_at is not None and ends_at <= now:
             self.add_error("ends_at", "This has passed already.")
-        elif starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        elif starts_at is not None and ends_at is not None and ends_at < starts_at:
             self.add_error("ends_at", "The end comes before the begin.")
         elif not _comes(known["cron"], known["zone"], starts_at=starts_at, ends_at=ends_at, now=now):
             self.add_error("cron", "It would never run: no time of it comes from the begin to the end.")
@@ -120,11 +126,10 @@ def _comes(
     return bool(cron.next_times(text, zone, after=after, count=1, until=ends_at))
 
 
-def _choices(chosen: str) -> list[Any]:
+def _choices(*chosen: str) -> list[Any]:
     known = cron.zone_names()
     common = [name for name in COMMON_ZONES if name in known]
-    if chosen not in common:
-        common.insert(0, chosen)
+    common = [*dict.fromkeys(name for name in chosen if name not in common), *common]
     return [("Common", [(name, _shown(name)) for name in common]), ("All", _all_choices())]
 
 

@@ -117,6 +117,22 @@ def leave_out(runs: QuerySet[ScheduledRun], *, text: str = "") -> int:
     return runs.order_by().update(outcome=Outcome.SKIPPED, text=text[:500])
 
 
+def why_off(schedule: Schedule) -> str:
+    """Return why no job may come of the schedule; empty when one may."""
+    spec = pipelines.find(schedule.pipeline)
+    if spec is None:
+        return f"The pipeline {schedule.pipeline} is no longer installed."
+    if schedule.code_name is not None:
+        # The account of the site's own schedules never logs in.
+        return ""
+    name = schedule.owner.get_username()
+    if not schedule.owner.is_active:
+        return f"The account of {name} is not active."
+    if spec.is_for_staff and not schedule.owner.is_staff:
+        return f"{spec.title} is for staff, which {name} does not belong to."
+    return ""
+
+
 def switch_off(schedule: Schedule, *, note: str = "") -> None:
     """Switch the schedule off in the caller's transaction, with what waited for its turn; `note` says why."""
     schedule.is_on, schedule.next_at, schedule.note = False, None, note[:300]

@@ -144,11 +144,14 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
 @register.simple_tag
 def due(moment: dt.datetime) -> SafeString:
     """Return `<time>` with when something is to begin: `in 2 h`, or `any moment` once that has come."""
+    seconds = (moment - timezone.now()).total_seconds()
+    # What is to come is not "just now", however near.
+    text = f"in {math.ceil(seconds)} s" if seconds < 10 else in_relation(moment)
     return format_html(
         '<time datetime="{}" title="{}" data-relative="due">{}</time>',
         moment.isoformat(),
         _exact(moment),
-        "any moment" if moment <= timezone.now() else in_relation(moment),
+        "any moment" if seconds <= 0 else text,
     )
 
 

@@ -26,8 +26,13 @@ _PASSING = (429, 503)
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
-        return refused(request, 413, "The form holds more text than is accepted. Put it in a file instead.")
+        return too_much_text(request)
     return render(request, "400.html", status=400)
+
+
+def too_much_text(request: HttpRequest) -> HttpResponse:
+    """Say that what was typed is more than is read; files have a limit of their own."""
+    return refused(request, 413, "The form holds more text than is accepted. Put it in a file instead.")
 
 
 def refused(request: HttpRequest, status: int, sentence: str, *, retry_after: float | None = None) -> HttpResponse:

@@ -99,10 +99,12 @@ def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: 
 def _told(count: int, done: str, *, of: int) -> str:
     jobs = "1 job is" if count == 1 else f"{count:,} jobs are"
     missed = of - count
-    others = (
-        f" {missed:,} could not be: somebody else has acted on {'it' if missed == 1 else 'them'}." if missed else ""
+    if not missed:
+        return f"{jobs} {done}."
+    return (
+        f"{jobs} {done}. {missed:,} could not be: somebody else was quicker, parts are still stopping, or the pipeline "
+        "is no longer installed."
     )
-    return f"{jobs} {done}.{others}"
 
 
 def _nothing(choice: Choice) -> str:

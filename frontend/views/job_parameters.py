@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Model, QuerySet
 from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -51,7 +50,8 @@ def _save(request: PersonRequest, job: Job, entry: Entry) -> HttpResponseBase:
         return _render(request, job, entry)
     if entry.is_valid():
         try:
-            requests.edit_and_retry(job, params=_params(entry), by=request.user.get_username())
+            params, _, label = entry.filled_in()
+            requests.edit_and_retry(job, params=params, label=label or None, by=request.user.get_username())
         except Refused as error:
             return _back(request, job, str(error))
         except PermanentError as error:
@@ -70,19 +70,6 @@ def _render(request: PersonRequest, job: Job, entry: Entry, *, status: int = 200
         "back_text": "Back to the job",
     }
     return answer_with_form(request, entry, "job_parameters.html", context=context, keeps_files=True, status=status)
-
-
-def _params(entry: Entry) -> dict[str, Any]:
-    """Return what was filled in as parameters; files are none."""
-    fields = entry.form.fields
-    cleaned = entry.form.cleaned_data.items()
-    return {name: _as_json(value) for name, value in cleaned if not isinstance(fields.get(name), forms.FileField)}
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Model):
-        return value.pk
-    return [each.pk for each in value] if isinstance(value, QuerySet) else value
 
 
 def _lost_files(spec: Pipeline, entry: Entry) -> str:

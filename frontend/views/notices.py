@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.middleware import HtmxDetails
 
 from core.models import Job
 from frontend import notice_list
@@ -55,7 +56,8 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
     if request.headers.get("HX-Request") != "true":
         return redirect("notices")
     if not request.user.is_authenticated:
-        return render(request, "_bell_ended.html")
+        page = HtmxDetails(request).current_url_abs_path
+        return render(request, "_bell_ended.html", {"next": page or ""})
     count = notice_list.unread_count(request.user)
     if str(count) == request.GET.get("n"):
         return HttpResponse(status=204)

@@ -34,7 +34,7 @@ from frontend import form_pages, priorities, repeats
 from frontend.form_answers import KEY_FIELD, answer_with_form
 from frontend.security import PersonRequest, person_required
 from frontend.templatetags.amounts import filesize
-from frontend.views.errors import refusal_context, refused, refused_by, with_retry_after
+from frontend.views.errors import refusal_context, refused, refused_by, too_much_text, with_retry_after
 
 #: Bytes of a body from which on it is asked before reading whether a job would be accepted at all.
 EARLY_CHECK_BYTES = 256 * 1024
@@ -69,7 +69,9 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
     try:
         _refuse_large(request)
         request.POST  # noqa: B018 - reading it is the point
-    except (StopUpload, RequestDataTooBig):
+    except RequestDataTooBig:
+        return too_much_text(request)
+    except StopUpload:
         limit = filesize(settings.UPLOAD_LIMIT_BYTES)
         return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
     except Refused as error:

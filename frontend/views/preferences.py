@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.accounts import Taken, change_email
 from core.clock import database_now
-from core.mails import telling_from
+from core.mails import tell_until_now, telling_from
 from core.models import Preferences
 from frontend import zones
 from frontend.account_forms import EmailForm, PreferencesForm
@@ -35,13 +35,15 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request)
     kept = kept_preferences(request)
-    had_mail = any(getattr(kept, name) for name in _TOLD_BY_MAIL)
+    wished = [name for name in _TOLD_BY_MAIL if getattr(kept, name)]
     form = PreferencesForm(request.POST, instance=kept)
     if not form.is_valid():
         return _page(request, choices=form)
     changed = list(form.fields)
-    if not had_mail and any(form.cleaned_data[name] for name in _TOLD_BY_MAIL):
-        # What ended before is not told any more.
+    if any(form.cleaned_data[name] for name in _TOLD_BY_MAIL if name not in wished):
+        # What ended before is not told any more, but by the wish that there was.
+        if wished:
+            tell_until_now(kept.pk)
         kept.mailed_until = telling_from()
         changed.append("mailed_until")
     kept.save(update_fields=changed)

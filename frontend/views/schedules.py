@@ -130,6 +130,8 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
         return _back(asked, row, "The code declares this schedule, and changes it.")
     if (spec := row.spec) is None:
         return _back(asked, row, f"The pipeline {row.schedule.pipeline} is no longer installed, so its form is gone.")
+    if spec.is_for_staff and not asked.user.is_staff:
+        return _back(asked, row, f"{spec.title} is for staff.")
     if request.method == "POST":
         return _save(asked, row, _entry(spec, row.schedule, asked))
     entry = _entry(spec, row.schedule)

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 # The pages under test are those of the unit tests, with the same people, pipelines and jobs.
@@ -25,6 +25,9 @@ from tests.unit.frontend.conftest import (  # noqa: F401
 )
 
 OpenPage = Callable[..., Page]
+#: Milliseconds that anything on a page may take: a machine that others use stands still for many seconds at a time.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="package")
@@ -34,7 +37,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=60_000
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=2 * PATIENCE
         )
         yield browser
         browser.close()
@@ -65,7 +68,7 @@ def open_page(
             **options,  # type: ignore[arg-type]
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         session = Client()
         session.force_login(person or alice)
         context.add_cookies(

@@ -104,7 +104,8 @@ def test_the_upload_shows_how_far_it_is_and_can_be_stopped(open_page: OpenPage) 
     network.send("Network.enable")
     network.send(
         "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 20, "downloadThroughput": 10_000_000, "uploadThroughput": 1_500_000},
+        # It would take half a minute.
+        {"offline": False, "latency": 20, "downloadThroughput": 10_000_000, "uploadThroughput": 400_000},
     )
     drop(page, "large.txt", 12_000_000)
     page.get_by_role("button", name="Start").click()

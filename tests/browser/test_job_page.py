@@ -89,19 +89,23 @@ def test_asking_survives_a_server_that_is_away(open_page: OpenPage, alice: User,
 
 def test_a_hidden_tab_asks_nothing_and_catches_up_at_once(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
-    page = open_page(job.get_absolute_url())
+    page = open_page("/datasets/")
+    page.clock.install()
+    page.goto(job.get_absolute_url())
     show = """(hidden) => {
         Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
     page.evaluate(show, True)
-    page.wait_for_timeout(300)  # what was under way has come
+    expect(page.locator(".htmx-request")).to_have_count(0)  # what was under way has come
     asked = polls(page)
-    page.wait_for_timeout(2500)
+    page.clock.run_for(10_000)
     assert asked == []
     advance(job, done=90, version=2)
+    # The page's clock stands still from here: nothing that it would do at its next time comes.
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 10)
     page.evaluate(show, False)
-    expect(page.locator(".meter-percent")).to_have_text("90%", timeout=900)
+    expect(page.locator(".meter-percent")).to_have_text("90%")
 
 
 def test_a_session_that_ended_leads_to_the_log_in_page(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
@@ -158,7 +162,7 @@ def test_the_desk_follows_its_jobs_and_keeps_what_is_being_typed(
     expect(page.locator("#jobs")).to_contain_text("No job matches this filter.")
     expect(page.get_by_label("Search by name or number")).to_have_value("zzz")
     expect(page).to_have_url(re.compile(r"/\?q=zzz$"))
-    wait_until(lambda: page.locator("#jobs-search").evaluate("each => each === document.activeElement"), 2)
+    wait_until(lambda: page.locator("#jobs-search").evaluate("each => each === document.activeElement"))
 
 
 def test_parts_change_their_squares_before_ones_eyes(
@@ -216,7 +220,7 @@ def test_a_pdf_is_read_inside_the_page(
     assert asked == []
     page.get_by_role("link", name="Read here: report.pdf").click()
     expect(page.locator("iframe.reader-frame")).to_be_visible()
-    wait_until(lambda: has_viewer(page), 10)
+    wait_until(lambda: has_viewer(page))
     assert asked
     page.get_by_role("link", name="Close").click()
     expect(page.locator("iframe")).to_have_count(0)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.services.site import Site
 
 ROWS = 20_000
-SLOW = 90_000
+SLOW = 180_000
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import django
 #: Cancels that are waited for at a time.
 THREADS = 16
 #: Seconds for which a moment is waited for.
-MOMENT_SECONDS = 30.0
+MOMENT_SECONDS = 90.0
 _said = threading.Lock()
 
 

@@ -21,7 +21,7 @@ from tests.chaos.submitting import OWNER
 from tests.services.site import Answer, Person
 
 #: Seconds for which a submit is sent again before it counts as refused.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 #: Seconds between two tries.
 PAUSE_SECONDS = 0.05
 _logging_in = threading.Lock()

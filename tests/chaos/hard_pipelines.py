@@ -24,7 +24,7 @@ MAY_USE_BYTES, WANTED_BYTES = 250 * 1024**2, 1500 * 1024**2
 #: Starts a second that the limited pipeline is allowed.
 RATE = 100
 #: Seconds that a job waits for its sign at most.
-SIGN_SECONDS = 60.0
+SIGN_SECONDS = 180.0
 
 
 @pipeline(title="Kill the worker, each time", is_listed=False)

@@ -195,7 +195,7 @@ def _judge_queues(stage: World, outcome: Outcome, bad_messages: int) -> None:
         return not any(count for name, count in depths.items() if not name.endswith(".XQ"))
 
     try:
-        wait_until(are_empty, 15, every=0.2)
+        wait_until(are_empty, every=0.2)
     except TimeoutError:
         left = [f"{name}: {n}" for name, n in depths.items() if n and not name.endswith(".XQ")]
         outcome.violate("queues with messages left", left)

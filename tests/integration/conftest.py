@@ -24,7 +24,7 @@ def compose_broker(services_folder: Path) -> Iterator[RabbitNode]:
         node.api("definitions", method="POST", body=_definitions())
         yield node
     finally:
-        node.stop()
+        node.discard()
 
 
 def _definitions() -> Any:

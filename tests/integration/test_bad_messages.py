@@ -70,7 +70,7 @@ def test_a_worker_stays_well_whatever_is_in_its_queue(make_site: Callable[..., S
     channel = connection.channel()
     (worker,) = site.start_worker()
     # Its queues are there when it says that it is.
-    wait_until(lambda: rows(site, "SELECT count(*) FROM core_worker") == [(1,)], 40, "the worker")
+    wait_until(lambda: rows(site, "SELECT count(*) FROM core_worker") == [(1,)], what="the worker")
 
     bad = [*UNREADABLE, *UNKNOWN_ACTOR, *WRONG_ARGUMENTS]
     for body in [*bad, *HARMLESS]:
@@ -81,7 +81,7 @@ def test_a_worker_stays_well_whatever_is_in_its_queue(make_site: Callable[..., S
     def waiting(queue: str) -> int:
         return int(channel.queue_declare(queue, passive=True).method.message_count)
 
-    wait_until(lambda: waiting("default.XQ") == len(bad), 20, "the dead letters")
+    wait_until(lambda: waiting("default.XQ") == len(bad), what="the dead letters")
     assert waiting("default") == 0
     counts = {
         ("unreadable_message", "default", len(UNREADABLE)),
@@ -89,7 +89,7 @@ def test_a_worker_stays_well_whatever_is_in_its_queue(make_site: Callable[..., S
         ("wrong_arguments", "default", len(WRONG_ARGUMENTS)),
     }
     asked = "SELECT name, place, count FROM core_alarmcount"
-    wait_until(lambda: set(rows(site, asked)) == counts, 10, "the alarms")
+    wait_until(lambda: set(rows(site, asked)) == counts, what="the alarms")
     shown = site.run("shell", "--command", "from core.metrics import render; print(render().decode())").stdout
     assert f'headway_bad_messages_total{{kind="unknown_actor",queue="default"}} {len(UNKNOWN_ACTOR)}.0' in shown
     assert 'headway_workers{queue="default"} 1.0' in shown
@@ -102,6 +102,6 @@ def test_a_worker_stays_well_whatever_is_in_its_queue(make_site: Callable[..., S
     assert "Traceback" not in log
     assert max(map(len, log.splitlines())) < 1000, "a whole body is in the log"
     connection.close()
-    assert worker.stop(timeout=25) == 0
+    assert worker.stop() == 0
     assert state_of(site, good) == "succeeded"
     assert rows(site, "SELECT count(*) FROM core_worker") == [(0,)]

@@ -112,13 +112,13 @@ def test_a_broken_connection_is_let_go_and_the_next_publish_makes_a_new_one(brok
 
 def test_a_consumed_message_is_acked_by_its_own_consumer_only(broker: JobRabbitmqBroker) -> None:
     broker.publish_jobs([due(1)])
-    old = cast(Any, broker.consume("default", prefetch=1, timeout=2000))
+    old = cast(Any, broker.consume("default", prefetch=1, timeout=60_000))
     assert isinstance(old, SafeConsumer)
     stale: Any = next(old)
     old.connection.close()  # the broker delivers it again
 
     broker.publish_jobs([due(2)])
-    new = cast(Any, broker.consume("default", prefetch=2, timeout=2000))
+    new = cast(Any, broker.consume("default", prefetch=2, timeout=60_000))
     first: Any = next(new)
     second: Any = next(new)
     assert stale._tag == first._tag
@@ -127,4 +127,4 @@ def test_a_consumed_message_is_acked_by_its_own_consumer_only(broker: JobRabbitm
     new.ack(second)
     new.connection.process_data_events(time_limit=0.2)
     new.close()
-    wait_until(lambda: broker.waiting_messages("default") == 1, 5, "the unacked message to come back")
+    wait_until(lambda: broker.waiting_messages("default") == 1, what="the unacked message to come back")

@@ -81,7 +81,7 @@ def test_the_services_of_compose_run_a_job_together(compose_site: ComposeSite, t
     answer = alice.post("/pipelines/csv_import/", {"idempotency-key": "once"}, files={"file": table}, follow=False)
 
     assert answer.status == 302
-    wait_until(lambda: site.run_json("job", "list")[0]["state"] == "succeeded", 60, "the import to succeed")
+    wait_until(lambda: site.run_json("job", "list")[0]["state"] == "succeeded", what="the import to succeed")
     assert alice.get("/datasets/").text.count("table") >= 1
     figures = alice.get("/metrics", headers={"Authorization": "Bearer metrics-secret"})
     assert 'headway_jobs{pipeline="csv_import",state="succeeded"} 1.0' in figures.text

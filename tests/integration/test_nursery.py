@@ -15,9 +15,9 @@ def test_a_forked_worker_and_web_server_do_what_started_ones_do(make_site: Calla
     worker = site.fork_worker("--processes", "1", "--threads", "1")
     port = free_port()
     web = site.fork_web(port=port)
-    wait_until(lambda: web.expect_running() and accepts(port), 30, "the forked web server to listen")
+    wait_until(lambda: web.expect_running() and accepts(port), what="the forked web server to listen")
     assert Person(site, f"http://127.0.0.1:{port}").get("/readyz").status == 200
-    job = site.run_json("job", "submit", "noop", "--owner", "alice", "--wait", "30")
+    job = site.run_json("job", "submit", "noop", "--owner", "alice", "--wait", "120")
     assert job["state"] == "succeeded"
     assert worker.is_running
 
@@ -25,7 +25,9 @@ def test_a_forked_worker_and_web_server_do_what_started_ones_do(make_site: Calla
 def test_the_end_of_a_forked_process_is_known_by_its_code(make_site: Callable[..., Site]) -> None:
     site = make_site("rabbitmq", EXTRA_PIPELINES="tests.pipelines")
     asked, killed = (site.fork_worker("--processes", "1", "--threads", "1", name=name) for name in ("one", "two"))
-    wait_until(lambda: all("worker_started" in worker.tail() for worker in (asked, killed)), 30, "the workers to start")
+    wait_until(
+        lambda: all("worker_started" in worker.tail() for worker in (asked, killed)), what="the workers to start"
+    )
     assert asked.stop() == 0
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
@@ -36,12 +38,11 @@ def test_a_forked_worker_dies_at_the_failpoint_that_it_is_armed_for(make_site: C
     site.add_user("alice")
     armed = site.fork_worker("--processes", "1", "--threads", "1", environment={"FAILPOINT": "claim:kill"})
     job = site.run_json("job", "submit", "noop", "--owner", "alice")
-    wait_until(lambda: "(code -9)" in armed.tail(), 30, "the worker to be killed")
+    wait_until(lambda: "(code -9)" in armed.tail(), what="the worker to be killed")
     site.fork_worker("--processes", "1", "--threads", "1", name="other")
     wait_until(
         lambda: site.run_json("job", "show", str(job["id"]))["state"] == "succeeded",
-        30,
-        "the job to be done",
+        what="the job to be done",
         every=0.3,
     )
     pid = armed.pid

@@ -55,13 +55,13 @@ def left(site: Site) -> int:
 def test_one_job_of_another_owner_and_an_urgent_one_overtake_a_backlog(busy: Site) -> None:
     run(busy, f"submit_many('count', [Order(params=params) for _ in range({BACKLOG})], owner_id=ids['alice'])")
     busy.start_worker()
-    wait_until(lambda: left(busy) <= BACKLOG - 4, 60, "the backlog to be at work")
+    wait_until(lambda: left(busy) <= BACKLOG - 4, what="the backlog to be at work")
     run(
         busy,
         "submit('count', params=params, owner_id=ids['bob'], label='of bob')\n"
         "submit('count', params=params, owner_id=ids['alice'], label='urgent', priority=2)",
     )
-    wait_until(lambda: left(busy) == 0, 90, "all jobs to end")
+    wait_until(lambda: left(busy) == 0, what="all jobs to end")
     # What is published ahead: a window of 16 messages, and the worker's own three.
     assert started_before(busy, "of bob") < 30
     # Those at work end, and what the worker had fetched besides is fewer than its threads.
@@ -71,7 +71,7 @@ def test_one_job_of_another_owner_and_an_urgent_one_overtake_a_backlog(busy: Sit
 def test_a_limit_is_kept_by_real_workers_and_costs_no_attempt(busy: Site) -> None:
     run(busy, "submit_many('paced', [Order() for _ in range(40)], owner_id=ids['alice'])")
     busy.start_worker()
-    wait_until(lambda: left(busy) == 0, 60, "all jobs to end")
+    wait_until(lambda: left(busy) == 0, what="all jobs to end")
     assert rows(busy, "SELECT min(attempt), max(attempt) FROM core_job") == [(1, 1)]
     # Each has the exact time of its start, a twentieth of a second after the one before, in the order of their submits.
     starts = [str(at) for (at,) in rows(busy, "SELECT run_at FROM core_job ORDER BY id")]

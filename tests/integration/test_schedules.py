@@ -38,18 +38,18 @@ def jobs(site: Site) -> int:
 
 def test_a_worker_fires_what_is_due_and_runs_it(scheduled: Site) -> None:
     scheduled.start_worker(1)
-    wait_until(lambda: rows(scheduled, _RUNS) == [("submitted", "succeeded")], 40, "the schedule's job to succeed")
+    wait_until(lambda: rows(scheduled, _RUNS) == [("submitted", "succeeded")], what="the schedule's job to succeed")
     assert jobs(scheduled) == 1
 
 
 def test_a_ticker_that_is_killed_at_a_time_leaves_it_whole_or_untouched(scheduled: Site) -> None:
     for failpoint, left in (("schedule-insert", []), ("schedule-inserted", [("submitted", "queued")])):
         ticker = start_ticker(scheduled, failpoint, failpoint=f"{failpoint}:kill")
-        assert ticker.wait(40) == -9
+        assert ticker.wait() == -9
         assert rows(scheduled, _RUNS) == left
         assert jobs(scheduled) == len(left)
     # Another one finds nothing more to do.
     ticker = start_ticker(scheduled, "last")
-    wait_until(lambda: LOOKED in ticker.log.read_text(), 40, "the last ticker to look")
+    wait_until(lambda: LOOKED in ticker.log.read_text(), what="the last ticker to look")
     ticker.kill9()
     assert (rows(scheduled, _RUNS), jobs(scheduled)) == ([("submitted", "queued")], 1)

@@ -10,6 +10,13 @@ from tests.services.rabbitmq import RabbitNode
 from tests.services.waiting import wait_until
 
 
+def declare(node: RabbitNode, url: str, queue: str) -> None:
+    """Make a queue that is on the disk: the node answers a moment before its log of queues is."""
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        connection.channel().queue_declare(queue, durable=True)
+    node.control("eval", "mnesia:sync_log().")
+
+
 def publish(url: str, queue: str) -> None:
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         channel = connection.channel()
@@ -21,6 +28,7 @@ def publish(url: str, queue: str) -> None:
 
 def test_a_confirmed_message_outlives_a_killed_broker_but_not_a_wiped_one(own_rabbitmq: RabbitNode) -> None:
     url = own_rabbitmq.create_vhost("here")
+    declare(own_rabbitmq, url, "letters")
     publish(url, "letters")
     first = own_rabbitmq.pid
     own_rabbitmq.kill9()
@@ -28,7 +36,7 @@ def test_a_confirmed_message_outlives_a_killed_broker_but_not_a_wiped_one(own_ra
     assert not is_alive(first)
     own_rabbitmq.start()
     # It serves a moment before it has all its queues back.
-    wait_until(lambda: own_rabbitmq.queue_depths(url) == {"letters": 1}, 20, "the queue with its message")
+    wait_until(lambda: own_rabbitmq.queue_depths(url) == {"letters": 1}, what="the queue with its message")
     own_rabbitmq.kill9()
     own_rabbitmq.wipe_data()
     own_rabbitmq.start()

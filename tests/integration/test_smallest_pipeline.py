@@ -63,6 +63,6 @@ def test_one_file_is_a_pipeline_with_its_pages_and_its_command(
     page = watch_to_the_end(alice, location_of(answer))
     assert "2 words in notes.txt" in page
 
-    done = site.run_json("job", "submit", "count_words", "--owner", "alice", "--file", f"file={notes}", "--wait", "30")
+    done = site.run_json("job", "submit", "count_words", "--owner", "alice", "--file", f"file={notes}", "--wait", "120")
     assert (done["state"], done["result"]) == ("succeeded", {"headline": "4 words in notes.txt"})
     assert 'headway_jobs{pipeline="count_words",state="succeeded"} 2.0' in alice.get("/metrics").text

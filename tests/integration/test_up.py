@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,23 +24,38 @@ COMMAND = [sys.executable, "manage.py", "up"]
 _starts = itertools.count(1)
 
 
-@pytest.fixture
-def site(make_site: Callable[..., Site]) -> Site:
-    return make_site("embedded", SECRET_KEY="")
+@pytest.fixture(scope="module")
+def site(services_folder: Path, migrated_file: Path) -> Iterator[Site]:
+    """A home that all tests share: the first start fills it, which takes long."""
+    site = Site("embedded", services_folder / "up", settings={"SECRET_KEY": ""})
+    shutil.copy(migrated_file, site.home / "db.sqlite3")
+    yield site
+    site.remove()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[list[Process]]:
+    """What was started in this module; the last one may run still."""
+    started: list[Process] = []
+    yield started
+    for process in started:
+        process.stop()
 
 
 @pytest.fixture
-def up(site: Site) -> Iterator[Process]:
-    process = start_up(site)
-    yield process
-    process.stop()
+def up(site: Site, running: list[Process]) -> Process:
+    """The one that runs on the home, started if there is none."""
+    if not running or not running[-1].is_running:
+        start_up(site, running)
+    return running[-1]
 
 
-def start_up(site: Site) -> Process:
+def start_up(site: Site, running: list[Process]) -> Process:
     # Each start has a log of its own: what the one before said is no sign of this one.
     log = site.home / "logs" / f"up-{next(_starts)}.log"
     process = Process("up", COMMAND, log=log, environment=site.environment, folder=CHECKOUT)
-    wait_until(lambda: process.expect_running() and "Ctrl-C" in process.tail(), 90, "up to say where it is")
+    running.append(process)
+    wait_until(lambda: process.expect_running() and "Ctrl-C" in process.tail(), 180, "up to say where it is")
     return process
 
 
@@ -75,28 +91,28 @@ def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Proc
     assert (site.home / "secret_key").stat().st_mode & 0o777 == 0o600
     for name in OWN_WORDS:
         # Never 0: a signal to process 0 goes to the whole group, this test run with it.
-        killed = wait_until(partial(part, up, name), 30, f"the {name}")
+        killed = wait_until(partial(part, up, name), what=f"the {name}")
         family = {killed, *children_of([killed])}
         os.kill(killed, signal.SIGKILL)
-        wait_until(partial(is_another, up, name, killed), 30, f"another {name}")
-        wait_until(partial(are_gone, family), 30, f"the end of the old {name}")
-    wait_until(lambda: answers(site), 30, "the web to answer again")
+        wait_until(partial(is_another, up, name, killed), what=f"another {name}")
+        wait_until(partial(are_gone, family), what=f"the end of the old {name}")
+    wait_until(lambda: answers(site), what="the web to answer again")
 
 
-def test_it_leaves_nothing_behind_however_it_ends_and_finds_everything_as_it_was(site: Site, up: Process) -> None:
+def test_it_leaves_nothing_behind_however_it_ends_and_finds_everything_as_it_was(
+    site: Site, running: list[Process], up: Process
+) -> None:
     key = (site.home / "secret_key").read_text()
     users = user_names(site)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        running = up if number == signal.SIGINT else start_up(site)
-        try:
-            family = children_of([running.pid])
-            assert len(family) >= 3
-            running.send(number)
-            code = running.wait(60)
-            assert code == (-9 if number == signal.SIGKILL else 0)
-            wait_until(partial(are_gone, family), 60, "the end of all parts")
-        finally:
-            running.stop()
+        if number != signal.SIGINT:
+            up = start_up(site, running)
+        family = children_of([up.pid])
+        assert len(family) >= 3
+        up.send(number)
+        code = up.wait()
+        assert code == (-9 if number == signal.SIGKILL else 0)
+        wait_until(partial(are_gone, family), what="the end of all parts")
         assert (site.home / "secret_key").read_text() == key
         assert user_names(site) == users
 
@@ -109,7 +125,8 @@ def test_a_second_one_on_the_same_home_is_refused_in_a_sentence(site: Site, up: 
     assert "Traceback" not in refused.stderr
 
 
-def test_a_taken_port_is_refused_in_a_sentence_that_says_what_to_do(site: Site) -> None:
+def test_a_taken_port_is_refused_in_a_sentence_that_says_what_to_do(make_site: Callable[..., Site]) -> None:
+    site = make_site("embedded", SECRET_KEY="")
     with socket.create_server(("127.0.0.1", site.port)):
         refused = run_up(site)
     assert refused.returncode == 2
@@ -131,6 +148,6 @@ def run_up(site: Site, **settings: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )

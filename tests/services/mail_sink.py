@@ -110,7 +110,7 @@ class MailSink:
             self._start(self._serve, line, number)
 
     def _serve(self, line: socket.socket, number: int) -> None:
-        line.settimeout(20)
+        line.settimeout(120)
         place = self.plan(number)
         talk = _Talk(self, line, place)
         try:
@@ -243,7 +243,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
         ],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

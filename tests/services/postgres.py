@@ -26,12 +26,12 @@ class GivenPostgres:
         """Make a database like `template` (an old one of that name is dropped) and return its URL."""
         self.drop_database(name)
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=60) as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
     def drop_database(self, name: str) -> None:
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=60) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def stop(self) -> None:
@@ -51,7 +51,7 @@ class PostgresNode(GivenPostgres):
         self._server: Process | None = None
         super().__init__(f"postgres://headway@127.0.0.1:{self.port}/postgres")
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         """Start, or start again with the data that is there, and wait until it serves."""
         if not self._data.exists():
             self._make_cluster()
@@ -95,7 +95,7 @@ class PostgresNode(GivenPostgres):
         assert self._server is not None
         self._server.expect_running()
         try:
-            with psycopg.connect(self.url, connect_timeout=5):
+            with psycopg.connect(self.url, connect_timeout=60):
                 return True
         except psycopg.OperationalError:  # not listening yet, or recovering
             return False

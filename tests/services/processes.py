@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
-from tests.services.waiting import wait_until
+from tests.services.waiting import PATIENCE_SECONDS, wait_until
 
 
 class ProcessDied(AssertionError):
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 def accepts(port: int) -> bool:
     with socket.socket() as probe:
-        probe.settimeout(1)
+        probe.settimeout(5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
@@ -159,10 +159,10 @@ class Process:
         if self.is_running:
             os.kill(self.pid, number)
 
-    def wait(self, timeout: float = 10.0) -> int:
+    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
         return self._popen.wait(timeout)
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = PATIENCE_SECONDS) -> int:
         """Ask to end with `number`, insist with SIGKILL after `timeout` seconds, leave nothing behind."""
         if (ended := self._popen.poll()) is not None:
             # Its id may be another process's by now.
@@ -185,14 +185,14 @@ class Process:
         for pid in sorted(family):
             _send(pid, signal.SIGSTOP)
         _kill(family | children_of(family))
-        return self._popen.wait(10)
+        return self._popen.wait(PATIENCE_SECONDS)
 
 
 def _kill(pids: Iterable[int]) -> None:
     pids = [pid for pid in pids if is_alive(pid)]
     for pid in pids:
         _send(pid, signal.SIGKILL)
-    wait_until(lambda: not any(is_alive(pid) for pid in pids), 10, f"the end of {pids}")
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), what=f"the end of {pids}")
 
 
 def _send(pid: int, number: int) -> None:

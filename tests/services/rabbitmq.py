@@ -63,7 +63,7 @@ class RabbitNode(GivenRabbit):
         self._server: Process | None = None
         self._vhosts: set[str] = set()
 
-    def start(self, timeout: float = 90.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         """Start, or start again with the data that is there, and wait until it serves."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_files()
@@ -72,7 +72,7 @@ class RabbitNode(GivenRabbit):
         if self._epmd is None or not self._epmd.is_running:
             command = [epmd, "-port", str(self._epmd_port), "-address", "127.0.0.1"]
             self._epmd = Process("epmd", command, log=self.folder / "epmd.log", environment=environment)
-            wait_until(lambda: accepts(self._epmd_port), 10, "epmd to listen")
+            wait_until(lambda: accepts(self._epmd_port), what="epmd to listen")
         log = self.folder / "node.log"
         self._server = Process("RabbitMQ", [self._program], log=log, environment=environment)
         wait_until(self._is_ready, timeout, "RabbitMQ to serve", every=0.1)
@@ -86,6 +86,11 @@ class RabbitNode(GivenRabbit):
         if self._epmd is not None:
             self._epmd.stop()
         self._server = self._epmd = None
+
+    def discard(self) -> None:
+        """End the node and its epmd at once: nobody needs what it holds."""
+        self.kill9()
+        self.stop()
 
     def kill9(self) -> None:
         """End the node as a power cut does; `start` brings it back with what it had written."""
@@ -116,13 +121,13 @@ class RabbitNode(GivenRabbit):
     def set_memory_alarm(self, is_on: bool) -> None:
         """Raise or end the alarm that blocks every publisher."""
         self.control("set_vm_memory_high_watermark", "0.00001" if is_on else "0.6")
-        wait_until(lambda: self._alarms() == is_on, 20, f"the memory alarm to be {is_on}")
+        wait_until(lambda: self._alarms() == is_on, what=f"the memory alarm to be {is_on}")
 
     def control(self, *arguments: str) -> str:
         """Run rabbitmqctl on the node and return what it printed."""
         command = [str(self._program.parent / "rabbitmqctl"), "--node", self.name, "--quiet", *arguments]
         answer = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=60, check=False
+            command, env=self._environment(), capture_output=True, text=True, timeout=120, check=False
         )
         if answer.returncode:
             raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {answer.stdout}{answer.stderr}")
@@ -138,7 +143,7 @@ class RabbitNode(GivenRabbit):
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  as above
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
             return json.loads(answer.read() or "null")
 
     def queue_depths(self, url: str) -> dict[str, int]:

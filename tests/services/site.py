@@ -32,7 +32,7 @@ class Site:
     """`start_web()`, `start_worker()`, then act as people (`person("alice")`) and operators (`run(…)`) do.
 
     On the rabbitmq runtime `database_url` and `rabbitmq_url` name servers that run. `settings` are further
-    environment variables. Times are short by default: a test sees in seconds what takes minutes in life.
+    environment variables. Most times are short by default: a test sees in seconds what takes minutes in life.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class Site:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "SECRET_KEY": secrets.token_urlsafe(50),
-            "LEASE_SECONDS": "6",
+            # Not short: a machine that stands still for seconds must not cost anybody an attempt. What a killed worker
+            # held is let go when another starts on its machine.
+            "LEASE_SECONDS": "30",
             "REAP_SECONDS": "1",
             "REPUBLISH_SECONDS": "3",
             "RETRY_BASE_SECONDS": "0.2",
@@ -73,7 +75,7 @@ class Site:
 
     # -- as an operator ----------------------------------------------------------------------------
 
-    def run(self, *arguments: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` with these arguments; a failure shows what it printed."""
         done = subprocess.run(
             self._manage(*arguments),
@@ -90,7 +92,7 @@ class Site:
             raise AssertionError(f"manage.py {command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
-    def run_json(self, *arguments: str, check: bool = True, timeout: float = 60) -> Any:
+    def run_json(self, *arguments: str, check: bool = True, timeout: float = 180) -> Any:
         """Run `manage.py` with these arguments and --json, and return the object it printed."""
         return json.loads(self.run(*arguments, "--json", check=check, timeout=timeout).stdout)
 
@@ -108,7 +110,7 @@ class Site:
 
     # -- its processes -----------------------------------------------------------------------------
 
-    def start_web(self, timeout: float = 60) -> Process:
+    def start_web(self, timeout: float = 180) -> Process:
         """Start the web server and wait until it says that it is ready."""
         web = self._start("web", "web")
 
@@ -255,7 +257,7 @@ class Person:
         return twin
 
     def get(
-        self, path: str, *, headers: Mapping[str, str] | None = None, follow: bool = True, timeout: float = 20
+        self, path: str, *, headers: Mapping[str, str] | None = None, follow: bool = True, timeout: float = 90
     ) -> Answer:
         return self._ask(urllib.request.Request(self._url(path)), headers, follow, timeout)  # noqa: S310
 
@@ -267,7 +269,7 @@ class Person:
         files: Mapping[str, Path] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: bool = True,
-        timeout: float = 60,
+        timeout: float = 90,
     ) -> Answer:
         request = urllib.request.Request(self._url(path), method="POST")  # noqa: S310
         request.add_header("X-CSRFToken", self.cookie("csrftoken"))

@@ -7,7 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 10.0, what: str = "", *, every: float = 0.05) -> T:
+#: Seconds that a fact may take to come about. A machine that others use stands still for many at a time, and who waits
+#: for a fact loses nothing by patience: it is only ever waited out when the fact will not come.
+PATIENCE_SECONDS = 90.0
+
+
+def wait_until(
+    condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, what: str = "", *, every: float = 0.05
+) -> T:
     """Ask `condition` until its answer is true, and return that answer.
 
     Raises TimeoutError, which names `what` and the last answer, after `timeout` seconds.

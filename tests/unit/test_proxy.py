@@ -38,7 +38,7 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def caller(proxy: Proxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as caller:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as caller:
         assert ask(caller) == b"hello"
         yield caller
 
@@ -52,7 +52,7 @@ def test_a_reset_connection_tells_its_caller_at_once(proxy: Proxy, caller: socke
     assert proxy.reset() == 1
     with pytest.raises(ConnectionResetError):
         caller.recv(100)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as other:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as other:
         assert ask(other) == b"hello"
 
 
@@ -84,5 +84,5 @@ def test_a_black_hole_loses_nothing_once_it_is_healed(proxy: Proxy, caller: sock
     with pytest.raises(TimeoutError):
         ask(caller)
     proxy.heal()
-    caller.settimeout(10)
+    caller.settimeout(60)
     assert caller.recv(100) == b"hello"

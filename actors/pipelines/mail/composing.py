@@ -97,6 +97,9 @@ def _told(context: dict[str, Any], *, owner_id: int) -> dict[str, Any]:
     facts = known.get("facts")
     pairs = [pair for pair in facts if isinstance(pair, list) and len(pair) == 2] if isinstance(facts, list) else []
     known["facts"] = [(_fact(name), _fact(value)) for name, value in pairs[:_FACTS]]
+    if isinstance(context.get("message"), str):
+        # What a person wrote keeps its lines.
+        known["message"] = "\n".join(_one_line(line) for line in context["message"].strip().splitlines())
     if isinstance(known.get("url"), str):
         known["source"] = _source(known["url"])
     if isinstance(known.get("job"), int):

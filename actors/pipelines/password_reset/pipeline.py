@@ -3,7 +3,8 @@
 The request that asks for it only stores this job: it takes as long for an address without an account, and a mail server
 that is away loses nothing. The link's token is made here and handed over; it is stored nowhere, so nobody who may look
 at jobs or mails can log in with it. That is why these mails are not those of the pipeline `mail`, which keeps what it
-sends. A mail may come twice when a worker dies; both links work, and the first new password ends the other.
+sends. A mail may come twice when a worker dies; both links work, and the first new password ends the other. When the
+line breaks, so that nobody knows whether it was sent, the job has failed and nothing sends it again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from core.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
 from core.mails.addresses import site_address
-from core.mails.smtp import NotTaken, hand_over
+from core.mails.smtp import NotTaken, Unclear, hand_over
 from core.pipelines import pipeline
 
 #: Accounts of one address that get a mail; there is one, unless they were made before addresses had to differ.
@@ -71,6 +72,12 @@ def _send(user_id: int) -> None:
         if refusal.is_final:
             raise PermanentError(str(refusal)) from refusal
         raise
+    except Unclear as error:
+        # Tried again, it could come once for each try. Who does not get it asks for another one.
+        raise PermanentError(
+            f"The mail to {user.email} may have been sent: the line broke before the mail server had answered. Nothing "
+            "sends it again by itself; whoever does not get it can ask for another one."
+        ) from error
     finally:
         line.close()
 

@@ -12,6 +12,7 @@ from actors.table_forms.fields import ColumnChoiceField
 from actors.table_forms.selection_form import PresetChoiceField, SelectionForm
 from core import pipelines
 from core.mails.orders import is_address
+from core.models import Dataset
 
 EXPECTED = (
     ("same", "The same columns, of the same types"),
@@ -99,8 +100,7 @@ class ReportForm(SelectionForm):
         self.fields["dataset"].label = "A dataset like it"
         self.order_fields(["dataset", "url", "title"])
         if not self.is_bound and self.chosen_dataset is not None and not self.initial.get("url"):
-            source = self.chosen_dataset.sources.order_by("-fetched_at").first()
-            self.initial["url"] = source.url if source else ""
+            self.initial["url"] = _address_of(self.chosen_dataset)
 
     def clean_url(self) -> str:
         """Hold the address to what fetching holds it to, so that it is refused here and not next Monday."""
@@ -118,3 +118,13 @@ class ReportForm(SelectionForm):
     def job_label(self) -> str:
         title = self.cleaned_data["title"] or self.cleaned_data["dataset"].name
         return f"{title} from {urlsplit(self.cleaned_data['url']).hostname}"[:255]
+
+
+def _address_of(dataset: Dataset) -> str:
+    """Return the address that the dataset was fetched from; empty for one that was not."""
+    source = dataset.sources.order_by("-fetched_at").first()
+    if source is not None:
+        return source.url
+    # When fresh data has come from there, the source is that of the newer dataset; the job that made this one knows it.
+    item = dataset.job.params.get("item") if dataset.job.parent_id else None
+    return str(item.get("url") or "") if isinstance(item, dict) else ""

@@ -117,10 +117,12 @@ def _check_columns(found: Dataset, model: Dataset, *, is_strict: bool) -> None:
     wanted, came = _types(model), _types(found)
     missing = [name for name in wanted if name not in came]
     extra = [name for name in came if name not in wanted] if is_strict else []
+    # Without a row nothing says of which type a column is.
+    has_types = is_strict and found.rows > 0
     other = [
         f"{name} (now {came[name]}, was {kind})"
         for name, kind in wanted.items()
-        if is_strict and name in came and came[name] != kind and (came[name], kind) not in _WIDER
+        if has_types and name in came and came[name] != kind and (came[name], kind) not in _WIDER
     ]
     told = [
         f"{what} {', '.join(names[:_NAMED])}{' …' if len(names) > _NAMED else ''}"

@@ -116,7 +116,9 @@ class Command(BaseCommand):
         for name, field in spec.form.base_fields.items():
             # What a page would send for a field nobody touched.
             if name not in data and _is_sent(field.initial):
-                data[name] = str(field.initial)
+                shown = field.prepare_value(field.initial)
+                values = shown if isinstance(shown, (list, tuple)) else [shown]
+                data.setlist(name, [str(value) for value in values])
         files: MultiValueDict[str, Any] = MultiValueDict()
         try:
             for name, path in _pairs(options["file"], "--file"):

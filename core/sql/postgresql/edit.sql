@@ -1,6 +1,6 @@
--- A person changes the parameters of a failed job, and with them what its limits count it by.
+-- A person changes the parameters of a failed job, and with them its name and what its limits count it by.
 WITH edited AS (
-    UPDATE core_job SET params = %(params)s::jsonb, lane = %(lane)s
+    UPDATE core_job SET params = %(params)s::jsonb, lane = %(lane)s, label = %(label)s
     WHERE id = %(id)s AND state = 'failed'
     RETURNING id, attempt
 ), told AS (

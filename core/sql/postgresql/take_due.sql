@@ -7,6 +7,7 @@ WITH RECURSIVE turns (priority, owner_id) AS (
         WHERE j.queue = %(queue)s AND j.priority = p.priority AND j.published_at IS NULL AND NOT j.is_held AND j.state IN ('scheduled', 'queued', 'retrying')
         ORDER BY j.owner_id LIMIT 1
     ) FROM (VALUES (2::smallint), (1::smallint), (0::smallint)) AS p (priority)
+    WHERE p.priority >= %(lowest)s
     UNION ALL
     SELECT t.priority, (
         SELECT j.owner_id FROM core_job j

@@ -8,6 +8,7 @@ WHERE id IN (
             SELECT min(j.owner_id) FROM core_job j
             WHERE j.queue = %(queue)s AND j.priority = p.priority AND j.published_at IS NULL AND NOT j.is_held AND j.state IN ('scheduled', 'queued', 'retrying')
         ) FROM (SELECT 2 AS priority UNION ALL SELECT 1 UNION ALL SELECT 0) AS p
+        WHERE p.priority >= %(lowest)s
         UNION ALL
         SELECT t.priority, (
             SELECT min(j.owner_id) FROM core_job j

@@ -34,7 +34,7 @@ NEAR_SECONDS = 0.005
 #: Jobs that are raced at a time.
 AT_ONCE = 10
 #: Seconds until a cancel was tried.
-TRIED_SECONDS = 60.0
+TRIED_SECONDS = 150.0
 #: What a cancel aims at: the moment it waits for, and the seconds from there to what it is to meet.
 AIMS: dict[str, tuple[str, float]] = {
     "submit": ("", NEAR_SECONDS),

@@ -38,7 +38,7 @@ FLOOR_BYTES = 1_000_000
 REFUSALS = (429, 503, 507)
 #: Jobs that meet a full disk with their results at a time.
 AT_ONCE = 5
-STEP_SECONDS = 30.0
+STEP_SECONDS = 90.0
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:
@@ -144,7 +144,7 @@ class _Play:
         self.short.submit([{"seconds": 0.02}] * 2)
         fields = {"seconds": 0.01, "idempotency-key": uuid.uuid4().hex}
         # What the journal has reserved is given back first, or the next writes need no room.
-        with contextlib.closing(sqlite3.connect(self.stage.database, timeout=5)) as connection:
+        with contextlib.closing(sqlite3.connect(self.stage.database, timeout=60)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         try:
             fill(self.database, leave=0)

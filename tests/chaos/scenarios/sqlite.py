@@ -33,7 +33,7 @@ STEP_SECONDS = 0.01
 #: Seconds after which a worker without work is given some more.
 DRY_SECONDS = 2.0
 #: Seconds until the worker is at work.
-VICTIM_SECONDS = 60.0
+VICTIM_SECONDS = 120.0
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:

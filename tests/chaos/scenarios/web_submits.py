@@ -34,7 +34,7 @@ SUBMIT_SECONDS, LATELY = 0.04, 20
 #: After so many seconds a submit is with a server: one that finds nobody listening knows it sooner.
 CONNECTED_SECONDS = 0.004
 #: Seconds in which a submit has to be in flight, and in which a killed server's connections are known to be gone.
-MEET_SECONDS = 30.0
+MEET_SECONDS = 90.0
 
 
 def run(folder: Path, rabbit: RabbitNode, postgres: GivenPostgres, size: Size) -> Outcome:

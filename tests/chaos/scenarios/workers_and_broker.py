@@ -21,13 +21,13 @@ PIPELINE = "chaos_steps"
 #: Seconds that one step of a job takes at most.
 LONGEST_STEP_SECONDS = 0.12
 #: Seconds in which, with jobs there, some worker has to be at work; the broker may be away meanwhile.
-VICTIM_SECONDS = 60.0
+VICTIM_SECONDS = 120.0
 #: The part of the jobs that is submitted at once just before the broker's data is deleted.
 BURST_PART = 4
 #: Seconds that a broker may take to serve again.
 BROKER_SECONDS = 120.0
 #: Seconds in which an orphaned worker has to notice (5) and to end its work.
-ORPHAN_SECONDS = 20.0
+ORPHAN_SECONDS = 60.0
 #: How a worker is killed, and how often of ten.
 WAYS: dict[How, int] = {"group": 5, "child": 3, "master": 2}
 

@@ -32,7 +32,7 @@ from tests.services.waiting import wait_until
 
 PIPELINE = "chaos_zombie"
 #: Seconds until every attempt of a round is where it is wanted.
-PLACED_SECONDS = 60.0
+PLACED_SECONDS = 120.0
 #: What a zombie tries before its end.
 REFUSED = ("refused", "refused by the checkpoint")
 WRITES = frozenset({"step", "progress", "lease", "note", "artifact", "effect"})

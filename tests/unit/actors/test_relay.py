@@ -14,11 +14,12 @@ from pytest_django import Settings
 
 from actors import relay as relay_module
 from actors.relay import Relay
+from actors.windows import SMALLEST
 from core import metrics
 from core.life import outbox
 from core.models import Job
 from core.models.job import Priority
-from tests.services.waiting import wait_until
+from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.actors.conftest import ListBroker
 from tests.unit.core.acts import claim, fresh, submit_job
 from tests.unit.core.conftest import Clock
@@ -112,6 +113,33 @@ def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice:
     list_broker.waiting["default"] = 0
     look(Relay(ahead=2))
     assert list_broker.job_ids == [urgent.pk, first.pk, second.pk, third.pk]
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_the_more_urgent_do_not_wait_until_a_queue_full_of_others_has_room(
+    alice: User, list_broker: ListBroker, is_shared: bool
+) -> None:
+    list_broker.is_shared = is_shared
+    low = [submit_job(alice, priority=Priority.LOW) for _ in range(SMALLEST)]
+    relay = Relay(ahead=SMALLEST)
+    look(relay)
+    normal = submit_job(alice)
+    urgent = [submit_job(alice, priority=Priority.URGENT) for _ in range(2)]
+    submit_job(alice, priority=Priority.LOW)
+    look(relay)
+    look(relay)
+    assert list_broker.job_ids == [job.pk for job in [*low, *urgent, normal]]
+
+
+def test_of_the_more_urgent_no_more_go_ahead_than_a_queue_gets_at_least(alice: User, list_broker: ListBroker) -> None:
+    for _ in range(SMALLEST):
+        submit_job(alice)
+    look(Relay())
+    for _ in range(2 * SMALLEST):
+        submit_job(alice, priority=Priority.URGENT)
+    for _ in range(3):
+        look(Relay())
+    assert [job.priority for job in list_broker.published] == [1] * SMALLEST + [2] * SMALLEST
 
 
 def test_a_full_queue_does_not_hold_up_another(
@@ -244,7 +272,7 @@ def test_a_database_that_is_away_does_not_end_the_relay(
 def relay(transactional_db: None) -> Iterator[Relay]:
     relay = Relay()
     yield relay
-    relay.stop()
+    relay.stop(timeout=PATIENCE_SECONDS)
     assert not relay.is_alive()
 
 
@@ -252,8 +280,8 @@ def relay(transactional_db: None) -> Iterator[Relay]:
 def test_a_woken_relay_publishes_in_its_own_thread(alice: User, list_broker: ListBroker, relay: Relay) -> None:
     job = submit_job(alice)
     relay.wake()
-    wait_until(lambda: list_broker.job_ids == [job.pk], 30, "the publish")
-    wait_until(lambda: unpublished() == 0, 30, "the mark")
+    wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
+    wait_until(lambda: unpublished() == 0, what="the mark")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -262,13 +290,13 @@ def test_waking_never_waits_for_the_broker(alice: User, list_broker: ListBroker,
 
     def block(jobs: Any) -> None:
         blocked.set()
-        release.wait(20)
+        release.wait(PATIENCE_SECONDS)
 
     list_broker.publish_jobs = block  # type: ignore[method-assign]
     submit_job(alice)
     try:
         relay.wake()
-        assert blocked.wait(30)
+        assert blocked.wait(PATIENCE_SECONDS)
         relay.wake()
         relay.wake()
     finally:
@@ -286,9 +314,9 @@ def test_starting_twice_is_one_thread(list_broker: ListBroker, relay: Relay) -> 
 @pytest.mark.django_db(transaction=True)
 def test_a_relay_that_stops_publishes_what_is_due_first(alice: User, list_broker: ListBroker, relay: Relay) -> None:
     relay.start()
-    wait_until(relay.is_alive, 30)
+    wait_until(relay.is_alive)
     job = submit_job(alice)
-    relay.stop()
+    relay.stop(timeout=PATIENCE_SECONDS)
     assert list_broker.job_ids == [job.pk]
     assert not relay.is_alive()
     assert list_broker.lets_go >= 1
@@ -301,10 +329,10 @@ def test_a_web_processs_relay_rests_when_there_is_nothing_to_do_and_starts_again
     monkeypatch.setattr(relay_module, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(relay_module, "SHARED_POLL_SECONDS", 0.02)
     relay.start()
-    wait_until(lambda: not relay.is_alive(), 30, "the relay to rest")
+    wait_until(lambda: not relay.is_alive(), what="the relay to rest")
     job = submit_job(alice)
     relay.wake()
-    wait_until(lambda: list_broker.job_ids == [job.pk], 30, "the publish")
+    wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -312,7 +340,7 @@ def test_a_workers_relay_looks_by_itself(alice: User, list_broker: ListBroker, r
     relay.looks, list_broker.is_shared = True, False
     relay.start()
     job = submit_job(alice)
-    wait_until(lambda: list_broker.job_ids == [job.pk], 30, "the publish")
+    wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -325,4 +353,4 @@ def test_a_submit_wakes_the_relay_of_a_process_that_can_reach_the_broker(
     assert not relay.is_alive()  # an embedded web process has nobody to publish to
     list_broker.is_shared = True
     job = submit_job(alice)
-    wait_until(lambda: job.pk in list_broker.job_ids, 30, "the publish")
+    wait_until(lambda: job.pk in list_broker.job_ids, what="the publish")

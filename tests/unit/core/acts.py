@@ -16,6 +16,7 @@ from core.life.ledger import Claim, End, Ledger
 from core.life.submission import submit
 from core.models import Job, JobEvent, JobProgress
 from core.states import State
+from tests.services.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ def in_threads(*acts: Callable[[], T]) -> list[T]:
 
     def act(number: int) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE_SECONDS)
             answers[number] = acts[number]()
         except BaseException as error:  # noqa: BLE001  told to the test below
             errors.append(error)
@@ -88,7 +89,7 @@ def in_threads(*acts: Callable[[], T]) -> list[T]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(2 * PATIENCE_SECONDS)
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
     if errors:
         raise errors[0]

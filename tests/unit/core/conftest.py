@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from pytest_django import Settings
 
 from core import pipelines, statements
+from core.clock import database_now
 from core.life import leases
 from core.pipelines import pipeline
 
@@ -19,14 +21,28 @@ from core.pipelines import pipeline
 class Clock:
     """The database's clock, as the core's statements read it."""
 
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+
     def advance(self, seconds: float) -> None:
         statements.clock_offset_seconds += seconds
+
+    def stop(self) -> None:
+        """Let it stand still but for `advance`: a machine that does so for seconds changes nothing then."""
+        now = f"{database_now():%Y-%m-%d %H:%M:%S.%f}"
+        vendor = connection.vendor
+        stopped = f"TIMESTAMPTZ '{now}+00'" if vendor == "postgresql" else f"'{now[:-3]}'"
+        for name in ("_NOW", "_NOW_SHIFTED"):
+            clocks: dict[str, str] = getattr(statements, name)
+            running = "clock_timestamp()" if vendor == "postgresql" else "'now'"
+            text = clocks[vendor].replace(running, stopped)
+            self._patch.setitem(clocks, vendor, text)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(statements, "clock_offset_seconds", 0.0)
-    return Clock()
+    return Clock(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

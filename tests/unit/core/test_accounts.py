@@ -12,6 +12,7 @@ from django.db import connection
 from core.accounts import Taken, change_email, sign_up, signed_up, system_user
 from core.models import Job
 from core.tries import may_try
+from tests.services.waiting import PATIENCE_SECONDS
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,19 @@ def test_a_name_is_taken_whatever_its_case(name: str, alice: User) -> None:
     assert refused.value.field == "username"
 
 
+def test_a_name_and_an_address_are_taken_whatever_the_case_of_letters_beyond_ascii() -> None:
+    sign_up(username="\u00c4nne", email="j\u00f6rg@m\u00fcller.example", password="x")
+    sign_up(username="\u0434\u043e\u0440\u0430", email="", password="x")
+    for name in ("\u00e4NNE", "\u0414\u041e\u0420\u0410"):
+        with pytest.raises(Taken) as refused:
+            sign_up(username=name, email="new@example.org", password="x")
+        assert refused.value.field == "username"
+    with pytest.raises(Taken) as refused:
+        sign_up(username="anne", email="J\u00d6RG@M\u00dcLLER.example", password="x")
+    assert refused.value.field == "email"
+    sign_up(username="anne", email="jorg@muller.example", password="x")
+
+
 @pytest.mark.parametrize("name", ["headway", "HeadWay"])
 def test_the_sites_own_name_is_taken_before_it_is_used(name: str) -> None:
     with pytest.raises(Taken):
@@ -50,7 +64,7 @@ def test_an_address_is_taken_whatever_its_case() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_want_one_address_at_once_one_gets_it() -> None:
-    start, outcomes = threading.Barrier(4, timeout=20), []
+    start, outcomes = threading.Barrier(4, timeout=PATIENCE_SECONDS), []
 
     def try_it(number: int) -> None:
         try:
@@ -68,7 +82,7 @@ def test_of_two_who_want_one_address_at_once_one_gets_it() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(2 * PATIENCE_SECONDS)
     assert sorted(outcomes) == ["email"] * 3 + ["made"]
     assert User.objects.filter(email__iexact="dora@example.org").count() == 1
 

@@ -105,11 +105,10 @@ def test_the_child_is_killed_when_the_attempt_may_not_go_on_even_when_it_is_deaf
         if reports:
             raise JobCancelled("now")
 
-    began = time.monotonic()
+    # By itself it would stay for ten minutes.
     with pytest.raises(JobCancelled):
         run(tell_pid_and_stay, reports=reports, check=check, kwargs={"deaf": deaf})
-    assert time.monotonic() - began < 30
-    wait_until(lambda: not is_alive(reports[0][0]), 30, "the end of the child")
+    wait_until(lambda: not is_alive(reports[0][0]), what="the end of the child")
 
 
 def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
@@ -117,19 +116,19 @@ def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
     with pytest.raises(PermanentError, match="longer than the 2 seconds it may take"):
         run(tell_pid_and_stay, reports=reports, timeout_seconds=2)
     if reports:
-        wait_until(lambda: not is_alive(reports[0][0]), 30, "the end of the child")
+        wait_until(lambda: not is_alive(reports[0][0]), what="the end of the child")
 
 
 def test_a_child_that_needs_too_much_memory_is_stopped_with_a_sentence() -> None:
     with pytest.raises(PermanentError, match="more than the 256 MiB of memory it may use"):
-        run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=60)
+        run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=300)
 
 
 def test_one_process_runs_one_function_after_the_other() -> None:
     with children.Child() as child:
         pids = [child.run(tell_pid, {}, on_report=lambda *_: None, check=lambda: None) for _ in range(3)]
         assert len(set(pids)) == 1
-    wait_until(lambda: not is_alive(pids[0]), 10)
+    wait_until(lambda: not is_alive(pids[0]))
 
 
 def test_after_a_failure_the_next_function_gets_a_fresh_process() -> None:
@@ -200,7 +199,7 @@ def test_a_process_ends_after_so_many_uses(pool: children.Pool, monkeypatch: pyt
     child = pool.borrow(never)
     pids = [use(child), use(child)]
     pool.give_back(child)
-    wait_until(lambda: not is_alive(pids[0]), 10, "the end of a process that was used up")
+    wait_until(lambda: not is_alive(pids[0]), what="the end of a process that was used up")
     child = pool.borrow(never)
     pids.append(use(child))
     pool.give_back(child)
@@ -214,7 +213,7 @@ def test_a_process_that_nobody_uses_is_ended(pool: children.Pool) -> None:
     pool.close_idle(after_seconds=3600)
     assert is_alive(pid)
     pool.close_idle(after_seconds=0)
-    wait_until(lambda: not is_alive(pid), 10, "the end of an idle process")
+    wait_until(lambda: not is_alive(pid), what="the end of an idle process")
 
 
 def test_a_process_that_ends_does_not_wait_for_its_idle_children() -> None:
@@ -222,5 +221,5 @@ def test_a_process_that_ends_does_not_wait_for_its_idle_children() -> None:
         "import django; django.setup(); from core import children; from tests.unit.core.test_children import use; "
         "child = children.pool.borrow(lambda: None); print(use(child)); children.pool.give_back(child)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    wait_until(lambda: not is_alive(int(done.stdout)), 10, "the end of the child")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=True)
+    wait_until(lambda: not is_alive(int(done.stdout)), what="the end of the child")

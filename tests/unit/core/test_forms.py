@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,26 @@ def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inp
     assert job.label == "in.txt"
     assert [(each.field, each.name, each.size) for each in job.artifacts.all()] == [("file", "in.txt", 5)]
     assert entry.submit(key="k").job_id == job.pk
+
+
+def test_a_file_that_is_too_much_for_its_person_is_refused_and_not_kept(
+    alice: User, sample: str, settings: Settings, store: Path
+) -> None:
+    settings.OWNER_STORED_BYTES = 4
+    entry = fill(sample, alice, file=upload())
+    assert entry.is_valid()
+    with pytest.raises(TooMuch, match="Your files take 0 bytes, and 5 bytes come; 4 bytes is the most"):
+        entry.submit()
+    assert not list(store.glob("uploads/*/*"))
+    assert not Job.objects.exists()
+    settings.OWNER_STORED_BYTES = 5
+    entry = fill(sample, alice, file=upload())
+    assert entry.is_valid()
+    origin = Job.objects.get(pk=entry.submit().job_id)
+    # The same file again takes nothing more.
+    again = open_form(pipelines.get(sample), user=alice, data={"amount": "1.50", "day": "2025-03-01"}, origin=origin)
+    assert again.is_valid()
+    assert Job.objects.get(pk=again.submit().job_id).artifacts.get().sha256 == origin.artifacts.get().sha256
 
 
 def test_a_form_may_name_its_job_and_choose_no_file(alice: User, define: Callable[..., str]) -> None:

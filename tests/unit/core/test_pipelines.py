@@ -45,6 +45,13 @@ def test_an_option_that_does_not_exist_is_an_error_at_import() -> None:
         pipeline(title="x", name="odd", colour="red")(lambda _: None)
 
 
+@pytest.mark.parametrize("days", [0, -1, 1.5, None, "90", True, 10**9])
+def test_days_that_jobs_are_kept_which_are_none_are_refused(days: object) -> None:
+    with pytest.raises(ValueError, match=r"'kept': retention_days is .*; write a number from 1 to 36500"):
+        pipeline(title="x", name="kept", retention_days=days)(lambda _: None)
+    assert pipelines.find("kept") is None
+
+
 def test_a_name_that_another_module_has_taken_is_refused() -> None:
     def noop(ctx: object) -> None: ...
 

@@ -30,7 +30,7 @@ def test_a_worker_that_speaks_again_is_the_same_one_and_was_seen_later(clock: Cl
     presence.announce("here:1", queues=["default"], threads=4)
     second = Worker.objects.get()
     assert second.started_at == first.started_at
-    assert 19 < (second.seen_at - first.seen_at).total_seconds() < 25
+    assert 19 < (second.seen_at - first.seen_at).total_seconds() < 90
 
 
 def test_a_worker_that_was_not_heard_of_for_three_beats_is_gone(clock: Clock) -> None:

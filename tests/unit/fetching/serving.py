@@ -114,7 +114,7 @@ def serving(answers: Answers, *, host: str = "127.0.0.1", certificate: Path | No
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def ranged(

@@ -16,8 +16,10 @@ import pytest
 
 from actors.fetching import asking, fetching, partial
 from actors.fetching.errors import AskedToWait, Unfetchable, Unreachable
+from actors.fetching.hosts import Hosts
 from actors.fetching.partial import Partial
 from core.errors import JobCancelled
+from tests.services.waiting import PATIENCE_SECONDS
 
 from .certificate import CERTIFICATE
 from .conftest import Client
@@ -299,15 +301,60 @@ def test_a_long_wait_is_handed_on_and_costs_the_other_hosts_nothing(client: Clie
     assert list(came) == [other.url(host="localhost")]
     waits = [error.seconds for error in failed.values() if isinstance(error, AskedToWait)]
     assert len(waits) == 2
-    assert all(80 <= wait <= 91 for wait in waits)
+    assert all(30 <= wait <= 91 for wait in waits)
     # The second file of that host was not even asked for.
     assert len(busy.seen.requests) == 1
+
+
+@pytest.mark.parametrize("date", ["Wed, 01 Jan 2025 00:00:00 99999999999999999999", "Fri, 31 Dec 9999 23:59:59 -2359"])
+@pytest.mark.parametrize("header", ["date", "last_modified", "retry_after"])
+def test_a_date_beyond_all_dates_is_none(client: Client, serve: Serve, header: str, date: str) -> None:
+    # Of the server, Date and Retry-After are read for a wait, Date and Last-Modified for whether it can go on.
+    def answer(request: Handler) -> None:
+        status = 503 if len(server.seen.requests) == 1 else 200
+        headers = {"date": OLD, "last_modified": OLD, "retry_after": OLD, header: date}
+        request.send(b"a\n1\n", status, accept_ranges="bytes", **headers)
+
+    server = serve(answer)
+    if header == "retry_after" and "9999 " in date:
+        with pytest.raises(Unfetchable, match="longer than a day"):
+            client.fetch(server.url())
+    else:
+        assert client.content(server.url()) == b"a\n1\n"
 
 
 def test_a_wait_of_days_is_no_wait(client: Client, serve: Serve) -> None:
     server = serve(lambda request: request.send(b"", 503, retry_after=9_999_999))
     with pytest.raises(Unfetchable, match="longer than a day"):
         client.fetch(server.url())
+
+
+def test_the_host_that_asks_for_a_wait_is_the_one_that_is_left_alone(
+    client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rested: list[str] = []
+    monkeypatch.setattr(Hosts, "rest", lambda *asked: rested.append(asked[1]))
+    busy = serve(lambda request: request.send(b"", 503, retry_after=90))
+    first = serve(lambda request: request.send(b"", 302, location=busy.url()), names=("localhost",))
+    with pytest.raises(AskedToWait):
+        client.fetch(first.url(host="localhost"))
+    assert rested == ["127.0.0.1"]
+
+
+def test_a_server_that_asks_for_no_wait_is_not_asked_again_at_once(
+    client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[int] = []
+
+    def pause(failures: int) -> float:
+        pauses.append(failures)
+        return 0.0
+
+    monkeypatch.setattr(fetching, "pause_seconds", pause)
+    server = serve(lambda request: request.send(b"", 503, retry_after=0))
+    with pytest.raises(Unreachable, match=r"answered 503 Service Unavailable\.$"):
+        client.fetch(server.url())
+    assert pauses == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("asked", ["soon", "-5", "1e9", "Wed, 99 Foo 2025", ""])
@@ -320,16 +367,23 @@ def test_a_wait_that_says_nothing_is_our_own(client: Client, serve: Serve, asked
 
 
 class Counting:
-    """Answers after a moment, and counts how many it answers at once."""
+    """Answers after a moment, and counts how many it answers at once.
 
-    def __init__(self) -> None:
+    The first ones are kept until there are as many as should be: on a busy machine the moment would be over before.
+    """
+
+    def __init__(self, expected: int) -> None:
         self.guard = threading.Lock()
         self.now = self.most = 0
+        self._expected, self._gathered = expected, threading.Event()
 
     def __call__(self, request: Handler) -> None:
         with self.guard:
             self.now += 1
             self.most = max(self.most, self.now)
+            if self.now == self._expected:
+                self._gathered.set()
+        self._gathered.wait(15)
         request.head(content_length=4)
         time.sleep(0.02)
         # Before the last byte: then the client may ask for the next.
@@ -339,7 +393,7 @@ class Counting:
 
 
 def test_no_host_is_asked_for_more_at_once_than_it_may_be(client: Client, serve: Serve) -> None:
-    counts = Counting(), Counting()
+    counts = Counting(3), Counting(3)
     first, second = serve(counts[0]), serve(counts[1], names=("localhost",))
     client.policy = {"per_host": 3}
     urls = [first.url(f"/{n}.csv") for n in range(20)] + [second.url(f"/{n}.csv", host="localhost") for n in range(20)]
@@ -349,7 +403,7 @@ def test_no_host_is_asked_for_more_at_once_than_it_may_be(client: Client, serve:
 
 
 def test_one_job_asks_for_so_many_at_once_whatever_the_hosts(client: Client, serve: Serve) -> None:
-    count = Counting()
+    count = Counting(5)
     servers = [serve(count, names=(f"127.0.0.{n}",), host=f"127.0.0.{n}") for n in range(2, 8)]
     client.policy = {"per_host": 4, "at_once": 5}
     came, failed = client.many(*(server.url(f"/{n}.csv", host=server.host) for server in servers for n in range(6)))
@@ -407,20 +461,19 @@ def test_more_than_may_be_is_cut_off_when_the_head_is_silent(client: Client, ser
 def test_a_server_that_trickles_is_cut_off_in_time(client: Client, serve: Serve) -> None:
     def answer(request: Handler) -> None:
         request.head(content_length=10_000)
-        slowly(request, [b"x"] * 200, seconds=0.05)
+        # More than eight minutes of it.
+        slowly(request, [b"x"] * 10_000, seconds=0.05)
 
     server = serve(answer)
     client.policy = {"seconds": 0.5}
-    began = time.monotonic()
     with pytest.raises(Unfetchable, match="took longer than"):
         client.fetch(server.url())
-    assert time.monotonic() - began < 3
 
 
 def test_a_head_that_trickles_is_cut_off_in_time(client: Client, serve: Serve) -> None:
     def answer(request: Handler) -> None:
         request.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        slowly(request, [b"X-A: b\r\n"] * 200, seconds=0.05)
+        slowly(request, [b"X-A: b\r\n"] * 5_000, seconds=0.05)
 
     server = serve(answer)
     client.policy = {"seconds": 0.5}
@@ -493,7 +546,10 @@ def test_gzip_is_kept_as_it_comes_and_not_blown_up(client: Client, serve: Serve)
         (b"\xef\xbb\xbf \n<HTML><body>", "text/plain", "a web page"),
         (b"<div>not found</div>", "text/html; charset=utf-8", "a web page"),
         (b'{"error": "no"}', "application/json", "JSON"),
+        (b'[\n {\n  "id": 1}]', "text/plain", "JSON"),
+        (b'{"error": "no"}', "text/csv", "JSON"),
         (b'<?xml version="1.0"?><Error/>', "application/xml", "XML"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><Error/>', "text/csv", "XML"),
         (b"", "text/csv", "is empty"),
     ],
 )
@@ -507,6 +563,12 @@ def test_what_is_no_table_is_told(client: Client, serve: Serve, body: bytes, kin
 def test_a_table_that_is_called_a_web_page_is_taken(client: Client, serve: Serve) -> None:
     server = serve(lambda request: request.send(b"a,b\n1,2\n", content_type="text/html"))
     assert client.content(server.url()) == b"a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("table", [b"[a],b\n1,2\n", b"{x};y\n1;2\n", b'"{""k"": 1}",2\n', b"<5,>5\n1,2\n"])
+def test_a_table_with_odd_marks_in_its_head_is_taken(client: Client, serve: Serve, table: bytes) -> None:
+    server = serve(lambda request: request.send(table, content_type="text/csv"))
+    assert client.content(server.url()) == table
 
 
 # -- names ------------------------------------------------------------------------------------------
@@ -527,6 +589,7 @@ def test_a_table_that_is_called_a_web_page_is_taken(client: Client, serve: Serve
         ("/x", 'attachment; filename="a<b>|.csv"', "ab.csv"),
         ("/..%2F..%2Fetc%2Fpasswd", "", "passwd"),
         ("/x", "attachment; filename*=broken'%ff", "broken'\ufffd"),
+        ("/x.csv", "attachment; filename*=a; filename*1=b", "x.csv"),
     ],
 )
 def test_the_file_has_a_safe_name(client: Client, serve: Serve, path: str, disposition: str, name: str) -> None:
@@ -597,29 +660,41 @@ def test_a_redirect_from_https_to_http_is_refused(
 def test_a_cancel_is_noticed_whatever_is_waited_for(
     client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch, resolver: Any, what: str
 ) -> None:
-    began = time.monotonic()
+    asked, is_over = threading.Event(), threading.Event()
+    waited_out: list[str] = []
+
+    def hold() -> None:
+        asked.set()
+        if not is_over.wait(PATIENCE_SECONDS):
+            waited_out.append(what)
 
     def answer(request: Handler) -> None:
         if what == "pause":
             request.send(b"", 503, retry_after=25)
+            asked.set()
             return
         if what == "body":
             request.head(content_length=100)
             request.wfile.write(b"x")
-        time.sleep(2)
+        hold()
 
     def look_up(*_: Any, **__: Any) -> list[Any]:
-        time.sleep(2)
+        hold()
         return []
 
     server = serve(answer)
     if what == "name":
         monkeypatch.setattr("socket.getaddrinfo", look_up)
-    client.attempt.is_cancelled = lambda: time.monotonic() - began > 0.2
+    client.attempt.is_cancelled = asked.is_set
     url = f"http://slow.example:{80}/" if what == "name" else server.url()
-    with pytest.raises(JobCancelled):
-        client.fetch(url)
-    assert time.monotonic() - began < 1.5
+    try:
+        with pytest.raises(JobCancelled):
+            client.fetch(url)
+        # What it waited for was still to come: no answer, no name, no other try.
+        assert waited_out == []
+        assert len(server.seen.requests) == (0 if what == "name" else 1)
+    finally:
+        is_over.set()
 
 
 def test_progress_is_in_bytes(client: Client, serve: Serve) -> None:

@@ -296,6 +296,7 @@ def test_no_cookie_is_kept_and_no_password_sent(client: Client, serve: Callable[
         "https://" + "a" * 64 + ".example/",
         "https://-a.example/",
         "https://xn--a.example\u3002\u3002/",
+        "https://data.example/\ud800",
     ],
 )
 def test_what_is_no_address_is_told_in_a_sentence(url: str, settings: Settings) -> None:

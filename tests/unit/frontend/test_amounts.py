@@ -65,9 +65,11 @@ def test_a_moment_is_told_in_relation_to_now(seconds: int, text: str, monkeypatc
     assert amounts.in_relation(now - dt.timedelta(seconds=seconds)) == text
 
 
-def test_what_should_have_begun_begins_any_moment() -> None:
-    now = timezone.now()
+def test_what_should_have_begun_begins_any_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
     assert ">any moment<" in amounts.due(now - dt.timedelta(minutes=5))
+    assert ">in 9 s<" in amounts.due(now + dt.timedelta(seconds=9))
     assert ">in 2 h<" in amounts.due(now + dt.timedelta(hours=1, minutes=59))
 
 

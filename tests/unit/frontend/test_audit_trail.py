@@ -115,3 +115,9 @@ def test_every_act_of_the_code_has_words() -> None:
     named = {name for text in sources for found in noted.findall(text) for name in found if name}
     assert {"cancel", "edit", "pause", "requeue_all", "discard_all"} <= named
     assert named <= set(ACTS)
+
+
+def test_a_null_character_in_an_address_is_read_as_what_is_stored_for_it(as_staff: Client) -> None:
+    page = as_staff.get("/audit/?who=a%00b")
+    assert page.status_code == 200
+    assert 'value="a\ufffdb"' in page.text

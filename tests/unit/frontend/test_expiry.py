@@ -43,6 +43,20 @@ def test_files_that_go_soon_are_warned_of(as_alice: Client, alice: User, make_jo
     assert "These files are deleted with the job in 7 days , on" in page
 
 
+def test_what_is_past_its_time_and_still_there_goes_any_moment(
+    as_alice: Client, alice: User, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset(alice)
+    Dataset.objects.update(created_at=ago(days=366))
+    type(dataset.job).objects.update(finished_at=ago(days=400))
+    page = words(as_alice.get(dataset.job.get_absolute_url()).text)
+    assert f"Kept until {in_days(-1)} , so it goes any moment" in page
+    assert "These files are deleted with the job any moment ." in page
+    page = words(as_alice.get(dataset.get_absolute_url()).text)
+    assert "Expires any moment : deleted with its files." in page
+    assert "expires any moment" in words(as_alice.get(reverse("dataset_list")).text)
+
+
 @pytest.mark.parametrize("state", LIVE)
 def test_a_job_that_lives_says_nothing_of_its_end(as_alice: Client, alice: User, make_job: MakeJob, state: str) -> None:
     assert "Kept until" not in as_alice.get(make_job(alice, state=state).get_absolute_url()).text

@@ -13,7 +13,7 @@ from django.urls import reverse
 from core import pipelines
 from core.models import Artifact, AuditEntry, Job
 
-from .conftest import HTMX, MakeDataset, MakeJob, MakeParts
+from .conftest import HTMX, LettersForm, MakeDataset, MakeJob, MakeParts
 from .test_markup import faults
 
 
@@ -57,6 +57,15 @@ def test_saving_runs_the_same_job_with_the_new_parameters(as_alice: Client, job:
     assert entry.before
     assert entry.before["params"]["title"] == "Old"
     assert "The parameters are saved." in as_alice.get(job.get_absolute_url()).text
+
+
+def test_a_job_that_is_named_after_its_parameters_has_its_new_name(
+    as_alice: Client, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LettersForm, "job_label", lambda form: f"Letters {form.cleaned_data['title']}")
+    as_alice.post(address(job), {"title": "New", "alphabet": "latin"})
+    job.refresh_from_db()
+    assert job.title == "Letters New"
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

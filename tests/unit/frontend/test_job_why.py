@@ -133,7 +133,7 @@ def cell(client: Client) -> str:
     ("fields", "words"),
     [
         ({}, "No worker takes jobs from the queue default"),
-        ({"is_held": True}, "Held back by a limit"),
+        ({"is_held": True}, "No worker takes jobs from the queue default"),
         ({"state": "retrying", "error": "it broke"}, "It broke Next try in 2 h"),
         ({"state": "scheduled"}, "Scheduled for later Starts in 2 h"),
         ({"state": "scheduled", "error": "asked to wait"}, "asked to wait Starts in 2 h"),
@@ -143,6 +143,14 @@ def test_a_line_of_the_list_says_shortly_why_its_job_waits(
     as_alice: Client, alice: User, make_job: MakeJob, fields: dict[str, Any], words: str
 ) -> None:
     make_job(alice, run_at=timezone.now() + dt.timedelta(hours=1, minutes=30), **fields)
+    assert cell(as_alice) == words
+
+
+@pytest.mark.parametrize(("is_held", "words"), [(False, "In the queue"), (True, "Held back by a limit")])
+def test_a_line_of_the_list_tells_a_limit_from_the_queue(
+    as_alice: Client, alice: User, make_job: MakeJob, worker: Worker, is_held: bool, words: str
+) -> None:
+    make_job(alice, is_held=is_held)
     assert cell(as_alice) == words
 
 

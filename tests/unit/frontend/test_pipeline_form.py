@@ -180,7 +180,9 @@ def test_an_upload_over_the_limit_is_refused_by_a_clear_page(
 
 def test_too_much_text_is_refused_by_a_clear_page(as_alice: Client, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    assert as_alice.post(LETTERS, filled(title="x" * 200)).status_code == 413
+    answer = as_alice.post(LETTERS, filled(title="x" * 200))
+    assert answer.status_code == 413
+    assert "more text than is accepted" in answer.text
 
 
 def test_a_full_disk_is_told_before_anything_is_accepted(as_alice: Client, settings: Settings) -> None:

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.mails import telling_from
+from core.clock import database_now
+from core.mails import tell_ends, telling_from
 from core.models import Job, Preferences
 from frontend import zones
 
@@ -55,6 +56,22 @@ def test_settings_are_for_who_has_logged_in(client: Client, db: None) -> None:
     assert not Preferences.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("came_from", "after"),
+    [
+        ("http://testserver/settings/?x=1", "/settings/%3Fx%3D1"),
+        ("http://testserver//evil.example/", "/settings/address/"),
+        ("https://evil.example/settings/", "/settings/address/"),
+        ("", "/settings/address/"),
+    ],
+)
+def test_who_sent_a_form_after_the_end_of_the_session_goes_on_at_its_page(
+    client: Client, db: None, came_from: str, after: str
+) -> None:
+    answer = client.post("/settings/address/", headers={"Referer": came_from})
+    assert answer["Location"] == f"/login/?next={after}"
+
+
 def test_other_methods_are_refused(as_alice: Client) -> None:
     assert as_alice.delete("/settings/").status_code == 405
     for address in ("address", "sessions", "browser-notices"):
@@ -79,7 +96,9 @@ def test_a_zone_is_understood_however_it_is_written(as_alice: Client, alice: Use
     assert kept(alice).zone == name
 
 
-@pytest.mark.parametrize("written", ["Paris", "Europe/Paris/..", "../../etc/passwd", "posixrules", "x" * 65, "a\0b"])
+@pytest.mark.parametrize(
+    "written", ["Paris", "Europe/Paris/..", "../../etc/passwd", "localtime", "factory", "x" * 65, "a\0b"]
+)
 def test_a_zone_that_is_none_is_said_and_kept_in_the_field(as_alice: Client, alice: User, written: str) -> None:
     page = as_alice.post("/settings/", {**PLAIN, "zone": written})
     assert page.status_code == 200
@@ -152,14 +171,26 @@ def test_mails_begin_with_what_ends_from_now_on(as_alice: Client, addressed: Use
     begun = kept(addressed).mailed_until
     assert begun is not None
     assert before <= begun <= telling_from()
-    # Choosing one more loses none of what ended meanwhile; after a time without any, it begins anew.
-    as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on", "mail_when_done": "on"})
+    as_alice.post("/settings/", {**PLAIN, "zone": "UTC", "mail_when_failed": "on"})
     assert kept(addressed).mailed_until == begun
     as_alice.post("/settings/", PLAIN)
     as_alice.post("/settings/", {**PLAIN, "mail_when_done": "on"})
     again = kept(addressed).mailed_until
     assert again is not None
     assert again >= begun
+
+
+@pytest.mark.parametrize("wishes", [["done"], ["done", "failed"]], ids=["another", "one more"])
+def test_another_wish_tells_nothing_that_ended_before_it_and_loses_nothing_of_the_one_before(
+    as_alice: Client, addressed: User, make_job: MakeJob, wishes: list[str]
+) -> None:
+    as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on"})
+    jobs = {state: make_job(addressed, state=state) for state in ("succeeded", "failed")}
+    Job.objects.filter(pk__in=[job.pk for job in jobs.values()]).update(finished_at=database_now())
+    as_alice.post("/settings/", {**PLAIN, **{f"mail_when_{wish}": "on" for wish in wishes}})
+    tell_ends()
+    told = Job.objects.filter(pipeline="mail").values_list("params__kind", "params__context__job")
+    assert list(told) == [("job_failed", jobs["failed"].pk)]
 
 
 def test_without_an_address_no_mail_can_be_switched_on(as_alice: Client, alice: User) -> None:

@@ -381,6 +381,10 @@ def test_a_pipeline_or_a_cron_that_is_gone_does_no_harm(as_alice: Client, alice:
         page = as_alice.get(address)
         assert page.status_code == 200
         assert "no longer installed" in page.text or "deletion" in address
+    # What switched it off says it already.
+    Schedule.objects.filter(pk=schedule.pk).update(is_on=False, note="The pipeline gone is no longer installed.")
+    notices = re.findall(r'<p class="notice".*?</p>', as_alice.get(schedule.get_absolute_url()).text)
+    assert len(notices) == 1
     assert as_alice.get(f"{schedule.get_absolute_url()}form/").status_code == 302
     assert "no longer installed" in as_alice.post(f"{schedule.get_absolute_url()}run/", follow=True).text
 
@@ -537,6 +541,24 @@ def test_editing_changes_the_form_and_the_times(as_alice: Client, alice: User, h
     assert schedule.next_at is not None
     assert (schedule.next_at.hour, schedule.next_at.minute, schedule.next_at.weekday()) == (8, 30, 1)
     assert AuditEntry.objects.get().act in ACTS
+
+
+def test_what_is_for_staff_is_filled_in_by_staff_alone(as_alice: Client, as_staff: Client, alice: User) -> None:
+    def sweep(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="Sweep it", form=WordsForm, is_for_staff=True)(sweep)
+    try:
+        # Made when its owner was staff.
+        schedule = make_schedule(alice, pipeline="sweep")
+        address = f"{schedule.get_absolute_url()}form/"
+        assert "Sweep it is for staff." in as_alice.get(address, follow=True).text
+        assert as_alice.post(address, {"word": "bush", **MONDAYS})["Location"] == schedule.get_absolute_url()
+        assert "Sweep it is for staff" in as_alice.post(f"{schedule.get_absolute_url()}run/", follow=True).text
+        assert as_staff.get(address).status_code == 200
+    finally:
+        pipelines.forget("sweep")
+    assert Schedule.objects.get(params={"word": "tree"}).pk == schedule.pk
+    assert not Job.objects.exists()
 
 
 def test_editing_with_something_wrong_changes_nothing(as_alice: Client, alice: User) -> None:

@@ -25,6 +25,7 @@ from core.mails.requests import send_again
 from core.models import Artifact, AuditEntry, Job, Mail
 from core.states import State
 from tests.services.mail_sink import CERTAIN, OPEN, PLACES, MailSink, Place, self_signed
+from tests.services.waiting import PATIENCE_SECONDS
 from tests.unit.core.acts import begin, submit_job
 
 from .mailing import TO, mail_of, order_mail, run_once, run_to_end, use_server
@@ -183,6 +184,14 @@ def test_a_wrong_password_of_the_site_refuses_no_mail(alice: User, sink: MailSin
     assert "secret" not in job.error
 
 
+@pytest.mark.parametrize("said", ["530 5.7.0 log in first", "530 issue STARTTLS first", "538 encryption required"])
+def test_a_server_that_wants_the_site_to_log_in_refuses_no_mail(alice: User, sink: MailSink, said: str) -> None:
+    sink.replies = {"mail": said}
+    job = run_once(order_mail(alice))
+    assert (job.state, mail_of(job).state) == (State.RETRYING, Mail.State.READY)
+    assert said in job.error
+
+
 def test_an_answer_that_is_none_leaves_it_unknown(alice: User, sink: MailSink) -> None:
     sink.replies = {"answer": "hello?"}
     assert mail_of(run_once(order_mail(alice))).state == Mail.State.UNKNOWN
@@ -215,7 +224,7 @@ def test_a_server_that_never_answers_the_body_leaves_it_unknown(
 ) -> None:
     silence = threading.Event()
     monkeypatch.setattr(smtp, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(MailSink, "keep", lambda *_: silence.wait(5))
+    monkeypatch.setattr(MailSink, "keep", lambda *_: silence.wait(PATIENCE_SECONDS))
     try:
         assert mail_of(run_once(order_mail(alice))).state == Mail.State.UNKNOWN
     finally:
@@ -271,14 +280,14 @@ def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_
     def keep_and_cancel(self: MailSink, body: bytes, sender: str, recipient: str) -> None:
         keep(self, body, sender, recipient)
         taken.set()
-        assert cancelled.wait(10)
+        assert cancelled.wait(PATIENCE_SECONDS)
 
     taken, cancelled = threading.Event(), threading.Event()
     monkeypatch.setattr(MailSink, "keep", keep_and_cancel)
     real = smtp.Line.getreply
 
     def cancel_meanwhile(self: smtp.Line) -> tuple[int, bytes]:
-        if self.body_began and taken.wait(10) and not cancelled.is_set():
+        if self.body_began and taken.wait(PATIENCE_SECONDS) and not cancelled.is_set():
             requests.cancel(Job.objects.get(pk=job.pk), by="alice")
             cancelled.set()
         return real(self)
@@ -423,6 +432,18 @@ def test_a_small_report_is_attached_and_linked(alice: User, sink: MailSink) -> N
         assert "data.example/looms.csv" in body
         assert "secret" not in body
         assert "attached" in body
+
+
+def test_a_few_words_go_with_a_report_in_their_lines(alice: User, sink: MailSink) -> None:
+    words = "Dear all,\n\nsee <b> below.\r\nBcc: nobody@example.org "
+    run_to_end(order_mail(alice, kind="report", context={**REPORT, "message": words}))
+    message = sink.accepted[0].message
+    text, page = [message.get_body((kind,)) for kind in ("plain", "html")]
+    assert text is not None
+    assert page is not None
+    assert "\nDear all,\n\nsee <b> below.\nBcc: nobody@example.org\n" in text.get_content().replace("\r\n", "\n")
+    assert "Dear all,<br><br>see &lt;b&gt; below.<br>Bcc: nobody@example.org</p>" in page.get_content()
+    assert message["Bcc"] is None
 
 
 def test_a_large_report_is_a_link_alone(alice: User, sink: MailSink) -> None:

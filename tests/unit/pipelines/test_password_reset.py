@@ -15,7 +15,7 @@ from core.accounts import system_user
 from core.life.submission import submit
 from core.models import Job, JobEvent, JobStep, Mail
 from core.states import State
-from tests.services.mail_sink import MailSink
+from tests.services.mail_sink import OPEN, MailSink, Place
 
 from .mailing import run_once, use_server
 
@@ -82,6 +82,15 @@ def test_a_server_that_takes_no_such_mail_is_not_asked_again(sink: MailSink, ali
     job = run_once(ask())
     assert job.state == State.FAILED
     assert "no such user" in job.error
+
+
+@pytest.mark.parametrize("place", OPEN)
+def test_a_line_that_breaks_before_the_answer_sends_no_second_mail(sink: MailSink, alice: User, place: Place) -> None:
+    sink.plan = lambda _: place
+    job = run_once(ask())
+    assert job.state == State.FAILED
+    assert "may have been sent" in job.error
+    assert sink.connections == 1
 
 
 def test_the_token_is_in_the_mail_and_nowhere_else(sink: MailSink, alice: User) -> None:

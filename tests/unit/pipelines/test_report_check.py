@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from actors.pipelines.report.forms import MOST_RECIPIENTS, AddressesField
+from actors.pipelines.report.forms import MOST_RECIPIENTS, AddressesField, ReportForm
 from actors.pipelines.report.pipeline import _check
 from core.errors import PermanentError
-from core.models import Dataset
+from core.models import Dataset, Job, Source
 
 from .documenting import make_dataset
 
@@ -87,6 +87,13 @@ def test_too_few_rows_fail(model: Dataset) -> None:
     assert check(came(model, COLUMNS, rows=0), model, least_rows=0)
 
 
+def test_a_table_without_rows_is_told_as_such_and_not_by_its_types(model: Dataset) -> None:
+    empty = came(model, [("region", "text"), ("amount", "text")], rows=0)
+    with pytest.raises(PermanentError, match="0 rows came, and at least 1"):
+        check(empty, model, least_rows=1)
+    assert check(empty, model, least_rows=0)
+
+
 def test_too_many_rejected_rows_fail(model: Dataset) -> None:
     found = came(model, COLUMNS, records=100, rejected=11)
     with pytest.raises(PermanentError, match=r"11 of 100 rows were rejected \(11\.0 %\), and at most 10 %"):
@@ -109,3 +116,24 @@ def test_what_is_no_mail_address_is_refused(text: str) -> None:
 def test_more_recipients_than_a_report_goes_to_are_refused() -> None:
     with pytest.raises(ValidationError, match="51 addresses"):
         AddressesField().clean("\n".join(f"p{number}@example.com" for number in range(MOST_RECIPIENTS + 1)))
+
+
+def test_the_address_is_that_of_the_dataset_also_when_newer_data_has_come_from_it(model: Dataset) -> None:
+    url = "https://data.example/sales.csv"
+
+    def offered() -> str:
+        return str(ReportForm(user=model.owner, initial={"dataset": model.pk})["url"].initial)
+
+    assert offered() == ""
+    parent = make_dataset(model.owner, COLUMNS, []).job
+    Job.objects.filter(pk=model.job_id).update(parent=parent, params={"item": {"number": 1, "url": url}})
+    assert offered() == url
+    source = Source.objects.create(
+        owner=model.owner, fingerprint="a" * 64, url=url + "?new", dataset=model, sha256="b" * 64
+    )
+    assert offered() == source.url
+
+
+def test_a_report_is_made_of_one_address(model: Dataset) -> None:
+    form = ReportForm(user=model.owner, data={"url": "https://a.example/1.csv\nhttps://a.example/2.csv"})
+    assert form.errors["url"] == ["Give one address: a report is made of one table."]

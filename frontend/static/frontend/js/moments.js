@@ -7,9 +7,11 @@
     const moment = Date.parse(element.dateTime);
     const seconds = (Date.now() - moment) / 1000;
     const distance = Math.abs(seconds);
-    if (element.dataset.relative === "due" && seconds >= 0) return "any moment";
+    const isDue = element.dataset.relative === "due";
+    if (isDue && seconds >= 0) return "any moment";
     if (distance >= 30 * 86400) return null;
-    if (distance < 10) return "just now";
+    // What is to come is not "just now", however near.
+    if (distance < 10) return isDue ? `in ${Math.ceil(distance)} s` : "just now";
     // What is to come is never said to be nearer than it is.
     const whole = seconds > 0 ? Math.floor : Math.ceil;
     let text;

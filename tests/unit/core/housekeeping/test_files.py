@@ -272,6 +272,36 @@ def test_a_folder_of_the_store_that_is_a_link_is_not_gone_into(world: World, tmp
     assert {str(path.relative_to(elsewhere)) for path in elsewhere.rglob("*") if path.is_file()} == set(names)
 
 
+def test_folders_that_cannot_be_read_are_told_and_all_else_goes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, ended = world.job(), world.job(days=10, fence=2)
+    shut = {"jobs", "staging/shut", "uploads/ab"}
+    for key in ("staging/shut/part", "staging/open", "uploads/ab/strange", f"scratch/{gone.pk}-1/part"):
+        world.file(key)
+    world.made(ended)
+    world.made(gone)
+    Job.objects.filter(pk=gone.pk).delete()
+    nobodys = world.upload("nobody's")
+    scandir = os.scandir
+
+    def refuse(folder: Any) -> Any:
+        if str(Path(folder).relative_to(storage.root().resolve())) in shut:
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    tally = collected()
+    assert "jobs could not be read: Permission denied." in tally.left
+    assert {"staging/open", f"scratch/{gone.pk}-1/part", nobodys} & stored() == set()
+    shut -= {"jobs"}
+    shut |= {f"jobs/{ended.pk}/1", f"jobs/{gone.pk}"}
+    tally = collected()
+    for folder in shut:
+        assert f"{folder} could not be read: Permission denied." in tally.left
+    shut.clear()
+    collected()
+    assert stored() == {"uploads/ab/strange"}
+
+
 def test_a_file_that_cannot_be_deleted_is_told_and_the_others_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "stuck", "two"):
         world.file(f"staging/{name}")
@@ -394,13 +424,13 @@ def test_submits_and_rounds_at_the_same_time_lose_nothing(alice: User) -> None:
                 with suppress(FileNotFoundError):
                     age(path, hours=HOURS)
                 if number % 3 == 0:
-                    wait_until(lambda: not path.exists(), 20, "a round to take it away")
+                    wait_until(lambda: not path.exists(), what="a round to take it away")
             uploads.keep(SimpleUploadedFile("a.txt", content))
         finally:
             ended.append(content)
 
     def keeps() -> None:
-        for _ in range(1_000):
+        for _ in range(1_000_000):
             counts.append(collect_files(Round()).counts["files"])
             if len(ended) == 2:
                 break

@@ -422,6 +422,7 @@ def test_each_attempt_is_reported_with_its_worker_its_reason_and_its_traceback(a
     job = submit_job(alice)
     end(claim(job, worker="a:1"), State.RETRYING, error="ValueError: 3", detail="Traceback 1", delay=1)
     clock.advance(5)
+    clock.stop()
     taken = claim(job, worker="b:2")
     clock.advance(7)
     end(taken, State.FAILED, error="ValueError: 4", detail="Traceback 2")

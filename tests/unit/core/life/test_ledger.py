@@ -21,7 +21,7 @@ from core.life import leases, requests
 from core.life.ledger import Claim, End, Ledger, _Request
 from core.models import Job, JobEvent
 from core.states import State
-from tests.services.waiting import wait_until
+from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.core.acts import (
     begin,
     claim,
@@ -286,10 +286,10 @@ def in_one_batch(ledger: Ledger, *acts: Callable[[], Any]) -> list[Any]:
             ledger.start()
             # One request holds the ledger's thread at the lock; the others gather behind it.
             ledger._gathered.put(_Request(job_id=404))
-            wait_until(ledger._gathered.empty, 30, "the first to be taken", every=0.002)
+            wait_until(ledger._gathered.empty, what="the first to be taken", every=0.002)
             answers = [pool.submit(act, do) for do in acts]
-            wait_until(lambda: ledger._gathered.qsize() == len(acts), 30, "all to gather", every=0.002)
-        found = [answer.result(30) for answer in answers]
+            wait_until(lambda: ledger._gathered.qsize() == len(acts), what="all to gather", every=0.002)
+        found = [answer.result(PATIENCE_SECONDS) for answer in answers]
     ledger.stop()
     assert max(batches) >= len(acts), "they were not in one batch"
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import transaction
 from core.clock import database_now
 from core.errors import Refused, StepTooLarge, UnknownPipeline
 from core.life.submission import Order, jobs_due, submit, submit_many
+from core.limits import Rate
 from core.models import Artifact, Job, JobProgress
 from core.models.job import Priority
 from core.states import State
@@ -136,6 +138,17 @@ def test_an_unknown_pipeline_is_refused_and_the_known_ones_are_named(alice: User
 def test_parameters_that_are_too_large_are_refused_before_anything_is_stored(alice: User) -> None:
     with pytest.raises(StepTooLarge, match="The JSON of the parameters"):
         submit("noop", owner_id=alice.pk, params={"text": "x" * 300_000})
+    assert not Job.objects.exists()
+
+
+def test_parameters_that_are_no_json_are_refused_also_when_a_limit_counts_by_them(
+    alice: User, define: Callable[..., str]
+) -> None:
+    def limited(ctx: object, meta: object) -> None: ...
+
+    name = define(limited, limits=[Rate("1/s", key="param:meta")])
+    with pytest.raises(StepTooLarge, match="can't be kept as JSON"):
+        submit(name, owner_id=alice.pk, params={"meta": float("nan")})
     assert not Job.objects.exists()
 
 

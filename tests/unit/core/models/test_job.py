@@ -127,7 +127,7 @@ def test_run_seconds_count_from_the_first_start_to_the_end() -> None:
     assert Job(started_at=began, finished_at=began + dt.timedelta(seconds=90)).run_seconds == 90
     running = Job(started_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=10)).run_seconds
     assert running is not None
-    assert 9 < running < 20
+    assert 9 < running < 300
     ahead = Job(started_at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).run_seconds
     assert ahead == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from core import pipelines, storage, uploads
 from core.clock import database_now
+from core.context import JobContext
+from core.errors import Refused
 from core.life.submission import jobs_due
 from core.models import Job, Schedule, ScheduledRun
 from core.schedules import catch_up, changes, cron, fire, runs, waiting
@@ -157,13 +160,13 @@ def test_all_takes_no_more_than_a_bounded_number_in_a_call(alice: User, clock: C
     assert set(told(schedule)) == {"submitted", "waiting"}
 
 
-def test_a_minute_schedule_that_was_down_for_a_year_is_caught_up_at_once(alice: User, clock: Clock) -> None:
+def test_a_minute_schedule_that_was_down_for_fifty_years_is_caught_up_at_once(alice: User, clock: Clock) -> None:
     schedules = [make(alice, catch_up=policy) for policy in (CatchUp.LATEST, CatchUp.NONE)]
-    clock.advance(365 * DAY)
-    before = database_now()
+    clock.advance(50 * 365 * DAY)
+    began = time.process_time()
     assert fire_due() >= 1
-    # The limit is for the machine that has other things to do; a walk through two years takes much longer.
-    assert (database_now() - before).total_seconds() < 2
+    # A walk through twice fifty years takes minutes of the processor.
+    assert time.process_time() - began < 20
     assert all(schedule.runs.count() <= catch_up.MISSED_LIMIT + 1 for schedule in schedules)
 
 
@@ -319,6 +322,25 @@ def test_an_account_that_is_not_active_switches_the_schedule_off(alice: User, cl
     assert fire_due() == 0
     schedule.refresh_from_db()
     assert (schedule.is_on, schedule.note) == (False, "The account of alice is not active.")
+
+
+def test_what_is_for_staff_is_switched_off_when_its_owner_is_none_any_more(
+    alice: User, clock: Clock, define: Callable[..., str]
+) -> None:
+    def sweep(ctx: JobContext) -> None:
+        """Do nothing."""
+
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    schedule = make(alice, pipeline=define(sweep, title="Sweep", is_for_staff=True))
+    until_due(schedule, clock)
+    assert fire_due() == 1
+    User.objects.filter(pk=alice.pk).update(is_staff=False)
+    with pytest.raises(Refused, match="Sweep is for staff"):
+        changes.run_now(schedule, by="alice")
+    until_due(schedule, clock)
+    assert fire_due() == 0
+    schedule.refresh_from_db()
+    assert (schedule.is_on, schedule.note) == (False, "Sweep is for staff, which alice does not belong to.")
 
 
 @pytest.mark.parametrize(("field", "value"), [("cron", "0 0 31 2 *"), ("cron", "odd"), ("zone", "Mars/Base")])

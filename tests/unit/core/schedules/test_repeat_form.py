@@ -44,8 +44,9 @@ def test_begin_and_end_are_read_by_the_clock_of_the_zone() -> None:
         ({"cron": "61 * * * *"}, "cron", "Minute 61 is not between 0 and 59."),
         ({"cron": "0 0 31 2 *"}, "cron", "never comes"),
         ({"cron": "1" * 999}, "cron", "at most 200 characters"),
-        ({"zone": "Mars/Base"}, "zone", "There is no time zone Mars/Base."),
-        ({"zone": ""}, "zone", "required"),
+        ({"zone": "Mars/Base"}, "zone", "There is no time zone 'Mars/Base'. Zones are named like Europe/Paris"),
+        ({"zone": "x" * 999}, "zone", f"There is no time zone '{'x' * 64}'. "),
+        ({"zone": ""}, "zone", "Choose a time zone."),
         ({"starts_at": "soon"}, "starts_at", "Write a day and a time"),
         ({"starts_at": "2090-01-01T07:00+01:00"}, "starts_at", "Write a day and a time"),
         ({"starts_at": "0001-01-01T00:00"}, "starts_at", "The year is from 2000"),
@@ -64,6 +65,14 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, str], field: str, 
     assert list(form.errors) == [field]
 
 
+def test_a_begin_and_an_end_that_are_one_instant_leave_one_time() -> None:
+    # The clock leaves both out, so both are 03:00.
+    gap = {"starts_at": "2090-03-26T02:30", "ends_at": "2090-03-26T02:45"}
+    assert fill(**gap, cron="10 2 * * *").is_valid()
+    form = fill(**gap, cron="0 7 * * *")
+    assert "no time of it comes" in form.errors["cron"][0]
+
+
 def test_the_zone_is_the_persons_own_to_begin_with_and_common_ones_come_first(alice: User) -> None:
     Preferences.objects.create(user=alice, zone="Asia/Kathmandu")
     form = RepeatForm(prefix="repeat", user=alice)
@@ -75,6 +84,10 @@ def test_the_zone_is_the_persons_own_to_begin_with_and_common_ones_come_first(al
 
 
 def test_a_zone_that_is_not_offered_is_taken_when_it_is_there() -> None:
+    form = fill(zone="US/Eastern", cron="61 * * * *")
+    assert list(form.errors) == ["cron"]
+    # The form that is shown again has it: it would come back as another zone else.
+    assert 'value="US/Eastern" selected' in str(form["zone"])
     assert fill(zone="US/Eastern").is_valid()
 
 
