@@ -127,8 +127,8 @@ def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
     if (limit := settings.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
         raise TooMuch(
             f"Your files take {_size(seen.stored)}{f', and {_size(incoming_bytes)} come' if incoming_bytes else ''}; "
-            f"{_size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an operator "
-            "can delete some sooner.",
+            f"{_size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an "
+            "operator can delete some sooner.",
             retry_after_seconds=STORED_RETRY_SECONDS,
         )
 

@@ -162,8 +162,13 @@ class _Pass:
             rows = statements.run(
                 "held_jobs",
                 {
-                    **{"pipeline": self.name, "lanes": LANES, "jobs": READ_JOBS},
-                    **{"owner": from_owner, "lane": from_lane, "until_owner": until_owner, "until_lane": until_lane},
+                    "pipeline": self.name,
+                    "owner": from_owner,
+                    "lane": from_lane,
+                    "until_owner": until_owner,
+                    "until_lane": until_lane,
+                    "lanes": LANES,
+                    "jobs": READ_JOBS,
                 },
             )
             for job_id, priority, *key in rows:

@@ -83,10 +83,12 @@ def read(text: str) -> str:
 
 def in_words(cron: str) -> str:
     """Return what the expression means, e.g. `At 07:00 on Monday`."""
-    minute_to_month, _, days = read(cron).rpartition(" ")
+    fields = read(cron).split()
     # A Sunday has two numbers; in words it is one day.
-    once = ",".join(dict.fromkeys("0" if day in ("7", "SUN") else day for day in days.split(",")))
-    return _ORDINAL.sub(_ordinal, _parsed(f"{minute_to_month} {once}").explain())
+    fields[4] = ",".join(dict.fromkeys("0" if day in ("7", "SUN") else day for day in fields[4].split(",")))
+    if _is_each_day(_parsed(" ".join(fields))):
+        fields[2] = fields[4] = "*"
+    return _ORDINAL.sub(_ordinal, _parsed(" ".join(fields)).explain())
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -203,6 +205,12 @@ def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -
     if not low <= int(text) <= high:
         raise CronError(f"{name.capitalize()} {text} is not between {low} and {high}.")
     return int(text)
+
+
+def _is_each_day(parsed: CronSim) -> bool:
+    """Whether one of both days is enough, and one of them is any: cronsim's words name the other one alone."""
+    of_the_week = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
+    return not parsed.day_and and (parsed.days.issuperset(range(1, 32)) or len(of_the_week) == 7)
 
 
 def _ordinal(found: re.Match[str]) -> str:

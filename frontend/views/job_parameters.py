@@ -30,6 +30,8 @@ def job_parameters(request: PersonRequest, pk: int) -> HttpResponseBase:
     spec = job.spec
     if spec is None:
         return _back(request, job, f"The pipeline {job.pipeline} is no longer installed, so its form is gone.")
+    if getattr(spec.form, "is_nobodys", False):
+        return _back(request, job, "The site ordered this job, and nobody changes its parameters.")
     if job.parent_id is not None:
         return _back(request, job, "The parameters of a part come from its job.")
     if job.state != State.FAILED:

@@ -30,7 +30,7 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=540,
+            timeout=1500,
             check=False,
         )
     finally:

@@ -18,25 +18,35 @@ from typing import Protocol, Self
 
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 
+#: The ports that this process was given.
+_given: set[int] = set()
+#: Not the shared one, which each process of the tests seeds alike at each test: they would draw the same ports.
+_chance = random.SystemRandom()
+
 
 class ProcessDied(AssertionError):
     """Raised when a process ended that should have come up. Its message shows the end of its log."""
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment.
+    """A loopback port that nobody listens on at the moment, and that nobody was given before.
 
     Below those that the system gives to outgoing connections: a server that is down for a while finds its port free.
+    Processes that share the tests each take from their own quarter: a port is given some time before it is bound.
     """
-    for _ in range(200):
-        port = random.randint(20_000, 32_000)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid()}").removeprefix("gw"))
+    quarter = range(20_000 + number % 4 * 3_000, 23_000 + number % 4 * 3_000)
+    for port in _chance.sample(quarter, 200):
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    raise RuntimeError("no free port between 20000 and 32000")
+        _given.add(port)
+        return port
+    raise RuntimeError(f"no free port between {quarter.start} and {quarter.stop - 1}")
 
 
 def accepts(port: int) -> bool:

@@ -1,11 +1,14 @@
 """The commands a developer types, and the documents that promise them."""
 
 import os
+import random
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.services.processes import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
@@ -70,3 +73,12 @@ def test_continuous_integration_is_one_command_that_stops_at_the_first_failure()
 def test_secrets_and_the_home_are_ignored_by_git() -> None:
     ignored = (CHECKOUT / ".gitignore").read_text().splitlines()
     assert {"/var/", "/compose/.env", "/.venv/"} <= set(ignored)
+
+
+def test_a_port_is_given_once_also_to_who_seeds_chance_alike() -> None:
+    """The tests run in several processes, each with the same seed: the same draws would be the same ports."""
+    given: list[int] = []
+    for _ in range(2):
+        random.seed(7)
+        given += [free_port() for _ in range(20)]
+    assert len(set(given)) == 40

@@ -162,6 +162,7 @@ def test_messages_that_the_broker_no_longer_has_are_published_again(
     alice: User, list_broker: ListBroker, clock: Clock
 ) -> None:
     jobs = [submit_job(alice) for _ in range(3)]
+    clock.stop()
     relay = Relay(looks=True)
     look(relay)
     list_broker.published.clear()

@@ -111,6 +111,15 @@ def test_a_part_of_a_job_is_not_edited(as_alice: Client, job: Job, make_parts: M
     assert "The parameters of a part come from its job." in as_alice.get(address(part), follow=True).text
 
 
+def test_a_job_that_the_site_ordered_is_not_edited(as_alice: Client, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, pipeline="mail", state="failed", params={"kind": "welcome", "to": "carol@example.org"})
+    for answer in (as_alice.get(address(job)), as_alice.post(address(job), {"to": "eve@example.org"})):
+        assert answer["Location"] == job.get_absolute_url()
+    assert "The site ordered this job" in as_alice.get(job.get_absolute_url()).text
+    job.refresh_from_db()
+    assert (job.state, job.params["to"]) == ("failed", "carol@example.org")
+
+
 def test_a_job_of_a_pipeline_that_is_gone_is_not_edited(as_alice: Client, job: Job) -> None:
     spec = pipelines.get("letters")
     pipelines.forget("letters")

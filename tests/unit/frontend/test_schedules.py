@@ -367,6 +367,14 @@ def test_a_run_without_a_job_says_what_became_of_it(as_alice: Client, alice: Use
     assert WITHOUT_JOB[outcome] in as_alice.get(schedule.get_absolute_url()).text
 
 
+def test_one_that_has_no_more_times_says_when_its_end_is(as_alice: Client, alice: User) -> None:
+    # Its last time comes before its end, which may still be to come.
+    schedule = make_schedule(alice, next_at=None, zone="UTC", ends_at=dt.datetime(2090, 1, 2, 6, tzinfo=dt.UTC))
+    assert "It has no more times: its end is Mon 2 Jan 2090, 06:00." in as_alice.get(schedule.get_absolute_url()).text
+    Schedule.objects.filter(pk=schedule.pk).update(ends_at=None)
+    assert "It has no more times." in as_alice.get(schedule.get_absolute_url()).text
+
+
 def test_what_the_system_switched_off_says_why(as_alice: Client, alice: User) -> None:
     schedule = make_schedule(alice, is_on=False, next_at=None, note="Refused <ten> times.")
     page = as_alice.get(schedule.get_absolute_url()).text

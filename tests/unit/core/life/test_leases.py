@@ -13,12 +13,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django import Settings
 
+from core import statements
 from core.clock import database_now
 from core.life import leases, requests
 from core.life.leases import Held, expire_leases_of_dead_neighbours, reap, renew
 from core.models import Job, JobEvent
 from core.states import State
-from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline
+from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +34,39 @@ def lose(job: Job, clock: Clock) -> Held:
     return Held(taken.job_id, taken.fence)
 
 
+# -- jobs whose workers were lost -------------------------------------------------------------------
+
+
+def lost_twice(owner: User) -> Job:
+    job = submit_job(owner)
+    Job.objects.filter(pk=job.pk).update(crashes=2, attempt=2, fence=2)
+    return job
+
+
+def test_of_jobs_that_the_next_lost_worker_ends_a_process_has_one_at_a_time(alice: User) -> None:
+    first, second, sound = lost_twice(alice), lost_twice(alice), submit_job(alice)
+    running = claim(first, worker="here:1")
+    assert try_claim(second, worker="here:1") is None
+    assert timeline(second) == ["submitted"]
+    claim(sound, worker="here:1")
+    end(claim(second, worker="here:2"), State.RETRYING, error="x")
+    end(running)
+    claim(second, worker="here:1")
+
+
+def test_of_such_jobs_in_one_batch_the_first_is_claimed(alice: User) -> None:
+    ids = [lost_twice(alice).pk, submit_job(alice).pk, lost_twice(alice).pk]
+    given = {"ids": statements.id_list(ids), "worker": "here:1", "lease": 60}
+    assert sorted(row[0] for row in statements.run("claim", given)) == ids[:2]
+    assert JobEvent.objects.filter(kind="claimed").count() == 2
+
+
 # -- renew ------------------------------------------------------------------------------------------
 
 
 def test_renewing_moves_every_lease_that_is_held(alice: User, clock: Clock) -> None:
     held = [Held(taken.job_id, taken.fence) for taken in (claim(submit_job(alice)) for _ in range(3))]
+    clock.stop()
     clock.advance(50)
     assert renew(held) == dict.fromkeys(held, False)
     for job in Job.objects.all():

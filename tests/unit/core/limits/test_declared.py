@@ -70,7 +70,17 @@ def test_long_values_stay_apart_in_a_lane_of_bounded_length() -> None:
 
 
 #: Values of every kind that is odd: long, wide when escaped, unprintable.
-ODD_VALUES = ["x" * 5000, "ü" * 60, "🎈" * 80, '"' * 60, "\\" * 60, "a\tb\nc" * 9, "\x00\ud800", "\u2028" * 30, ["é"] * 50]
+ODD_VALUES = [
+    "x" * 5000,
+    "ü" * 60,
+    "🎈" * 80,
+    '"' * 60,
+    "\\" * 60,
+    "a\tb\nc" * 9,
+    "\x00\ud800",
+    "\u2028" * 30,
+    ["é"] * 50,
+]
 
 
 @pytest.mark.parametrize("value", ODD_VALUES)

@@ -103,6 +103,10 @@ def test_what_is_wrong_is_said_in_a_sentence(text: str, sentence: str) -> None:
         ("0 0 1,13,23,31 1 *", "At 00:00 on the first, the 13th, the 23rd, and the 31st day of month in January"),
         ("*/21 * * * *", "Every 21st minute of every hour"),
         ("0 0 * * 0,7", "At 00:00 on Sunday"),
+        ("0 0 1-31 * MON", "At 00:00 every day"),
+        ("0 0 13 2 1-7", "At 00:00 every day in February"),
+        ("0 0 13 * FRI", "At 00:00 on the 13th day of month and on Friday"),
+        ("0 0 */2 * MON", "At 00:00 on every second day of month if it's on Monday"),
         ("0 0 * * sun,mon,7", "At 00:00 on Sunday and Monday"),
     ],
 )

@@ -370,6 +370,7 @@ def test_one_that_can_not_be_run_keeps_no_other_back(
 
 
 def test_one_that_waits_and_can_not_be_run_keeps_no_other_back(alice: User, clock: Clock) -> None:
+    clock.stop()
     bad, good = (make(alice, overlap=Overlap.QUEUE) for _ in range(2))
     for _ in range(2):
         clock.advance(MINUTE)
