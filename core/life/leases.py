@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db.models import F
@@ -96,4 +97,13 @@ def _is_alive(pid: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _waits_to_be_collected(pid)
+
+
+def _waits_to_be_collected(pid: str) -> bool:
+    """Whether the process has ended and only its entry is left; where the first process collects nobody, for good."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        # Not a Linux, or gone at this very moment.
+        return False

@@ -19,6 +19,7 @@ from core.life import leases, requests
 from core.life.leases import Held, expire_leases_of_dead_neighbours, reap, renew
 from core.models import Job, JobEvent
 from core.states import State
+from tests.services.waiting import wait_until
 from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock
 
@@ -273,6 +274,18 @@ def test_what_dead_processes_of_this_machine_held_is_let_go(alice: User) -> None
     assert {job_id for job_id, _ in reap()} == {dead.pk, before.pk}
     assert fresh(living).state == State.RUNNING
     assert fresh(elsewhere).state == State.RUNNING
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="tells by /proc")
+def test_a_process_that_nobody_collects_is_a_dead_one(alice: User) -> None:
+    job = submit_job(alice)
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as gone:
+        assert gone.stdout is not None
+        gone.stdout.read()
+        claim(job, worker=f"{socket.gethostname()[:100]}:{gone.pid}")
+        # It has ended, and its parent has not asked how: its entry is still there.
+        wait_until(expire_leases_of_dead_neighbours, what="the end of a process to be seen")
+        assert [job_id for job_id, _ in reap()] == [job.pk]
 
 
 def test_without_dead_neighbours_nothing_is_let_go(alice: User) -> None:
