@@ -22,7 +22,7 @@ EXPECTED = (
 MOST_RECIPIENTS = 50
 
 
-class AddressesField(forms.CharField):
+class RecipientsField(forms.CharField):
     """Mail addresses, one a line or with commas between them."""
 
     widget = forms.Textarea
@@ -83,7 +83,7 @@ class ReportForm(SelectionForm):
     group_by = ColumnChoiceField(
         label="Group by", nothing="No groups", help_text="Each value of this column gets a heading and totals."
     )
-    recipients = AddressesField(
+    recipients = RecipientsField(
         label="Mail it to", help_text=f"One address a line, up to {MOST_RECIPIENTS}. Each gets a mail of their own."
     )
     only_changed = forms.BooleanField(

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from actors.pipelines.report.forms import MOST_RECIPIENTS, AddressesField, ReportForm
+from actors.pipelines.report.forms import MOST_RECIPIENTS, RecipientsField, ReportForm
 from actors.pipelines.report.pipeline import _check
 from core.errors import PermanentError
 from core.models import Dataset, Job, Source
@@ -103,19 +103,19 @@ def test_too_many_rejected_rows_fail(model: Dataset) -> None:
 
 
 def test_recipients_come_one_a_line_or_with_commas_each_once() -> None:
-    assert AddressesField().clean("a@example.com\nb@example.com, a@example.com") == ["a@example.com", "b@example.com"]
-    assert AddressesField().clean(["a@example.com"]) == ["a@example.com"]
+    assert RecipientsField().clean("a@example.com\nb@example.com, a@example.com") == ["a@example.com", "b@example.com"]
+    assert RecipientsField().clean(["a@example.com"]) == ["a@example.com"]
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "a@example.com\nb@", "a@example.com; b@example.com", LONG])
 def test_what_is_no_mail_address_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        AddressesField().clean(text)
+        RecipientsField().clean(text)
 
 
 def test_more_recipients_than_a_report_goes_to_are_refused() -> None:
     with pytest.raises(ValidationError, match="51 addresses"):
-        AddressesField().clean("\n".join(f"p{number}@example.com" for number in range(MOST_RECIPIENTS + 1)))
+        RecipientsField().clean("\n".join(f"p{number}@example.com" for number in range(MOST_RECIPIENTS + 1)))
 
 
 def test_the_address_is_that_of_the_dataset_also_when_newer_data_has_come_from_it(model: Dataset) -> None:
