@@ -18,7 +18,7 @@ from tests.services.site import CHECKOUT
 #: What a copy of the product needs to run.
 _PARTS = ("core", "actors", "frontend", "tests", "manage.py", "pyproject.toml")
 #: Seconds that a scenario may take on a mutant, which may make it wait for what never comes.
-_LONGEST_SECONDS = 300.0
+_LONGEST_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
