@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,8 @@ from tests.services.site import CHECKOUT
 _PARTS = ("core", "actors", "frontend", "tests", "manage.py", "pyproject.toml")
 #: Seconds that a scenario may take on a mutant, which may make it wait for what never comes.
 _LONGEST_SECONDS = 900.0
+#: Seconds in which a scenario that took longer has stopped what it had started.
+_END_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -249,18 +253,20 @@ def kill(mutant: Mutant, *, seed: int) -> Verdict:
             _copy(CHECKOUT / part, copy / part)
         for cut in mutant.cuts:
             _apply(cut, copy)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.chaos", mutant.scenario, *mutant.arguments, "--seed", str(seed)],
-                cwd=copy,
-                capture_output=True,
-                text=True,
-                timeout=_LONGEST_SECONDS,
-                check=False,
-            )
-            code, printed = done.returncode, done.stdout + done.stderr
-        except subprocess.TimeoutExpired as error:
-            code, printed = -1, f"{error}\n{error.stdout!r}"
+        command = [sys.executable, "-m", "tests.chaos", mutant.scenario, *mutant.arguments, "--seed", str(seed)]
+        # As Ctrl-C does, the second word lets it stop its servers first.
+        words = ((None, _LONGEST_SECONDS), (signal.SIGINT, _END_SECONDS), (signal.SIGKILL, None))
+        with subprocess.Popen(
+            command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as scenario:
+            printed = ""
+            for word, patience in words:
+                if word is not None:
+                    scenario.send_signal(word)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    printed, _ = scenario.communicate(timeout=patience)
+                    break
+            code = scenario.returncode
     violations = [line.strip().removeprefix("VIOLATED: ") for line in printed.splitlines() if "VIOLATED" in line]
     unseen = [pattern for pattern in mutant.shown_by if not any(re.search(pattern, line) for line in violations)]
     shown = [line for line in violations if any(re.search(pattern, line) for pattern in mutant.shown_by)]
