@@ -12,9 +12,8 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from core.models import Preferences
+from core.schedules.cron import zone_names
 
-#: Names of the machine's own setting, and of none, among those of zones.
-_NO_ZONES = {"localtime", "posixrules", "Factory"}
 #: Old spellings and machine zones, which are understood but not suggested.
 _HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "posix/", "right/")
 
@@ -60,4 +59,4 @@ def suggested() -> tuple[str, ...]:
 
 @cache
 def _by_folded() -> dict[str, str]:
-    return {name.casefold(): name for name in zoneinfo.available_timezones() - _NO_ZONES}
+    return {name.casefold(): name for name in zone_names()}
