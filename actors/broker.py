@@ -24,7 +24,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware, SkipMessage
 
-from actors.reading import BadMessage, read
+from actors.deliveries import BadMessage, read
 from core import alarms
 from core.messages import DueJob
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
+from actors.reading.encoding import ENCODINGS
 from core.forms import PipelineForm
 
-from .encoding import ENCODINGS
 from .rules_field import RulesField
 
 _DETECT = ("", "Detect")

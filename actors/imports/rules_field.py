@@ -12,8 +12,8 @@ from django.template import Context, Engine
 from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import SafeString, mark_safe
 
-from .rules import RuleError, parse_rules, rules_from
-from .types import TYPES
+from actors.reading.rules import RuleError, parse_rules, rules_from
+from actors.reading.types import TYPES
 
 #: Rows of inputs shown: at least, and at most when rules are filled in again.
 SHOWN_ROWS = 4

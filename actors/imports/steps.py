@@ -21,12 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from actors.reading import check, detect, profile, read, receive, write
+from actors.reading.errors import Unreadable
 from core import storage
 from core.context import InputFile, JobContext
 from core.datasets import publish_dataset
+from core.errors import PermanentError
 from core.models import Dataset
 
-from . import check, detect, profile, read, receive, write
 from .options import Options
 
 #: Resident bytes of a child process at which it is ended: several times what it needs.
@@ -108,16 +110,19 @@ def _receive(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dic
     if limit_bytes is not None:
         given["limit_bytes"] = limit_bytes
     if receive.is_packed(source.path):
-        received = ctx.run_in_child(receive.receive, unit="bytes", **given)
+        received = _in_child(ctx, receive.receive, unit="bytes", **given)
     else:
         # Nothing to unpack: not worth a process.
-        received = receive.receive(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
+        try:
+            received = receive.receive(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
+        except Unreadable as error:
+            raise PermanentError(str(error)) from error
     content = ctx.key(folder / received["unpacked"]) if received["unpacked"] else ""
     return {"content": content, "member": received["member"], "bytes": received["bytes"]}
 
 
 def _detect(ctx: JobContext, content: Path, options: Options) -> dict[str, Any]:
-    dialect = ctx.run_in_child(detect.detect, unit="bytes", path=str(content), options=options.dialect)
+    dialect = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect)
     for note in dialect["notes"]:
         ctx.note(note)
     return {"dialect": _keep(ctx, "dialect.json", dialect)}
@@ -125,7 +130,8 @@ def _detect(ctx: JobContext, content: Path, options: Options) -> dict[str, Any]:
 
 def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Options) -> dict[str, Any]:
     folder = _folder(ctx, "read")
-    tally = ctx.run_in_child(
+    tally = _in_child(
+        ctx,
         read.read,
         unit="bytes",
         memory_bytes=CHILD_MEMORY,
@@ -141,7 +147,8 @@ def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Opti
 
 def _check(ctx: JobContext, loaded: dict[str, Any], dialect: dict[str, Any], options: Options) -> dict[str, Any]:
     folder = _folder(ctx, "check")
-    plan = ctx.run_in_child(
+    plan = _in_child(
+        ctx,
         check.check,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
@@ -165,7 +172,8 @@ def _write(
     options: Options,
 ) -> dict[str, Any]:
     folder = _folder(ctx, "dataset")
-    files = ctx.run_in_child(
+    files = _in_child(
+        ctx,
         write.write,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
@@ -186,7 +194,8 @@ def _write(
 
 def _profile(ctx: JobContext, written: dict[str, Any], checked: dict[str, Any]) -> dict[str, Any]:
     plan = _load(ctx, checked["plan"])
-    columns = ctx.run_in_child(
+    columns = _in_child(
+        ctx,
         profile.profile,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
@@ -308,6 +317,14 @@ def _result(plan: dict[str, Any], dialect: dict[str, Any], tally: dict[str, Any]
     if plan["rejected"]:
         headline += f", {plan['rejected']:,} rejected"
     return {"headline": headline, "facts": facts, "dataset": dataset_id}
+
+
+def _in_child(ctx: JobContext, function: Callable[..., Any], **named: Any) -> Any:
+    """Run a function of the reading toolkit in the job's child process; what it can't read fails the job for good."""
+    try:
+        return ctx.run_in_child(function, **named)
+    except Unreadable as error:
+        raise PermanentError(str(error)) from error
 
 
 def _folder(ctx: JobContext, name: str) -> Path:

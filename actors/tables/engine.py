@@ -10,8 +10,6 @@ from typing import Any
 
 import duckdb
 
-from core.errors import PermanentError
-
 Report = Callable[..., None]
 
 THREADS = 2
@@ -113,13 +111,3 @@ def file_list(paths: Iterable[Path | str]) -> str:
 def row_group_rows(width: int) -> int:
     """Rows of a Parquet row group that keep a group of this many columns within memory."""
     return max(2048, min(122_880, 2_500_000 // max(width, 1) // 2048 * 2048))
-
-
-def explained(error: duckdb.Error) -> PermanentError | None:
-    """The sentence for an error of the engine that the person can do something about, or None."""
-    text = str(error)
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return PermanentError("The table is too large for the memory that a job may use; split the file and try again.")
-    if "No space left" in text or "max_temp_directory_size" in text:
-        return None
-    return None

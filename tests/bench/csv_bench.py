@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from actors.imports import check, detect, profile, read, write
+from actors.reading import check, detect, profile, read, write
 from actors.tables import engine
 
 NAMES = ("id", "name", "amount", "price", "day", "at", "ok", "country", "email", "note", "score", "comment")

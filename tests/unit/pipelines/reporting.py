@@ -15,8 +15,7 @@ import pypdfium2
 from actors.pipelines.pdf_export import finish, plan, render
 from actors.pipelines.pdf_export.request import Request
 from actors.typesetting import templates
-
-from .importing import silent
+from tests.unit.reading.importing import silent
 
 CREATED = datetime.datetime(2025, 3, 1, 12, 30, tzinfo=datetime.UTC).timestamp()
 SQL_TYPES = {

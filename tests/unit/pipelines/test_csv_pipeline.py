@@ -14,16 +14,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
-from actors.imports import check, detect, read
 from actors.imports.rules_field import RulesWidget
+from actors.reading import check, detect, read
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext
 from core.forms import open_form
 from core.models import Artifact, Dataset, Job
 from core.states import State
-
-from .importing import silent
+from tests.unit.reading.importing import silent
 
 pytestmark = pytest.mark.django_db
 

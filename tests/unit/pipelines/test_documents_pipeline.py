@@ -20,6 +20,7 @@ from core.context import JobContext
 from core.errors import PermanentError
 from core.models import Artifact, Job
 from core.states import State
+from tests.unit.reading.importing import silent
 
 from .documenting import (
     INVOICE,
@@ -31,7 +32,6 @@ from .documenting import (
     submit_documents,
     texts_of,
 )
-from .importing import silent
 
 pytestmark = pytest.mark.django_db
 

@@ -22,9 +22,9 @@ from core.context import JobContext
 from core.forms import open_form
 from core.models import Artifact, Dataset, DatasetColumn, Job, JobEvent, JobStep
 from core.states import State
+from tests.unit.reading.importing import silent
 
 from .documenting import make_dataset, output, run_family
-from .importing import silent
 from .reporting import texts_of
 
 pytestmark = pytest.mark.django_db

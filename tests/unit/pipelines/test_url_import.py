@@ -25,8 +25,7 @@ from core.models import Artifact, Dataset, Job, JobEvent, JobStep, Source
 from core.pipelines import pipeline
 from core.states import State
 from tests.unit.fetching.serving import Answers, Handler, Server, serving
-
-from .importing import silent
+from tests.unit.reading.importing import silent
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from core.errors import PermanentError
+from .errors import Unreadable
 
 BLOCK_BYTES = 4 * 1024 * 1024
 #: Bytes of the file's start that the detection reads.
@@ -215,7 +215,7 @@ def named_encoding(name: str) -> str:
     try:
         found = codecs.lookup(name).name
     except LookupError as error:
-        raise PermanentError(f"There is no encoding called {name!r}.") from error
+        raise Unreadable(f"There is no encoding called {name!r}.") from error
     return {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8", "iso8859-1": "latin-1"}.get(
         found, found
     )

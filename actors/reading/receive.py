@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from django.template.defaultfilters import filesizeformat
-
-from core.errors import PermanentError
+from .errors import Unreadable
 
 Report = Callable[..., None]
 
@@ -43,7 +41,7 @@ def receive(report: Report, *, path: str, name: str, folder: str, limit_bytes: i
     with source.open("rb") as file:
         head = file.read(16)
     if not head:
-        raise PermanentError(f"{name} is empty: it has no bytes.")
+        raise Unreadable(f"{name} is empty: it has no bytes.")
     if head.startswith(b"\x1f\x8b"):
         target = Path(folder) / "unpacked.csv"
         size = _unpack_gzip(report, source, target, name, limit)
@@ -54,7 +52,7 @@ def receive(report: Report, *, path: str, name: str, folder: str, limit_bytes: i
         return {"unpacked": target.name, "member": member, "bytes": size}
     for mark, kind in _NOT_TABLES:
         if head.startswith(mark):
-            raise PermanentError(f"{name} is {kind}, not a CSV. Save it as CSV and upload that.")
+            raise Unreadable(f"{name} is {kind}, not a CSV. Save it as CSV and upload that.")
     size = source.stat().st_size
     report(size, size)
     return {"unpacked": None, "member": "", "bytes": size}
@@ -72,7 +70,7 @@ def _unpack_gzip(report: Report, source: Path, target: Path, name: str, limit: i
             with gzip.GzipFile(fileobj=packed) as stream:
                 return _copy(stream, target, name, size, limit, lambda: report(packed.tell(), size))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise PermanentError(f"{name} is a damaged gzip file: {_reason(error)}.") from error
+            raise Unreadable(f"{name} is a damaged gzip file: {_reason(error)}.") from error
 
 
 def _unpack_zip(report: Report, source: Path, target: Path, name: str, limit: int) -> tuple[str, int]:
@@ -80,7 +78,7 @@ def _unpack_zip(report: Report, source: Path, target: Path, name: str, limit: in
         with zipfile.ZipFile(source) as archive:
             member = _only_table(archive, name)
             if member.flag_bits & 1:
-                raise PermanentError(f"{name} is protected by a password; upload it without.")
+                raise Unreadable(f"{name} is protected by a password; upload it without.")
             with archive.open(member) as stream:
                 done = 0
 
@@ -91,7 +89,7 @@ def _unpack_zip(report: Report, source: Path, target: Path, name: str, limit: in
 
                 return member.filename, _copy(stream, target, name, max(member.compress_size, 1), limit, tell)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise PermanentError(f"{name} is a zip file that cannot be read: {_reason(error)}.") from error
+        raise Unreadable(f"{name} is a zip file that cannot be read: {_reason(error)}.") from error
 
 
 def _only_table(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -101,13 +99,13 @@ def _only_table(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         if not info.is_dir() and not info.filename.startswith("__MACOSX/") and Path(info.filename).name[:1] != "."
     ]
     if any(info.filename == "xl/workbook.xml" for info in members):
-        raise PermanentError(f"{name} is an Excel workbook. Save the sheet as CSV and upload that.")
+        raise Unreadable(f"{name} is an Excel workbook. Save the sheet as CSV and upload that.")
     tables = [info for info in members if info.filename.lower().endswith(ENDINGS)] or members[:]
     if not tables:
-        raise PermanentError(f"{name} holds no file.")
+        raise Unreadable(f"{name} holds no file.")
     if len(tables) > 1:
         listed = ", ".join(info.filename for info in tables[:10]) + (", …" if len(tables) > 10 else "")
-        raise PermanentError(f"{name} holds {len(tables)} files; upload one at a time: {listed}")
+        raise Unreadable(f"{name} holds {len(tables)} files; upload one at a time: {listed}")
     return tables[0]
 
 
@@ -119,14 +117,24 @@ def _copy(
         while block := stream.read(COPY_BYTES):
             written += len(block)
             if written > limit:
-                raise PermanentError(f"{name} unpacks to more than {filesizeformat(limit)}; that is refused.")
+                raise Unreadable(f"{name} unpacks to more than {size_in_words(limit)}; that is refused.")
             if written > RATIO_ALLOWANCE and written > packed_bytes * MAX_RATIO:
-                raise PermanentError(f"{name} unpacks to more than {MAX_RATIO} times its size; that is refused.")
+                raise Unreadable(f"{name} unpacks to more than {MAX_RATIO} times its size; that is refused.")
             out.write(block)
             tell()
     if not written:
-        raise PermanentError(f"The file inside {name} is empty.")
+        raise Unreadable(f"The file inside {name} is empty.")
     return written
+
+
+def size_in_words(size: int) -> str:
+    """A number of bytes as people say it: 1.5 GB."""
+    value, unit = float(size), "bytes"
+    for larger in ("KB", "MB", "GB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:,.0f} bytes" if unit == "bytes" else f"{value:,.1f} {unit}"
 
 
 def _reason(error: Exception) -> str:

@@ -12,14 +12,15 @@ from typing import Any
 import duckdb
 
 from actors.tables import engine
-from core.errors import PermanentError
 
 from .dialect import Dialect
 from .encoding import utf8_blocks
+from .errors import Unreadable
 from .scan import CHUNK_BYTES, MAX_RECORD, Scanner
 
 #: Chunks of one batch: each batch becomes one Parquet file of text columns.
 BATCH_CHUNKS = 8
+TOO_LARGE = "The table is too large for the memory that a job may use; split the file and try again."
 #: Batches that may wait for the engine before the scan does.
 WAITING_BATCHES = 2
 
@@ -148,8 +149,8 @@ class Loader:
 
     def _raise(self) -> None:
         if self._error is not None:
-            if isinstance(self._error, duckdb.Error) and (sentence := engine.explained(self._error)):
-                raise sentence from self._error
+            if isinstance(self._error, duckdb.OutOfMemoryException):
+                raise Unreadable(TOO_LARGE) from self._error
             raise self._error
 
     def _work(self) -> None:
@@ -205,4 +206,4 @@ def row_number(starts: list[int]) -> str:
 
 def need_rows(tally: dict[str, Any]) -> None:
     if not tally["records"]:
-        raise PermanentError("The file has a header but no records.")
+        raise Unreadable("The file has a header but no records.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import PermanentError
+from actors.reading.errors import Unreadable
 
 from .importing import import_bytes
 
@@ -69,7 +69,7 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path: Path) -> None:
 
 def test_strict_quotes_fail_the_file_and_say_the_line(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,x\n" * 1201 + b'2,"open\n' + b"3,y\n" * 10
-    with pytest.raises(PermanentError, match=r"^line 1203: a quote opened here is never closed$"):
+    with pytest.raises(Unreadable, match=r"^line 1203: a quote opened here is never closed$"):
         import_bytes(data, tmp_path, quotes="strict")
 
 
@@ -183,7 +183,7 @@ def test_lines_that_say_the_header_again_are_rejected_and_types_stay(tmp_path: P
 
 @pytest.mark.parametrize("data", [b"", b"\n \n\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\0\0\0"])
 def test_a_file_without_records_is_refused_with_a_sentence(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(PermanentError, match=r"empty|no records"):
+    with pytest.raises(Unreadable, match=r"empty|no records"):
         import_bytes(data, tmp_path)
 
 
@@ -255,17 +255,17 @@ def test_an_archive_of_several_tables_is_refused_with_their_names(tmp_path: Path
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("one.csv", TABLE)
         archive.writestr("two.csv", TABLE)
-    with pytest.raises(PermanentError, match=r"2 files.*one\.csv, two\.csv"):
+    with pytest.raises(Unreadable, match=r"2 files.*one\.csv, two\.csv"):
         import_bytes(packed.getvalue(), tmp_path)
 
 
 @pytest.mark.parametrize("data", [gzip.compress(TABLE, mtime=0)[:-12], b"PK\x03\x04broken", b"%PDF-1.7\n", b"PAR1abc"])
 def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(PermanentError, match=r"^table\.csv is "):
+    with pytest.raises(Unreadable, match=r"^table\.csv is "):
         import_bytes(data, tmp_path)
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.imports.receive.RATIO_ALLOWANCE", 1_000_000)
-    with pytest.raises(PermanentError, match="times its size"):
+    monkeypatch.setattr("actors.reading.receive.RATIO_ALLOWANCE", 1_000_000)
+    with pytest.raises(Unreadable, match="times its size"):
         import_bytes(gzip.compress(b"a,b\n" * 2_000_000), tmp_path)

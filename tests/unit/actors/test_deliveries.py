@@ -9,7 +9,7 @@ import pytest
 from dramatiq.message import Message
 
 from actors.broker import ACTORS, message_of
-from actors.reading import BadMessage, read
+from actors.deliveries import BadMessage, read
 from actors.ticker import tick
 from core.messages import DueJob
 

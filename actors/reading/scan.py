@@ -23,9 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import PermanentError
-
 from .dialect import NO_DELIMITER, Dialect
+from .errors import Unreadable
 from .records import CLOSED_EARLY, NEVER_CLOSED, NeedsMore, Record, RecordReader
 
 #: Bytes of a window: what fits the processor's second cache, and the least worth a round of numpy calls.
@@ -502,7 +501,7 @@ class Scanner:
         if record.trouble == "never closed" or (record.trouble and self.quotes == "strict"):
             reason = NEVER_CLOSED if record.trouble == "never closed" else CLOSED_EARLY
             if self.quotes == "strict":
-                raise PermanentError(f"line {line}: {reason}")
+                raise Unreadable(f"line {line}: {reason}")
             self._reject(line, raw, reason)
             return
         if len(fields) != self.width and b"\r" in raw and self._other == RETURN:
@@ -586,7 +585,7 @@ class Scanner:
         """Reject a record too long to hold; what follows of its line is passed over as the blocks come."""
         reason = f"The record is longer than {self.max_record // (1 << 20)} MiB."
         if self.quotes == "strict":
-            raise PermanentError(f"line {self._line}: {reason}")
+            raise Unreadable(f"line {self._line}: {reason}")
         self._reject(self._line, raw[:KEPT_RAW], reason)
         self._line += self.reader.count_lines(raw)
         self._is_skipping = True

@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from actors.imports import check, detect, profile, read, receive, write
 from actors.imports.options import Options
+from actors.reading import check, detect, profile, read, receive, write
 
 
 @dataclass

@@ -8,8 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from core.errors import PermanentError
-
+from .errors import Unreadable
 from .shapes import looks_like_value, shape_of
 
 #: Delimiters that are tried, the likelier first; a tie goes to the earlier one.
@@ -82,7 +81,7 @@ def detect_dialect(sample: str, *, encoding: str, complete: bool, options: dict[
     """
     notes: list[str] = []
     if not sample.strip("\r\n \t\0"):
-        raise PermanentError("The file holds no records: it is empty or has only blank lines.")
+        raise Unreadable("The file holds no records: it is empty or has only blank lines.")
     sample = sample.replace("\0", "")
     said_lines = 0
     hint = re.match(r"[\ufeff\"]*sep=(.{1,2}?)\"?(?:\r\n|\n|\r)", sample, re.IGNORECASE)
@@ -111,7 +110,7 @@ def detect_dialect(sample: str, *, encoding: str, complete: bool, options: dict[
     if renamed:
         notes.append(f"{renamed} empty or repeated column names were made unique.")
     if len(names) > MAX_COLUMNS:
-        raise PermanentError(f"The table has {len(names):,} columns; at most {MAX_COLUMNS:,} can be imported.")
+        raise Unreadable(f"The table has {len(names):,} columns; at most {MAX_COLUMNS:,} can be imported.")
     all_lines = text.split("\n")
     kept = [line[:500] for line in all_lines[: layout.first_line][:KEPT_PREAMBLE_LINES]]
     if said_lines and hint:
@@ -202,7 +201,7 @@ def _best_reading(
                 if best is None or score > best[0]:
                     best = (score, parsed, candidate, quote_char, escape_style)
     if best is None:
-        raise PermanentError("The file holds no table.")
+        raise Unreadable("The file holds no table.")
     _, parsed, chosen, quote_char, escape_style = best
     if quote is None and not quote_char and not re.search(rf'(?:^|{re.escape(chosen)})"', head, re.MULTILINE):
         quote_char = '"'
@@ -337,7 +336,7 @@ def _layout_of(parsed: Parsed, delimiter: str, options: dict[str, Any], said_lin
             start = _after_titles(parsed, start, width)
     body = [row for row in parsed.rows[start:] if row is not None]
     if not body:
-        raise PermanentError("The file holds no table after the lines that were skipped.")
+        raise Unreadable("The file holds no table after the lines that were skipped.")
     widest = len(body[0])
     if header.isdigit():
         header_rows = int(header)
@@ -386,7 +385,7 @@ def _row_at_line(parsed: Parsed, line: int) -> int:
     for position, start in enumerate(parsed.lines):
         if start >= line and parsed.rows[position] is not None:
             return position
-    raise PermanentError(f"There is nothing after the {line} lines that were to be skipped.")
+    raise Unreadable(f"There is nothing after the {line} lines that were to be skipped.")
 
 
 def _first_row(parsed: Parsed, width: int) -> int:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from actors.tables.engine import literal
-from core.errors import PermanentError
 
+from .errors import Unreadable
 from .types import TYPES, Reading
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def position_of(column: str, names: list[str], source_names: list[str]) -> int:
     if column.strip().lower() in lowered:
         return lowered.index(column.strip().lower())
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    raise PermanentError(f"There is no column {column!r}; the file has {listed}.")
+    raise Unreadable(f"There is no column {column!r}; the file has {listed}.")
 
 
 def violation(rule: Rule, column: Column) -> str | None:

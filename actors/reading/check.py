@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 
 from actors.tables import engine
-from core.errors import PermanentError
 
 from .columns import Column, find_types
+from .errors import Unreadable
 from .read import raw_rows, row_number
 from .rejects import line_of
 from .rules import Rule, columns_of, position_of, rules_from, violation
@@ -238,4 +238,4 @@ def _hold_to_policy(
             first = f" The first: line {tally['first_rejects'][0]['line']}: {tally['first_rejects'][0]['reason']}"
         elif found := con.execute("SELECT number, reason FROM rejects ORDER BY number LIMIT 1").fetchall():
             first = f" The first: line {line_of(folder, found[0][0])}: {found[0][1]}"
-        raise PermanentError(f"{rejected:,} of {records:,} records were rejected, {over}.{first}")
+        raise Unreadable(f"{rejected:,} of {records:,} records were rejected, {over}.{first}")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.imports.rules import RuleError, parse_rules
-from core.errors import PermanentError
+from actors.reading.errors import Unreadable
+from actors.reading.rules import RuleError, parse_rules
 
 from .importing import import_bytes
 
@@ -18,8 +18,8 @@ from .importing import import_bytes
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables are judged value by value in Python, long ones by the engine: both have to say the same."""
     if request.param == "engine":
-        monkeypatch.setattr("actors.imports.columns.SMALL_ROWS", 0)
-        monkeypatch.setattr("actors.imports.profile.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.reading.columns.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.reading.profile.SMALL_ROWS", 0)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -136,17 +136,15 @@ def test_a_rejected_row_is_nobodys_original(tmp_path: Path) -> None:
 def test_the_file_fails_over_the_limits_with_the_first_reason(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     data = b"n,k\n1,a\nx,b\ny,c\n"
-    with pytest.raises(
-        PermanentError, match=r"2 of 3 records were rejected, more than the 1 allowed. The first: line 3"
-    ):
+    with pytest.raises(Unreadable, match=r"2 of 3 records were rejected, more than the 1 allowed. The first: line 3"):
         import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
-    with pytest.raises(PermanentError, match=r"more than the 50 % allowed"):
+    with pytest.raises(Unreadable, match=r"more than the 50 % allowed"):
         import_bytes(data, tmp_path / "b", rules=rules, max_rejected_percent=50)
     assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan["rows"] == 1
 
 
 def test_a_rule_for_an_unknown_column_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(PermanentError, match=r"There is no column 'x'; the file has n, k"):
+    with pytest.raises(Unreadable, match=r"There is no column 'x'; the file has n, k"):
         import_bytes(b"n,k\n1,a\n", tmp_path, rules=[{"column": "x", "required": True}])
 
 
@@ -205,7 +203,7 @@ def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch
     ]
     imported = import_bytes(("i,d,t,day,at,b,u,e\n" + "\n".join(lines) + "\n").encode(), tmp_path)
     here = imported.profile()
-    monkeypatch.setattr("actors.imports.profile.SMALL_ROWS", 0)
+    monkeypatch.setattr("actors.reading.profile.SMALL_ROWS", 0)
     for ours, theirs in zip(here, imported.profile(), strict=True):
         assert ours["distinct"] == pytest.approx(theirs["distinct"], rel=0.1)
         stats, expected = ours["stats"], theirs["stats"]

@@ -12,10 +12,10 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from actors.imports.dialect import Dialect
-from actors.imports.records import RecordReader
-from actors.imports.scan import MIN_WINDOW, Scanner
-from core.errors import PermanentError
+from actors.reading.dialect import Dialect
+from actors.reading.errors import Unreadable
+from actors.reading.records import RecordReader
+from actors.reading.scan import MIN_WINDOW, Scanner
 
 from .importing import import_bytes
 
@@ -162,7 +162,7 @@ def test_damaged_bytes_are_read_or_refused_with_a_sentence(data: st.DataObject, 
     with tempfile.TemporaryDirectory() as folder:
         try:
             imported = import_bytes(bytes(damaged), Path(folder))
-        except PermanentError:
+        except Unreadable:
             return
         plan = imported.plan
         assert plan["records"] == plan["rows"] + plan["rejected"] + plan["duplicates"]
