@@ -68,7 +68,7 @@ class ProgressInline(ReadOnly, admin.StackedInline):
 class JobAdmin(ReadOnly, admin.ModelAdmin):
     """Jobs, with cancel, retry and discard for the selected ones."""
 
-    list_display = ("id", "pipeline", "title", "owner", "state", "attempt", "created_at", "finished_at", "error")
+    list_display = ("id", "pipeline", "title", "owner", "outcome", "attempt", "created_at", "finished_at", "error")
     list_filter = ("state", "pipeline", "queue", "depth")
     list_select_related = ("owner",)
     search_fields = ("id", "parent__id", "label", "owner__username", "error")
@@ -77,6 +77,10 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     ordering = ("-id",)
     inlines = (ProgressInline, StepInline, ArtifactInline, EventInline)
     actions = ("cancel_selected", "retry_selected", "restart_selected", "discard_selected")
+
+    @admin.display(description="state", ordering="state")
+    def outcome(self, job: Job) -> str:
+        return job.outcome_words
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Whether the person may act on jobs: the right to change jobs, which no form here uses."""

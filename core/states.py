@@ -16,6 +16,15 @@ class State(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: How a job can stand that its state does not say: it is being cancelled, or it is a success that is none.
+CANCELLING, WARNED = "cancelling", "warned"
+#: What people read for each outcome of a job: its state, or one of the two above (`Job.outcome`).
+OUTCOMES: dict[str, str] = {
+    **{state.value: str(state.label) for state in State},
+    CANCELLING: "Cancelling",
+    WARNED: "Succeeded, with warnings",
+}
+
 #: States a worker may claim a job from, once its `run_at` has come.
 CLAIMABLE = (State.SCHEDULED, State.QUEUED, State.RETRYING)
 #: States a job never leaves by itself.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.life import dead_letters
 from core.life.dead_letters import AttemptReport
 from core.models import Job, JobEvent
-from core.states import State
+from core.states import OUTCOMES, WARNED, State
 from frontend.security import PersonRequest
 
 #: Attempts that a page lists; of more the newest.
@@ -63,12 +63,14 @@ def attempts_of(job: Job, request: PersonRequest) -> Attempts:
     reports = dead_letters.attempts_of(job)
     # A job that was cancelled or given up without a claim has none to tell of.
     shown = reports[-LISTED_ATTEMPTS:][::-1]
-    told = tuple(_told(report, is_staff=request.user.is_staff) for report in shown)
+    told = tuple(_told(report, job, is_staff=request.user.is_staff) for report in shown)
     return Attempts(told, earlier=len(reports) - len(shown))
 
 
-def _told(report: AttemptReport, *, is_staff: bool) -> Attempt:
+def _told(report: AttemptReport, job: Job, *, is_staff: bool) -> Attempt:
     words, state = _OUTCOMES.get(report.outcome, (report.outcome.capitalize(), report.outcome))
+    if state == State.SUCCEEDED and job.warning:
+        words, state = OUTCOMES[WARNED], WARNED
     return Attempt(
         number=report.attempt,
         words=words,

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Q
-from django.db.models.fields.json import KT
 from django.http import Http404, QueryDict
 
 from core import fan_out, pipelines
@@ -99,8 +98,7 @@ class JobList:
     @cached_property
     def jobs(self) -> list[Job]:
         """The jobs of this page, in order; without the parts of a job that a list has no room for."""
-        rows = self._page.select_related("progress", "owner").annotate(headline=KT("result__headline"))
-        found = list(rows.defer("params", "result")[: PAGE_LENGTH + 1])
+        found = list(self._page.brief().select_related("progress", "owner")[: PAGE_LENGTH + 1])
         jobs = self._in_order(found)[:PAGE_LENGTH]
         why = job_waiting.shortly(jobs)
         for job in jobs:

@@ -13,7 +13,7 @@ from django.forms.utils import pretty_name
 
 from core.forms import DatasetField
 from core.models import Dataset, Job, JobEvent, JobProgress
-from core.states import CLAIMABLE, State
+from core.states import CANCELLING, CLAIMABLE, WARNED, State
 from frontend.job_parts import FanOut
 from frontend.security import PersonRequest
 
@@ -26,7 +26,7 @@ MOST_DATASETS = 100
 #: Keys of the file store: they tell a person nothing.
 _STORE_KEY = re.compile(r"jobs/\d+/\d+/|uploads/[0-9a-f]{2}/")
 
-#: The icon of each state, of each stage's and worker's state and of each kind of event.
+#: The icon of each outcome, of each stage's and worker's state and of each kind of event.
 ICONS: dict[str, str] = {
     State.SCHEDULED: "calendar",
     State.QUEUED: "queue",
@@ -36,7 +36,8 @@ ICONS: dict[str, str] = {
     State.SUCCEEDED: "check-circle",
     State.FAILED: "x-circle",
     State.CANCELLED: "ban",
-    "cancelling": "ban",
+    CANCELLING: "ban",
+    WARNED: "alert",
     "pending": "circle",
     "done": "check-circle",
     "interrupted": "alert",
@@ -62,6 +63,9 @@ ICONS: dict[str, str] = {
     "paused": "pause",
 }
 
+#: What a badge in a list says, which has little room, of an outcome with longer words.
+BADGES = {WARNED: "With warnings"}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -72,11 +76,6 @@ class Stage:
     #: How long it took, or has taken so far; None before it began.
     seconds: float | None
     is_running: bool
-
-
-def shown_state(job: Job) -> str:
-    """Return the state as a badge names it: a job being cancelled says so."""
-    return "cancelling" if job.is_cancelling else job.state
 
 
 def stages_of(job: Job) -> list[Stage]:
@@ -190,12 +189,19 @@ def facts_of(job: Job) -> list[tuple[str, Any]]:
 
 
 def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
-    """Return the job's newest events, oldest first, and how many older ones there are."""
+    """Return the job's newest events, oldest first, and how many older ones there are.
+
+    Each has `shown` and `words`, what its line looks like and says: a success that is none is none here either.
+    """
     events = JobEvent.objects.filter(job=job).order_by("-pk")
     newest = list((events if with_detail else events.defer("detail"))[:TIMELINE_LENGTH])
     older = 0
     if len(newest) == TIMELINE_LENGTH:
         older = JobEvent.objects.filter(job=job, pk__lt=newest[-1].pk).count()
+    for event in newest:
+        is_success = event.kind == JobEvent.Kind.SUCCEEDED
+        event.shown = job.outcome if is_success else event.kind  # type: ignore[attr-defined]  # for its line
+        event.words = job.outcome_words if is_success else event.get_kind_display()  # type: ignore[attr-defined]
     return newest[::-1], older
 
 
@@ -204,7 +210,13 @@ def dataset_of(job: Job, request: PersonRequest) -> Dataset | None:
     named = job.result.get("dataset") if isinstance(job.result, dict) else None
     if not isinstance(named, int):
         return None
-    return Dataset.objects.for_user(request.user).filter(pk=named).first()
+    found = Dataset.objects.for_user(request.user).filter(pk=named)
+    return found.select_related("job").prefetch_related("job__artifacts").first()
+
+
+def has_made(job: Job, dataset: Dataset) -> bool:
+    """Whether the dataset that the job's result names is the job's own, or was made by a part of it."""
+    return job.pk in (dataset.job_id, dataset.job.parent_id)
 
 
 def datasets_of(job: Job, request: PersonRequest) -> list[Dataset]:
@@ -224,19 +236,17 @@ def milestone(job: Job) -> str:
     if job.state in (State.RUNNING, State.WAITING) and progress and (stage := progress.current_stage):
         return f"{job.get_state_display()}: {stage.get('title') or stage.get('name')}"
     if job.state == State.SUCCEEDED and isinstance(job.result, dict) and job.result.get("headline"):
-        return f"Succeeded: {job.result['headline']}"
+        return ". ".join(filter(None, (f"{job.outcome_words}: {job.result['headline']}", job.warning)))
     if job.state == State.FAILED and job.error:
         return f"Failed: {job.error}"
-    return str(job.get_state_display())
+    return job.outcome_words
 
 
 def page_title(job: Job) -> str:
     """Return the title of the job's tab, which tells how far it is."""
     progress: JobProgress | None = getattr(job, "progress", None)
-    head = str(job.get_state_display())
-    if job.is_cancelling:
-        head = "Cancelling"
-    elif job.state in (State.RUNNING, State.WAITING) and progress and progress.percent is not None:
+    head = job.outcome_words
+    if job.outcome in (State.RUNNING, State.WAITING) and progress and progress.percent is not None:
         head = f"{progress.percent:.0f}%"
     return f"{head} · {job.title}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import urlencode
@@ -12,16 +12,17 @@ from django.urls import reverse
 from core import fan_out
 from core.fan_out import FanOutSummary
 from core.models import Job
-from core.states import TERMINAL, State
+from core.states import CANCELLING, WARNED, State
 
 #: Parts that a page shows as squares; a fan-out with more is a bar.
 SQUARES = 500
 #: Failed parts that are named beside a bar.
 NAMED_FAILURES = 10
 
-#: The states in the order in which a count names them, with its words.
-_COUNTED = (
+#: The outcomes in the order in which a count names them, with its words.
+_COUNTED: tuple[tuple[str, str], ...] = (
     (State.SUCCEEDED, "done"),
+    (WARNED, "done, with warnings"),
     (State.RUNNING, "running"),
     (State.WAITING, "waiting"),
     (State.RETRYING, "to be tried again"),
@@ -30,6 +31,14 @@ _COUNTED = (
     (State.FAILED, "failed"),
     (State.CANCELLED, "cancelled"),
 )
+_SAID = {**dict(_COUNTED), CANCELLING: "cancelling"}
+#: Those that the list of parts has a tab for, and which.
+_TABS: dict[str, State] = {
+    State.SUCCEEDED: State.SUCCEEDED,
+    WARNED: State.SUCCEEDED,
+    State.FAILED: State.FAILED,
+    State.CANCELLED: State.CANCELLED,
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ def fan_outs_of(job: Job) -> list[FanOut]:
             succeeded=summary.by_state.get(State.SUCCEEDED, 0),
             failed=summary.by_state.get(State.FAILED, 0),
             cancelled=summary.by_state.get(State.CANCELLED, 0),
-            counts=tuple(_counts(job.pk, summary, key="" if is_only else summary.key)),
+            counts=tuple(_counts(job.pk, summary, squares.get(summary.key, ()), key="" if is_only else summary.key)),
             address=address_of_parts(job.pk, key="" if is_only else summary.key),
             failed_address=address_of_parts(job.pk, key="" if is_only else summary.key, state=State.FAILED),
             squares=squares.get(summary.key, ()),
@@ -157,42 +166,35 @@ def fan_outs_of(job: Job) -> list[FanOut]:
     ]
 
 
-def _counts(parent_id: int, summary: FanOutSummary, *, key: str) -> Iterable[Count]:
+def _counts(parent_id: int, summary: FanOutSummary, squares: Sequence[Square], *, key: str) -> Iterable[Count]:
+    """Yield how many parts stand how; warnings are told apart where each part was read."""
+    numbers: dict[str, int] = dict(summary.by_state)
+    if warned := sum(square.state == WARNED for square in squares):
+        numbers |= {WARNED: warned, State.SUCCEEDED: numbers.get(State.SUCCEEDED, 0) - warned}
     begins = 0.0
-    tabs = {State.SUCCEEDED, State.FAILED, State.CANCELLED}
-    for state, words in _COUNTED:
-        number = summary.by_state.get(state, 0)
-        if not number:
+    for outcome, words in _COUNTED:
+        number = numbers.get(outcome, 0)
+        if number <= 0:
             continue
         width = 1000 * number / summary.total
-        address = address_of_parts(parent_id, key=key, state=state) if state in tabs else ""
-        yield Count(state.value, words, number, address, begins, width)
+        address = address_of_parts(parent_id, key=key, state=_TABS[outcome]) if outcome in _TABS else ""
+        yield Count(str(outcome), words, number, address, begins, width)
         begins += width
 
 
 def _squares(job: Job, keys: set[str]) -> Mapping[str, tuple[Square, ...]]:
-    rows = (
-        Job.objects.filter(parent=job, fan_key__in=keys)
-        .order_by("fan_key", "fan_index")
-        .values_list("fan_key", "fan_index", "pk", "state", "attempt", "cancel_requested_at")
-    )
-    return {
-        key: tuple(
-            _square(index, pk, state, attempt, is_cancelling=bool(asked) and state not in TERMINAL)
-            for _, index, pk, state, attempt, asked in group
-        )
-        for key, group in groupby(rows, key=lambda row: row[0])
-    }
+    parts = Job.objects.filter(parent=job, fan_key__in=keys).order_by("fan_key", "fan_index").brief()
+    rows = parts.only("fan_key", "fan_index", "state", "attempt", "cancel_requested_at")
+    return {key: tuple(map(_square, group)) for key, group in groupby(rows, key=lambda part: part.fan_key)}
 
 
-def _square(index: int | None, pk: int, state: str, attempt: int, *, is_cancelling: bool) -> Square:
-    words = "cancelling" if is_cancelling else dict(_COUNTED)[State(state)]
-    name = f"Part {(index or 0) + 1:,}: {words}"
+def _square(part: Job) -> Square:
+    name = f"{part_name(part)}: {_SAID[part.outcome]}"
     return Square(
-        pk=pk,
-        address=reverse("job_detail", args=[pk]),
-        state="cancelling" if is_cancelling else state,
-        name=f"{name}, attempt {attempt}" if attempt > 1 else name,
+        pk=part.pk,
+        address=part.get_absolute_url(),
+        state=part.outcome,
+        name=f"{name}, attempt {part.attempt}" if part.attempt > 1 else name,
     )
 
 

@@ -102,11 +102,11 @@ class NoticeList:
 
     @cached_property
     def _found(self) -> list[Job]:
-        jobs = ended(self.user).annotate(headline=KT("result__headline"), named_dataset=KT("result__dataset"))
+        jobs = ended(self.user).brief().annotate(named_dataset=KT("result__dataset"))
         if self.before:
             last = Subquery(Job.objects.filter(pk=self.before, owner=self.user).values("finished_at"))
             jobs = jobs.filter(Q(finished_at__lt=last) | Q(finished_at=last, pk__lt=self.before))
-        return list(jobs.defer("params", "result")[: PAGE_LENGTH + 1])
+        return list(jobs[: PAGE_LENGTH + 1])
 
 
 def _results_of(jobs: list[Any], user: User) -> dict[int, list[tuple[str, str, str]]]:

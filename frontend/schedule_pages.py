@@ -18,9 +18,9 @@ from core.models import Job, Schedule, ScheduledRun
 from core.pipelines import Pipeline
 from core.schedules import cron, static
 from core.schedules.cron import CronError
-from core.states import LIVE
+from core.states import LIVE, OUTCOMES, WARNED
 from frontend import job_pages
-from frontend.job_pages import ICONS, shown_state
+from frontend.job_pages import BADGES, ICONS
 
 #: Runs that a strip shows, and times to come that a page names.
 STRIP_LENGTH = 30
@@ -32,6 +32,7 @@ RUNS_LENGTH = 50
 #: The states of a run in the order in which a summary counts them, with the words.
 _COUNTED: tuple[tuple[str, str], ...] = (
     ("succeeded", "succeeded"),
+    (WARNED, "with warnings"),
     ("failed", "failed"),
     ("running", "running"),
     ("waiting", "waiting for parts"),
@@ -49,6 +50,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
 #: What a square and a line of the table say of a run.
 _SAID = {
     **{state: words.capitalize() for state, words in _COUNTED},
+    WARNED: OUTCOMES[WARNED],
     "held": "Waits for the run before it",
     "waiting": "Waits for its parts",
     "skipped": "Left out, as the run before it had not ended",
@@ -72,6 +74,7 @@ _BADGES = {
     "skipped": "Left out",
     "missed": "Missed",
     "expired": "Not kept",
+    **BADGES,
 }
 
 
@@ -112,7 +115,7 @@ class Run:
     def state(self) -> str:
         """The state of its job, or what became of it without one."""
         if self.run.job is not None:
-            return shown_state(self.run.job)
+            return self.run.job.outcome
         if self.run.outcome == ScheduledRun.Outcome.SUBMITTED:
             return "expired"
         return "held" if self.run.outcome == ScheduledRun.Outcome.WAITING else self.run.outcome
@@ -130,6 +133,11 @@ class Run:
     @property
     def icon(self) -> str:
         return _ICONS.get(self.state) or ICONS.get(self.state, "circle")
+
+    @property
+    def title(self) -> str:
+        """What the badge leaves out."""
+        return self.said if self.said != self.badge else ""
 
     @property
     def due(self) -> Moment:
@@ -412,9 +420,14 @@ def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
 def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
     kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
     own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
-    return runs.select_related("job").only(*own, *(f"job__{name}" for name in kept)).order_by(F("due_at").desc(), "-pk")
+    rows = runs.select_related("job").only(*own, *(f"job__{name}" for name in kept))
+    told = rows.annotate(told_warning=F("job__result__warning"))
+    return told.order_by(F("due_at").desc(), "-pk")
 
 
 def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
+    if run.job is not None:
+        # Read beside the rows, whose jobs come without their results.
+        run.job.told_warning = run.told_warning  # type: ignore[attr-defined]  # annotated
     # Its jobs are its owner's.
     return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)

@@ -132,6 +132,7 @@ def context_of(job: Job) -> dict[str, Any]:
         "pipeline": spec.title if spec else job.pipeline,
         "seconds": job.run_seconds,
         "headline": str(headline or ""),
+        "warning": job.warning,
         "error": job.error[:_ERROR_LENGTH],
         "address": site_address(job.get_absolute_url()),
         "result": result,

@@ -19,6 +19,7 @@ def as_row(job: Job) -> dict[str, Any]:
         "priority": Priority(job.priority).name.lower(),
         "attempt": job.attempt,
         "result": job.result,
+        "warning": job.warning,
         "error": job.error,
         "parent": job.parent_id,
     }
@@ -36,9 +37,9 @@ def as_dict(job: Job) -> dict[str, Any]:
 
 def as_lines(job: Job) -> list[str]:
     """Return a job as it is printed for a person."""
-    lines = [f"job {job.pk}: {job.pipeline}, {job.state}, attempt {job.attempt}"]
-    if job.error:
-        lines.append(job.error)
+    lines = [f"job {job.pk}: {job.pipeline}, {job.outcome_words.lower()}, attempt {job.attempt}"]
+    if job.error or job.warning:
+        lines.append(job.error or job.warning)
     if why := waiting.why(job):
         lines.append(why.in_words())
     for part in fan_out.summary(job.pk):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from core.states import CLAIMABLE, LIVE, TERMINAL, State
+from core.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, TERMINAL, WARNED, State
 
 if TYPE_CHECKING:
     from core.models.progress import JobProgress
@@ -42,6 +43,12 @@ class JobQuerySet(models.QuerySet["Job"]):
     def whole(self) -> JobQuerySet:
         """Return the jobs that are no part of another."""
         return self.filter(parent__isnull=True)
+
+    def brief(self) -> JobQuerySet:
+        """Return the jobs for a list: without parameters and result, of which `headline` and the warning are read."""
+        # As JSON the one, which tells a sentence from null and true; as text the other, which may be a number.
+        told = self.annotate(headline=KT("result__headline"), told_warning=models.F("result__warning"))
+        return told.defer("params", "result")
 
 
 class Job(models.Model):
@@ -221,6 +228,29 @@ class Job(models.Model):
         )
 
     @property
+    def warning(self) -> str:
+        """The sentence by which a success is none, as its function returned it; empty for any other job."""
+        if self.state != State.SUCCEEDED:
+            return ""
+        if "told_warning" in self.__dict__:
+            # Read beside the row, so that a list asks nothing more.
+            text = self.__dict__["told_warning"]
+        else:
+            text = self.result.get("warning") if isinstance(self.result, dict) else ""
+        return text if isinstance(text, str) else ""
+
+    @property
+    def outcome(self) -> str:
+        """What pages, mails and the command line tell jobs apart by: a key of `core.states.OUTCOMES`."""
+        if self.is_cancelling:
+            return CANCELLING
+        return WARNED if self.warning else self.state
+
+    @property
+    def outcome_words(self) -> str:
+        return OUTCOMES[self.outcome]
+
+    @property
     def run_seconds(self) -> float | None:
         """Seconds from the first claim to the end, or to now while it runs."""
         if self.started_at is None:
@@ -234,7 +264,7 @@ class Job(models.Model):
             return [] if self.result is None else [("Result", self.result)]
         if isinstance(self.result.get("facts"), list):
             return [(str(fact[0]), fact[1]) for fact in self.result["facts"] if len(fact) == 2]
-        hidden = {"headline", "facts", "dataset", "datasets"}
+        hidden = {"headline", "warning", "facts", "dataset", "datasets"}
         return [(key.replace("_", " "), value) for key, value in self.result.items() if key not in hidden]
 
 

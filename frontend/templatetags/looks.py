@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from core.models import Job
 from frontend import notice_list, zones
 from frontend.failed_list import COUNTED, failed_count
-from frontend.job_pages import ICONS, shown_state
+from frontend.job_pages import BADGES, ICONS
 from frontend.views.theme import theme_of
 
 register = template.Library()
@@ -60,11 +60,10 @@ def state_icon(state: str) -> SafeString:
 
 
 @register.inclusion_tag("_job_state.html")
-def job_state(job: Job) -> dict[str, Any]:
-    """Show the job's state: text, icon and colour."""
-    state = shown_state(job)
-    text = "Cancelling" if state == "cancelling" else job.get_state_display()
-    return {"state": state, "text": text}
+def job_state(job: Job, *, is_in_list: bool = False) -> dict[str, Any]:
+    """Show how the job stands: text, icon and colour; in a list in few words."""
+    text = BADGES.get(job.outcome, job.outcome_words) if is_in_list else job.outcome_words
+    return {"state": job.outcome, "text": text, "words": job.outcome_words}
 
 
 @register.simple_tag(takes_context=True)

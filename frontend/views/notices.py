@@ -72,7 +72,7 @@ def watched_jobs(request: PersonRequest) -> HttpResponseBase:
     """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
     asked = [int(text) for text in request.GET.getlist("job") if text.isascii() and text.isdigit() and len(text) < 19]
     jobs = Job.objects.for_user(request.user).filter(pk__in=asked[:WATCHED]).select_related("progress")
-    return JsonResponse({"jobs": [_told(job) for job in jobs.defer("params", "result")]})
+    return JsonResponse({"jobs": [_told(job) for job in jobs.brief()]})
 
 
 def _told(job: Job) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def _told(job: Job) -> dict[str, Any]:
         "id": job.pk,
         "name": job.title,
         "state": job.state,
-        "word": job.get_state_display(),
+        "outcome": job.outcome,
+        "word": job.outcome_words,
         "title": page_title(job),
         "is_live": job.is_live,
     }

@@ -155,8 +155,9 @@ class Command(BaseCommand):
         if json:
             self._write_json([as_row(job) for job in found])
             return
+        width = max([10, *(len(job.outcome_words) for job in found)])
         for job in found:
-            self.stdout.write(f"{job.pk:>8}  {job.state:<10} {job.pipeline:<20} {job.title}")
+            self.stdout.write(f"{job.pk:>8}  {job.outcome_words.lower():<{width}} {job.pipeline:<20} {job.title}")
         if not found:
             self.stdout.write("no jobs")
 

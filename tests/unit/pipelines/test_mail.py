@@ -376,6 +376,19 @@ def test_no_name_breaks_out_of_a_header(alice: User, sink: MailSink) -> None:
     assert taken.message["List-Unsubscribe"].startswith("<http://")
 
 
+def test_a_mail_about_a_success_with_a_warning_is_none_of_pure_joy(alice: User, sink: MailSink) -> None:
+    told = {"job": 1, "title": "sales.csv", "pipeline": "P", "address": "http://x/", "headline": "4 rows imported"}
+    for warning in ("3 of 7 records were rejected.", ""):
+        context = {**told, "warning": warning}
+        run_to_end(order_mail(alice, kind="job_done", context=context, key=f"told-{bool(warning)}"))
+    first, second = (taken.message for taken in sink.accepted)
+    assert (first["Subject"], second["Subject"]) == ("Done, with warnings: sales.csv", "Done: sales.csv")
+    for part in first.iter_parts():
+        assert "Your job is done, with warnings" in part.get_content()
+        assert "3 of 7 records were rejected." in part.get_content()
+    assert not any("warning" in part.get_content() for part in second.iter_parts())
+
+
 def test_lines_are_short_and_of_seven_bits_whatever_the_words_are(alice: User, sink: MailSink) -> None:
     title = "Gemüse 蔬菜 " * 40 + "\n."
     run_to_end(

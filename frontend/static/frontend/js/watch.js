@@ -7,8 +7,8 @@
   const HIDDEN_MS = 20_000;
   // For so long another tab that has told of a job, or shown it to the person, has told for this one too.
   const TOLD_MS = 120_000;
-  const WORDS = { succeeded: "✓ Done", failed: "✗ Failed" };
-  const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+  const WORDS = { succeeded: "✓ Done", warned: "⚠ Done, with warnings", failed: "✗ Failed" };
+  const ENDED = new Set(["succeeded", "warned", "failed", "cancelled"]);
 
   const page = document.querySelector(".job-progress");
   let plainTitle = document.title;
@@ -152,7 +152,7 @@
       if (!forget && !watched.has(id)) continue;
       watched.delete(id);
       outdated.set(id, before.element);
-      end({ id, name: before.name, state: job.state });
+      end({ id, name: before.name, state: job.outcome });
     }
     show();
   };

@@ -54,6 +54,15 @@ def test_a_job_that_ends_is_told_once_with_what_became_of_it(carol: User, clock:
     assert Job.objects.filter(owner=carol, idempotency_key=ended_key(failed.pk, 1)).exists()
 
 
+def test_a_success_with_a_warning_is_told_with_it(carol: User, clock: Clock) -> None:
+    wish(carol)
+    clock.advance(1)
+    ended(carol, result={"headline": "4 rows imported", "warning": "3 of 7 records were rejected."})
+    ended(carol, result={"headline": "4 rows imported"})
+    tell_ends()
+    assert [mail["context"]["warning"] for mail in mails()] == ["3 of 7 records were rejected.", ""]
+
+
 @pytest.mark.parametrize(("done", "failed", "kinds"), [(True, False, ["job_done"]), (False, True, ["job_failed"])])
 def test_only_what_somebody_wishes_is_told(
     carol: User, clock: Clock, done: bool, failed: bool, kinds: list[str]

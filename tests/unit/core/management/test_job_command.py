@@ -47,6 +47,7 @@ def test_a_submit_prints_the_job_as_one_object(alice: User) -> None:
         "priority": "normal",
         "attempt": 0,
         "result": None,
+        "warning": "",
         "error": "",
         "parent": None,
         "waiting": {
@@ -348,3 +349,20 @@ def test_a_submit_over_a_limit_is_refused_before_its_file_is_copied(
     # A key that is known is no new job.
     run("submit", "noop", "--owner", "alice", "--key", "a")
     assert Job.objects.count() == 1
+
+
+def test_a_success_with_a_warning_says_so_and_stays_succeeded(alice: User) -> None:
+    told, plain = submit_job(alice), submit_job(alice)
+    result = {"headline": "5 rows", "warning": "3 of 8 records were rejected."}
+    Job.objects.filter(pk=told.pk).update(state=State.SUCCEEDED, result=result)
+    lines = run("show", told.pk).splitlines()
+    assert "succeeded, with warnings" in lines[0]
+    assert "  3 of 8 records were rejected." in lines
+    shown = run_json("show", told.pk)
+    assert (shown["state"], shown["warning"]) == ("succeeded", "3 of 8 records were rejected.")
+    listed = {row["id"]: row["warning"] for row in run_json("list")}
+    assert listed == {told.pk: "3 of 8 records were rejected.", plain.pk: ""}
+    first, second = run("list").splitlines()
+    assert second.split()[1:4] == ["succeeded,", "with", "warnings"]
+    # In columns, however long the words of one are.
+    assert first.index(plain.pipeline) == second.index(told.pipeline)

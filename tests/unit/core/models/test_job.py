@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from pytest_django import DjangoAssertNumQueries
 
 from core.attempts import Attempts
 from core.life import leases, requests
@@ -54,6 +55,39 @@ def test_a_state_is_live_or_terminal_and_allows_its_acts(state: State) -> None:
     job.cancel_requested_at = dt.datetime.now(dt.UTC)
     assert not job.can_cancel
     assert job.is_cancelling == job.is_live
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome", "words"),
+    [
+        ({"state": State.SUCCEEDED, "result": {"warning": "Odd."}}, "warned", "Succeeded, with warnings"),
+        ({"state": State.SUCCEEDED, "result": {"warning": ""}}, "succeeded", "Succeeded"),
+        ({"state": State.SUCCEEDED, "result": {"warning": None}}, "succeeded", "Succeeded"),
+        ({"state": State.SUCCEEDED, "result": ["warning"]}, "succeeded", "Succeeded"),
+        ({"state": State.SUCCEEDED, "result": None}, "succeeded", "Succeeded"),
+        # What a function had returned before somebody had the job run again says nothing.
+        ({"state": State.FAILED, "result": {"warning": "Odd."}}, "failed", "Failed"),
+        ({"state": State.RUNNING, "cancel_requested_at": dt.datetime.now(dt.UTC)}, "cancelling", "Cancelling"),
+        ({"state": State.CANCELLED, "cancel_requested_at": dt.datetime.now(dt.UTC)}, "cancelled", "Cancelled"),
+    ],
+)
+def test_an_outcome_is_the_state_unless_that_says_too_little(
+    alice: User, fields: dict[str, Any], outcome: str, words: str
+) -> None:
+    job = submit_job(alice)
+    Job.objects.filter(pk=job.pk).update(**fields)
+    for found in (Job.objects.get(pk=job.pk), Job.objects.brief().get(pk=job.pk)):
+        assert (found.outcome, found.outcome_words) == (outcome, words)
+
+
+def test_a_brief_job_tells_its_warning_without_its_result(
+    alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = submit_job(alice)
+    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, result={"headline": "4 rows", "warning": "Odd."})
+    with django_assert_num_queries(1):
+        (brief,) = Job.objects.brief()
+        assert (brief.warning, brief.headline) == ("Odd.", "4 rows")  # type: ignore[attr-defined]  # annotated
 
 
 def test_live_jobs_are_those_that_have_not_ended(alice: User) -> None:
