@@ -2,11 +2,13 @@
 
 A quote is special only at the start of a field, after spaces or not. Inside quotes a doubled quote is one quote
 (so is a backslashed one, where the file does that), and a quote followed by anything else than a delimiter or a
-line end is taken as part of the value, when the record then has the table's width.
+line end is taken as part of the value, when the record then has the table's width. So is a whole field that only
+begins like a quoted one, when the quotes in it come in pairs.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -17,9 +19,9 @@ NEVER_CLOSED = "a quote opened here is never closed"
 CLOSED_EARLY = "a quoted value goes on after its closing quote"
 #: Lines that a value with damaged quotes may span before its first line is judged alone.
 MAX_DAMAGED_LINES = 200
-MAX_DAMAGED_BYTES = 1 << 20
+MAX_DAMAGED_BYTES = 1 << 16
 
-Trouble = Literal["", "never closed", "closed early"]
+Trouble = Literal["", "never closed", "closed early", "ends wrong"]
 
 
 @dataclass(slots=True)
@@ -40,10 +42,17 @@ class NeedsMore(Exception):
 class RecordReader:
     """Reads records of one dialect out of byte buffers."""
 
-    def __init__(self, dialect: Dialect, delimiter: bytes, *, max_record: int) -> None:
+    def __init__(
+        self, dialect: Dialect, delimiter: bytes, *, max_record: int, damaged_bytes: int = MAX_DAMAGED_BYTES
+    ) -> None:
+        #: Bytes in which a value with damaged quotes has to end.
+        self.damaged_bytes = damaged_bytes
         self.delimiter = delimiter
         self.quote = dialect.quote.encode()
-        self.backslash = dialect.escape == "backslash" and bool(self.quote)
+        self.backslash = dialect.escape == "backslash"
+        #: Blanks that may stand between a quote and a delimiter.
+        self._blanks = b" \t".replace(delimiter, b"")
+        self._escaping: RecordReader | None = None
         self.width = dialect.width
         self.max_record = max_record
         self.returns_end = dialect.line_end != "\n"
@@ -53,26 +62,53 @@ class RecordReader:
         self._stop = re.compile(b"[" + re.escape(delimiter) + ends + b"]")
 
     def read(self, buf: bytes, pos: int, *, eof: bool) -> Record:
-        """The record at `pos`, strictly where that works, else by the reading that gives the table's width."""
+        """The record at `pos`, strictly where that works, else by the reading that gives the table's width.
+
+        A damaged quote costs its own line at most: a line that is a record by itself is never made part of another.
+        """
         strict = self.parse(buf, pos, eof=eof, lenient=False)
         if not strict.trouble:
             return strict
-        lenient = self.parse(buf, pos, eof=eof, lenient=True)
         line_end = self.line_end(buf, pos, eof=eof)
-        fits = len(lenient.fields) == self.width and not lenient.trouble
-        if fits and lenient.end == line_end:
-            return Record(lenient.fields, lenient.end, strict.trouble, strict.where)
-        alone = Record(self._plain(buf, pos, line_end), line_end, strict.trouble, strict.where)
-        span = buf[pos : lenient.end]
-        if (
-            fits
-            and len(alone.fields) != self.width
-            and len(span) <= MAX_DAMAGED_BYTES
-            and span.count(b"\n") <= MAX_DAMAGED_LINES
-        ):
+        lenient = self.parse(buf, pos, eof=eof, lenient=True)
+        if self._fits(lenient) and lenient.end == line_end:
             return Record(lenient.fields, lenient.end, "closed early", strict.where)
-        alone.trouble = "never closed"
-        return alone
+        line = buf[pos:line_end]
+        if self.quote and b"\\" + self.quote in line and not self.backslash:
+            escaped = self._with_backslashes().parse(buf, pos, eof=eof, lenient=False)
+            if self._fits(escaped) and not self._swallows(buf, line_end, escaped.end):
+                return Record(escaped.fields, escaped.end, "closed early", strict.where)
+        plain = self._plain(buf, pos, line_end)
+        is_literal = len(plain) == self.width and not any(value.count(self.quote) % 2 for value in plain)
+        if is_literal:
+            return Record(plain, line_end, "closed early", strict.where)
+        is_short = lenient.end - pos <= self.damaged_bytes and buf.count(b"\n", pos, lenient.end) <= MAX_DAMAGED_LINES
+        is_damaged_alone = len(plain) != self.width and is_short
+        if self._fits(lenient) and is_damaged_alone and not self._swallows(buf, line_end, lenient.end):
+            return Record(lenient.fields, lenient.end, "closed early", strict.where)
+        reopened = buf.find(self.quote, strict.where + 1, line_end) >= 0
+        return Record(plain, line_end, "ends wrong" if reopened else "never closed", strict.where)
+
+    def _fits(self, record: Record) -> bool:
+        return len(record.fields) == self.width and record.trouble != "never closed"
+
+    def _swallows(self, buf: bytes, pos: int, end: int) -> bool:
+        """Whether one of the lines from `pos` to `end` would be a record of the table by itself."""
+        while pos < end:
+            following = self.line_end(buf, pos, eof=True)
+            if following - pos > 1 and self.width > 1:
+                alone = self.parse(buf[pos:following], 0, eof=True, lenient=False)
+                if not alone.trouble and len(alone.fields) == self.width:
+                    return True
+            pos = following
+        return False
+
+    def _with_backslashes(self) -> RecordReader:
+        """The same reader for records in which a backslash keeps a quote."""
+        if self._escaping is None:
+            self._escaping = copy.copy(self)
+            self._escaping.backslash = True
+        return self._escaping
 
     def strip_end(self, raw: bytes) -> bytes:
         if raw.endswith(b"\r\n"):
@@ -108,7 +144,7 @@ class RecordReader:
         while True:
             begin = pos
             if quote:
-                while buf[begin : begin + 1] == b" " and self.delimiter != b" ":
+                while buf[begin : begin + 1] in self._blanks and begin < len(buf):
                     begin += 1
             if quote and buf[begin : begin + 1] == quote:
                 value, after, wrong = self._quoted(buf, begin, start, eof=eof, lenient=lenient)
@@ -119,12 +155,16 @@ class RecordReader:
                 fields.append(value)
             else:
                 found = self._stop.search(buf, pos)
+                while self.backslash and found and self._is_kept(buf, pos, found.start()):
+                    found = self._stop.search(buf, found.end())
                 if found is None and not eof:
                     if len(buf) - start > self.max_record:
                         return Record([*fields, buf[pos:]], len(buf))
                     raise NeedsMore
                 after = found.start() if found else len(buf)
                 value = buf[pos:after]
+                if self.backslash:
+                    value = value.replace(b"\\" + self.delimiter, self.delimiter)
                 if value.endswith(b"\r") and buf[after : after + 1] == b"\n":
                     value = value[:-1]
                 fields.append(value)
@@ -139,6 +179,13 @@ class RecordReader:
                 if buf[after + 1 : after + 2] == b"\n" and self.ends != b"\r":
                     after += 1
             return Record(fields, after + 1, "", where)
+
+    def _is_kept(self, buf: bytes, start: int, at: int) -> bool:
+        """Whether a backslash before it makes the delimiter at `at` a part of the value."""
+        slashes = at
+        while slashes > start and buf[slashes - 1] == 0x5C:
+            slashes -= 1
+        return buf[at : at + 1] == self.delimiter and (at - slashes) % 2 == 1
 
     def _quoted(self, buf: bytes, begin: int, start: int, *, eof: bool, lenient: bool) -> tuple[bytes, int, Trouble]:
         """The value of the quoted field at `begin`, the offset of what follows it, and what was wrong."""
@@ -170,7 +217,7 @@ class RecordReader:
                 pos = at + 2
                 continue
             after = at + 1
-            while buf[after : after + 1] == b" " and self.delimiter != b" ":
+            while buf[after : after + 1] in self._blanks and after < len(buf):
                 after += 1
             stop = buf[after : after + 1]
             if not stop and not eof:
@@ -180,6 +227,8 @@ class RecordReader:
                 return b"".join(parts), after, wrong
             if not lenient:
                 return b"", at, "closed early"
+            if at - begin > self.damaged_bytes:
+                return b"", len(buf), "never closed"
             wrong = "closed early"
             parts.append(buf[pos : at + 1])
             pos = at + 1

@@ -1,0 +1,190 @@
+"""The ways of writing that are worth a try on a sample, and what each would cut through."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from .sample import Writing
+
+#: Delimiters that are tried where they occur, the likelier first; a tie goes to the earlier one.
+DELIMITERS = (",", ";", "\t", "|", "||", "::", "\x1f", "\x01", "^", "~", "¤", "§", ":", " ")
+#: Those that text has for other reasons too.
+COMMON = frozenset(",;\t|")
+QUOTES = ('"', "'", "")
+#: Marks that stand inside values too often to be taken for a delimiter because they come evenly.
+_NEVER = frozenset("\"'._-/\\()[]{}<>\n\r\0")
+#: Lines that a rare sign is looked for in, and the share of them that have to have it equally often.
+_EVEN_LINES = 200
+_EVEN_SHARE = 0.9
+#: Characters that quotes and values are counted in.
+COUNTED_CHARACTERS = 48_000
+
+#: Values that hold the sign without being cut by it.
+_HOLDING = {
+    ":": re.compile(
+        r"[Hh]{1,2}:mm(?::ss)?|\d{1,2}:\d{2}(?::\d{2})?|\w+://|[\w-]+(?:\.[\w-]+)+:\d{2,5}\b|\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
+    ),
+    " ": re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} \d{1,2}:|\d{2} [AaPp][Mm]\b|(?<![\d])\d{1,3}(?: \d{3})+(?!\d)"),
+    ",": re.compile(r"(?m)(?:(?<=[;\t|\"])|^)\s*[+-]?\d{1,3}(?:[. ]?\d{3})*,\d{1,9}\s*(?=$|[;\t|\"€%])"),
+    "=": re.compile(r"[\w-]+=\S"),
+    "@": re.compile(r"[\w.+-]+@[\w-]+\.\w+"),
+    "%": re.compile(r"\d\s?%|%[0-9A-F]{2}"),
+    "&": re.compile(r"&\w+[;=]"),
+    "$": re.compile(r"\$\s?\d"),
+    "+": re.compile(r"\+\d"),
+    "!": re.compile(r"!\s*$", re.MULTILINE),
+}
+_MONEY_ONLY = re.compile(r",\d{2}\s*$")
+
+
+def writings(text: str, *, delimiter: str | None, quote: str | None, escape: str | None) -> list[Writing]:
+    """The candidates for a text, the likelier first; what the person has set (not None) stands."""
+    found: list[Writing] = []
+    for sign in delimiters(text) if delimiter is None else [delimiter]:
+        for mark in _quotes(text, sign) if quote is None else [quote]:
+            for style in _escapes(text, sign, mark) if escape is None else [escape]:
+                found.append(Writing(sign, mark, style))  # noqa: PERF401 - three loops read better so
+        if sign == " " and delimiter is None and _is_aligned(text):
+            found.append(Writing(" ", '"' if quote is None else quote, "double", blanks=True))
+            if "  " in text:
+                found.append(Writing("  ", '"' if quote is None else quote, "double", blanks=True))
+    if delimiter is None:
+        found += [Writing("", mark) for mark in (_quotes(text, "") if quote is None else [quote])]
+    return found
+
+
+def delimiters(text: str) -> list[str]:
+    """The signs that could part the text's values."""
+    found = [sign for sign in DELIMITERS if sign in text]
+    for double in ("||", "::"):
+        # Where a sign always comes twice, the pair is the delimiter, not two with nothing between.
+        if double in found:
+            if text.count(double) * 2 == text.count(double[0]):
+                found.remove(double[0])
+            else:
+                found.remove(double)
+    return [*found, *(sign for sign in _even_signs(text) if sign not in found)]
+
+
+def _even_signs(text: str) -> list[str]:
+    """Signs other than the usual ones that nearly all lines have, and equally often."""
+    lines = [line for line in text[:COUNTED_CHARACTERS].split("\n")[:_EVEN_LINES] if line.strip()]
+    if len(lines) < 2:
+        return []
+    signs = {mark for line in lines[:3] for mark in line if _is_sign(mark)} - set(DELIMITERS) - _NEVER
+    found: list[tuple[int, str]] = []
+    for sign in signs:
+        counts = Counter(line.count(sign) for line in lines)
+        usual, times = counts.most_common(1)[0]
+        if usual and times >= _EVEN_SHARE * len(lines):
+            found.append((-usual, sign))
+    return [sign for _, sign in sorted(found)][:4]
+
+
+def _is_sign(mark: str) -> bool:
+    return not mark.isalnum() and not mark.isspace() and unicodedata.category(mark)[0] in "PSC"
+
+
+def _quotes(text: str, delimiter: str) -> list[str]:
+    """The quotes worth a try; "none" only where quotes at the start of values are often not closed before one."""
+    head = text[:COUNTED_CHARACTERS]
+    found = []
+    for mark in QUOTES[:2]:
+        if mark not in head:
+            continue
+        edge = re.escape(delimiter) if delimiter else "(?!)"
+        opened = len(re.findall(rf"(?m)(?:^|{edge})[ \t]*{mark}", head))
+        closed = len(
+            re.findall(rf"(?m)(?:^|{edge})[ \t]*{mark}(?:[^{mark}]|{mark}{mark})*+{mark}(?=[ \t]*(?:{edge}|$))", head)
+        )
+        if mark == '"' and opened:
+            found.append(mark)
+            if closed and opened - closed <= max(2, opened / 2):
+                return found
+        elif opened and closed * 2 >= opened:
+            found.append(mark)
+    if '"' not in found:
+        found.append('"' if '"' not in head else "")
+    elif "" not in found:
+        found.append("")
+    return found
+
+
+def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
+    if "\\" not in text:
+        return ["double"]
+    is_used = (quote and f"\\{quote}" in text) or (delimiter and f"\\{delimiter}" in text)
+    return ["double", "backslash"] if is_used else ["double"]
+
+
+def _is_aligned(text: str) -> bool:
+    """Whether blanks come in runs, as in columns that are aligned with them."""
+    lines = [line for line in text[:COUNTED_CHARACTERS].split("\n")[:_EVEN_LINES] if line.strip()]
+    if sum("\t" in line for line in lines) * 2 > len(lines):
+        return False
+    runs = sum(1 for line in lines if re.search(r"\S {2,}\S|^ +\S", line))
+    return runs * 3 >= len(lines)
+
+
+def cut_share(text: str, delimiter: str) -> float:
+    """The share of the delimiter's places that are inside dates, times, addresses and numbers: 0 to 1."""
+    holding = _HOLDING.get(delimiter)
+    if holding is None:
+        return 0.0
+    head = text[:COUNTED_CHARACTERS]
+    count = head.count(delimiter)
+    if not count:
+        return 0.0
+    held = [found.group() for found in holding.finditer(head)]
+    inside = sum(value.count(delimiter) for value in held)
+    first = head.partition("\n")[0]
+    is_all_money = inside == count and all(_MONEY_ONLY.search(value) for value in held)
+    if delimiter == "," and "," in first and not is_all_money:
+        # Two whole numbers with a comma between them are two values, unless the header or the places say otherwise.
+        return 0.0
+    return min(1.0, inside / count)
+
+
+@functools.lru_cache(8)
+def even_signs(text: str) -> frozenset[str]:
+    """The common delimiters that come in all lines of the text, equally often, outside quotes."""
+    bare = re.sub(r'"[^"\n]*"', "", text[:COUNTED_CHARACTERS])
+    lines = [line for line in bare.split("\n")[:_EVEN_LINES] if line.strip() and not line.startswith("#")]
+    found = set()
+    for sign in COMMON:
+        counts = Counter(line.count(sign) for line in lines[:-1] or lines)
+        if not counts:
+            continue
+        usual, times = counts.most_common(1)[0]
+        if usual and times == sum(counts.values()) and len(lines) > 2:
+            found.add(sign)
+    return frozenset(found)
+
+
+@functools.lru_cache(256)
+def quote_fit(text: str, delimiter: str, quote: str) -> tuple[float, float]:
+    """The share of the quotes that stand at an edge of a value, and the share of the lines that have any."""
+    head = text[:COUNTED_CHARACTERS]
+    if not quote or quote not in head:
+        return 1.0, 0.0
+    bare = head.replace(quote * 2, "").replace(f"\\{quote}", "")
+    count = bare.count(quote)
+    if not count:
+        return 1.0, 0.0
+    edge = re.escape(delimiter.strip(" ") or delimiter) if delimiter else "(?!)"
+    opening = len(re.findall(rf"(?m)(?:^|{edge})[ \t]*{quote}", bare))
+    closing = len(re.findall(rf"(?m){quote}(?=[ \t]*(?:{edge}|$))", bare))
+    lines = bare.split("\n")
+    with_quote = sum(1 for line in lines if quote in line)
+    return min(1.0, (opening + closing) / count), with_quote / max(1, len(lines))
+
+
+def is_spaced(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a blank comes after nearly every delimiter: then it is part of the writing."""
+    after = [cell for cells in rows for cell in cells[1:] if cell.strip()]
+    with_blank = sum(1 for cell in after if cell[0] == " ")
+    return len(after) >= 2 and with_blank >= 0.9 * len(after)
