@@ -57,6 +57,13 @@ def bench_csv(options: argparse.Namespace) -> None:
     csv_bench.report(gigabytes=options.gb, runs=options.runs)
 
 
+def bench_csv_detection(options: argparse.Namespace) -> None:
+    from tests.bench import csv_detection
+
+    print("Reading of generated files, all ways of writing and damage, nothing set: Headway and others")
+    csv_detection.report_briefly()
+
+
 def bench_pdf(options: argparse.Namespace) -> None:
     from tests.bench import pdf
 
@@ -70,6 +77,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "limits": bench_limits,
     "schedules": bench_schedules,
     "csv": bench_csv,
+    "csv_detection": bench_csv_detection,
     "pdf": bench_pdf,
 }
 

@@ -124,11 +124,19 @@ def run(*, cases: int, seed: int, readers: list[str], processes: int = PROCESSES
         return [item for future in waiting for item in future.result()]
 
 
-def report(*, cases: int, seed: int, readers: list[str], failures: bool = False) -> None:
+def report(
+    *,
+    cases: int,
+    seed: int,
+    readers: list[str],
+    kinds: tuple[str, ...] = ("damage", "writing", "table", "encoding", "language"),
+    failures: bool = False,
+) -> None:
+    """Run the readers over the corpus and print how often each was right, by kinds of files."""
     scores = run(cases=cases, seed=seed, readers=readers)
     print(f"{cases:,} generated files of seed {seed}; % with the dialect, the table right, with nothing lost")
     _print_table("all", {"all": scores}, readers)
-    for kind in ("damage", "writing", "table", "encoding", "language"):
+    for kind in kinds:
         groups: dict[str, list[Score]] = defaultdict(list)
         for item in scores:
             for value in item.kinds[kind]:
@@ -146,6 +154,14 @@ def report(*, cases: int, seed: int, readers: list[str], failures: bool = False)
         )
     if failures:
         _print_failures(scores, readers[0])
+
+
+def report_briefly(*, cases: int = 600, seed: int = 1) -> None:
+    """The figures of all readers that are installed, without the kinds."""
+    readers = [name for name in READERS if name != "clevercsv" or csv_peers.has_clevercsv()]
+    if len(readers) < len(READERS):
+        print(csv_peers.NO_CLEVERCSV)
+    report(cases=cases, seed=seed, readers=readers, kinds=("damage",))
 
 
 def _print_table(kind: str, groups: dict[str, list[Score]], readers: list[str]) -> None:
@@ -187,6 +203,8 @@ def main() -> None:
     readers = options.readers.split(",")
     if unknown := [name for name in readers if name not in READERS]:
         parser.error(f"unknown readers {', '.join(unknown)}: choose of {', '.join(READERS)}")
+    if "clevercsv" in readers and not csv_peers.has_clevercsv():
+        parser.error(csv_peers.NO_CLEVERCSV)
     report(cases=options.cases, seed=options.seed, readers=readers, failures=options.failures)
 
 

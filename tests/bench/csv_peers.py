@@ -6,6 +6,7 @@ Only Headway is given the file as it is. These know few encodings, so they get i
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 from functools import cache
 from pathlib import Path
@@ -76,12 +77,15 @@ def sniffer_reading(case: Case, folder: Path) -> Reading:
     return _of_rows(rows, has_header=has_header, delimiter=dialect.delimiter, quote=dialect.quotechar or "")
 
 
+def has_clevercsv() -> bool:
+    return importlib.util.find_spec("clevercsv") is not None
+
+
 def _clevercsv() -> Any:
     try:
-        import clevercsv  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        return importlib.import_module("clevercsv")
     except ImportError as error:
-        raise SystemExit(NO_CLEVERCSV) from error
-    return clevercsv
+        raise RuntimeError(NO_CLEVERCSV) from error
 
 
 def _plain(case: Case) -> str:

@@ -24,6 +24,8 @@ from .writing import choose_writing
 UNDAMAGED = 0.4
 TWICE = 0.15
 LATE_SHARE = 0.025
+#: Tables that are tried for a kind of damage that few of them can have.
+MOST_TRIES = 80
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def _quoted(draft: Draft) -> bool:
     return _many(draft) and bool(writing.quote) and writing.escape == "double" and len(draft.table.rows) > 4
 
 
+def _bare(draft: Draft) -> bool:
+    """Whether the file has no quoting, and a delimiter that says so."""
+    return _many(draft) and draft.writing.quoting == "none" and draft.writing.delimiter in "\t|;^~"
+
+
 def _header_quoted(draft: Draft) -> bool:
     return _quoted(draft) and _headed(draft) and draft.writing.quoting != "minimal"
 
@@ -102,12 +109,15 @@ DAMAGES: dict[str, Damage] = {
     "blanks after quotes": Damage(2, "rows", damage.space_after_quotes, _quoted),
     "header quote": Damage(2, "width", damage.header_quote, _header_quoted),
     "header's delimiter": Damage(2.5, "width", damage.header_delimiter, _typed),
-    "header short": Damage(2.5, "width", damage.header_short, _typed),
+    "header short": Damage(2.5, "width", damage.header_short, lambda draft: _typed(draft) and draft.table.width > 2),
     "header long": Damage(2.5, "width", damage.header_long, _typed),
     "empty names": Damage(2, "width", damage.empty_names, _typed),
     "repeated names": Damage(1, "width", damage.repeated_names, _typed),
     "words among numbers": Damage(2, "rows", damage.missing_words, _typed),
     "mixed encoding": Damage(1.5, "bytes", damage.mixed_encoding, _any),
+    "literal quotes": Damage(3, "rows", damage.literal_quotes, _bare),
+    "odd byte": Damage(1.5, "bytes", damage.odd_byte, _many),
+    "cut character": Damage(1.5, "bytes", damage.cut_character, _many),
     "NUL": Damage(1, "bytes", damage.nul_bytes, _many),
 }
 
@@ -126,29 +136,41 @@ def case(number: int, seed: int) -> Case:
         draft = LATE[kind](rng)
         draft.damage.append(kind)
         return draft.finish(name)
-    table = make_table(rng)
-    draft = Draft.of(table, choose_writing(rng, table))
-    if rng.random() > UNDAMAGED:
-        _damage(draft, rng)
+    draft = _undamaged(rng) if rng.random() < UNDAMAGED else _damaged(rng)
     if _needs_no_header(draft):
         draft.also.append(with_first_row_as_names)
     return draft.finish(name)
 
 
-def _damage(draft: Draft, rng: Random) -> None:
-    """One kind of damage, or two to different parts of the file."""
-    wanted = 2 if rng.random() < TWICE else 1
-    parts: set[str] = set()
-    for _ in range(20):
-        fitting = [
-            name for name, kind in DAMAGES.items() if kind.part not in parts and kind.fits(draft) and _goes(kind, parts)
-        ]
-        if not fitting or len(parts) == wanted:
-            return
-        name = rng.choices(fitting, [DAMAGES[name].weight for name in fitting])[0]
-        if DAMAGES[name].apply(draft, rng) is not False:
-            parts.add(DAMAGES[name].part)
-            draft.damage.append(name)
+def _undamaged(rng: Random) -> Draft:
+    table = make_table(rng)
+    return Draft.of(table, choose_writing(rng, table))
+
+
+def _damaged(rng: Random) -> Draft:
+    """A file with one kind of damage, or two to different parts of it: the damage is chosen before the table."""
+    name = rng.choices(list(DAMAGES), [kind.weight for kind in DAMAGES.values()])[0]
+    draft = _undamaged(rng)
+    for _ in range(MOST_TRIES):
+        if _apply(draft, name, rng):
+            break
+        draft = _undamaged(rng)
+    if draft.damage and rng.random() < TWICE:
+        part = DAMAGES[name].part
+        others = [other for other, kind in DAMAGES.items() if kind.part != part and _goes(kind, {part})]
+        _apply(draft, rng.choice(others), rng)
+    return draft
+
+
+def _apply(draft: Draft, name: str, rng: Random) -> bool:
+    kind = DAMAGES[name]
+    if kind.part == "width" and draft.writing.trailing:
+        # An empty value at the end of each line hides how many there are.
+        return False
+    if not kind.fits(draft) or kind.apply(draft, rng) is False:
+        return False
+    draft.damage.append(name)
+    return True
 
 
 def _goes(kind: Damage, parts: set[str]) -> bool:

@@ -21,7 +21,7 @@ def short_rows(draft: Draft, rng: Random) -> bool:
 def narrow_rows(draft: Draft, rng: Random) -> bool:
     """All records lack the header's last columns."""
     width = draft.table.width
-    kept = rng.randint(max(2, width // 2), width - 1)
+    kept = rng.randint((width + 1) // 2, width - 1)
     for line in draft.records():
         cells = list(_cells(line))[:kept]
         _set(draft, line, cells, (tuple(cells + [""] * (width - kept)),))
@@ -97,9 +97,9 @@ def inner_quotes(draft: Draft, rng: Random) -> bool:
     writing, done = draft.writing, False
     for line in _some(draft, rng, share=rng.choice((0.02, 0.1, 0.5))):
         cells = list(_cells(line))
-        place = _text_place(draft, rng)
+        place = _quoted_place(draft, cells, rng)
         word = rng.choice(("Bus Stop", "new", "Annie", "A"))
-        if place < 0 or writing.quote in cells[place] or "\n" in cells[place] or not cells[place].strip():
+        if place < 0 or writing.quote in cells[place]:
             continue
         inner = f"{writing.quote}{word}{writing.quote}"
         cells[place] = rng.choice((f"Old {inner} x", f"{cells[place]} {inner}", f"The {inner} {cells[place]}"))
@@ -113,20 +113,20 @@ def inner_quotes(draft: Draft, rng: Random) -> bool:
 
 def space_after_quotes(draft: Draft, rng: Random) -> bool:
     """Blanks or a tab between a closing quote and the delimiter."""
-    writing, blank = draft.writing, rng.choice((" ", "  ", "\t"))
+    writing, blank, done = draft.writing, rng.choice((" ", "  ", "\t")), False
     if blank.strip(writing.delimiter) != blank or writing.delimiter in " \t":
         return False
     for line in _some(draft, rng):
         cells = list(_cells(line))
-        if any("\n" in cell for cell in cells):
+        place = _quoted_place(draft, cells, rng)
+        if place < 0:
             continue
-        place = rng.randrange(len(cells))
-        parts = [writing.quoted(cell) if index == place else writing.cell(cell) for index, cell in enumerate(cells)]
+        parts = [writing.cell(cell) for cell in cells]
         parts[place] += blank
         line.text = _joined(draft, parts)
         line.record = Record((tuple(cells),), raw=line.text)
-        draft.quote = writing.quote
-    return True
+        done = True
+    return done
 
 
 def header_quote(draft: Draft, rng: Random) -> bool:
@@ -147,7 +147,8 @@ def header_delimiter(draft: Draft, rng: Random) -> bool:
     if any(" " in name for name in draft.table.names):
         others.remove(" ") if " " in others else None
     mark = rng.choice(others)
-    if any(mark in name or '"' in name or not name for name in draft.table.names):
+    names = draft.table.names
+    if names[0].startswith("#") or any(mark in name or '"' in name or not name for name in names):
         return False
     _header(draft).text = mark.join(draft.table.names)
     return True
@@ -222,6 +223,48 @@ def mixed_encoding(draft: Draft, rng: Random) -> bool:
     return True
 
 
+def odd_byte(draft: Draft, rng: Random) -> bool:
+    """One byte of Windows-1252 in a file of ASCII or UTF-8."""
+    line = rng.choice(draft.records())
+    cells = list(_cells(line))
+    place = _text_place(draft, rng)
+    if draft.writing.encoding != "utf-8" or place < 0 or not line.text.isascii() or "\n" in line.text:
+        return False
+    cells[place] = f"{cells[place]} {rng.choice('©é°ü')}".strip()
+    draft.set_cells(line, cells)
+    line.encoding = "cp1252"
+    return True
+
+
+def cut_character(draft: Draft, rng: Random) -> bool:
+    """The file ends in the middle of a character."""
+    writing, line = draft.writing, draft.lines[-1]
+    cells = list(_cells(line)) if line.record else [""]
+    if writing.encoding != "utf-8" or not cells[-1].isalpha() or not line.text.endswith(cells[-1]):
+        return False
+    draft.writing = replace(writing, ends_with_line=False)
+    line.text += "é"
+    ends = ("", "\ufffd", "Ã")
+    line.record = Record(tuple((*cells[:-1], cells[-1] + end) for end in ends), may_be_rejected=True, raw=cells[0])
+    draft.cut = 1
+    return True
+
+
+def literal_quotes(draft: Draft, rng: Random) -> bool:
+    """Quotes as text at the start of cells, in a file without quoting."""
+    place = _text_place(draft, rng)
+    if place < 0:
+        return False
+    for line in _some(draft, rng, share=rng.choice((0.05, 0.3))):
+        cells = list(_cells(line))
+        form = rng.choice(('"{}" and more', '"{}" x', 'the "{}"', '{} 5"'))
+        cells[place] = form.format(rng.choice(("Bus Stop", "new", "Annie", "North"))).replace(
+            draft.writing.delimiter, "_"
+        )
+        draft.set_cells(line, cells)
+    return True
+
+
 def nul_bytes(draft: Draft, rng: Random) -> bool:
     """A NUL in a cell: no part of its text."""
     for line in _some(draft, rng, share=0.02):
@@ -258,6 +301,17 @@ def _joined(draft: Draft, parts: list[str]) -> str:
 
 def _header(draft: Draft) -> Line:
     return next(line for line in draft.lines if line.role == "header")
+
+
+def _quoted_place(draft: Draft, cells: list[str], rng: Random) -> int:
+    """A filled cell of one line that this way of writing quotes, or -1: its neighbours show that quotes are used."""
+    writing = draft.writing
+    places = [
+        index
+        for index, cell in enumerate(cells)
+        if cell.strip() and "\n" not in cell and writing.cell(cell).startswith(writing.quote)
+    ]
+    return rng.choice(places) if places else -1
 
 
 def _text_place(draft: Draft, rng: Random) -> int:

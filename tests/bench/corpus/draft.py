@@ -66,9 +66,17 @@ class Case:
     def text(self) -> str:
         """The file's text, for readers that do not find the encoding."""
         try:
-            return self.data.decode(self.encoding).removeprefix("\ufeff")
+            text = self.data.decode(self.encoding)
         except UnicodeDecodeError:
-            return self.data.decode("latin-1")
+            text = "".join(map(_decoded, self.data.splitlines(keepends=True)))
+        return text.removeprefix("\ufeff")
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")
 
 
 @dataclass
@@ -94,6 +102,8 @@ class Draft:
     #: Makes the other truths of the first one.
     also: list[Callable[[Truth], Truth]] = field(default_factory=list)
     quote: str | None = ""
+    #: Bytes that the file lacks at its end.
+    cut: int = 0
 
     @classmethod
     def of(cls, table: Table, writing: Writing) -> Draft:
@@ -170,7 +180,7 @@ class Draft:
             is_ended = writing.ends_with_line or index + 1 < len(self.lines)
             text = line.text.replace("\n", writing.line_end) + writing.line_end * is_ended
             data += text.encode(line.encoding or writing.encoding)
-        return data
+        return data[: len(data) - self.cut]
 
 
 def _names(table: Table) -> Cells:

@@ -82,6 +82,7 @@ def late_text(rng: Random) -> Draft:
 def _plain(rng: Random, delimiter: str, labels: list[str], *, quoting: str = "minimal") -> tuple[Draft, Table]:
     table = build(rng, ENGLISH, labels, rng.randint(*LATE_ROWS), empties=False)
     table.kind = "long"
+    table.names = ["no" if name == "#" else name for name in table.names]
     for row in table.rows:
         row[:] = [cell.replace(delimiter, " ").replace('"', "") for cell in row]
     return Draft.of(table, Writing(delimiter, quoting=quoting)), table

@@ -62,6 +62,11 @@ def same_dialect(case: Case, delimiter: str, quote: str) -> bool:
     return is_same and (case.quote is None or quote == case.quote)
 
 
+def same_layout(case: Case, *, names: list[str] | None, begins: int) -> bool:
+    """Whether the names are right and as many lines as are said stand before the first record, by one of the truths."""
+    return any(same_names(truth.names, names) and truth.begins[0] <= begins <= truth.begins[1] for truth in case.truths)
+
+
 def same_names(truth: Cells | None, names: list[str] | None) -> bool:
     """Whether the names are those of the truth, a name that the reader made counting as none."""
     if truth is None or names is None:

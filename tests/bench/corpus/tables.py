@@ -213,6 +213,8 @@ def _structured(rng: Random, language: Language) -> Table:
 def _one_column(rng: Random, language: Language) -> Table:
     label = rng.choice(ALONE)
     table = build(rng, language, [label], some_rows(rng), empties=False)
+    # A comma in the name as in every cell would make it two columns for anybody.
+    table.names = [name.replace(",", "") for name in table.names]
     table.plain_without_header = label in PLAIN_ALONE and not (label == "float" and language.decimal == ",")
     return table
 
@@ -238,6 +240,6 @@ SHAPES: dict[str, tuple[float, Callable[[Random, Language], Table]]] = {
     "units": (2.5, _units),
     "long texts": (3, _long_texts),
     "structured": (4, _structured),
-    "one column": (9, _one_column),
+    "one column": (15, _one_column),
     "long": (1.5, _long),
 }

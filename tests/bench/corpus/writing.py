@@ -107,7 +107,7 @@ def _separated(rng: Random, table: Table) -> Writing:
     signs = dict(DELIMITERS)
     if table.language.decimal == ",":
         signs[";"] *= 2.5
-    if table.above or table.width > 20 or table.kind == "long texts":
+    if table.above or table.below or table.width > 20 or table.kind == "long texts":
         del signs[" +"], signs[" "]
     delimiter = rng.choices(list(signs), list(signs.values()))[0]
     has_header = table.kind in ("years", "days", "groups", "units") or rng.random() < 0.8
@@ -130,7 +130,9 @@ def _separated(rng: Random, table: Table) -> Writing:
         is_spaced=delimiter in ",;|" and escape != "bare" and rng.random() < 0.06,
         has_header=has_header,
         says_delimiter=usual and escape != "bare" and rng.random() < 0.025,
-        trailing=rng.choice(("all", "data")) if usual and rng.random() < 0.05 else "",
+        trailing=rng.choice(("all", "data"))
+        if usual and not (table.above or table.below) and rng.random() < 0.05
+        else "",
     )
 
 
@@ -162,9 +164,7 @@ def _fit_cells(table: Table, writing: Writing) -> None:
         changes["\n"] = " "
     if writing.quoting == "none" and writing.escape != "bare":
         stand_in = "_" if writing.delimiter in (" ", " +") else " "
-        if writing.delimiter == " +" and writing.gap == 2:
-            changes["  "] = " "
-        elif writing.delimiter:
+        if writing.delimiter and not (writing.delimiter == " +" and writing.gap == 2):
             changes[writing.delimiter[0]] = stand_in
     if not _shows_escape(table, writing):
         # Where no quote or delimiter is escaped, nobody can tell that two backslashes are one.
@@ -176,6 +176,8 @@ def _fit_cells(table: Table, writing: Writing) -> None:
     def fit(cell: str) -> str:
         for mark, stand_in in changes.items():
             cell = cell.replace(mark, stand_in)
+        if writing.delimiter == " +":
+            cell = re.sub(" {2,}", " ", cell)
         if writing.delimiter == " +" or writing.is_spaced or writing.quoting == "none":
             cell = cell.strip()
         if writing.quoting == "none":
