@@ -1,6 +1,7 @@
 """Django's entry of the actors: finds the pipelines and wakes the relay when jobs become due."""
 
 import importlib
+import importlib.util
 import pkgutil
 from typing import Any
 
@@ -17,7 +18,10 @@ class ActorsConfig(AppConfig):
 
         found = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
         for name in [*found, *settings.EXTRA_PIPELINES]:
-            importlib.import_module(name)
+            module = importlib.import_module(name)
+            # Not imported by its package: child processes use the other modules, and have no Django.
+            if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.pipeline"):
+                importlib.import_module(f"{name}.pipeline")
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
         _tell_of_ticks()
 

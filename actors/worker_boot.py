@@ -62,6 +62,9 @@ class WorkerBoot(Middleware):
         relay.start()
         # A process before this one may have had its name, and no time to take its leave.
         presence.leave(attempts().worker)
+        # It imports beside us what jobs need in child processes: none waits for it, after however long a rest.
+        if modules := pipelines.preloads(queues):
+            children.pool.warm_up(modules)
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()
@@ -98,9 +101,9 @@ class WorkerBoot(Middleware):
         self.keeper.stop(timeout=PART_SECONDS)
         stuck = [thread.name for thread in worker.workers if thread.is_alive()]
         tell("worker_stopped", stuck_threads=",".join(stuck))
+        children.pool.end()
         if stuck:
-            # The interpreter's own end would wait for what such a thread has started.
-            children.pool.end()
+            # The interpreter's own end would wait for such a thread.
             os._exit(0)
 
 

@@ -2,53 +2,52 @@
 
 A worker process has a pool of them, as many as it may have at work at once. An attempt borrows one for as long as it
 lasts; afterwards the process waits, with what it has imported and loaded, for the next. It is ended when a function
-failed or was stopped in it, when it has grown large, and after so many uses.
+failed or was stopped in it, when it has grown large, and after so many uses. The next is forked, in milliseconds, from
+a process that has imported what work needs (`core.fork_server`); what it does then is in `core.child_work`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import multiprocessing
-import multiprocessing.util
+import logging
+import multiprocessing.connection
 import os
-import signal
+import pickle
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
-import django
-import pebble
 from django.conf import settings
 
 from core.errors import PermanentError
+from core.forked import GONE_SECONDS, Forked, ForkServer
+from core.logs import tell
 
 #: What a child's function reports with: `report(done, total=None, note="")`.
 Report = Callable[..., None]
 
-#: Seconds between two looks at the child: bounds how late a cancel, a limit or a report is seen.
+#: Seconds between two looks at the child: bounds how late a cancel or a limit is seen.
 LOOK_SECONDS = 0.2
-#: Seconds between two reports that a child sends.
-REPORT_SECONDS = 0.1
-#: Seconds the parent waits for a killed child to be gone.
-GONE_SECONDS = 10.0
 #: Resident bytes above which a child is not used again.
 KEEP_BYTES = 400 * 1024**2
 #: Functions that one child runs at most.
 USES = 100
 #: Seconds without work after which a child is ended.
 IDLE_SECONDS = 300.0
-_PR_SET_PDEATHSIG = 1
 
 
 class ChildLost(RuntimeError):
     """Raised when the child died without an answer: killed by the kernel, or by a fault of a library."""
+
+
+class ChildTraceback(Exception):
+    """The cause of an error that was raised in a child: its traceback there, as text."""
+
+    def __str__(self) -> str:
+        return f"in the child process\n{self.args[0]}"
 
 
 class Child:
@@ -58,16 +57,16 @@ class Child:
     """
 
     def __init__(self) -> None:
-        self._pool: pebble.ProcessPool | None = None
-        self._pid = 0
+        self._process: Forked | None = None
         self._uses = 0
+        self._has_django = False
         #: When it was last given back, by the process's monotonic clock.
         self.idle_since = 0.0
 
     @property
     def is_warm(self) -> bool:
         """Whether there is a process that may be used again."""
-        return self._pool is not None and self._uses < USES
+        return self._process is not None and self._uses < USES
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +81,7 @@ class Child:
         *,
         on_report: Callable[[int, int | None, str], None],
         check: Callable[[], None],
+        needs_django: bool = False,
         memory_bytes: int | None = None,
         timeout_seconds: float | None = None,
     ) -> Any:
@@ -90,73 +90,60 @@ class Child:
         Errors of the function are raised here. Going over the memory limit is a PermanentError, a lost child
         ChildLost.
         """
-        pool = self._pool if self._pool is not None and self._uses < USES else self._start()
-        self._uses += 1
-        is_done = False
+        order = _order(function, kwargs)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        try:
-            future = pool.schedule(_call, args=(function, kwargs))
-            while not is_done:
-                self._hear(on_report)
-                check()
-                _enforce(self._pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
-                try:
-                    answer = future.result(timeout=LOOK_SECONDS)
-                    is_done = True
-                except FutureTimeoutError:
-                    if future.done():
-                        raise
-            self._hear(on_report)
-            return answer
-        except (pebble.ProcessExpired, CancelledError) as error:
-            raise ChildLost(f"the child process died: {error}") from error
-        finally:
-            if not is_done or _resident_bytes(self._pid) > KEEP_BYTES:
-                self.close()
 
-    def kill(self) -> None:
-        """Kill the child's process, from any thread; the thread that uses it finds it lost."""
-        if self._pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        def look(pid: int) -> None:
+            check()
+            _enforce(pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
+
+        is_done = False
+        try:
+            process = self._ready(look, needs_django=needs_django)
+            with _lost_at_its_end(process):
+                process.connection.send((_name_of(function), needs_django, order))
+            kind, answer, *where = _await(process, look, on_report)
+            is_done = kind == "result"
+            if is_done:
+                return answer
+            raise answer from ChildTraceback(*where)
+        finally:
+            if not is_done or self._process is None or _resident_bytes(self._process.pid) > KEEP_BYTES:
+                self.close()
 
     def close(self) -> None:
         """End the child, whatever it does."""
-        if self._pool is None:
-            return
-        self._pool.stop()
-        self._pool.join(timeout=GONE_SECONDS)
-        self._ours.close()
-        self._theirs.close()
-        self._pool, self._pid = None, 0
+        process, self._process = self._process, None
+        if process is not None:
+            server.kill(process.number)
+            process.is_over(GONE_SECONDS)
+            process.close()
 
-    def _start(self) -> pebble.ProcessPool:
-        self.close()
-        self._uses = 0
-        self._ours, self._theirs = multiprocessing.Pipe(duplex=False)
-        self._pool = pebble.ProcessPool(
-            max_workers=1,
-            # Spawned, not forked: the worker has threads, and a fork would copy their locks.
-            context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(self._theirs, os.getpid()),
-        )
-        return self._pool
+    def _ready(self, look: Callable[[int], None], *, needs_django: bool) -> Forked:
+        """Return a process that lives and may be used: the one there is, or a new one."""
+        process = self._process
+        # With Django by chance, a function would work that fails in the next process.
+        if process is None or not self.is_warm or process.is_over() or (self._has_django and not needs_django):
+            self.close()
+            process = self._start(look)
+            self._uses, self._has_django = 0, False
+        self._uses += 1
+        self._has_django = self._has_django or needs_django
+        return process
 
-    def _hear(self, on_report: Callable[[int, int | None, str], None]) -> None:
-        """Pass the latest report on, and note the child's process id when it tells it."""
-        latest = None
-        while self._ours.poll():
+    def _start(self, look: Callable[[int], None]) -> Forked:
+        # A server that has died is noticed by its not answering; nothing has begun, so that it is tried once more.
+        for _ in range(2):
             try:
-                kind, *rest = self._ours.recv()
-            except (EOFError, OSError):
-                break
-            if kind == "pid":
-                self._pid = rest[0]
-            else:
-                latest = rest
-        if latest is not None:
-            on_report(*latest)
+                process = self._process = server.fork()
+            except OSError as error:
+                raise ChildLost(f"no child process could be started: {error}") from error
+            while not process.is_begun(LOOK_SECONDS):
+                look(0)
+            if process.pid:
+                return process
+            self.close()
+        raise ChildLost("no child process could be started: the worker's log says why")
 
 
 @dataclass
@@ -167,17 +154,21 @@ class Pool:
     size: int | None = None
     _idle: list[Child] = field(default_factory=list)
     _lent: list[Child] = field(default_factory=list)
-    _pid: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def warm_up(self, modules: Iterable[str]) -> None:
+        """Have the first child ready to be forked, with these modules imported. Returns at once."""
+        server.preload = tuple(modules)
+        try:
+            server.start()
+        except OSError as error:
+            # It is tried again when a child is needed, and is told to who needs it.
+            tell("fork_server_failed", level=logging.ERROR, error=str(error))
 
     def borrow(self, check: Callable[[], None]) -> Child:
         """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
         while True:
             with self._changed:
-                if self._pid != os.getpid():
-                    # A process that ends first waits for its children: these would wait for work.
-                    multiprocessing.util.Finalize(None, self.end, exitpriority=100)
-                    self._pid = os.getpid()
                 if len(self._lent) < (self.size or settings.CPU_THREADS):
                     # The one used last: the others grow old, and are ended.
                     child = self._idle.pop() if self._idle else Child()
@@ -208,16 +199,69 @@ class Pool:
             child.close()
 
     def end(self) -> None:
-        """End all children, also those at work: the process ends."""
-        with self._changed:
-            lent = list(self._lent)
-        for child in lent:
-            child.kill()
+        """End all children, also those at work, and what they are forked from: the process ends."""
+        server.stop()
         self.close_idle(after_seconds=0)
 
+    def forget(self) -> None:
+        """Be as new, in a process that was forked: the children are its parent's."""
+        self._idle, self._lent = [], []
+        # A thread that is not here may have held it.
+        self._changed = threading.Condition()
 
-#: The pool of this process.
+
+#: What the children of this process are forked from, and the pool of them.
+server = ForkServer()
 pool = Pool()
+os.register_at_fork(after_in_child=server.forget)
+os.register_at_fork(after_in_child=pool.forget)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+
+
+def _order(function: Callable[..., Any], kwargs: dict[str, Any]) -> bytes:
+    """Return the call as bytes that a child can read."""
+    if function.__module__ == "__main__":
+        raise TypeError(f"{_name_of(function)} is not in a module: a child process can't import it")
+    try:
+        return pickle.dumps((function, kwargs))
+    except Exception as error:
+        # What can't be pickled is told by as many kinds of errors.
+        raise TypeError(f"{_name_of(function)} can't be handed to a child process: {error}") from error
+
+
+def _await(
+    process: Forked, look: Callable[[int], None], on_report: Callable[[int, int | None, str], None]
+) -> tuple[Any, ...]:
+    """Return the function's answer; pass its reports on, the latest where there are several."""
+    while True:
+        look(process.pid)
+        multiprocessing.connection.wait([process.connection, process.told], LOOK_SECONDS)
+        answer, latest = None, None
+        with _lost_at_its_end(process):
+            while answer is None and process.connection.poll():
+                message: tuple[Any, ...] = process.connection.recv()
+                if message[0] == "report":
+                    latest = message[1:]
+                else:
+                    answer = message
+            if answer is None and process.is_over():
+                raise EOFError("it ended, and what it had started holds its connection open")
+        if latest is not None:
+            on_report(*latest)
+        if answer is not None:
+            return answer
+
+
+@contextmanager
+def _lost_at_its_end(process: Forked) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        process.is_over(GONE_SECONDS)
+        raise ChildLost(f"the child process died: {process.end}") from error
 
 
 def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seconds: float | None) -> None:
@@ -230,55 +274,7 @@ def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seco
 
 
 def _resident_bytes(pid: int) -> int:
-    with contextlib.suppress(OSError, ValueError, IndexError):
+    with suppress(OSError, ValueError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
     return 0
-
-
-# -- in the child -----------------------------------------------------------------------------------
-
-_pipe: Connection | None = None
-
-
-def _begin(pipe: Connection, parent: int) -> None:
-    global _pipe
-    _pipe = pipe
-    # A worker that is killed takes its child along: nobody would read its answer.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    # Ctrl-C goes to the whole group; the worker decides what becomes of its child.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A pipeline's modules import models and settings.
-    django.setup()
-    pipe.send(("pid", os.getpid()))
-
-
-def _call(function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
-    reporter = _Reporter()
-    try:
-        return function(reporter, **kwargs)
-    finally:
-        reporter.flush()
-
-
-class _Reporter:
-    """Sends at most ten reports a second, and never loses the last."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._unsent: tuple[int, int | None, str] | None = None
-
-    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
-        self._unsent = (done, total, note)
-        if time.monotonic() >= self._next:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._unsent is not None and _pipe is not None:
-            with contextlib.suppress(OSError):
-                _pipe.send(("report", *self._unsent))
-            self._unsent = None
-            self._next = time.monotonic() + REPORT_SECONDS

@@ -114,6 +114,7 @@ class JobContext(DurableAttempt):
         *,
         memory_bytes: int | None = None,
         timeout_seconds: float | None = None,
+        needs_django: bool = False,
         unit: str = "",
         kwargs: dict[str, Any] | None = None,
         **named: Any,
@@ -122,13 +123,15 @@ class JobContext(DurableAttempt):
 
         For work that holds the interpreter or can't be interrupted. `run(report, **kwargs)` calls
         `report(done, total=None, note="")`. The child is killed when the attempt may not go on, and at its limits of
-        memory (resident bytes) and time.
+        memory (resident bytes) and time. It is forked in milliseconds and has no Django: what reads models, or
+        translates, says `needs_django`, which costs a second whenever the process is a new one.
         """
         answer: T = self._child.run(
             run,
             {**(kwargs or {}), **named},
             on_report=lambda done, total, note: self.progress(done, total, unit=unit or None, note=note or None),
             check=self.check,
+            needs_django=needs_django,
             memory_bytes=memory_bytes,
             timeout_seconds=timeout_seconds,
         )

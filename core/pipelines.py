@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal
 
 from django import forms
@@ -47,6 +48,8 @@ class Pipeline:
     takes: Literal["dataset"] | None = None
     #: A cron expression, in UTC, by which it runs by itself: a schedule of the site's own that nobody can edit.
     every: str = ""
+    #: Modules whose functions it runs in child processes, which have no Django: imported once, when a worker boots.
+    preload: tuple[str, ...] = ()
     #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
     #: list only when it is asked for, or failed.
     is_told: bool = True
@@ -89,6 +92,7 @@ def pipeline(
     form: type[forms.Form] = forms.Form,
     stages: Iterable[str | tuple[str, str]] = (),
     name: str = "",
+    preload: Iterable[ModuleType] = (),
     **options: Any,
 ) -> Callable[[Run], Run]:
     """Register the decorated function as a pipeline; its name is the function's unless one is given.
@@ -102,6 +106,7 @@ def pipeline(
         if not _NAME.match(chosen):
             raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
         named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
+        options["preload"] = tuple(module.__name__ for module in preload)
         options["limits"] = tuple(options.get("limits", ()))
         room_of(options["limits"])
         days = options.get("retention_days", Pipeline.retention_days)
@@ -147,6 +152,11 @@ def taking(kind: str, *, is_staff: bool) -> list[Pipeline]:
 def queues() -> list[str]:
     """Return the names of all queues that pipelines use."""
     return sorted({spec.queue for spec in _registry} | {"default"})
+
+
+def preloads(queues: Iterable[str]) -> list[str]:
+    """Return the modules whose functions the jobs of these queues run in child processes."""
+    return list(dict.fromkeys(module for spec in _registry if spec.queue in queues for module in spec.preload))
 
 
 def forget(name: str) -> None:

@@ -35,6 +35,8 @@ from .options import Options
 CHILD_MEMORY = 4 * 1024**3
 #: Names in the report of a dataset's dialect; the columns have them all.
 _NOT_REPORTED = ("names", "source_names")
+#: The modules whose functions run in child processes.
+IN_CHILDREN = (receive, detect, read, check, write, profile)
 #: (name, title) of the stages of an import's page.
 STAGES = (
     ("receive", "Receive the file"),

@@ -25,6 +25,7 @@ from unittest import mock
 
 from actors.reading import detect, layout, weigh
 from actors.reading.errors import Unreadable
+from actors.reading.sample import HEAD_CHARACTERS
 from actors.reading.weights import WEIGHTS, Weights
 from tests.bench.corpus.cases import case as make_case
 from tests.bench.corpus.draft import Case
@@ -40,6 +41,8 @@ UNBOUNDED = ("agreement_power",)
 HOPELESS = 0.1
 #: What the mean margin counts beside the share of files that are right.
 MARGIN_WORTH = 0.03
+#: What a move has to gain: a fifth of a file in a thousand.
+LEAST_GAIN = 2e-4
 SAMPLE_CHARACTERS = 1_000_000
 #: Functions of the detector that give the same for the same text whatever the weights are.
 REMEMBERED = ("looks_like_value", "quote_fit", "cut_share")
@@ -85,7 +88,7 @@ def contest_of(case: Case) -> Contest | None:
     text, readings = taken[-1]
     readings = [item for item in readings if item.score >= HOPELESS * readings[0].score]
     said = case.text[:4].lower() == "sep="
-    return Contest(text[: weigh.HEAD_CHARACTERS], readings, [_is_right(case, item, said) for item in readings])
+    return Contest(text[:HEAD_CHARACTERS], readings, [_is_right(case, item, said) for item in readings])
 
 
 def _is_right(case: Case, reading: weigh.Reading, said_lines: int) -> bool:
@@ -170,10 +173,11 @@ class Pool:
         """The share of files that are read right, and a little for the margins."""
         found = self.gather(merits, weights)
         right, margin = sum(item[0] for item in found), sum(item[1] for item in found)
-        return (right + MARGIN_WORTH * margin) / self.cases
+        return float(right + MARGIN_WORTH * margin) / self.cases
 
     def share_right(self, weights: Weights, seed: int) -> float:
-        return float(sum(self.gather(right_ones, weights, seed))) / self.cases
+        right: list[int] = self.gather(right_ones, weights, seed)
+        return sum(right) / self.cases
 
     def close(self) -> None:
         for worker in self.workers:
@@ -193,7 +197,7 @@ def fit(pool: Pool, names: Iterable[str], *, rounds: int, seed: int) -> Weights:
             for value in _values(name, getattr(weights, name)):
                 moved = replace(weights, **{name: value})
                 merit = pool.objective(moved)
-                if merit > best + 1e-6:
+                if merit > best + LEAST_GAIN:
                     best, weights = merit, moved
                     print(f"  round {number + 1}: {name} = {value:g} gives {merit:.4f}", flush=True)
         if best - before < 1e-4:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.imports.options import Options
-from actors.imports.steps import STAGES, import_table
+from actors.imports.steps import IN_CHILDREN, STAGES, import_table
 from core.context import JobContext
 from core.pipelines import pipeline
 
@@ -19,6 +19,7 @@ from .forms import CsvImportForm
     queue="cpu",
     icon="table",
     stages=STAGES,
+    preload=IN_CHILDREN,
 )
 def csv_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     return import_table(ctx, ctx.file("file"), Options.from_params(params))

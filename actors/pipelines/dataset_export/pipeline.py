@@ -29,6 +29,7 @@ CONTENT_TYPES = {
     queue="cpu",
     icon="download",
     takes="dataset",
+    preload=(writers,),
     stages=(("write", "Write the file"), ("publish", "Publish")),
 )
 def dataset_export(ctx: JobContext, *, dataset: int, format: str, **options: Any) -> dict[str, Any]:

@@ -1,3 +1,1 @@
 """The pipeline that makes a document of each row: invoices, letters, badges, as one PDF or as a zip of files."""
-
-from . import pipeline  # noqa: F401

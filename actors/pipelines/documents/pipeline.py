@@ -37,6 +37,7 @@ ENDINGS = {"pdf": "application/pdf", "zip": "application/zip"}
     queue="cpu",
     icon="file",
     takes="dataset",
+    preload=(plan, typeset, merging),
 )
 def documents(
     ctx: JobContext,

@@ -42,6 +42,7 @@ _NAMED = 10
     queue="cpu",
     icon="file",
     takes="dataset",
+    preload=(plan, render, finish),
 )
 def pdf_export(ctx: JobContext, *, dataset: int, **params: Any) -> dict[str, Any]:
     found = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()

@@ -166,7 +166,7 @@ def _count(rng: Random, language: Language) -> Cells:
 
 def number(rng: Random, language: Language, top: float, places: int, *, grouped: bool) -> str:
     text = f"{rng.uniform(0, top):,.{places}f}" if grouped else f"{rng.uniform(0, top):.{places}f}"
-    return text.translate(str.maketrans({",": language.group, ".": language.decimal}))
+    return text.replace(",", "\0").replace(".", language.decimal).replace("\0", language.group)
 
 
 def _float(rng: Random, language: Language) -> Cells:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -119,10 +119,9 @@ class Draft:
         draft.quote = writing.quote if is_quoted else None
         return draft
 
-    def record(self, cells: Iterable[str], **kept: object) -> Line:
-        own = list(cells)
-        text = self.writing.line(own)
-        return Line("record", text, Record((tuple(own),), raw=text, **kept))  # type: ignore[arg-type]
+    def record(self, cells: list[str], *, may_be_rejected: bool = False, is_counted: bool = True) -> Line:
+        text = self.writing.line(cells)
+        return Line("record", text, Record((tuple(cells),), may_be_rejected, text, is_counted))
 
     def set_cells(self, line: Line, cells: list[str]) -> None:
         line.text = self.writing.line(cells)

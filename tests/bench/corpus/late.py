@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from .columns import sentence
-from .draft import Draft, Record
+from .damage import wider_later
+from .draft import Draft, Line, Record
 from .tables import Table, build
 from .words import ENGLISH
 from .writing import Writing
@@ -18,8 +19,8 @@ def late_quotes(rng: Random) -> Draft:
     """Quotes around cells that first come after a thousand rows."""
     draft, table = _plain(rng, rng.choice((",", ";", "\t")), ["id", "city", "count", "state"])
     delimiter = draft.writing.delimiter
-    for line in _last(draft, rng):
-        cells = [line.record.readings[0][0], f"Late{delimiter} and {rng.choice(table.language.cities)}", "7", "open"]
+    for line, number in _last(draft, rng):
+        cells = [number, f"Late{delimiter} and {rng.choice(table.language.cities)}", "7", "open"]
         draft.set_cells(line, cells)
     draft.quote = '"'
     return draft
@@ -29,8 +30,8 @@ def late_literal_quotes(rng: Random) -> Draft:
     """A file without quoting in which quotes, as text, first come after a thousand rows."""
     draft, _ = _plain(rng, rng.choice(("\t", "\t", "|", ";")), ["id", "person", "count"])
     form = rng.choice(('"{}" and more', 'the "{}"', '"{}', '{} 5"', '"{}" "x"'))
-    for line in _last(draft, rng):
-        cells = [line.record.readings[0][0], form.format(rng.choice(ENGLISH.words)), "7"]
+    for line, number in _last(draft, rng):
+        cells = [number, form.format(rng.choice(ENGLISH.words)), "7"]
         text = draft.writing.delimiter.join(cells)
         line.text, line.record = text, Record((tuple(cells),), raw=text)
     return draft
@@ -39,10 +40,9 @@ def late_literal_quotes(rng: Random) -> Draft:
 def late_backslash(rng: Random) -> Draft:
     """A quoted file in which a backslash before a quote first comes after a thousand rows."""
     draft, _ = _plain(rng, rng.choice((",", ";")), ["id", "sentence", "count"], quoting="all")
-    for line in _last(draft, rng):
-        first = line.record.readings[0][0]
-        cells = (first, 'he said "no", twice', "7")
-        text = draft.writing.delimiter.join((f'"{first}"', '"he said \\"no\\", twice"', '"7"'))
+    for line, number in _last(draft, rng):
+        cells = (number, 'he said "no", twice', "7")
+        text = draft.writing.delimiter.join((f'"{number}"', '"he said \\"no\\", twice"', '"7"'))
         line.text, line.record = text, Record((cells,), raw=text)
     draft.quote = '"'
     return draft
@@ -62,8 +62,6 @@ def late_delimiter(rng: Random) -> Draft:
 
 def late_width(rng: Random) -> Draft:
     """A column more from a line on that no sample reaches."""
-    from .damage import wider_later
-
     draft, _ = _plain(rng, rng.choice((",", ";", "\t")), ["id", "city", "count"])
     wider_later(draft, rng)
     return draft
@@ -72,9 +70,9 @@ def late_width(rng: Random) -> Draft:
 def late_text(rng: Random) -> Draft:
     """Numbers for a thousand rows, then cells with texts that need quotes."""
     draft, _ = _plain(rng, ",", ["id", "count", "float"])
-    for line in _last(draft, rng):
+    for line, number in _last(draft, rng):
         text = sentence(rng, ENGLISH, 9) + '\n"and more", it says'
-        draft.set_cells(line, [line.record.readings[0][0], text, ""])
+        draft.set_cells(line, [number, text, ""])
     draft.quote = '"'
     return draft
 
@@ -88,9 +86,10 @@ def _plain(rng: Random, delimiter: str, labels: list[str], *, quoting: str = "mi
     return Draft.of(table, Writing(delimiter, quoting=quoting)), table
 
 
-def _last(draft: Draft, rng: Random) -> list:  # type: ignore[type-arg]
-    records = draft.records()[900:]
-    return rng.sample(records, rng.randint(1, 6))
+def _last(draft: Draft, rng: Random) -> list[tuple[Line, str]]:
+    """Some records behind what is sampled, each with its number as it is written."""
+    chosen = rng.sample(draft.records()[900:], rng.randint(1, 6))
+    return [(line, line.text.partition(draft.writing.delimiter)[0].strip('"')) for line in chosen]
 
 
 LATE: dict[str, Callable[[Random], Draft]] = {

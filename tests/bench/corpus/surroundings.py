@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from .columns import sentence
-from .draft import Draft, Line
+from .draft import Draft, Line, Role
 from .tables import build
 
 TITLES = (
@@ -27,9 +27,9 @@ NOTES = (
 )
 
 
-def above(draft: Draft, rng: Random, texts: list[str], *, role: str = "before") -> None:
+def above(draft: Draft, rng: Random, texts: list[str], *, role: Role = "before") -> None:
     """Put lines above the header, often with a blank line after them."""
-    lines = [Line(role, text) for text in texts]  # type: ignore[arg-type]
+    lines = [Line(role, text) for text in texts]
     if draft.table.width > 1 and rng.random() < 0.5:
         lines.append(Line("blank", ""))
     at = 1 if draft.writing.says_delimiter else 0

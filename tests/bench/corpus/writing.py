@@ -85,11 +85,13 @@ class Writing:
 def choose_writing(rng: Random, table: Table) -> Writing:
     """A way in which this table may be written; the table's cells are changed where they cannot be."""
     writing = _alone(rng, table) if table.width == 1 else _separated(rng, table)
+    encoding, has_mark = _encoding(rng, table, writing.delimiter)
     writing = replace(
         writing,
         line_end=rng.choices(("\n", "\r\n", "\r"), (60, 36, 4))[0],
         ends_with_line=rng.random() < 0.85,
-        **_encoding(rng, table, writing.delimiter),
+        encoding=encoding,
+        has_mark=has_mark,
     )
     _fit_cells(table, writing)
     if writing.delimiter == " +":
@@ -136,14 +138,14 @@ def _separated(rng: Random, table: Table) -> Writing:
     )
 
 
-def _encoding(rng: Random, table: Table, delimiter: str) -> dict[str, object]:
+def _encoding(rng: Random, table: Table, delimiter: str) -> tuple[str, bool]:
     if rng.random() < 0.04:
-        return {"encoding": rng.choice(("utf-16-le", "utf-16-be")), "has_mark": True}
+        return rng.choice(("utf-16-le", "utf-16-be")), True
     if table.language.code != "en" and rng.random() < 0.5:
         encoding = rng.choice(table.language.legacy)
         if _fits(table, encoding, delimiter):
-            return {"encoding": encoding}
-    return {"has_mark": rng.random() < 0.1}
+            return encoding, False
+    return "utf-8", rng.random() < 0.1
 
 
 def _fits(table: Table, encoding: str, delimiter: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,8 +16,11 @@ from pytest_django import Settings
 from actors import worker_boot
 from actors.broker import JobRabbitmqBroker, SafeConsumer, take_no_more
 from actors.worker_boot import WorkerBoot
+from core import children, pipelines
 from core.attempts import Attempts
+from core.forked import ForkServer
 from tests.unit.actors.test_broker import Wire, consumer_on
+from tests.unit.core import plain_work
 
 
 @pytest.fixture
@@ -93,6 +97,25 @@ def test_what_was_handed_back_is_told(monkeypatch: pytest.MonkeyPatch, caplog: p
     monkeypatch.setattr(Attempts, "hand_back_all", lambda _: 3)
     worker_boot._hand_back()
     assert "jobs_handed_back count=3" in caplog.text
+
+
+def test_children_have_what_the_pipelines_named_and_no_django_and_their_server_has_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = pipelines.preloads(pipelines.queues())
+    assert "actors.reading.detect" in modules
+    monkeypatch.setattr(children, "server", server := ForkServer())
+    try:
+        children.Pool().warm_up(modules)
+        with children.Child() as child:
+            loaded = child.run(plain_work.loaded, {}, on_report=lambda *_: None, check=lambda: None)
+        threads = len(list(Path(f"/proc/{server.pid}/task").iterdir()))
+    finally:
+        server.stop()
+    assert set(modules) <= set(loaded)
+    assert {"numpy", "duckdb", "charset_normalizer"} <= set(loaded)
+    assert not {"core.settings", "core.models", "django.db", "django.contrib.auth"} & set(loaded)
+    assert threads == 1
 
 
 # -- what was fetched -------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
+import pydoc
+import wave
 from collections.abc import Callable
 
 import pytest
@@ -104,6 +107,19 @@ def test_the_queues_are_those_of_the_pipelines_and_the_default(define: Callable[
     define(heavy, queue="only_here")
     assert {"default", "only_here"} <= set(pipelines.queues())
     assert pipelines.queues() == sorted(set(pipelines.queues()))
+
+
+def test_the_modules_to_preload_are_those_of_the_pipelines_of_the_queues_each_once(
+    define: Callable[..., str],
+) -> None:
+    def one(ctx: object) -> None: ...
+    def two(ctx: object) -> None: ...
+    def elsewhere(ctx: object) -> None: ...
+
+    define(one, queue="slow", preload=[wave, colorsys])
+    define(two, queue="slow", preload=[colorsys])
+    define(elsewhere, queue="other", preload=[pydoc])
+    assert sorted(pipelines.preloads(["slow", "none"])) == ["colorsys", "wave"]
 
 
 def test_an_empty_registry_says_that_there_are_none() -> None:

@@ -1,0 +1,108 @@
+"""What a child process does: one function after the other, with reports on the way. No Django unless a function asks.
+
+It is sent (name, needs_django, the pickled function and arguments); it answers with any number of
+("report", done, total, note), then ("result", value) or ("error", the error, its traceback as text).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from core.errors import PermanentError
+
+#: Seconds between two reports that a child sends.
+REPORT_SECONDS = 0.1
+#: Errors of Django that mean that it was not set up.
+_NOT_SET_UP = ("AppRegistryNotReady", "ImproperlyConfigured")
+
+
+def work(connection: Connection) -> None:
+    """Run what is sent until the connection is closed."""
+    # Each child would draw the same numbers as its brothers.
+    if numbers := sys.modules.get("numpy.random"):
+        numbers.seed()
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            return
+        report = Reporter(connection)
+        answer = _answer(report, *order)
+        report.end()
+        try:
+            connection.send(answer)
+        except OSError:
+            return
+        except Exception as error:  # noqa: BLE001 - a result can be anything
+            connection.send(("error", TypeError(f"{order[0]} returned what can't be sent: {error}"), ""))
+
+
+class Reporter:
+    """Sends at most ten reports a second, and never loses the last. Safe to call from all threads of the function."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._next = 0.0
+        self._unsent: tuple[int, int | None, str] | None = None
+        self._guard = threading.Lock()
+        self._is_over = False
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+        with self._guard:
+            self._unsent = (done, total, note)
+            if time.monotonic() >= self._next:
+                self._flush()
+
+    def end(self) -> None:
+        """Send what is unsent; a thread that the function has left behind reports no more."""
+        with self._guard:
+            self._flush()
+            self._is_over = True
+
+    def _flush(self) -> None:
+        if self._unsent is not None and not self._is_over:
+            with contextlib.suppress(OSError):
+                self._connection.send(("report", *self._unsent))
+            self._unsent = None
+            self._next = time.monotonic() + REPORT_SECONDS
+
+
+def _answer(report: Reporter, name: str, needs_django: bool, order: bytes) -> tuple[Any, ...]:
+    try:
+        if needs_django:
+            import django
+
+            django.setup()
+        # Only now: the function's module may import models.
+        function, kwargs = pickle.loads(order)  # noqa: S301 - it comes from the worker
+        return "result", function(report, **kwargs)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
+        if not needs_django and _lacks_django(error):
+            told: BaseException = PermanentError(
+                f"{name} needs Django, which its child process does not have ({error}). "
+                "Run it with ctx.run_in_child(…, needs_django=True)."
+            )
+        else:
+            told = _portable(error)
+        return "error", told, traceback.format_exc()
+
+
+def _lacks_django(error: BaseException) -> bool:
+    kind = type(error)
+    return kind.__module__ == "django.core.exceptions" and kind.__name__ in _NOT_SET_UP
+
+
+def _portable(error: BaseException) -> BaseException:
+    """Return the error, or one that says the same: not all can be sent, and the worker's thread must not exit."""
+    if isinstance(error, Exception):
+        with contextlib.suppress(Exception):
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
