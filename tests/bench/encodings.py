@@ -10,8 +10,11 @@ import gettext
 import random
 import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from statistics import mean
 
 import django
 
@@ -69,40 +72,34 @@ def table_of(phrases: list[str], encoding: str, length: int, rng: random.Random)
     return end.join([f"id{mark}name", *(f"{number}{mark}{value}" for number, value in enumerate(values)), ""])
 
 
-def report(*, each: int = 6, seed: int = 1) -> None:
-    rng = random.Random(seed)
-    asked: Counter[tuple[str, int]] = Counter()
-    right: Counter[tuple[str, int]] = Counter()
-    said: Counter[str] = Counter()
-    kept: Counter[str] = Counter()
+def cases(each: int, rng: random.Random) -> Iterator[tuple[str, int, bytes]]:
+    """Encoding, characters of text, and the bytes of a table: `each` of every language, encoding and length."""
     for encodings, languages in WRITTEN.items():
         for language in languages.split():
             phrases = phrases_of(language)
-            for encoding in encodings.split():
-                for length in LENGTHS:
-                    for text in [table_of(phrases, encoding, length, rng) for _ in range(each)]:
-                        if text is None:
-                            continue
-                        data = text.encode(encoding)
-                        found = detect_encoding(data, complete=True)
-                        is_right = decode_legacy(data, found.name) == decode_legacy(data, encoding)
-                        asked[encoding, length] += 1
-                        right[encoding, length] += is_right
-                        said[found.certainty] += 1
-                        kept[found.certainty] += is_right
+            for encoding, length in product(encodings.split(), LENGTHS):
+                for text in [table_of(phrases, encoding, length, rng) for _ in range(each)]:
+                    if text is not None:
+                        yield encoding, length, text.encode(encoding)
+
+
+def report(*, each: int = 6, seed: int = 1) -> None:
+    right: dict[tuple[str, int], list[bool]] = defaultdict(list)
+    said: dict[str, list[bool]] = defaultdict(list)
+    for encoding, length, data in cases(each, random.Random(seed)):
+        found = detect_encoding(data, complete=True)
+        is_right = decode_legacy(data, found.name) == decode_legacy(data, encoding)
+        right[encoding, length].append(is_right)
+        right["all", length].append(is_right)
+        said[found.certainty].append(is_right)
     print("Short tables read in their encoding, %, by characters of text")
     print(f"  {'':14}" + "".join(f"{length:>8}" for length in LENGTHS))
-    for encoding in sorted({name for name, _ in asked}):
-        shares = (100 * right[encoding, length] / max(1, asked[encoding, length]) for length in LENGTHS)
-        print(f"  {encoding:14}" + "".join(f"{share:8.0f}" for share in shares))
-    totals = [
-        sum(part[name, length] for name, each_ in asked if each_ == length)
-        for length in LENGTHS
-        for part in (right, asked)
-    ]
-    print(f"  {'all':14}" + "".join(f"{100 * a / b:8.1f}" for a, b in zip(totals[::2], totals[1::2], strict=True)))
-    for certainty, count in said.items():
-        print(f"  {certainty}: {count:,} of {said.total():,}, right in {100 * kept[certainty] / count:.1f} %")
+    for encoding in sorted({name for name, _ in right} - {"all"}) + ["all"]:
+        shares = (100 * mean(right[encoding, length]) for length in LENGTHS)
+        print(f"  {encoding:14}" + "".join(f"{share:8.1f}" for share in shares))
+    total = sum(map(len, said.values()))
+    for certainty, answers in said.items():
+        print(f"  {certainty}: {len(answers):,} of {total:,}, right in {100 * mean(answers):.1f} %")
 
 
 if __name__ == "__main__":
