@@ -94,7 +94,7 @@ def report(*, each: int = 6, seed: int = 1) -> None:
         said[found.certainty].append(is_right)
     print("Short tables read in their encoding, %, by characters of text")
     print(f"  {'':14}" + "".join(f"{length:>8}" for length in LENGTHS))
-    for encoding in sorted({name for name, _ in right} - {"all"}) + ["all"]:
+    for encoding in [*sorted({name for name, _ in right} - {"all"}), "all"]:
         shares = (100 * mean(right[encoding, length]) for length in LENGTHS)
         print(f"  {encoding:14}" + "".join(f"{share:8.1f}" for share in shares))
     total = sum(map(len, said.values()))
