@@ -20,6 +20,8 @@ from .weights import WEIGHTS, Weights
 MAX_COLUMNS = 20_000
 #: Preamble lines that are kept in the report.
 KEPT_PREAMBLE_LINES = 50
+#: Lines of a file's beginning that are weighed together with records from further on.
+SHORT_SAMPLE_LINES = 150
 #: The share of blank lines among all from which they are part of the writing.
 USUAL_BLANKS = 0.1
 #: Other ways of writing that are kept, to be tried when the best one loses most of the file.
@@ -47,13 +49,25 @@ def detect(report: Callable[..., None], *, path: str, options: dict[str, Any]) -
     report(0, size)
     encoding = named_encoding(options["encoding"]) if options.get("encoding") else None
     sample = sample_text(Path(path), encoding)
-    dialect, others = detect_all(
-        sample.text, encoding=sample.encoding.name, complete=sample.complete, options=options
-    )
+    dialect, others = detect_all(sample.text, encoding=sample.encoding.name, complete=sample.complete, options=options)
     if options.get("names"):
         dialect = with_names(dialect, options["names"])
     report(size, size)
     return {**dialect.as_json(), "alternatives": others}
+
+
+def detect_in(path: Path, *, encoding: str, options: dict[str, Any], further: Sequence[str] = ()) -> Dialect:
+    """The format of a file by its beginning, and by `further` records that stand somewhere in it."""
+    sample = sample_text(path, encoding)
+    text, complete = sample.text, sample.complete
+    if further:
+        # Both parts have to be seen.
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:SHORT_SAMPLE_LINES]
+        text, complete = "\n".join([*lines, *further]) + "\n", True
+        options = {**options, "line_end": "\n"}
+        found = detect_all(text, encoding=encoding, complete=complete, options=options)[0]
+        return replace(found, line_end=line_end_of(sample.text))
+    return detect_all(text, encoding=encoding, complete=complete, options=options)[0]
 
 
 def detect_dialect(
@@ -141,6 +155,7 @@ def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, enc
         names=tuple(names),
         source_names=tuple(source_names),
         shapes=tuple(layout.shapes),
+        least=layout.least,
         has_certain_header=layout.header_lines > 0 and _is_certain_header(best),
         blank_lines_part=blanks < USUAL_BLANKS * len(parsed.rows) or blanks <= 2,
         preamble=tuple(kept),

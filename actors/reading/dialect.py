@@ -63,6 +63,8 @@ class Dialect:
     source_names: tuple[str, ...] = ()
     #: What most values of each column look like: see `shapes.shape_of`.
     shapes: tuple[str, ...] = ()
+    #: Values that a short row has at least to be filled up; 0 for half of the columns.
+    least: int = 0
     #: Whether the header is one for sure: only then can a line say it again.
     has_certain_header: bool = False
     #: Whether blank lines part tables: not where they come all the time.

@@ -45,6 +45,8 @@ class Layout:
     above: list[Above]
     first_line: int
     header_lines: int
+    #: Values that a row has at least: see `Dialect.least`.
+    least: int = 0
     header_score: float = 0.0
     #: The share of the lines that fit: see `agreement_of`.
     agreement: float = 0.0
@@ -156,7 +158,7 @@ def _after_titles(rows: Sequence[Row], start: int, width: int) -> int:
 def _is_title(row: Row, width: int) -> bool:
     """Whether only the left of the row says something, and in words: a title, or a name and its value."""
     if row.filled == 1:
-        return shape_of(next(cell for cell in row.cells if cell.strip())) == "text"
+        return shape_of(next(cell for cell in row.cells if cell.strip())) in ("text", "date")
     return width >= 4 and row.filled == 2 and row.reach == 2 and shape_of(row.cells[0]) == "text"
 
 
@@ -236,8 +238,10 @@ def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, h
         header_lines = body[0].line - first_line
         count, score = 1, 0.5
         notes.append("The header line is written in another way than the lines below it.")
-    width, names = _final_width(cells[count:] if header_lines else cells, width, names, shapes, notes)
+    data = _before_other_table(cells[count:] if header_lines else cells, names)
+    width, names = _final_width(data, width, names, shapes, notes)
     return Layout(
+        least=_least(data, width),
         start=start,
         header_rows=count,
         width=width,
@@ -249,6 +253,25 @@ def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, h
         header_score=score if not header else (1.0 if count else -1.0),
         notes=tuple(notes),
     )
+
+
+def _before_other_table(data: list[list[str]], names: Sequence[str]) -> list[list[str]]:
+    """The rows up to one of another width that says names of the header: from there on another table stands."""
+    known = {name.strip().lower() for name in names if name.strip()}
+    if len(known) < 2:
+        return data
+    for index, cells in enumerate(data):
+        said = {cell.strip().lower() for cell in cells if cell.strip()}
+        if len(cells) != len(names) and len(said & known) > 1 and len(said & known) * 2 >= len(said):
+            return data[:index]
+    return data
+
+
+def _least(data: Sequence[Sequence[str]], width: int) -> int:
+    """The values from which short rows are filled up: what a fifth of the rows have is no cut line."""
+    counts = Counter(len(cells) for cells in data)
+    many = [size for size, count in counts.items() if size > 1 and count * 5 >= len(data)]
+    return min([(width + 1) // 2, *many])
 
 
 def _unquoted(names: list[str]) -> list[str]:
@@ -394,11 +417,11 @@ def agreement_of(rows: Sequence[Row], layout: Layout, weights: Weights) -> float
             is_other = any(item.first <= row.line + 1 <= item.last for item in others)
             credit += weights.other_table if is_other else weights.outside
         else:
-            credit += _worth(row, layout.width, weights)
+            credit += _worth(row, layout.width, layout.least, weights)
     return credit / count if count else 0.0
 
 
-def _worth(row: Row, width: int, weights: Weights) -> float:
+def _worth(row: Row, width: int, least: int, weights: Weights) -> float:
     size = len(row.cells)
     if size == width:
         return 1.0
@@ -406,4 +429,4 @@ def _worth(row: Row, width: int, weights: Weights) -> float:
         return weights.trimmed if row.reach <= width else 0.0
     if size == 1:
         return weights.outside if width > 2 else weights.outside * 0.6
-    return weights.padded if size * 2 >= width else weights.outside * 0.5
+    return weights.padded if size >= least else weights.outside * 0.5

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from actors.tables import engine
 
+from .account import Tally
+from .chunks import CHUNK_BYTES
+from .decoding import Damage, utf8_blocks
+from .detect import detect_in
 from .dialect import Dialect
-from .encoding import utf8_blocks
 from .errors import Unreadable
-from .scan import CHUNK_BYTES, MAX_RECORD, Scanner
+from .load import Loader
+from .scan import MAX_RECORD, Scanner
 
-#: Chunks of one batch: each batch becomes one Parquet file of text columns.
-BATCH_CHUNKS = 8
-TOO_LARGE = "The table is too large for the memory that a job may use; split the file and try again."
-#: Batches that may wait for the engine before the scan does.
-WAITING_BATCHES = 2
+#: Rejected records, and their share of all, from which the file gets a second look.
+SECOND_LOOK_RECORDS = 20
+SECOND_LOOK_SHARE = 0.01
+#: The share of rejected records from which the next best readings are tried as well.
+OTHER_READINGS_SHARE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How a file is read, whatever its dialect."""
+
+    scratch: Path
+    ragged: str
+    quotes: str
+    memory_mb: int
+    chunk_bytes: int
+    max_record: int
 
 
 @dataclass(frozen=True)
-class Chunk:
-    number: int
-    path: Path
-    rows: int
-    bytes: int
+class Read:
+    """A reading of the whole file: how, what was counted, and where each batch's rows begin."""
+
+    dialect: Dialect
+    tally: Tally
+    starts: list[int]
+    texts: list[str]
+
+    @property
+    def lost(self) -> int:
+        """Records of the table that became no rows."""
+        return self.tally.rejected - self.tally.other_table - self.tally.after_table
 
 
 def read(
@@ -40,6 +60,7 @@ def read(
     folder: str,
     scratch: str,
     dialect: dict[str, Any],
+    settings: dict[str, Any] | None = None,
     ragged: str = "pad",
     quotes: str = "repair",
     memory_mb: int = engine.MEMORY_MB,
@@ -48,32 +69,91 @@ def read(
 ) -> dict[str, Any]:
     """Read the file into `folder`: raw/*.parquet (text columns c0, c1, …), chunks/, lines.bin, scan_rejects.csv.
 
-    Returns the scan's tally with "batches": the first row's number of each Parquet file.
+    `settings` is what the person set of the dialect. When much of the file is rejected, the rest of the dialect is
+    found out anew with what was rejected, and the next best readings are tried: the one that loses least stays.
+    Returns the scan's tally with "batches", the first row's number of each Parquet file, and "dialect" as it was read.
     """
-    chosen = Dialect.from_json(dialect)
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    size = Path(path).stat().st_size
-    loader = Loader(target, Path(scratch), chosen, memory_mb=memory_mb)
-    scanner = Scanner(
-        chosen,
-        target,
-        on_chunk=loader.add,
+    source, target = Path(path), Path(folder)
+    limits = Limits(
+        scratch=Path(scratch),
         ragged=ragged,
         quotes=quotes,
+        memory_mb=memory_mb,
         chunk_bytes=chunk_bytes,
         max_record=max_record,
+    )
+    best = _read_once(report, source, target, Dialect.from_json(dialect), limits)
+    for other in _other_dialects(source, best, dialect, settings or {}):
+        again = target.with_name(f"{target.name}-again")
+        shutil.rmtree(again, ignore_errors=True)
+        try:
+            tried = _read_once(report, source, again, other, limits)
+        except Unreadable:
+            continue
+        if tried.lost < best.lost and tried.tally.rows > 0:
+            shutil.rmtree(target)
+            again.rename(target)
+            best = tried
+        else:
+            shutil.rmtree(again, ignore_errors=True)
+    return {**asdict(best.tally), "batches": best.starts, "dialect": best.dialect.as_json()}
+
+
+def _other_dialects(path: Path, first: Read, detected: dict[str, Any], settings: dict[str, Any]) -> Iterator[Dialect]:
+    """Other ways to read a file of which much was rejected, the likeliest first."""
+    lost, records = first.lost, first.tally.records
+    if lost <= max(SECOND_LOOK_RECORDS, SECOND_LOOK_SHARE * records) and lost <= OTHER_READINGS_SHARE * records:
+        return
+    tried = {_key(first.dialect)}
+    for changed in [{}, *(detected.get("alternatives") or ())]:
+        if changed and lost <= OTHER_READINGS_SHARE * records:
+            return
+        try:
+            if changed:
+                given = {**changed, **settings}
+                other = detect_in(path, encoding=first.dialect.encoding, options=given)
+            else:
+                other = _second_look(path, first, settings)
+        except Unreadable:
+            continue
+        if _key(other) not in tried:
+            tried.add(_key(other))
+            yield other
+
+
+def _second_look(path: Path, first: Read, settings: dict[str, Any]) -> Dialect:
+    """The dialect by the beginning of the file together with the first records that it would reject."""
+    return detect_in(path, encoding=first.dialect.encoding, options=settings, further=first.texts)
+
+
+def _key(dialect: Dialect) -> tuple[Any, ...]:
+    return (dialect.delimiter, dialect.blanks, dialect.quote, dialect.escape, dialect.width, dialect.preamble_lines)
+
+
+def _read_once(report: Callable[..., None], path: Path, target: Path, dialect: Dialect, limits: Limits) -> Read:
+    target.mkdir(parents=True, exist_ok=True)
+    size = path.stat().st_size
+    loader = Loader(target, limits.scratch, dialect, memory_mb=limits.memory_mb)
+    scanner = Scanner(
+        dialect,
+        target,
+        on_chunk=loader.add,
+        ragged=limits.ragged,
+        quotes=limits.quotes,
+        chunk_bytes=limits.chunk_bytes,
+        max_record=limits.max_record,
     )
     loader.delimiter = scanner.delimiter.decode()
     loader.quote = scanner.engine_quote.decode()
     loader.longest = lambda: scanner.tally.longest
     loader.start()
+    damage = Damage()
     try:
         done = 0
 
-        def blocks() -> Any:
+        def blocks() -> Iterator[bytes]:
             nonlocal done
-            for block, read_bytes in utf8_blocks(Path(path), chosen.encoding):
+            for block, read_bytes in utf8_blocks(path, dialect.encoding, damage=damage):
                 done = read_bytes
                 yield block
 
@@ -83,112 +163,13 @@ def read(
     except BaseException:
         loader.abandon()
         raise
+    tally.controls, tally.undecodable = damage.controls, damage.undecodable
     if loader.rows != tally.rows:
         raise AssertionError(f"the engine holds {loader.rows} rows of {tally.rows}")
     with (target / "pieces.bin").open("wb") as file:
         scanner.writer.pieces.tofile(file)
     report(size, size)
-    result = asdict(tally)
-    result["batches"] = loader.starts
-    return result
-
-
-class Loader:
-    """Loads chunk files into Parquet batches in a thread of its own, while the scan goes on."""
-
-    def __init__(self, folder: Path, scratch: Path, dialect: Dialect, *, memory_mb: int) -> None:
-        self.folder = folder
-        self.scratch = scratch
-        self.width = dialect.width
-        self.memory_mb = memory_mb
-        self.delimiter = ","
-        self.quote = '"'
-        self.longest: Callable[[], int] = lambda: 0
-        self.rows = 0
-        self.starts: list[int] = []
-        self._batch: list[Chunk] = []
-        self._queue: queue.Queue[list[Chunk] | None] = queue.Queue(WAITING_BATCHES)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._con: duckdb.DuckDBPyConnection | None = None
-        (folder / "raw").mkdir(exist_ok=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def add(self, number: int, path: Path, rows: int, size: int) -> None:
-        self._batch.append(Chunk(number, path, rows, size))
-        if len(self._batch) >= BATCH_CHUNKS:
-            self._put(self._batch)
-            self._batch = []
-
-    def finish(self, on_progress: Callable[[float], None]) -> None:
-        if self._batch:
-            self._put(self._batch)
-        self._put(None)
-        waited = 0
-        while self._thread.is_alive():
-            self._thread.join(0.2)
-            waited += 1
-            on_progress(1 - 1 / (1 + waited / 20))
-        self._raise()
-
-    def abandon(self) -> None:
-        self._error = self._error or RuntimeError("the scan stopped")
-        if self._con is not None:
-            self._con.interrupt()
-
-    def _put(self, batch: list[Chunk] | None) -> None:
-        while True:
-            self._raise()
-            try:
-                self._queue.put(batch, timeout=0.2)
-                return
-            except queue.Full:
-                continue
-
-    def _raise(self) -> None:
-        if self._error is not None:
-            if isinstance(self._error, duckdb.OutOfMemoryException):
-                raise Unreadable(TOO_LARGE) from self._error
-            raise self._error
-
-    def _work(self) -> None:
-        try:
-            with engine.connect(self.scratch, width=self.width, memory_mb=self.memory_mb) as con:
-                self._con = con
-                while self._error is None and (batch := self._queue.get()) is not None:
-                    self._load(con, batch)
-        except BaseException as error:  # raised again in the scan's thread
-            self._error = error
-
-    def _load(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk]) -> None:
-        expected = sum(chunk.rows for chunk in batch)
-        target = self.folder / "raw" / f"{len(self.starts):06}.parquet"
-        try:
-            loaded = self._copy(con, batch, target)
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error:
-            loaded = -1
-        if loaded != expected:
-            raise AssertionError(f"the engine read {loaded} rows of {expected} in chunks from {batch[0].number}")
-        self.starts.append(self.rows)
-        self.rows += loaded
-
-    def _copy(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk], target: Path) -> int:
-        columns = "{" + ", ".join(f"'c{index}': 'VARCHAR'" for index in range(self.width)) + "}"
-        line = max(2_000_000, self.longest() + 1024)
-        buffer = max(line * 2, max(chunk.bytes for chunk in batch) + 1024)
-        sql = f"""
-            COPY (
-                SELECT * FROM read_csv({engine.file_list(chunk.path for chunk in batch)}, columns = {columns},
-                    auto_detect = false, header = false, strict_mode = true, parallel = false, new_line = '\\n',
-                    delim = {engine.literal(self.delimiter)}, quote = {engine.literal(self.quote)},
-                    escape = {engine.literal(self.quote)}, max_line_size = {line}, buffer_size = {buffer})
-            ) TO {engine.literal(str(target))}
-            (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {engine.row_group_rows(self.width)})"""
-        return int(engine.run(con, sql)[0][0])
+    return Read(dialect, tally, loader.starts, scanner.account.texts)
 
 
 def raw_rows(folder: Path) -> str:
@@ -202,8 +183,3 @@ def row_number(starts: list[int]) -> str:
         return "file_row_number"
     offsets = "[" + ", ".join(map(str, starts)) + "]"
     return f"(file_row_number + {offsets}[(file_index + 1)::BIGINT])"
-
-
-def need_rows(tally: dict[str, Any]) -> None:
-    if not tally["records"]:
-        raise Unreadable("The file has a header but no records.")

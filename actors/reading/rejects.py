@@ -14,7 +14,8 @@ import numpy as np
 from actors.tables import engine
 from actors.tables.formulas import neutral
 
-from .scan import KEPT_RAW, LINE_FEED, REJECT_FIELDS
+from .account import KEPT_RAW, REJECT_FIELDS
+from .scan import LINE_FEED
 
 Entry = tuple[int, str, str, str, str]
 

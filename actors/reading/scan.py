@@ -12,54 +12,30 @@ physical line, and a map from a record's number in the chunks to its line.
 from __future__ import annotations
 
 import codecs
-import csv
-import io
-from array import array
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .account import KEPT_RAW, Account, Tally
+from .chunks import CHUNK_BYTES, ChunkWriter, Positions
+from .decoding import decode_mixed
 from .dialect import NO_DELIMITER, Dialect
 from .errors import Unreadable
+from .judging import Judge
 from .records import CLOSED_EARLY, NEVER_CLOSED, NeedsMore, Record, RecordReader
 
 #: Bytes of a window: what fits the processor's second cache, and the least worth a round of numpy calls.
 MAX_WINDOW = 256 * 1024
 MIN_WINDOW = 4 * 1024
-#: Bytes of a chunk file. One thread of the engine reads one chunk, so it never has to guess a record's start.
-CHUNK_BYTES = 8 * 1024 * 1024
-#: Bytes between two records whose place in a chunk is remembered.
-INDEXED_BYTES = 16 * 1024
 #: A record longer than this is rejected.
 MAX_RECORD = 64 * 1024 * 1024
-#: Bytes of a raw line that are kept of a rejected record.
-KEPT_RAW = 1024 * 1024
 
 LINE_FEED, RETURN = 10, 13
-Positions = npt.NDArray[np.int64]
-REJECT_FIELDS = ("line", "column", "value", "reason", "raw")
-
-
-@dataclass
-class Tally:
-    """What the scan counted. records = rows + rejected, always."""
-
-    records: int = 0
-    rows: int = 0
-    rejected: int = 0
-    blank_lines: int = 0
-    padded: int = 0
-    trimmed: int = 0
-    repaired: int = 0
-    mixed_encoding: int = 0
-    nul_bytes: int = 0
-    lines: int = 0
-    longest: int = 0
-    first_rejects: list[dict[str, Any]] = field(default_factory=list)
+_NOTHING = np.zeros(0, dtype=np.int64)
 
 
 @dataclass
@@ -72,60 +48,6 @@ class _Window:
     line_numbers: Positions
     #: Start of a record with damaged quotes, right after the sound ones; -1 when there is none.
     damaged_at: int
-
-
-class ChunkWriter:
-    """Writes sound records to numbered chunk files, and remembers where windows of them begin."""
-
-    def __init__(self, folder: Path, on_chunk: Callable[[int, Path, int, int], None], chunk_bytes: int) -> None:
-        self.folder = folder
-        self.on_chunk = on_chunk
-        self.chunk_bytes = chunk_bytes
-        self.number = 0
-        self.rows = 0
-        self._file: io.BufferedWriter | None = None
-        self._bytes = 0
-        self._chunk_rows = 0
-        #: Triples of the number of a piece's first row, its chunk, and its offset there.
-        self.pieces = array("q")
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def write(self, piece: bytes | memoryview, rows: int, ends: Positions | None = None) -> None:
-        """Write a piece of whole records; `ends`, where they are known, are the offsets after each."""
-        if self._file is None:
-            self._file = (self.folder / f"{self.number:06}.csv").open("wb")
-            if bytes(piece[:3]) == b"\xef\xbb\xbf":
-                # The engine drops a mark at the start of a file, and here it belongs to a value.
-                self._file.write(b"\xef\xbb\xbf")
-                self._bytes = 3
-        if not self.pieces or self.pieces[-2] != self.number or self._bytes - self.pieces[-1] >= INDEXED_BYTES:
-            self.pieces.extend((self.rows, self.number, self._bytes))
-        if ends is not None and len(piece) > 2 * INDEXED_BYTES:
-            # Finer, so that one row's raw text is found again without reading the whole piece.
-            for target in range(INDEXED_BYTES, len(piece) - INDEXED_BYTES, INDEXED_BYTES):
-                row = int(np.searchsorted(ends, target))
-                offset = self._bytes + int(ends[row])
-                if offset > self.pieces[-1] and row + 1 < rows:
-                    self.pieces.extend((self.rows + row + 1, self.number, offset))
-        self._file.write(piece)
-        self._bytes += len(piece)
-        self._chunk_rows += rows
-        self.rows += rows
-        if self._bytes >= self.chunk_bytes:
-            self.close()
-
-    def close(self) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        self.on_chunk(self.number, Path(self._file.name), self._chunk_rows, self._bytes)
-        self.number += 1
-        self._file, self._bytes, self._chunk_rows = None, 0, 0
-
-    def abandon(self) -> None:
-        """Close a chunk that is not whole without handing it over."""
-        if self._file is not None:
-            self._file.close()
 
 
 class Scanner:
@@ -145,9 +67,11 @@ class Scanner:
         self.dialect = dialect
         self.ragged = ragged
         self.quotes = quotes
-        self.tally = Tally()
-        self.long_delimiter = dialect.delimiter.encode() if len(dialect.delimiter.encode()) > 1 else b""
-        self.delimiter = b"\x1f" if self.long_delimiter else dialect.delimiter.encode()
+        sign = dialect.delimiter.encode()
+        #: A delimiter of several bytes, or runs of blanks: in the blocks they are one byte that text does not have.
+        self.long_delimiter = sign if len(sign) > 1 and not dialect.blanks else b""
+        is_single = len(sign) == 1 and not dialect.blanks
+        self.delimiter = sign if is_single else NO_DELIMITER.encode()
         self.quote = dialect.quote.encode()
         #: A file without quotes may still need them around a repaired value: a byte that text does not have.
         self.engine_quote = self.quote or b"\x1e"
@@ -158,27 +82,26 @@ class Scanner:
         self._line = 1
         self._lines_file = (folder / "lines.bin").open("wb")
         self._shift: int | None = None
-        self._rejects = (folder / "scan_rejects.csv").open("w", encoding="utf-8", newline="")
-        self._reject_rows = csv.writer(self._rejects)
+        self.account = Account(folder)
+        self.tally: Tally = self.account.tally
+        self.judge = Judge(dialect, ragged=ragged)
+        #: Lines of records that have only empty values: rows when another row follows, blank lines at the end.
+        self._empty: list[tuple[int, list[bytes]]] = []
         self._feed = RETURN if dialect.line_end == "\r" else LINE_FEED
         self._other = LINE_FEED if dialect.line_end == "\r" else RETURN
-        self._after_blank = False
-        self._other_table = False
-        #: Fields of the lines of another table, from where its header was seen.
-        self._other_width = 0
-        names = {name.strip().lower().encode() for name in dialect.source_names if name.strip()}
-        self._header = names if dialect.header_lines and len(names) > 1 else set()
         self._is_skipping = False
 
     def scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> Tally:
         """Read all blocks; `report` is told the UTF-8 bytes that are done."""
         try:
             self._scan(blocks, report)
+            self._end_with_empty()
+            self.account.ended()
             self.writer.close()
         finally:
             self.writer.abandon()
             self._lines_file.close()
-            self._rejects.close()
+            self.account.close()
         self.tally.rows = self.writer.rows
         self.tally.lines = self._line - 1
         if self.tally.records != self.tally.rows + self.tally.rejected:
@@ -189,6 +112,8 @@ class Scanner:
         carry, seen, window = b"", 0, MAX_WINDOW
         to_skip = self.dialect.preamble_lines + self.dialect.header_lines
         blocks = self._with_short_delimiter(blocks)
+        if self.dialect.blanks:
+            blocks = self._with_single_blanks(blocks)
         eof = False
         while not eof:
             block = next(blocks, None)
@@ -201,11 +126,12 @@ class Scanner:
             pos = 0
             while to_skip and pos < len(buf):
                 try:
-                    pos = self.reader.line_end(buf, pos, eof=eof)
+                    end = self.reader.line_end(buf, pos, eof=eof)
                 except NeedsMore:
                     break
+                self._set_aside(buf[pos:end])
+                pos = end
                 to_skip -= 1
-                self._line += 1
             if self._is_skipping:
                 pos = self._skip_line(buf, pos, eof=eof)
             if not to_skip and not self._is_skipping:
@@ -237,6 +163,43 @@ class Scanner:
                 carry = carry[carry.rindex(self.delimiter) + 1 :]
             yield text[: len(text) - len(carry)]
         yield carry
+
+    def _with_single_blanks(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Blocks of whole lines in which a run of blanks is one byte that text does not have."""
+        least = len(self.dialect.delimiter)
+        run = re.compile(rb'"[^"\n]*"|[ \t]*(?=[\r\n])|(?<=\n)[ \t]+|\A[ \t]+|[ \t]{%d,}' % least)
+
+        def short(found: re.Match[bytes]) -> bytes:
+            text, at = found.group(), found.start()
+            if text.startswith(b'"'):
+                return text
+            is_edge = (
+                at == 0 or found.string[at - 1 : at] == b"\n" or found.string[found.end() : found.end() + 1] in b"\r\n"
+            )
+            return b"" if is_edge else self.delimiter
+
+        carry = b""
+        for block in blocks:
+            text, _, rest = (carry + block).rpartition(b"\n")
+            carry = rest
+            if text:
+                yield run.sub(short, text + b"\n")
+        yield run.sub(short, carry)
+
+    def _set_aside(self, raw: bytes) -> None:
+        """Account for a line above the first record."""
+        line, text = self._line, self._text_of(self.reader.strip_end(raw))
+        self._line += 1
+        if line > self.dialect.preamble_lines:
+            self.account.set_aside(line, line, "header", text)
+            return
+        kind = next((item.kind for item in self.dialect.above if item.first <= line <= item.last), "title")
+        if kind == "table" and text.strip():
+            self.account.reject(line, text, "The line is of another table, above this one.", kind="other table")
+        elif not text.strip():
+            self.account.blank(line)
+        else:
+            self.account.set_aside(line, line, "comment" if kind == "comment" else "before the table", text)
 
     def _scan_buffer(self, buf: bytes, pos: int, window: int, *, eof: bool) -> tuple[int, int]:
         if eof and buf[pos:] and buf[-1:] not in (bytes([self._feed]), b"\n"):
@@ -298,10 +261,9 @@ class Scanner:
             elif eof and len(inside) and inside[-1]:
                 damaged = int(ends[-1]) if len(ends) else 0
         odd = widths != self.width
-        if self.width == 1 and len(ends):
-            starts = np.concatenate(([0], ends[:-1]))
-            odd |= ends - starts <= 1 + (view[ends - 2] == RETURN)
         returns = other_at >= 0 and self._other == RETURN
+        if len(ends):
+            odd |= self._needs_a_look(view, ends, widths, returns=returns)
         if returns and self.dialect.line_end == "any" and len(ends):
             found = np.flatnonzero(view == RETURN)
             lone = found[view[np.minimum(found + 1, len(view) - 1)] != LINE_FEED]
@@ -321,6 +283,23 @@ class Scanner:
         elif self.reader.backslash and damaged < 0 and b"\\" in buf[start:stop]:
             damaged = 0
         return _Window(ends, odd, returns, ranks, damaged)
+
+    def _needs_a_look(
+        self, view: npt.NDArray[np.uint8], ends: Positions, widths: Positions, *, returns: bool
+    ) -> npt.NDArray[np.bool_]:
+        """Which records of a window may be something else than rows, whatever their number of values."""
+        starts = np.concatenate(([0], ends[:-1]))
+        lengths = ends - starts
+        # Nothing, or nothing but delimiters.
+        shortest = 1 + (view[ends - 2] == RETURN) if self.width == 1 else self.width + returns
+        odd: npt.NDArray[np.bool_] = lengths <= shortest
+        if self.judge.comment:
+            odd |= view[starts] == self.judge.comment[0]
+        if self.judge.parts:
+            blank = (widths == 1) & (lengths <= 1 + returns)
+            odd[1:] |= blank[:-1]
+            odd[0] |= self.judge.after_blank
+        return odd
 
     def _first_bad_quote(
         self,
@@ -387,16 +366,26 @@ class Scanner:
         self._check_text(buf, start, found)
         lines = self._line + found.line_numbers
         first = 0
+        if self.judge.in_other_table:
+            found.odd[:] = True
         for index in [*np.flatnonzero(found.odd).tolist(), len(ends)]:
             if index > first:
                 self._pass_on(data, buf, start, found, first, index, lines)
             if index < len(ends):
-                begin = start + (int(ends[index - 1]) if index else 0)
-                line = int(lines[index - 1]) if index else self._line
-                self._judge_raw(buf, begin, start + int(ends[index]), line)
+                self._judge_at(buf, start, ends, index, lines)
             first = index + 1
+            if self.judge.in_other_table:
+                break
+        # In another table no record is passed on unseen.
+        for index in range(first, len(ends)):
+            self._judge_at(buf, start, ends, index, lines)
         self._line = int(lines[-1])
         return stop
+
+    def _judge_at(self, buf: bytes, start: int, ends: Positions, index: int, lines: Positions) -> None:
+        begin = start + (int(ends[index - 1]) if index else 0)
+        line = int(lines[index - 1]) if index else self._line
+        self._judge_raw(buf, begin, start + int(ends[index]), line)
 
     def _check_text(self, buf: bytes, start: int, found: _Window) -> None:
         """Mark the records that are not UTF-8 as odd."""
@@ -442,11 +431,13 @@ class Scanner:
                 keep = np.ones(len(view), dtype=np.bool_)
                 keep[before] = False
                 piece = view[keep].tobytes()
+        self._write_empty()
         self._map_lines(first, last, lines)
         self.tally.records += last - first
         known = ends[first:last] + (start - begin) if isinstance(piece, memoryview) else None
         self.writer.write(piece, last - first, known)
-        self._after_blank = self._other_table = False
+        self.judge.row_came()
+        self.account.row_came()
 
     def _map_lines(self, first: int, last: int, lines: Positions) -> None:
         """Note where a row's line minus its number changes."""
@@ -468,7 +459,11 @@ class Scanner:
 
     def _take_one(self, buf: bytes, pos: int, *, eof: bool) -> int:
         """Read the record at `pos` by itself."""
-        record = self.reader.read(buf, pos, eof=eof)
+        if self.judge.comment and self.judge.is_comment(buf[pos : pos + 64]):
+            end = self.reader.line_end(buf, pos, eof=eof)
+            record = Record([buf[pos:end]], end)
+        else:
+            record = self.reader.read(buf, pos, eof=eof)
         raw = buf[pos : record.end]
         if len(raw) > self.max_record:
             self._reject_long(raw)
@@ -491,69 +486,51 @@ class Scanner:
         self._judge(record, raw, line)
 
     def _judge(self, record: Record, raw: bytes, line: int) -> None:
-        """Pass a single record on, made to fit, or reject it with its reason."""
-        fields = record.fields
+        """Pass a single record on, made to fit, or account for it in another way."""
+        lines = max(1, self.reader.count_lines(raw))
         raw = self.reader.strip_end(raw)
-        if len(fields) == 1 and not (raw.strip() if self.width > 1 else raw):
-            self.tally.blank_lines += 1
-            self._after_blank = True
-            return
-        if record.trouble == "never closed" or (record.trouble and self.quotes == "strict"):
+        if record.trouble and self.quotes == "strict" and not self.judge.is_comment(raw):
             reason = NEVER_CLOSED if record.trouble == "never closed" else CLOSED_EARLY
-            if self.quotes == "strict":
-                raise Unreadable(f"line {line}: {reason}")
-            self._reject(line, raw, reason)
+            raise Unreadable(f"line {line}: {reason}")
+        if len(record.fields) != self.width and b"\r" in raw and self._other == RETURN and self._split(raw, line):
             return
-        if len(fields) != self.width and b"\r" in raw and self._other == RETURN:
-            pieces = raw.split(b"\r")
-            split = [self.reader.parse(piece, 0, eof=True, lenient=False) for piece in pieces]
-            if all(len(item.fields) == self.width and not item.trouble for item in split if item.fields != [b""]):
-                for item, piece in zip(split, pieces, strict=True):
-                    self._judge(item, piece, line)
-                return
-        reason = self._fit(fields)
-        if reason:
-            self._reject(line, raw, reason)
-            return
-        if record.trouble:
-            self.tally.repaired += 1
-        self._write_fields(fields, line)
+        verdict = self.judge.judge(record, raw)
+        if verdict.kind == "blank":
+            self.account.blank(line)
+        elif verdict.kind == "comment":
+            self.account.set_aside(line, line + lines - 1, "comment", self._text_of(raw))
+        elif verdict.kind == "empty":
+            self._empty.append((line, [*record.fields, *[b""] * self.width][: self.width]))
+        elif verdict.kind == "row":
+            self.tally.padded += verdict.change == "padded"
+            self.tally.trimmed += verdict.change == "trimmed"
+            self.tally.repaired += bool(record.trouble)
+            self._write_empty()
+            self._write_fields(record.fields, line)
+            self.account.row_came()
+        else:
+            self.account.reject(line, self._text_of(raw), verdict.reason, kind=verdict.kind)
 
-    def _fit(self, fields: list[bytes]) -> str:
-        """Make the fields as many as the columns; return why they cannot be, or nothing."""
-        count = len(fields)
-        if count == self.width:
-            self._after_blank = self._other_table = False
-            return ""
-        said = f"{count} field{'s' if count != 1 else ''}, the table has {self.width} column"
-        said += "s" if self.width != 1 else ""
-        if self._says_header(fields):
-            self._other_width = count
-            return f"The line has {said} and says names of the header again: another table begins."
-        if count == self._other_width:
-            return f"The line has {said}, as the other table above has."
-        if count > self.width:
-            if any(extra.strip() for extra in fields[self.width :]):
-                return f"The line has {said}."
-            del fields[self.width :]
-            self.tally.trimmed += 1
-            return ""
-        if self.ragged == "reject":
-            return f"The line has only {said}."
-        if self._other_table or (self._after_blank and count > 1):
-            self._other_table = True
-            return f"The line stands apart after a blank line and has {said}: it is not of this table."
-        if count * 2 < self.width:
-            return f"The line has only {said}, less than half: a title, a note, a total or a cut line."
-        fields += [b""] * (self.width - count)
-        self.tally.padded += 1
-        return ""
+    def _split(self, raw: bytes, line: int) -> bool:
+        """Judge the records that a bare return parts, where each of them then fits; return whether that is so."""
+        pieces = raw.split(b"\r")
+        split = [self.reader.parse(piece, 0, eof=True, lenient=False) for piece in pieces]
+        if not all(len(item.fields) == self.width and not item.trouble for item in split if item.fields != [b""]):
+            return False
+        for item, piece in zip(split, pieces, strict=True):
+            self._judge(item, piece, line)
+        return True
 
-    def _says_header(self, fields: list[bytes]) -> bool:
-        """Whether at least half of the values are names of the header: two or more."""
-        filled = {value.strip().lower() for value in fields} - {b""}
-        found = len(filled & self._header)
-        return found > 1 and found * 2 >= len(filled)
+    def _write_empty(self) -> None:
+        """Write the records of empty values that another row follows: they stand within the table."""
+        for line, fields in self._empty:
+            self._write_fields(fields, line)
+        self._empty.clear()
+
+    def _end_with_empty(self) -> None:
+        for line, _ in self._empty:
+            self.account.blank(line)
+        self._empty.clear()
 
     def _write_fields(self, fields: list[bytes], line: int) -> None:
         quote = self.engine_quote
@@ -579,36 +556,24 @@ class Scanner:
             return value
         except UnicodeDecodeError:
             self.tally.mixed_encoding += 1
-            return decode_western(value).encode("utf-8")
+            return decode_mixed(value).encode("utf-8")
 
     def _reject_long(self, raw: bytes) -> None:
         """Reject a record too long to hold; what follows of its line is passed over as the blocks come."""
         reason = f"The record is longer than {self.max_record // (1 << 20)} MiB."
         if self.quotes == "strict":
             raise Unreadable(f"line {self._line}: {reason}")
-        self._reject(self._line, raw[:KEPT_RAW], reason)
+        self.account.reject(self._line, self._text_of(raw), reason)
         self._line += self.reader.count_lines(raw)
         self._is_skipping = True
 
-    def _reject(self, line: int, raw: bytes, reason: str) -> None:
+    def _text_of(self, raw: bytes) -> str:
+        """The text of a record as it stands in the file, cut where it is very long."""
         if self.long_delimiter:
             raw = raw.replace(self.delimiter, self.long_delimiter)
-        elif self.dialect.delimiter == NO_DELIMITER:
-            raw = raw.replace(b"\x1f", b"")
+        elif self.delimiter == NO_DELIMITER.encode():
+            raw = raw.replace(self.delimiter, b" " if self.dialect.blanks else b"")
         try:
-            text = raw[:KEPT_RAW].decode("utf-8", "strict" if len(raw) <= KEPT_RAW else "ignore")
+            return raw[:KEPT_RAW].decode("utf-8", "strict" if len(raw) <= KEPT_RAW else "ignore")
         except UnicodeDecodeError:
-            text = decode_western(raw[:KEPT_RAW])
-        self.tally.records += 1
-        self.tally.rejected += 1
-        self._reject_rows.writerow((line, "", "", reason, text))
-        if len(self.tally.first_rejects) < 20:
-            self.tally.first_rejects.append({"line": line, "reason": reason})
-
-
-def decode_western(value: bytes) -> str:
-    """Text of bytes that are not UTF-8: Windows-1252, and Latin-1 for the five bytes that it lacks."""
-    try:
-        return value.decode("cp1252")
-    except UnicodeDecodeError:
-        return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in value)
+            return decode_mixed(raw[:KEPT_RAW])

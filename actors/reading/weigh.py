@@ -80,11 +80,12 @@ def _read(
     parsed = parse(head, writing)
     if _comments_are_rows(parsed, writing):
         parsed = parse(head, writing, comments=False)
-    if writing.delimiter in COMMON | {""} and is_damaged(head, writing, parsed):
+    damaged = is_damaged(head, writing, parsed)
+    if damaged and writing.delimiter in COMMON | {""}:
         parsed = tolerantly(head, parsed, writing, complete=complete)
     layout = lay_out(parsed, weights, header=header, skip=skip)
-    score = score_of(head, writing, parsed, layout, weights) - rank * 1e-6
-    return Reading(writing, parsed, layout, score)
+    score = score_of(head, writing, parsed, layout, weights) * (weights.damaged if damaged else 1.0)
+    return Reading(writing, parsed, layout, score - rank * 1e-6)
 
 
 def _comments_are_rows(parsed: Parsed, writing: Writing) -> bool:
@@ -143,7 +144,7 @@ def tolerantly(head: str, parsed: Parsed, writing: Writing, *, complete: bool) -
 def score_of(head: str, writing: Writing, parsed: Parsed, layout: Layout, weights: Weights) -> float:
     """How good a reading is: the worth of its lines, times the looks of its cells, times what speaks for a table."""
     body = [row.cells for row in parsed.rows[layout.start :] if row.cells and not row.kind]
-    score = layout.agreement**weights.agreement_power
+    score: float = layout.agreement**weights.agreement_power
     score *= 1 - weights.cells + weights.cells * _cell_quality(body, writing, _signs(head), weights)
     score *= _quote_factor(head, writing, weights)
     if not writing.delimiter:

@@ -30,6 +30,8 @@ class Weights:
     cut_values: float = 0.15
     #: What is left of a reading with quotes of which none stands at the edge of a value.
     stray_quotes: float = 0.25
+    #: What is left of a reading in which quotes have to be repaired.
+    damaged: float = 0.95
     #: What is left for a sign that seldom is a delimiter where no cell is a number, a date or the like.
     rare_sign: float = 0.35
     colon: float = 0.25
