@@ -215,8 +215,11 @@ def _content_before(rows: Sequence[Row], start: int) -> list[int]:
 def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, header: str, *, is_set: bool) -> Layout:
     cells = [row.cells for row in body]
     # A line that says the header again says nothing of what the columns hold.
-    below = [row for row in body[1:] if len(row.cells) == width and row.cells != body[0].cells] or body[1:]
-    shapes = _shapes(below[2:] or below, width)
+    judged = _first_block(rows, start, body)[1:]
+    below = [row for row in judged if len(row.cells) == width and row.cells != body[0].cells] or body[1:]
+    # Two more lines may be the header's; where they are not, they say as much as the others.
+    later = _shapes(below[2:] or below, width)
+    shapes = [mine if is_typed(mine) else other for mine, other in zip(later, _shapes(below, width), strict=True)]
     score = header_score(cells[0], [row.cells for row in below], shapes)
     if header.isdigit():
         count = int(header)
@@ -272,6 +275,17 @@ def _least(data: Sequence[Sequence[str]], width: int) -> int:
     counts = Counter(len(cells) for cells in data)
     many = [size for size, count in counts.items() if size > 1 and count * 5 >= len(data)]
     return min([(width + 1) // 2, *many])
+
+
+def _first_block(rows: Sequence[Row], start: int, body: list[Row]) -> list[Row]:
+    """The rows up to the first blank line, where they are enough to judge by: another table may stand below it."""
+    block: list[Row] = []
+    for row in rows[start:]:
+        if not row.cells and not row.kind:
+            break
+        if not row.kind:
+            block.append(row)
+    return block if len(block) >= 3 else body
 
 
 def _unquoted(names: list[str]) -> list[str]:
