@@ -38,6 +38,13 @@ class PipelineForm(forms.Form):
     fieldsets: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
     #: Fields whose change shows the form anew, because what others offer depends on them.
     refresh_on: ClassVar[tuple[str, ...]] = ()
+    #: Whether columns of the dataset that its job makes can be given types in it, by `declared`.
+    can_declare: ClassVar[bool] = False
+
+    @classmethod
+    def declared(cls, params: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+        """Return the values in which these parameters change so that columns have these types, by their names."""
+        return {}
 
     def __init__(self, *args: Any, user: AbstractBaseUser | None = None, **kwargs: Any) -> None:
         self.user = user

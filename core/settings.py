@@ -168,6 +168,11 @@ FETCH_SILENCE_SECONDS = env.number("FETCH_SILENCE_SECONDS", 30.0, least=0.01)
 #: Requests that one host gets from one job at once.
 FETCH_PER_HOST = env.integer("FETCH_PER_HOST", 2, least=1)
 
+# -- importing --------------------------------------------------------------------------------------
+
+#: Per cent of an import's records that may be rejected before it fails, unless its form says otherwise; 100 lets all be.
+IMPORT_MAX_REJECTED_PERCENT = env.number("IMPORT_MAX_REJECTED_PERCENT", 50.0, most=100)
+
 # -- accounts ---------------------------------------------------------------------------------------
 
 #: Whether anybody may make an account.

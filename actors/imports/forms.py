@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 
 from actors.reading.encoding import ENCODINGS
+from actors.reading.types import TYPES
 from core.forms import PipelineForm
 
 from .rules_field import RulesField
@@ -52,11 +55,16 @@ class ImportForm(PipelineForm):
             ("|", "Bar |"),
             ("space", "Space"),
             (":", "Colon :"),
+            ("none", "None: one column"),
             ("other", "Another"),
         ],
     )
     other_delimiter = forms.CharField(
-        label="Other delimiter", required=False, max_length=4, strip=False, help_text="One to four characters."
+        label="Other delimiter",
+        required=False,
+        max_length=4,
+        strip=False,
+        help_text="One to four characters, such as # or ||. Filled in, it is the delimiter.",
     )
     quote = forms.ChoiceField(
         label="Quote",
@@ -64,9 +72,19 @@ class ImportForm(PipelineForm):
         choices=[_DETECT, ('"', 'Double quote "'), ("'", "Single quote '"), ("none", "None")],
     )
     escape = forms.ChoiceField(
-        label="A quote inside a value",
+        label="A quote or delimiter inside a value",
         required=False,
-        choices=[_DETECT, ("double", 'is doubled: ""'), ("backslash", 'has a backslash: \\"')],
+        choices=[
+            _DETECT,
+            ("double", 'The quote is doubled: ""'),
+            ("backslash", 'A backslash stands before it: \\" or \\,'),
+        ],
+        help_text="A backslash counts without quotes too.",
+    )
+    comment = forms.ChoiceField(
+        label="Comments",
+        required=False,
+        choices=[_DETECT, ("#", "Lines that begin with #"), ("none", "None: such lines are rows")],
     )
     line_end = forms.ChoiceField(
         label="Line ends",
@@ -125,7 +143,6 @@ class ImportForm(PipelineForm):
         required=False,
         min_value=0,
         max_value=100,
-        help_text="Empty: no limit.",
     )
     keep_formulas = forms.BooleanField(
         label="Keep formulas in the cleaned CSV",
@@ -142,6 +159,7 @@ class ImportForm(PipelineForm):
                 "other_delimiter",
                 "quote",
                 "escape",
+                "comment",
                 "line_end",
                 "header",
                 "preamble_lines",
@@ -157,14 +175,45 @@ class ImportForm(PipelineForm):
         ),
     )
 
+    can_declare: ClassVar[bool] = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        most = f"{settings.IMPORT_MAX_REJECTED_PERCENT:g}"
+        field = self.fields["max_rejected_percent"]
+        field.help_text = f"Empty: {most} %. With 100 it never fails by this."
+        field.widget.attrs["placeholder"] = most
+
+    @classmethod
+    def declared(cls, params: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+        """Return the rules among these parameters with one more for each column's type."""
+        rules = [dict(rule) for rule in params.get("rules") or [] if isinstance(rule, dict)]
+        for column, type in types.items():
+            if type not in TYPES:
+                continue
+            name = column.strip().lower()
+            rule = next((rule for rule in rules if str(rule.get("column", "")).strip().lower() == name), None)
+            if rule is None:
+                rules.append({"column": column, "type": type})
+            else:
+                rule["type"] = type
+        return {"rules": rules}
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        if values.get("delimiter") == "other":
-            other = values.get("other_delimiter") or ""
-            if not other:
-                self.add_error("other_delimiter", "Give the delimiter.")
-            elif any(mark in '"\r\n\\' for mark in other):
-                self.add_error("other_delimiter", "A quote, a backslash or a line end cannot be a delimiter.")
-        elif values.get("other_delimiter"):
+        other = values.get("other_delimiter") or ""
+        if values.get("delimiter") == "other" and not other:
+            self.add_error("other_delimiter", "Give the delimiter.")
+        if other:
+            # Also with a choice beside it: nobody types one that is not meant.
             values["delimiter"] = "other"
+            self._check_other(other, quote=values.get("quote") or "", comment=values.get("comment") or "")
         return values
+
+    def _check_other(self, other: str, *, quote: str, comment: str) -> None:
+        if any(mark in '"\r\n\\' for mark in other):
+            self.add_error("other_delimiter", "A quote, a backslash or a line end cannot be a delimiter.")
+        elif quote and quote in other:
+            self.add_error("other_delimiter", f"{quote} is the quote; it cannot be the delimiter as well.")
+        elif comment == other:
+            self.add_error("other_delimiter", f"{comment} begins comments; it cannot be the delimiter as well.")

@@ -10,13 +10,19 @@ from typing import Any
 #: Changes when the same file with the same options would make another dataset.
 VERSION = 1
 
-_DIALECT = ("encoding", "delimiter", "quote", "escape", "line_end", "header", "preamble_lines")
+_DIALECT = ("encoding", "delimiter", "quote", "escape", "comment", "line_end", "header", "preamble_lines")
+#: Words of the form for what has no letters, or is nothing: an empty text says that there is none.
+_SAID = {"delimiter": {"tab": "\t", "space": " ", "none": ""}, "comment": {"none": ""}}
 _CHECKS = ("null_words", "decimal_mark", "date_order", "max_rejected", "max_rejected_percent")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The form's values by the step that uses them. Absent keys of `dialect` are detected."""
+    """The form's values by the step that uses them.
+
+    Absent keys of `dialect` are detected; an empty delimiter is a table of one column, an empty comment that no line
+    is one.
+    """
 
     name: str = ""
     dialect: dict[str, Any] = field(default_factory=dict)
@@ -30,14 +36,17 @@ class Options:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Options:
-        delimiter = params.get("delimiter") or ""
-        if delimiter == "other":
-            delimiter = params.get("other_delimiter") or ""
-        values = {**params, "delimiter": {"tab": "\t", "space": " "}.get(delimiter, delimiter)}
+        dialect = {key: params[key] for key in _DIALECT if params.get(key) not in (None, "")}
+        dialect = {key: _SAID.get(key, {}).get(value, value) for key, value in dialect.items()}
+        if dialect.get("delimiter") == "other":
+            # As it was typed, though it be the word of another choice.
+            del dialect["delimiter"]
+            if other := params.get("other_delimiter"):
+                dialect["delimiter"] = other
         return cls(
             name=(params.get("name") or "").strip(),
-            dialect={key: values[key] for key in _DIALECT if values.get(key) not in (None, "")},
-            checks={key: values[key] for key in _CHECKS if values.get(key) not in (None, "", [])},
+            dialect=dialect,
+            checks={key: params[key] for key in _CHECKS if params.get(key) not in (None, "", [])},
             rules=params.get("rules") or [],
             keys=params.get("keys") or [],
             ragged=params.get("ragged") or "pad",

@@ -93,6 +93,12 @@ def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
     return entry
 
 
+def _fits_a_row(rule: dict[str, Any]) -> bool:
+    """Whether the inputs of a row hold the rule as it is: of one line each, values apart by commas."""
+    is_long = len(str(rule.get("column", "")).splitlines()) > 1
+    return not is_long and not any("," in item for item in rule.get("allowed", ()))
+
+
 def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
     """The rows of inputs and the JSON text that show a value: what was typed, or rules of before."""
     rows: list[dict[str, Any]] = []
@@ -102,7 +108,7 @@ def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
     elif isinstance(value, str):
         text = value
     elif value:
-        simple = [rule for rule in value if not any("," in item for item in rule.get("allowed", ()))]
+        simple = [rule for rule in value if _fits_a_row(rule)]
         rest = [rule for rule in value if rule not in simple] + simple[MOST_ROWS:]
         rows = [{**rule, "allowed": ", ".join(rule.get("allowed", ()))} for rule in simple[:MOST_ROWS]]
         text = json.dumps(rest, indent=1, ensure_ascii=False) if rest else ""

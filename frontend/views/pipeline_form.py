@@ -96,7 +96,9 @@ def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
 def _show(request: PersonRequest, name: str) -> HttpResponseBase:
     spec = _find(request, name)
     origin = _origin(request, spec)
-    initial = {key: value for key, value in request.GET.items() if key in spec.form.base_fields}
+    initial: dict[str, Any] = {key: value for key, value in request.GET.items() if key in spec.form.base_fields}
+    if declared := _declared(request, spec):
+        initial |= spec.form.declared(origin.params if origin else {}, declared)  # type: ignore[attr-defined]
     entry = open_form(spec, user=request.user, initial=initial, origin=origin)
     return _render_form(request, entry, repeats.blank(request), key=uuid.uuid4().hex)
 
@@ -161,7 +163,8 @@ def _render_form(
     refusal: dict[str, Any] | None = None,
 ) -> HttpResponse:
     gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
-    context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate}
+    declared = _declared(request, entry.spec)
+    context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate, "declared": declared.items()}
     if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     part = repeat if repeats.can_repeat(entry.spec) else None
@@ -202,6 +205,14 @@ def _find(request: PersonRequest, name: str) -> Pipeline:
     if spec.is_for_staff and not request.user.is_staff:
         raise PermissionDenied
     return spec
+
+
+def _declared(request: PersonRequest, spec: Pipeline) -> dict[str, str]:
+    """Return the types by columns that the address asks to have filled in, `declare=day:date`, if the form has some."""
+    if not getattr(spec.form, "can_declare", False):
+        return {}
+    pairs = [text.rpartition(":") for text in request.GET.getlist("declare")]
+    return {column: type for column, _, type in pairs if column and type}
 
 
 def _origin(request: PersonRequest, spec: Pipeline) -> Job | None:

@@ -1,7 +1,7 @@
 """The page that starts a pipeline."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -424,3 +424,38 @@ def test_a_pipeline_for_staff_is_on_no_other_desk_and_has_no_form_for_others(
     finally:
         pipelines.forget("sweep")
     assert Job.objects.get().pipeline == "sweep"
+
+
+class TypedForm(PipelineForm):
+    types = forms.JSONField(required=False)
+    can_declare = True
+
+    @classmethod
+    def declared(cls, params: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+        return {"types": {**(params.get("types") or {}), **types}}
+
+
+def test_an_address_may_ask_for_types_of_columns_to_be_filled_in(
+    as_alice: Client, alice: User, make_job: MakeJob
+) -> None:
+    def typed(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="Typed", form=TypedForm)(typed)
+    try:
+        job = make_job(alice, pipeline="typed", params={"types": {"price": "decimal"}})
+        query: dict[str, Any] = {"again": job.pk, "declare": ["day:date", "a:b:time", "nonsense", ":date", "day:"]}
+        page = as_alice.get("/pipelines/typed/", query)
+        expected = {"price": "decimal", "day": "date", "a:b": "time"}
+        assert page.context["form"].initial["types"] == expected
+        assert "Filled in below: “day” as date, “a:b” as time." in page.text
+        plain = as_alice.get("/pipelines/typed/", {"again": job.pk})
+        assert plain.context["form"].initial["types"] == {"price": "decimal"}
+        assert "Filled in below" not in plain.text
+    finally:
+        pipelines.forget("typed")
+
+
+def test_a_form_that_takes_no_types_is_shown_as_it_is(as_alice: Client) -> None:
+    page = as_alice.get(LETTERS, {"declare": "day:date"})
+    assert page.status_code == 200
+    assert "Filled in below" not in page.text
