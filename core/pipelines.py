@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django import forms
 
 from core.errors import UnknownPipeline
 from core.limits.declared import Limit, room_of
 from core.schedules import cron
+
+if TYPE_CHECKING:
+    from core.models import Dataset
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
@@ -21,6 +24,17 @@ Run = Callable[..., Any]
 MOST_DAYS = 36_500
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file that a pipeline makes of any dataset without asking: a button of the dataset's page (`core.downloads`)."""
+
+    #: Names it in addresses. A dataset whose own job has left an artifact under this name has the file already.
+    name: str
+    title: str
+    #: Returns what the form is filled in with, beside its field `dataset`.
+    values: Callable[[Dataset], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +60,8 @@ class Pipeline:
     retention_days: int = 90
     #: What its form can be filled from; `dataset` makes it an action of every dataset's page.
     takes: Literal["dataset"] | None = None
+    #: Files that it makes of a dataset at one click, for a pipeline that takes one.
+    downloads: tuple[Download, ...] = ()
     #: A cron expression, in UTC, by which it runs by itself: a schedule of the site's own that nobody can edit.
     every: str = ""
     #: Modules whose functions it runs in child processes, which have no Django: imported once, when a worker boots.
@@ -108,6 +124,8 @@ def pipeline(
         named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
         options["preload"] = tuple(module.__name__ for module in preload)
         options["limits"] = tuple(options.get("limits", ()))
+        options["downloads"] = tuple(options.get("downloads", ()))
+        _check_downloads(chosen, options["downloads"], takes=options.get("takes"))
         room_of(options["limits"])
         days = options.get("retention_days", Pipeline.retention_days)
         if type(days) is not int or not 1 <= days <= MOST_DAYS:
@@ -162,6 +180,19 @@ def preloads(queues: Iterable[str]) -> list[str]:
 def forget(name: str) -> None:
     """Remove a pipeline; for tests that register their own."""
     _registry.remove(name)
+
+
+def _check_downloads(pipeline_name: str, downloads: Iterable[Download], *, takes: str | None) -> None:
+    taken = {each.name: spec.name for spec in _registry if spec.name != pipeline_name for each in spec.downloads}
+    for download in downloads:
+        if takes != "dataset":
+            raise ValueError(
+                f"pipeline {pipeline_name!r}: downloads are made of a dataset; write takes='dataset' as well"
+            )
+        if download.name in taken:
+            raise ValueError(
+                f"pipeline {pipeline_name!r}: the download {download.name!r} is one of {taken[download.name]!r} already"
+            )
 
 
 def _as_title(name: str) -> str:

@@ -50,6 +50,15 @@ def files_of(job: Job) -> tuple[list[FileEntry], list[FileEntry]]:
     return inputs, outputs
 
 
+def only_file_of(job: Job) -> FileEntry | None:
+    """Return the one file that a job has made which made nothing else; None when there are more, or it is gone."""
+    made = list(job.artifacts.filter(kind=Artifact.Kind.OUTPUT)[:2])
+    if len(made) != 1 or not made[0].local_path.is_file():
+        return None
+    entry = FileEntry(made[0], True, opens=opens_in_browser(made[0]), picture=picture_size(made[0]))
+    return None if entry.is_shown else entry
+
+
 def opens_in_browser(artifact: Artifact) -> bool:
     """Whether the file may be shown by the browser itself: PDFs that a job made, nothing that somebody uploaded."""
     return artifact.kind == Artifact.Kind.OUTPUT and base_type(artifact) == "application/pdf"

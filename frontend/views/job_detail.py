@@ -18,10 +18,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from core import downloads
 from core.models import Job, JobEvent, JobStep
 from core.models.job import job_version
+from core.states import State
 from frontend import expiry, job_attempts, job_pages, job_waiting, priorities
-from frontend.job_files import FileEntry, files_of
+from frontend.job_files import FileEntry, files_of, only_file_of
 from frontend.job_parts import part_name, part_place
 from frontend.job_steps import steps_of
 from frontend.mail_pages import mails_of
@@ -173,7 +175,7 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
         "priority": priorities.name_of(job.priority),
         "priorities": priorities.CHOICES,
         "can_reprioritise": job_pages.can_reprioritise(job),
-        "dataset": job_pages.dataset_of(job, request),
+        **_result_of(job, request),
         "datasets": job_pages.datasets_of(job, request),
         "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
         "facts": job_pages.facts_of(job),
@@ -197,6 +199,14 @@ def _context(request: PersonRequest, job: Any, *, version: str, beside: tuple[st
             "older_events": older_events,
         }
     return context
+
+
+def _result_of(job: Job, request: PersonRequest) -> dict[str, Any]:
+    """Return the dataset that the job names with what else can be had of it, or the one file that the job has made."""
+    dataset = job_pages.dataset_of(job, request)
+    if dataset is not None and job_pages.has_made(job, dataset):
+        return {"dataset": dataset, "files": downloads.files_of(dataset, is_staff=request.user.is_staff)}
+    return {"dataset": dataset, "file": only_file_of(job) if job.state == State.SUCCEEDED else None}
 
 
 def _reading(request: PersonRequest, results: list[FileEntry]) -> FileEntry | None:

@@ -7,7 +7,7 @@ from typing import Any
 from core.context import JobContext
 from core.errors import PermanentError
 from core.models import Dataset
-from core.pipelines import pipeline
+from core.pipelines import Download, pipeline
 
 from . import writers
 from .forms import FORMATS, DatasetExportForm
@@ -22,6 +22,11 @@ CONTENT_TYPES = {
 }
 
 
+def _cleaned(dataset: Dataset) -> dict[str, Any]:
+    """Return what is filled in for the cleaned CSV: formulas stay where the import was told so."""
+    return {"format": "csv", "keep_formulas": bool(dataset.job.params.get("keep_formulas"))}
+
+
 @pipeline(
     title="Export a dataset",
     description="Makes a CSV, Excel, Parquet or JSON Lines file of a dataset.",
@@ -29,6 +34,7 @@ CONTENT_TYPES = {
     queue="cpu",
     icon="download",
     takes="dataset",
+    downloads=(Download(name="clean", title="Cleaned CSV", values=_cleaned),),
     preload=(writers,),
     stages=(("write", "Write the file"), ("publish", "Publish")),
 )
