@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core import storage
 from core.models import Dataset, DatasetColumn
+from frontend.nearly_typed import Nearly, nearly_of
 
 #: Columns a page shows at a time; a dataset may have ten thousand.
 COLUMNS_LENGTH = 50
@@ -25,31 +25,8 @@ FREQUENT_PERCENT = 0.5
 
 _NUMERIC = frozenset({"integer", "decimal", "float"})
 _QUANTILES = ("5%", "25%", "Median", "75%", "95%")
-
-_DELIMITERS = {
-    ",": "Comma",
-    ";": "Semicolon",
-    "\t": "Tab",
-    "|": "Pipe",
-    "||": "Double pipe",
-    ":": "Colon",
-    "::": "Double colon",
-    "^": "Caret",
-    "~": "Tilde",
-    " ": "Space",
-    "\x1f": "Unit separator",
-    "\x01": "Start of heading",
-}
-_QUOTES = {'"': "Double quotes", "'": "Single quotes", "": "None"}
-_ESCAPES = {"double": "Doubled quotes", "\\": "Backslash", "": "None"}
-_LINE_ENDS = {
-    "\n": "Line feed, or carriage return and line feed",
-    "\r\n": "Carriage return and line feed",
-    "\r": "Carriage return",
-    "any": "Mixed",
-}
-#: Keys that the page tells in another place or way.
-_TOLD_ELSEWHERE = frozenset({"names", "source_names", "notes", "preamble"})
+#: Keys of a column's `stats` of which its profile has at least one, unless it has no value at all.
+_PROFILED = ("min", "max", "mean", "quantiles", "top")
 
 
 @dataclass(frozen=True)
@@ -78,6 +55,11 @@ class ColumnProfile:
     """A column with its profile as the page shows it."""
 
     column: DatasetColumn
+    #: Whether there is a profile: a dataset can be opened before it is worked out.
+    is_there: bool
+    nearly: Nearly | None
+    #: A sentence about how its values were read; empty when there is nothing to say.
+    note: str
     distinct: int
     null_percent: float
     minimum: str
@@ -129,7 +111,19 @@ class Cell:
     is_numeric: bool
 
 
-def profile_of(column: DatasetColumn, *, rows: int) -> ColumnProfile:
+def is_pending(dataset: Dataset) -> bool:
+    """Whether the profile of the dataset's columns is being worked out."""
+    return (dataset.dialect or {}).get("profile") == "pending"
+
+
+def is_profiled(column: DatasetColumn, *, rows: int, is_pending: bool = False) -> bool:
+    """Whether the column has its profile; one that has no value at all has nothing in it but its empty values."""
+    if any(key in (column.stats or {}) for key in _PROFILED):
+        return True
+    return not is_pending and column.nulls >= rows
+
+
+def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) -> ColumnProfile:
     """Return the column's profile in words and charts."""
     stats: dict[str, Any] = column.stats or {}
     tell = _number_in_words if column.type in _NUMERIC else in_words
@@ -145,6 +139,9 @@ def profile_of(column: DatasetColumn, *, rows: int) -> ColumnProfile:
     histogram = stats.get("histogram") or []
     return ColumnProfile(
         column=column,
+        is_there=is_profiled(column, rows=rows, is_pending=is_pending),
+        nearly=nearly_of(column),
+        note=str(stats.get("note") or ""),
         # Kept as an estimate, which may come out above what there can be.
         distinct=min(column.distinct, max(0, rows - column.nulls)),
         null_percent=100 * column.nulls / rows if rows else 0.0,
@@ -190,33 +187,6 @@ def cells_of(rows: list[list[Any]], columns: list[DatasetColumn]) -> list[list[C
     """Return the cells of these columns, row by row."""
     places = [(column.position, column.type) for column in columns]
     return [[_cell(row[place] if place < len(row) else None, kind) for place, kind in places] for row in rows]
-
-
-def dialect_facts(dataset: Dataset) -> list[tuple[str, str]]:
-    """Return how the file was read as (name, value) pairs in plain words."""
-    dialect: dict[str, Any] = dataset.dialect or {}
-    known: dict[str, tuple[str, Callable[[Any], str]]] = {
-        "encoding": ("Encoding", lambda value: str(value).upper().replace("_", "-")),
-        "delimiter": ("Delimiter", lambda value: _delimiter(str(value), dataset)),
-        "quote": ("Quotes", lambda value: _named(_QUOTES, str(value))),
-        "escape": ("Quotes inside quotes", lambda value: _named(_ESCAPES, str(value))),
-        "line_end": ("Line ends", lambda value: _named(_LINE_ENDS, str(value))),
-        "header_lines": ("Header", _header),
-        "preamble_lines": ("Lines before the table", lambda value: f"{value:,}" if value else "None"),
-    }
-    facts = [(title, tell(dialect[key])) for key, (title, tell) in known.items() if key in dialect]
-    for key, value in dialect.items():
-        if key not in known and key not in _TOLD_ELSEWHERE and isinstance(value, (str, int, float)):
-            facts.append((key.replace("_", " ").capitalize(), in_words(value)))
-    return facts
-
-
-def rules_text(dataset: Dataset) -> str:
-    """Return the rules that the rows were checked by as indented JSON; empty when there were none."""
-    rules = dataset.rules or {}
-    if isinstance(rules, dict):
-        rules = {name: value for name, value in rules.items() if value not in (None, "", [], {}, False)}
-    return json.dumps(rules, ensure_ascii=False, indent=2) if rules else ""
 
 
 def _number_in_words(value: Any) -> str:
@@ -275,22 +245,3 @@ def _chart_text(column: DatasetColumn, histogram: list[dict[str, Any]]) -> str:
 def _range(bucket: dict[str, Any]) -> str:
     low, high = in_words(bucket.get("low")), in_words(bucket.get("high"))
     return low if low == high else f"{low} to {high}"
-
-
-def _delimiter(value: str, dataset: Dataset) -> str:
-    if dataset.column_count == 1 and value not in _DELIMITERS.keys() - {"\x1f"}:
-        return "None: one column"
-    return _named(_DELIMITERS, value)
-
-
-def _named(names: dict[str, str], value: str) -> str:
-    name = names.get(value)
-    if name is None:
-        return value
-    return f"{name}  {value}" if value.isprintable() and len(value.strip()) in (1, 2) else name
-
-
-def _header(value: Any) -> str:
-    if not value:
-        return "None: the columns were named here"
-    return "One line" if value == 1 else f"{value} lines"

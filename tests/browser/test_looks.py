@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from core import audit, pipelines
 from core.limits import Concurrent, Rate, changes
-from core.models import AlarmCount, Artifact, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
+from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
 from core.pipelines import pipeline
 from core.states import State
 from frontend.job_parts import SQUARES
@@ -20,6 +20,8 @@ from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeRe
 
 from .conftest import OpenPage
 
+VIEWS = ("columns", "rows", "rejected", "reading")
+CERTAINTIES = ("certain", "likely", "guess", "set")
 LONG = "a-name-" + "that-goes-on-" * 15 + "and_a_word_without_any_break_" * 4 + ".txt"
 STAGES = [{"name": "read", "title": "Read", "state": "running", "started_at": 100.0}]
 
@@ -84,6 +86,7 @@ def addresses(
 ) -> list[str]:
     """One page of each kind, with names longer than anybody should use."""
     dataset = make_dataset(alice, name=LONG[:200], columns=60)
+    odd = make_odd_dataset(alice, make_dataset)
     running = {"stages": STAGES, "done": 10_000_000_000, "total": 20_000_000_000, "unit": "rows", "note": LONG[:250]}
     jobs = [
         make_job(alice, label=LONG[:250], state="running", progress=running),
@@ -116,8 +119,33 @@ def addresses(
         f"/pipelines/letters/?again={jobs[1].pk}",
         "/nowhere/",
         *(job.get_absolute_url() for job in jobs),
-        *(f"{dataset.get_absolute_url()}?view={view}" for view in ("columns", "rows", "rejected", "reading")),
+        *(f"{each.get_absolute_url()}?view={view}" for each in (dataset, odd) for view in VIEWS),
+        odd.job.get_absolute_url(),
     ]
+
+
+def make_odd_dataset(alice: User, make_dataset: MakeDataset) -> Dataset:
+    """A dataset with something to say of everything: warnings, guesses, an account, columns that nearly have a type."""
+    dataset = make_dataset(alice, name="odd", columns=3)
+    reason = "what stands before it could be either, as could what stands after it"
+    decisions = [
+        {"name": name, "value": LONG[:60], "certainty": certainty, "reason": reason}
+        for name, certainty in zip(("encoding", "delimiter", "header", LONG[:40]), CERTAINTIES, strict=True)
+    ]
+    counts = dict.fromkeys(("header_lines", "before", "comment", "blank", "other_table", "after", "padded"), 10**9)
+    dialect = {
+        "decisions": decisions,
+        "counts": {"lines": 10**11, **counts},
+        "warnings": [LONG, "Odd."],
+        "notes": [LONG],
+    }
+    Dataset.objects.filter(pk=dataset.pk).update(dialect={**dataset.dialect, **dialect})
+    nearly = {"type": "date", "count": 743_087, "of": 743_533, "others": [[LONG, 300], ["n/a", 100]]}
+    dataset.columns.filter(position=1).update(name=LONG[:200], stats={"top": [], "nearly": nearly, "note": LONG})
+    result = {"headline": LONG[:100], "warning": LONG, "dataset": dataset.pk, "facts": [["Rows", 4]]}
+    Job.objects.filter(pk=dataset.job_id).update(pipeline="csv_import", result=result)
+    Artifact.objects.filter(job=dataset.job_id).update(field="aside", title="Lines around the table")
+    return dataset
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -90,6 +90,22 @@ def test_the_end_of_a_job_that_nobody_looks_at_is_told_once_and_marked_until_som
     assert len(told(page)) == 1
 
 
+@pytest.mark.parametrize(("act", "milliseconds"), [(LOOK_AWAY, 1500), (HIDE, 21_000)])
+def test_a_success_with_a_warning_is_told_as_one(
+    watching: OpenPage, alice: User, make_job: MakeJob, act: str, milliseconds: int
+) -> None:
+    job = make_job(alice, state="running", progress=RUNNING)
+    page = watching(job.get_absolute_url())
+    page.evaluate(act)
+    Job.objects.filter(pk=job.pk).update(result={"warning": "3 of 7 records were rejected."})
+    finish(job)
+    page.clock.run_for(milliseconds)
+    expect(page).to_have_title("⚠ Done, with warnings · abc.txt")
+    assert [each["body"] for each in told(page)] == ["⚠ Done, with warnings"]
+    page.evaluate(COME_BACK)
+    expect(page).to_have_title("Succeeded, with warnings · abc.txt · Headway")
+
+
 def test_a_hidden_tab_asks_slowly_for_all_its_jobs_and_tells_the_same(
     watching: OpenPage, alice: User, make_job: MakeJob
 ) -> None:

@@ -1,0 +1,232 @@
+"""What the page of a dataset says about how its file was read: each decision, and where every line went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.models import Artifact, Dataset
+
+_DELIMITERS = {
+    "": "None: one column",
+    ",": "Comma",
+    ";": "Semicolon",
+    "\t": "Tab",
+    "|": "Pipe",
+    "||": "Double pipe",
+    ":": "Colon",
+    "::": "Double colon",
+    "^": "Caret",
+    "~": "Tilde",
+    " ": "Space",
+    "\x1f": "Unit separator",
+    "\x01": "Start of heading",
+}
+_QUOTES = {'"': "Double quotes", "'": "Single quotes", "": "None"}
+_LINE_ENDS = {
+    "\n": "Line feed, or carriage return and line feed",
+    "\r\n": "Carriage return and line feed",
+    "\r": "Carriage return",
+    "any": "Mixed",
+}
+#: What is said of how sure a decision is.
+_CERTAINTIES = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set by you"}
+#: Names of decisions that are about a key of the dialect of another name.
+_DECIDED = {"header": "header_lines", "table": "preamble_lines"}
+#: What was mended or noticed while reading: the count's key and its title.
+_MENDED = (
+    ("padded", "Short rows filled up"),
+    ("trimmed", "Long rows with only empty extras cut"),
+    ("repaired", "Rows with damaged quotes repaired"),
+    ("mixed_encoding", "Lines in another encoding"),
+    ("c1_controls", "Control characters read as Windows-1252"),
+    ("nul_bytes", "Zero bytes left out"),
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing about how a file was read."""
+
+    title: str
+    value: str
+    #: "certain", "likely", "guess" or "set"; empty where nothing was decided.
+    certainty: str = ""
+    reason: str = ""
+
+    @property
+    def sureness(self) -> str:
+        """How sure it is, in words, with the reason."""
+        words = _CERTAINTIES.get(self.certainty, self.certainty)
+        return f"{words}: {self.reason}" if words and self.reason else words
+
+
+@dataclass(frozen=True)
+class LineCount:
+    """How many lines of a file went to one place."""
+
+    title: str
+    number: int
+    #: Where they can be looked at: a part of the dataset's page, and the file that keeps them.
+    view: str = ""
+    file: Artifact | None = None
+    #: Whether they are counted in the line before too.
+    is_part: bool = False
+
+
+def is_accounted_for(dataset: Dataset) -> bool:
+    """Whether every line was counted: not so of datasets of an earlier time."""
+    dialect: dict[str, Any] = dataset.dialect or {}
+    return "decisions" in dialect and bool(_counts(dataset).get("lines"))
+
+
+def looked_for_duplicates(dataset: Dataset) -> bool:
+    """Whether duplicates were looked for at all: they are only where the import was given key columns."""
+    dialect: dict[str, Any] = dataset.dialect or {}
+    if "looked_for_duplicates" in dialect:
+        return bool(dialect["looked_for_duplicates"])
+    rules = dataset.rules if isinstance(dataset.rules, dict) else {}
+    return bool(dataset.duplicates or rules.get("keys"))
+
+
+def facts_of(dataset: Dataset) -> list[Fact]:
+    """Return how the file was read in plain words, each decision with how sure it is."""
+    dialect: dict[str, Any] = dataset.dialect or {}
+    known = _known(dataset, dialect)
+    decisions = {_DECIDED.get(name, name): each for each in _decisions(dialect) if (name := each["name"])}
+    facts = []
+    for key, (title, tell) in known.items():
+        decided = decisions.pop(key, {})
+        value = tell(dialect[key]) if key in dialect else str(decided.get("value", ""))
+        if key == "encoding" and decided.get("value"):
+            # Its name for people, not for Python.
+            value = str(decided["value"])
+        if value:
+            facts.append(_fact(title, value, decided))
+    facts += [_fact(_as_title(key), str(each.get("value", "")), each) for key, each in decisions.items()]
+    return facts
+
+
+def mended_of(dataset: Dataset) -> list[tuple[str, int]]:
+    """Return what was mended or noticed while reading as (title, count) pairs; nothing that did not happen."""
+    counts = _counts(dataset)
+    return [(title, counts[key]) for key, title in _MENDED if counts.get(key)]
+
+
+def lines_of(dataset: Dataset, files: Mapping[str, Artifact]) -> list[LineCount]:
+    """Return where the lines of the file went, but for places where none did; `files` are the job's by their field.
+
+    They add up to the file's lines. Values with line breaks take more lines than there are records.
+    """
+    counts, aside = _counts(dataset), files.get("aside")
+    found = [
+        LineCount("Rows", dataset.rows, view="rows", file=files.get("parquet")),
+        LineCount("Rejected", dataset.rejected, view="rejected", file=files.get("rejected")),
+    ]
+    if looked_for_duplicates(dataset):
+        found.append(LineCount("Duplicates", dataset.duplicates, file=files.get("duplicates")))
+    found += [
+        LineCount("Header", counts.get("header_lines", 0)),
+        LineCount("Before the table", counts.get("before", 0), file=aside),
+        LineCount("Comments", counts.get("comment", 0), file=aside),
+        LineCount("Blank", counts.get("blank", 0), file=aside),
+    ]
+    apart = [("Of another table", counts.get("other_table", 0)), ("After the table", counts.get("after", 0))]
+    total, left = counts.get("lines", 0), counts.get("lines", 0) - sum(each.number for each in found)
+    if left >= sum(number for _, number in apart):
+        found += [LineCount(title, number, file=aside) for title, number in apart]
+        left -= sum(number for _, number in apart)
+    else:
+        # They had the shape of records, and are among those that were rejected.
+        found[2:2] = [LineCount(title, number, is_part=True) for title, number in apart]
+    found.append(LineCount("Further lines of values with line breaks", max(0, left)))
+    return [*_with_each_file_once(each for each in found if each.number), LineCount("Lines in the file", total)]
+
+
+def rules_text(dataset: Dataset) -> str:
+    """Return the rules that the rows were checked by as indented JSON; empty when there were none."""
+    rules = dataset.rules or {}
+    if isinstance(rules, dict):
+        rules = {name: value for name, value in rules.items() if value not in (None, "", [], {}, False)}
+    return json.dumps(rules, ensure_ascii=False, indent=2) if rules else ""
+
+
+def _with_each_file_once(lines: Iterable[LineCount]) -> Iterator[LineCount]:
+    """Yield the lines; of those that one file keeps, the first alone has it."""
+    told: set[int] = set()
+    for line in lines:
+        if line.file is not None and line.file.pk in told:
+            line = replace(line, file=None)
+        elif line.file is not None:
+            told.add(line.file.pk)
+        yield line
+
+
+def _known(dataset: Dataset, dialect: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], str]]]:
+    """Return the title of each key of a dialect that is told, and how its value is."""
+    in_quotes = bool(dialect.get("quote", '"'))
+    return {
+        "encoding": ("Encoding", lambda value: str(value).upper().replace("_", "-")),
+        "delimiter": ("Delimiter", lambda value: _delimiter(str(value), dataset)),
+        "quote": ("Quotes", lambda value: _named(_QUOTES, str(value))),
+        "escape": (
+            "Quotes inside quotes" if in_quotes else "Delimiters inside values",
+            lambda value: _escape(str(value), in_quotes=in_quotes),
+        ),
+        "comment": ("Comments", lambda value: f"Lines that begin with {value}" if value else ""),
+        "line_end": ("Line ends", lambda value: _named(_LINE_ENDS, str(value))),
+        "header_lines": ("Header", _header),
+        "preamble_lines": ("Lines before the table", lambda value: f"{value:,}" if value else "None"),
+        "member": ("File in the archive", str),
+    }
+
+
+def _decisions(dialect: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for each in dialect.get("decisions") or []:
+        if isinstance(each, dict) and each.get("name"):
+            yield each
+
+
+def _fact(title: str, value: str, decided: dict[str, Any]) -> Fact:
+    return Fact(title, value, str(decided.get("certainty") or ""), str(decided.get("reason") or ""))
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    counts = (dataset.dialect or {}).get("counts")
+    return {str(key): int(number) for key, number in counts.items()} if isinstance(counts, dict) else {}
+
+
+def _delimiter(value: str, dataset: Dataset) -> str:
+    dialect: dict[str, Any] = dataset.dialect or {}
+    if dialect.get("blanks"):
+        return "Runs of blanks"
+    if dataset.column_count == 1 and value not in _DELIMITERS.keys() - {"\x1f"}:
+        return _DELIMITERS[""]
+    name = _named(_DELIMITERS, value)
+    return f"{name} and a blank" if dialect.get("spaced") else name
+
+
+def _escape(value: str, *, in_quotes: bool) -> str:
+    if value in ("backslash", "\\"):
+        return "With a backslash before them"
+    # Without quotes nothing is doubled.
+    return {"double": "Doubled", "": "None"}.get(value, value) if in_quotes else ""
+
+
+def _named(names: dict[str, str], value: str) -> str:
+    name = names.get(value)
+    if name is None:
+        return value
+    return f"{name}  {value}" if value.isprintable() and len(value.strip()) in (1, 2) else name
+
+
+def _header(value: Any) -> str:
+    if not value:
+        return "None: the columns were named here"
+    return "One line" if value == 1 else f"{value} lines"
+
+
+def _as_title(key: str) -> str:
+    return key.replace("_", " ").capitalize()

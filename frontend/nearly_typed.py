@@ -1,0 +1,72 @@
+"""Columns of text of which nearly all values have a type: what fits, what does not, and the way to declare it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.models import DatasetColumn
+
+#: What the values of a type are called, and what one of them is.
+_TYPES = {
+    "integer": ("whole numbers", "a whole number"),
+    "decimal": ("decimal numbers", "a decimal number"),
+    "float": ("numbers", "a number"),
+    "boolean": ("true or false", "true or false"),
+    "date": ("dates", "a date"),
+    "time": ("times", "a time"),
+    "timestamp": ("timestamps", "a timestamp"),
+}
+#: Other values of a column that nearly has a type that are named, and characters of each.
+_NAMED_VALUES, _VALUE_LENGTH = 5, 40
+
+
+@dataclass(frozen=True)
+class Nearly:
+    """A column of text of which nearly all values are of one type."""
+
+    column: str
+    type: str
+    count: int
+    of: int
+    #: The most frequent of the other values, with their counts.
+    others: tuple[tuple[str, int], ...]
+
+    @property
+    def sentence(self) -> str:
+        """How many fit, and what the others are: `743 of 745 are dates; the others: n/a (2)`."""
+        are = f"{self.count:,} of {self.of:,} are {_TYPES[self.type][0]}"
+        named = [f"{value} ({count:,})" for value, count in self.others]
+        left = self.misfits - sum(count for _, count in self.others)
+        if left > 0 and named:
+            named.append(f"{left:,} more")
+        return f"{are}; the others: {', '.join(named)}" if named else are
+
+    @property
+    def offer(self) -> str:
+        rows = "row" if self.misfits == 1 else "rows"
+        kind = _TYPES[self.type][1]
+        return f"Import again with “{_shortly(self.column)}” as {kind}; {self.misfits:,} {rows} would be rejected"
+
+    @property
+    def misfits(self) -> int:
+        return max(0, self.of - self.count)
+
+    @property
+    def declaration(self) -> str:
+        """What the address of a form says to have the column declared so."""
+        return f"{self.column}:{self.type}"
+
+
+def nearly_of(column: DatasetColumn) -> Nearly | None:
+    """Return what was counted of a column of text whose values are nearly all of one type; None for others."""
+    told = (column.stats or {}).get("nearly")
+    if not isinstance(told, dict) or told.get("type") not in _TYPES:
+        return None
+    others = [(_shortly(value), int(count)) for value, count in (told.get("others") or [])[:_NAMED_VALUES]]
+    return Nearly(column.name, told["type"], int(told["count"]), int(told["of"]), tuple(others))
+
+
+def _shortly(value: Any) -> str:
+    text = " ".join(str(value).split()) or "blank"
+    return text if len(text) <= _VALUE_LENGTH else f"{text[: _VALUE_LENGTH - 1]}…"
