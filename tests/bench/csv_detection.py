@@ -44,6 +44,8 @@ def headway_reading(case: Case, folder: Path) -> Reading:
         tally = read.read(_silent, path=str(path), folder=str(target), scratch=str(folder / "scratch"), dialect=dialect)
     except Unreadable as error:
         return Reading(error=str(error))
+    # The reading may find that another dialect loses less.
+    dialect = tally.get("dialect", dialect)
     return Reading(
         names=list(dialect["source_names"]) if dialect["header_lines"] else None,
         rows=_raw_rows(target, len(tally["batches"])),
