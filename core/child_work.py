@@ -87,7 +87,7 @@ def _answer(report: Reporter, name: str, needs_django: bool, order: bytes) -> tu
         if not needs_django and _lacks_django(error):
             told: BaseException = PermanentError(
                 f"{name} needs Django, which its child process does not have ({error}). "
-                "Run it with ctx.run_in_child(…, needs_django=True)."
+                "Run it with ctx.run_in_child(…, needs_django=True), or put it into a module that imports no models."
             )
         else:
             told = _portable(error)

@@ -46,14 +46,14 @@ def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, _do_nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    control = socket.socket(fileno=descriptor)
-    control.set_inheritable(False)
-    if first := control.recv(ORDER_BYTES):
-        given = json.loads(first)
-        sys.path[:] = given["path"]
-        # What each child needs, and then what its work does.
-        preload(["core.child_work", *given["preload"]])
-        _Server(control).serve()
+    with socket.socket(fileno=descriptor) as control:
+        control.set_inheritable(False)
+        if first := control.recv(ORDER_BYTES):
+            given = json.loads(first)
+            sys.path[:] = given["path"]
+            # What each child needs, and then what its work does.
+            preload(["core.child_work", *given["preload"]])
+            _Server(control).serve()
 
 
 def preload(modules: Iterable[str]) -> None:
@@ -191,3 +191,6 @@ def _do_nothing(*_: object) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
+    sys.stderr.flush()
+    # Modules that were frozen complain when they are taken down in order; nothing in here needs that.
+    os._exit(0)

@@ -11,11 +11,12 @@ from typing import Any
 from django import forms
 from django.db import connection
 
-from core.context import JobContext, Report
+from core.context import JobContext
 from core.errors import PermanentError
 from core.forms import PipelineForm, UploadField
 from core.limits import Rate
 from core.pipelines import pipeline
+from tests.child_functions import sum_slowly
 
 
 class CountForm(PipelineForm):
@@ -100,15 +101,6 @@ def kill_worker(ctx: JobContext, count: int, seconds: float | None) -> dict[str,
 def in_child(ctx: JobContext, count: int, seconds: float | None) -> dict[str, int]:
     """Count in a child process that cannot be interrupted from within."""
     return {"sum": ctx.run_in_child(sum_slowly, count=count, seconds=seconds or 0)}
-
-
-def sum_slowly(report: Report, count: int, seconds: float) -> int:
-    total = 0
-    for number in range(count):
-        time.sleep(seconds)
-        total += number
-        report(number + 1, count)
-    return total
 
 
 class FileForm(PipelineForm):

@@ -10,12 +10,13 @@ from typing import Any
 
 from django import forms
 
-from core.context import JobContext, Report
+from core.context import JobContext
 from core.datasets import publish_dataset
 from core.forms import PipelineForm, UploadField
 from core.limits import Rate
 from core.pipelines import pipeline
 from tests.chaos.expected import STEPS, oracle
+from tests.child_functions import eat, sleep_deeply
 from tests.pipelines import write_effect
 from tests.services.waiting import wait_until
 
@@ -37,14 +38,6 @@ def chaos_suicide(ctx: JobContext) -> None:
 def chaos_greedy(ctx: JobContext) -> None:
     """Go over the memory that a child process may use. That others kill its worker is not its fault."""
     ctx.run_in_child(eat, memory_bytes=MAY_USE_BYTES, bytes_wanted=WANTED_BYTES)
-
-
-def eat(report: Report, bytes_wanted: int) -> int:
-    eaten: list[bytes] = []
-    while len(eaten) * 1024**2 < bytes_wanted:
-        eaten.append(b"x" * 1024**2)
-        time.sleep(0.002)
-    return len(eaten)
 
 
 class DeafForm(PipelineForm):
@@ -76,10 +69,6 @@ def chaos_child(ctx: JobContext, seconds: float) -> dict[str, Any]:
     for key in STEPS:
         ctx.step(key, write_effect, ctx, key, 0, atomic=True)
     return {"fence": ctx.fence}
-
-
-def sleep_deeply(report: Report, seconds: float) -> None:
-    time.sleep(seconds)
 
 
 class RaceForm(PipelineForm):
