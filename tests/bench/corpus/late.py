@@ -33,7 +33,8 @@ def late_literal_quotes(rng: Random) -> Draft:
     for line, number in _last(draft, rng):
         cells = [number, form.format(rng.choice(ENGLISH.words)), "7"]
         text = draft.writing.delimiter.join(cells)
-        line.text, line.record = text, Record((tuple(cells),), raw=text)
+        # One quote alone at the start of a cell may as well be damage.
+        line.text, line.record = text, Record((tuple(cells),), may_be_rejected=form == '"{}', raw=text)
     return draft
 
 
