@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from actors.reading import kinds
 from core.jsontext import storable
 
 from .addresses import Address
@@ -19,10 +20,9 @@ from .errors import Unfetchable
 NAME_LENGTH = 150
 HEAD_BYTES = 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
+#: What a charset's name may be made of (RFC 2978).
+_CHARSET = re.compile(r"[a-z0-9!#$%&'+^_`{}~.:()-]{1,40}")
 _PACKED_AS_FILE = frozenset(("", "identity", "gzip", "x-gzip"))
-_WEB_PAGE = (b"<!doctype html", b"<html")
-#: How JSON begins and no table does, whatever the server calls it: a list of things, or a thing with a name.
-_JSON = re.compile(rb'(\[\s*)?\{\s*"[^"\n]*"\s*:')
 
 
 def content_length(headers: httpx.Headers) -> int | None:
@@ -48,20 +48,20 @@ def refuse_encoding(address: Address, headers: httpx.Headers) -> None:
 
 
 def refuse_pages(path: Path, address: Address, headers: httpx.Headers) -> None:
-    """Refuse what is plainly no table: the page of a login or of an error, and JSON."""
+    """Refuse what is plainly no table: the page of a login or of an error, JSON and XML."""
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if text.startswith(_WEB_PAGE) or (kind in ("text/html", "application/xhtml+xml") and text.startswith(b"<")):
+        begins_with = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    said = headers.get("content-type", "").partition(";")[0].strip().lower()
+    built = kinds.kind_of(path)
+    is_markup, is_json = begins_with == b"<", begins_with in (b"{", b"[")
+    if built == kinds.WEB_PAGE or (is_markup and said in ("text/html", "application/xhtml+xml")):
         raise Unfetchable(
             f"The address answered with a web page, not with a table: {address.shown}. It may ask for a login, or "
             "the file may have moved."
         )
-    is_json = kind == "application/json" or kind.endswith("+json")
-    if _JSON.match(text) or (is_json and text.startswith((b"{", b"["))):
+    if built in (kinds.JSON, kinds.JSON_LINES) or (is_json and (said == "application/json" or said.endswith("+json"))):
         raise Unfetchable(f"The address answered with JSON, not with a table: {address.shown}.")
-    if text.startswith(b"<?xml") or (kind in ("text/xml", "application/xml") and text.startswith(b"<")):
+    if built in (kinds.XML, kinds.SHEET_XML) or (is_markup and said in ("text/xml", "application/xml")):
         raise Unfetchable(f"The address answered with XML, not with a table: {address.shown}.")
 
 
@@ -75,6 +75,17 @@ def file_name(address: Address, headers: httpx.Headers) -> str:
         # Also where it is given in parts that do not fit together.
         given = ""
     return _safe(given) or _safe(address.file_name) or address.host[:NAME_LENGTH]
+
+
+def charset(headers: httpx.Headers) -> str:
+    """Return the charset of `Content-Type` as the server wrote it, in small letters, or nothing."""
+    message = Message()
+    message["Content-Type"] = headers.get("content-type", "")
+    try:
+        said = message.get_content_charset("")
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return said if _CHARSET.fullmatch(said) else ""
 
 
 def wait_seconds(headers: httpx.Headers) -> float | None:

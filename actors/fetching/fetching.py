@@ -67,6 +67,8 @@ class Fetched:
     sha256: str
     etag: str
     last_modified: str
+    #: The charset that the server gave the file, or nothing.
+    charset: str = ""
 
 
 async def fetch(wanted: Wanted, *, policy: Policy, hosts: Hosts) -> Fetched | None:
@@ -195,6 +197,7 @@ class _Fetch:
             sha256=sha256,
             etag=origin.etag,
             last_modified=origin.last_modified,
+            charset=answers.charset(answer.headers),
         )
 
     def _refuse_large(self, size: int) -> None:

@@ -40,7 +40,7 @@ def collect(
 ) -> tuple[dict[int, dict[str, Any]], dict[int, Failure]]:
     """Fetch the addresses that have not been, and return all that is here, and why the rest is not.
 
-    What is here: {"fetched": {"file", "name", "bytes", "sha256", "etag", "last_modified"}}, or
+    What is here: {"fetched": {"file", "name", "bytes", "sha256", "etag", "last_modified", "charset"}}, or
     {"unchanged": {"dataset", "rows", "since"}}.
     Raise RetryAfter, when the others are here, if a server asks to be left alone for long.
     """
@@ -115,6 +115,7 @@ def _result(ctx: JobContext, fingerprint: str, known: sources.Known | None, fetc
             "sha256": fetched.sha256,
             "etag": fetched.etag,
             "last_modified": fetched.last_modified,
+            "charset": fetched.charset,
         }
     }
 

@@ -58,7 +58,7 @@ class UrlImportForm(ImportForm):
 
     urls = AddressesField(
         label="Addresses",
-        help_text=f"Where the tables are: https://… One a line, up to {MOST_ADDRESSES}; gzip and zip are unpacked.",
+        help_text=f"Where the tables are: https://… One a line, up to {MOST_ADDRESSES}; packed ones are unpacked.",
     )
     import_again = forms.BooleanField(
         label="Fetch again even if unchanged",

@@ -565,10 +565,38 @@ def test_a_table_that_is_called_a_web_page_is_taken(client: Client, serve: Serve
     assert client.content(server.url()) == b"a,b\n1,2\n"
 
 
-@pytest.mark.parametrize("table", [b"[a],b\n1,2\n", b"{x};y\n1;2\n", b'"{""k"": 1}",2\n', b"<5,>5\n1,2\n"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"[a],b\n1,2\n",
+        b"{x};y\n1;2\n",
+        b'{"k": 1},2\n{"k": 2},3\n',
+        b"<b>x</b>,1\n<i>y</i>,2\n",
+        b'"{""k"": 1}",2\n',
+        b"<5,>5\n1,2\n",
+    ],
+)
 def test_a_table_with_odd_marks_in_its_head_is_taken(client: Client, serve: Serve, table: bytes) -> None:
     server = serve(lambda request: request.send(table, content_type="text/csv"))
     assert client.content(server.url()) == table
+
+
+@pytest.mark.parametrize(
+    ("said", "charset"),
+    [
+        ("text/csv; charset=windows-1251", "windows-1251"),
+        ('text/csv; header=present; Charset="ISO-8859-2"', "iso-8859-2"),
+        ("text/csv", ""),
+        ("text/csv; charset=", ""),
+        ("text/csv; charset=\xfc\xfc", ""),
+        (f"text/csv; charset={'x' * 500}", ""),
+    ],
+)
+def test_the_charset_that_the_server_gives_is_kept(client: Client, serve: Serve, said: str, charset: str) -> None:
+    server = serve(lambda request: request.send(b"a\n1\n", content_type=said))
+    fetched = client.fetch(server.url())
+    assert fetched is not None
+    assert fetched.charset == charset
 
 
 # -- names ------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from actors.pipelines.url_import.collect import collected
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext
@@ -256,12 +257,20 @@ def test_a_person_may_choose_to_go_on_without_those_that_fail(alice: User, serve
     assert make(alice, server.url("/gone.csv"), server.url("/away.csv"), go_on="on").state == State.FAILED
 
 
+def test_the_charset_of_the_answer_is_kept_with_the_file(alice: User, serve: Serve) -> None:
+    server = serve(lambda request: request.send(TABLE, content_type="text/csv; charset=windows-1252"))
+    job = make(alice, server.url("/orders.csv"))
+    assert collected(job.pk)[1]["fetched"]["charset"] == "windows-1252"
+
+
 def test_a_file_that_is_no_table_fails_alone(alice: User, serve: Serve) -> None:
     server = serve(Shelf(good=TABLE, bad=b"%PDF-1.7 ..."))
     job = make(alice, server.url("/good.csv"), server.url("/bad.csv"))
     assert (job.state, Dataset.objects.for_user(alice).count()) == (State.FAILED, 1)
-    assert "bad.csv is a PDF, not a CSV" in job.error
-    assert make(alice, server.url("/bad.csv")).error == "bad.csv is a PDF, not a CSV. Save it as CSV and upload that."
+    assert "bad.csv is a PDF, not a table" in job.error
+    assert make(alice, server.url("/bad.csv")).error == (
+        "bad.csv is a PDF, not a table. Look for the data that it was made from."
+    )
 
 
 def test_a_missing_file_fails_at_once_with_its_address(alice: User, serve: Serve) -> None:
