@@ -140,8 +140,9 @@ def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) ->
     return ColumnProfile(
         column=column,
         is_there=is_profiled(column, rows=rows, is_pending=is_pending),
-        nearly=nearly_of(column),
-        note=str(stats.get("note") or ""),
+        nearly=(nearly := nearly_of(column)),
+        # What is noted of a column that nearly has a type is that.
+        note="" if nearly else str(stats.get("note") or ""),
         # Kept as an estimate, which may come out above what there can be.
         distinct=min(column.distinct, max(0, rows - column.nulls)),
         null_percent=100 * column.nulls / rows if rows else 0.0,

@@ -42,6 +42,7 @@ _MENDED = (
     ("repaired", "Rows with damaged quotes repaired"),
     ("mixed_encoding", "Lines in another encoding"),
     ("c1_controls", "Control characters read as Windows-1252"),
+    ("undecodable", "Bytes that the encoding lacks"),
     ("nul_bytes", "Zero bytes left out"),
 )
 
@@ -100,7 +101,7 @@ def facts_of(dataset: Dataset) -> list[Fact]:
     for key, (title, tell) in known.items():
         decided = decisions.pop(key, {})
         value = tell(dialect[key]) if key in dialect else str(decided.get("value", ""))
-        if key == "encoding" and decided.get("value"):
+        if key == "encoding" and decided.get("value", dialect.get(key)) != dialect.get(key):
             # Its name for people, not for Python.
             value = str(decided["value"])
         if value:
@@ -118,29 +119,26 @@ def mended_of(dataset: Dataset) -> list[tuple[str, int]]:
 def lines_of(dataset: Dataset, files: Mapping[str, Artifact]) -> list[LineCount]:
     """Return where the lines of the file went, but for places where none did; `files` are the job's by their field.
 
-    They add up to the file's lines. Values with line breaks take more lines than there are records.
+    They add up to the file's lines. Values with line breaks take more lines than there are records. Records of another
+    table, and those after the table, are among the rejected.
     """
     counts, aside = _counts(dataset), files.get("aside")
     found = [
         LineCount("Rows", dataset.rows, view="rows", file=files.get("parquet")),
         LineCount("Rejected", dataset.rejected, view="rejected", file=files.get("rejected")),
+        LineCount("Of another table", counts.get("other_table", 0), is_part=True),
+        LineCount("After the table", counts.get("after", 0), is_part=True),
     ]
     if looked_for_duplicates(dataset):
         found.append(LineCount("Duplicates", dataset.duplicates, file=files.get("duplicates")))
     found += [
-        LineCount("Header", counts.get("header_lines", 0)),
+        LineCount("Header", counts.get("header_lines", 0), file=aside),
         LineCount("Before the table", counts.get("before", 0), file=aside),
         LineCount("Comments", counts.get("comment", 0), file=aside),
         LineCount("Blank", counts.get("blank", 0), file=aside),
     ]
-    apart = [("Of another table", counts.get("other_table", 0)), ("After the table", counts.get("after", 0))]
-    total, left = counts.get("lines", 0), counts.get("lines", 0) - sum(each.number for each in found)
-    if left >= sum(number for _, number in apart):
-        found += [LineCount(title, number, file=aside) for title, number in apart]
-        left -= sum(number for _, number in apart)
-    else:
-        # They had the shape of records, and are among those that were rejected.
-        found[2:2] = [LineCount(title, number, is_part=True) for title, number in apart]
+    total = counts.get("lines", 0)
+    left = total - sum(each.number for each in found if not each.is_part)
     found.append(LineCount("Further lines of values with line breaks", max(0, left)))
     return [*_with_each_file_once(each for each in found if each.number), LineCount("Lines in the file", total)]
 

@@ -35,6 +35,11 @@ def test_the_list_and_a_job_are_shown_escaped(operator: Client, job: Job) -> Non
         assert "<b>bold" not in answer.content.decode()
 
 
+def test_the_list_tells_a_success_with_a_warning_apart(operator: Client, job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, result={"warning": "Odd."})
+    assert "Succeeded, with warnings" in operator.get(reverse("admin:core_job_changelist")).content.decode()
+
+
 def test_nothing_can_be_added_changed_or_deleted(operator: Client, job: Job) -> None:
     assert operator.get(reverse("admin:core_job_add")).status_code == 403
     assert operator.post(reverse("admin:core_job_change", args=[job.pk]), {"state": "succeeded"}).status_code == 403
