@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from actors.reading import check, detect, profile, read, receive, write
+from actors.reading import check, detect, profile, read, unpack, write
 from actors.reading.errors import Unreadable
 from core import storage
 from core.context import InputFile, JobContext
@@ -36,7 +36,7 @@ CHILD_MEMORY = 4 * 1024**3
 #: Names in the report of a dataset's dialect; the columns have them all.
 _NOT_REPORTED = ("names", "source_names")
 #: The modules whose functions run in child processes.
-IN_CHILDREN = (receive, detect, read, check, write, profile)
+IN_CHILDREN = (unpack, detect, read, check, write, profile)
 #: (name, title) of the stages of an import's page.
 STAGES = (
     ("receive", "Receive the file"),
@@ -111,12 +111,12 @@ def _receive(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dic
     given: dict[str, Any] = {"path": str(source.path), "name": source.name, "folder": str(folder)}
     if limit_bytes is not None:
         given["limit_bytes"] = limit_bytes
-    if receive.is_packed(source.path):
-        received = _in_child(ctx, receive.receive, unit="bytes", **given)
+    if unpack.is_packed(source.path):
+        received = _in_child(ctx, unpack.unpack, unit="bytes", **given)
     else:
         # Nothing to unpack: not worth a process.
         try:
-            received = receive.receive(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
+            received = unpack.unpack(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
         except Unreadable as error:
             raise PermanentError(str(error)) from error
     content = ctx.key(folder / received["unpacked"]) if received["unpacked"] else ""
@@ -352,7 +352,7 @@ def _load(ctx: JobContext, key: str) -> Any:
 def name_of(file_name: str) -> str:
     """Return the name of a file's dataset: the file's, without the endings of tables and packings."""
     name = file_name
-    for ending in (".gz", ".zip", *receive.ENDINGS):
+    for ending in (*unpack.PACKED_ENDINGS, *unpack.ENDINGS):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name[:200]

@@ -15,18 +15,30 @@ def wide_encoding(sample: bytes) -> str | None:
         return None
     pairs = len(head) // 2
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    if len(head) >= 8 and min(even, odd) > pairs * 0.3:
+    if min(even, odd) > pairs * 0.3:
         quarter = len(head) // 4
         zeros = [head[place::4].count(0) for place in range(4)]
-        if sum(zeros[:3]) > 2.5 * quarter:
-            return "utf-32-be"
-        if sum(zeros[1:]) > 2.5 * quarter:
-            return "utf-32-le"
+        if sum(zeros[:3]) > 2.5 * quarter and zeros[3] < 0.1 * quarter:
+            return _if_text(head, "utf-32-be")
+        if sum(zeros[1:]) > 2.5 * quarter and zeros[0] < 0.1 * quarter:
+            return _if_text(head, "utf-32-le")
+        return None
     if odd > max(pairs * 0.3, 1) and even < pairs * 0.05:
-        return "utf-16-le"
+        return _if_text(head, "utf-16-le")
     if even > max(pairs * 0.3, 1) and odd < pairs * 0.05:
-        return "utf-16-be"
+        return _if_text(head, "utf-16-be")
     return _of_another_script(head, even + odd)
+
+
+def _if_text(head: bytes, encoding: str) -> str | None:
+    return encoding if _strange(head.decode(encoding, "replace")) <= 0.01 else None
+
+
+def _strange(text: str) -> float:
+    """The share of characters that text does not have."""
+    odd = sum(mark == "\ufffd" or not (mark.isprintable() or mark in "\r\n\t\f\ufeff\u2028") for mark in text)
+    # One at the end may be cut.
+    return max(0, odd - 1) / max(1, len(text))
 
 
 def _of_another_script(head: bytes, zeros: int) -> str | None:
@@ -39,8 +51,7 @@ def _of_another_script(head: bytes, zeros: int) -> str | None:
     for name in ("utf-16-le", "utf-16-be"):
         text = head.decode(name, "replace")
         whole = sum(text.count(sign.decode()) for sign in _SIGNS)
-        strange = sum(not (mark.isprintable() or mark in "\r\n\t\ufeff") or mark == "\ufffd" for mark in text)
-        if whole and whole >= signs * 0.8 and strange <= len(text) * 0.001:
+        if whole and whole >= signs * 0.8 and _strange(text) <= 0.001:
             return name
     return None
 

@@ -13,8 +13,8 @@ class CsvImportForm(ImportForm):
 
     file = UploadField(
         label="File",
-        accept=".csv,.tsv,.txt,.tab,.psv,.dat,.gz,.zip",
-        help_text="A CSV or text table of any size; gzip and zip are unpacked.",
+        accept=".csv,.tsv,.txt,.tab,.psv,.dat,.gz,.zip,.bz2,.xz,.tar,.tgz",
+        help_text="A CSV or text table of any size; gzip, zip, bzip2, xz and tar are unpacked.",
     )
     import_again = forms.BooleanField(
         label="Import again anyway",

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from actors.imports.options import Options
-from actors.reading import check, detect, profile, read, receive, write
+from actors.reading import check, detect, profile, read, unpack, write
 
 
 @dataclass
@@ -82,7 +82,7 @@ def import_bytes(data: bytes, folder: Path, *, file_name: str = "table.csv", **p
     path = folder / file_name
     path.write_bytes(data)
     scratch = str(folder / "scratch")
-    received = receive.receive(silent, path=str(path), name=file_name, folder=str(folder))
+    received = unpack.unpack(silent, path=str(path), name=file_name, folder=str(folder))
     content = str(folder / received["unpacked"]) if received["unpacked"] else str(path)
     dialect = json.loads(json.dumps(detect.detect(silent, path=content, options=options.dialect)))
     tally = read.read(

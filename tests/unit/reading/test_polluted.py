@@ -259,13 +259,13 @@ def test_an_archive_of_several_tables_is_refused_with_their_names(tmp_path: Path
         import_bytes(packed.getvalue(), tmp_path)
 
 
-@pytest.mark.parametrize("data", [gzip.compress(TABLE, mtime=0)[:-12], b"PK\x03\x04broken", b"%PDF-1.7\n", b"PAR1abc"])
+@pytest.mark.parametrize("data", [gzip.compress(TABLE, mtime=0)[:-12], b"PK\x03\x04broken", b"%PDF-1.7\n", b"PAR1\0\0PAR1"])
 def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(Unreadable, match=r"^table\.csv is "):
         import_bytes(data, tmp_path)
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.reading.receive.RATIO_ALLOWANCE", 1_000_000)
+    monkeypatch.setattr("actors.reading.unpack.RATIO_ALLOWANCE", 1_000_000)
     with pytest.raises(Unreadable, match="times its size"):
         import_bytes(gzip.compress(b"a,b\n" * 2_000_000), tmp_path)
