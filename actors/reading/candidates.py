@@ -183,8 +183,15 @@ def quote_fit(text: str, delimiter: str, quote: str) -> tuple[float, float]:
     return min(1.0, (opening + closing) / count), with_quote / max(1, len(lines))
 
 
-def is_spaced(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a blank comes after nearly every delimiter: then it is part of the writing."""
-    after = [cell for cells in rows for cell in cells[1:] if cell.strip()]
-    with_blank = sum(1 for cell in after if cell[0] == " ")
-    return len(after) >= 2 and with_blank >= 0.9 * len(after)
+def is_spaced(text: str, delimiter: str, names: Sequence[str], shapes: Sequence[str]) -> bool:
+    """Whether one blank comes after nearly every delimiter, and before words: then it is part of the writing.
+
+    Blanks that align numbers are none of a delimiter's.
+    """
+    bare = re.sub(r'"[^"\n]*"', "_", text[:COUNTED_CHARACTERS])
+    edge = re.escape(delimiter)
+    parted = len(re.findall(rf"{edge}(?=[^{edge}\n])", bare))
+    with_blank = len(re.findall(rf"{edge} (?! )", bare))
+    if parted < 2 or with_blank < 0.9 * parted:
+        return False
+    return any(name.startswith(" ") for name in names[1:]) or any(shape in ("text", "address") for shape in shapes[1:])

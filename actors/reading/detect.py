@@ -129,8 +129,8 @@ def detect_all(
 
 def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, encoding: str) -> Dialect:
     layout, writing, parsed = best.layout, best.writing, best.parsed
-    body = [row.cells for row in parsed.rows[layout.start :] if row.cells and not row.kind]
-    spaced = not writing.blanks and writing.delimiter not in ("", " ") and is_spaced(body)
+    can_be_spaced = not writing.blanks and len(writing.delimiter) == 1 and writing.delimiter not in " \t"
+    spaced = can_be_spaced and is_spaced(text, writing.delimiter, layout.names, layout.shapes)
     source_names = [name.strip(" ") for name in layout.names] if spaced else list(layout.names)
     names, renamed = unique_names(source_names)
     if len(names) > MAX_COLUMNS:

@@ -226,9 +226,17 @@ def _ordinal(cell: str) -> float | None:
     return year * 372 + month * 31 + day
 
 
+def says_again(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether the row repeats most of the header's values, several of them: it says nothing of the columns."""
+    if list(row) == list(header):
+        return True
+    same = sum(1 for cell, name in zip(row, header, strict=False) if cell.strip() and cell == name)
+    return same > 2 and same * 2 > sum(1 for name in header if name.strip())
+
+
 def header_rows(body: Sequence[Sequence[str]], width: int, shapes: Sequence[str], *, certain: bool) -> int:
     """How many of the body's first rows are the header: 0 to MAX_HEADER_LINES, empty rows between them included."""
-    rows = [row for row in body[1:] if len(row) == width and row != body[0]][:JUDGED_ROWS]
+    rows = [row for row in body[1:] if len(row) == width and not says_again(row, body[0])][:JUDGED_ROWS]
     score = header_score(body[0], rows, shapes)
     if body[0] in body[1:] and not any(map(is_typed, shapes)):
         # Words that come again as a whole line are a record's, where nothing says that they are names.
@@ -268,7 +276,8 @@ def _goes_on(above: Sequence[Sequence[str]], row: Sequence[str], shapes: Sequenc
     if is_group and len({cell for _, cell in filled}) > 1:
         return True
     # Names of a group's parts stand over its columns alone; the row's own name is empty.
-    return not row[0].strip() and len(filled) >= 2 and len(over_typed) == len(filled)
+    is_part = not row[0].strip() and len(over_typed) == len(filled)
+    return is_part and (len(filled) >= 2 or len(above) > 1)
 
 
 def joined_names(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from .dialect import Above
 from .errors import Unreadable
-from .headers import header_rows, header_score, joined_names, usual_shape
+from .headers import header_rows, header_score, joined_names, says_again, usual_shape
 from .sample import Parsed, Row
 from .shapes import is_typed, shape_of
 from .weights import Weights
@@ -29,6 +29,9 @@ SHAPED_ROWS = 200
 CERTAIN_HEADER = 0.9
 #: The share of rows with more values than the others from which the table is as wide as they are.
 WIDE_SHARE = 0.4
+#: The same where they are at least MANY_WIDE.
+MANY_WIDE_SHARE = 0.25
+MANY_WIDE = 10
 #: The same where the further values fit the columns they would stand in, and the rows are several.
 FITTING_SHARE = 0.05
 
@@ -140,9 +143,9 @@ def _after_titles(rows: Sequence[Row], start: int, width: int) -> int:
         if _is_title(row, width):
             titles += 1
             continue
-        body = _body(rows, position)
-        is_apart = gap >= 0 or (width > 2 and row.filled * 2 >= _used_columns(body, width))
-        shapes = _shapes(body[1:], width)
+        body = _first_block(rows, position, _body(rows, position))
+        is_apart = gap >= 0 or (width > 2 and (row.filled > 2 or row.filled * 2 >= _used_columns(body, width)))
+        shapes = _shapes([item for item in body[1:] if not says_again(item.cells, row.cells)], width)
         is_header = len(body) > 1 and header_rows([item.cells for item in body], width, shapes, certain=False)
         if titles and row.filled > 1 and is_apart and is_header:
             return position
@@ -178,7 +181,7 @@ def _with_records_above(rows: Sequence[Row], start: int, width: int) -> int:
     cells = [row.cells for row in body]
     own = header_score(cells[0], cells[1:], _shapes(body[1:], width)) if len(body) > 1 else -1.0
     if own > 0.35 * min(width, 3):
-        return start
+        return _with_same_key(rows, start, nearest)
     first = start
     for position in nearest:
         row = rows[position]
@@ -191,6 +194,17 @@ def _with_records_above(rows: Sequence[Row], start: int, width: int) -> int:
     if own > 0 and not is_header_over(top, body, width):
         return start
     return first
+
+
+def _with_same_key(rows: Sequence[Row], start: int, nearest: Sequence[int]) -> int:
+    """The header of the rows right above a header, where both begin with the same name.
+
+    It is one table whose columns change on the way: nothing of it is another table.
+    """
+    first = nearest[-1]
+    key = rows[start].cells[0].strip()
+    is_same = bool(key) and rows[first].cells[0].strip() == key and len(nearest) > 1
+    return first if is_same and all(rows[position].reach > 1 for position in nearest) else start
 
 
 def is_header_over(row: Row, body: Sequence[Row], width: int) -> bool:
@@ -216,7 +230,7 @@ def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, h
     cells = [row.cells for row in body]
     # A line that says the header again says nothing of what the columns hold.
     judged = _first_block(rows, start, body)[1:]
-    below = [row for row in judged if len(row.cells) == width and row.cells != body[0].cells] or body[1:]
+    below = [row for row in judged if len(row.cells) == width and not says_again(row.cells, body[0].cells)] or body[1:]
     # Two more lines may be the header's; where they are not, they say as much as the others.
     later = _shapes(below[2:] or below, width)
     shapes = [mine if is_typed(mine) else other for mine, other in zip(later, _shapes(below, width), strict=True)]
@@ -281,20 +295,19 @@ def _first_block(rows: Sequence[Row], start: int, body: list[Row]) -> list[Row]:
     """The rows up to the first blank line, where they are enough to judge by: another table may stand below it."""
     block: list[Row] = []
     for row in rows[start:]:
-        if not row.cells and not row.kind:
+        if not row.filled and not row.kind and len(block) >= 3:
             break
-        if not row.kind:
+        if not row.kind and row.cells:
             block.append(row)
     return block if len(block) >= 3 else body
 
 
 def _unquoted(names: list[str]) -> list[str]:
     """Names without the quotes that a damaged header line left on them."""
-    if not any(name.startswith('"') != name.endswith('"') for name in names):
-        return names
-    if sum(name.endswith('"') for name in names) < 2:
-        return names
-    return [name.strip().strip('"') for name in names]
+    whole = [name.strip() for name in names if len(name.strip()) > 1 and name.strip()[0] == name.strip()[-1] == '"']
+    if len(whole) >= 2:
+        return [name.strip().strip('"') if '"' in name else name for name in names]
+    return [name.strip()[1:-1] if name.strip() in whole else name for name in names]
 
 
 def _odd_header(rows: Sequence[Row], start: int, body: Sequence[Row], width: int) -> tuple[int, list[str]] | None:
@@ -307,9 +320,10 @@ def _odd_header(rows: Sequence[Row], start: int, body: Sequence[Row], width: int
     position = start - 1
     row = rows[position]
     if row.kind == "comment":
-        names = [cell.strip() for cell in row.cells]
+        # The sign of a comment stays with the first name, as it is written.
+        names = [row.cells[0].lstrip("# "), *row.cells[1:]]
         is_one = len(names) == width and header_score(names, [item.cells for item in body], _shapes(body, width)) > 0
-        return (position, names) if is_one else None
+        return (position, row.cells) if is_one else None
     if len(row.cells) != 1:
         return None
     for sign in (",", ";", "\t", "|", " "):
@@ -360,7 +374,7 @@ def _wide_reach(data: Sequence[Sequence[str]], width: int, shapes: Sequence[str]
         return width
     share = len(wide) / len(data)
     fitting = sum(1 for cells, _ in wide if _fits(cells, shapes))
-    is_many = share >= WIDE_SHARE
+    is_many = share >= WIDE_SHARE or (share >= MANY_WIDE_SHARE and len(wide) >= MANY_WIDE)
     is_fitting = share >= FITTING_SHARE and len(wide) >= 5 and fitting >= 0.9 * len(wide) and any(map(is_typed, shapes))
     if not (is_many or is_fitting):
         return width

@@ -182,4 +182,4 @@ def _collapsed(found: re.Match[str]) -> str:
 
 
 def _plain_cells(line: str, delimiter: str) -> list[str]:
-    return line.lstrip()[1:].strip().split(delimiter)
+    return line.rstrip().split(delimiter)

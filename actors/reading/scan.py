@@ -499,6 +499,9 @@ class Scanner:
             self.account.blank(line)
         elif verdict.kind == "comment":
             self.account.set_aside(line, line + lines - 1, "comment", self._text_of(raw))
+        elif verdict.kind == "empty" and self.width > 2:
+            # A record of three values and more that are all empty says nothing, wherever it stands.
+            self.account.blank(line)
         elif verdict.kind == "empty":
             self._empty.append((line, [*record.fields, *[b""] * self.width][: self.width]))
         elif verdict.kind == "row":
