@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from . import damage, surroundings
+from . import damage, headers, surroundings
 from .draft import Case, Draft, with_first_row_as_names
 from .late import LATE
 from .tables import make_table
@@ -107,12 +107,12 @@ DAMAGES: dict[str, Damage] = {
     "open quote": Damage(4, "rows", damage.open_quote, _quoted),
     "inner quotes": Damage(4, "rows", damage.inner_quotes, _quoted),
     "blanks after quotes": Damage(2, "rows", damage.space_after_quotes, _quoted),
-    "header quote": Damage(2, "width", damage.header_quote, _header_quoted),
-    "header's delimiter": Damage(2.5, "width", damage.header_delimiter, _typed),
-    "header short": Damage(2.5, "width", damage.header_short, lambda draft: _typed(draft) and draft.table.width > 2),
-    "header long": Damage(2.5, "width", damage.header_long, _typed),
-    "empty names": Damage(2, "width", damage.empty_names, _typed),
-    "repeated names": Damage(1, "width", damage.repeated_names, _typed),
+    "header quote": Damage(2, "width", headers.header_quote, _header_quoted),
+    "header's delimiter": Damage(2.5, "width", headers.header_delimiter, _typed),
+    "header short": Damage(2.5, "width", headers.header_short, lambda draft: _typed(draft) and draft.table.width > 2),
+    "header long": Damage(2.5, "width", headers.header_long, _typed),
+    "empty names": Damage(2, "width", headers.empty_names, _typed),
+    "repeated names": Damage(1, "width", headers.repeated_names, _typed),
     "words among numbers": Damage(2, "rows", damage.missing_words, _typed),
     "mixed encoding": Damage(1.5, "bytes", damage.mixed_encoding, _any),
     "literal quotes": Damage(3, "rows", damage.literal_quotes, _bare),

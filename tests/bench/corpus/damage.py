@@ -1,4 +1,4 @@
-"""The third choice of a case, second half: damage to records, quotes, headers and bytes."""
+"""The third choice of a case, second half: damage to records, quotes and bytes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def open_quote(draft: Draft, rng: Random) -> bool:
             continue
         parts = [writing.quoted(cell) if index == place else writing.cell(cell) for index, cell in enumerate(cells)]
         parts[place] = parts[place].removesuffix(writing.quote)
-        text = _joined(draft, parts)
+        text = joined(draft, parts)
         plain = tuple(text.split(writing.delimiter))
         readings = (tuple(cells), *((plain, _unquoted(plain, writing.quote)) if len(plain) == len(cells) else ()))
         line.text = text
@@ -105,7 +105,7 @@ def inner_quotes(draft: Draft, rng: Random) -> bool:
         cells[place] = rng.choice((f"Old {inner} x", f"{cells[place]} {inner}", f"The {inner} {cells[place]}"))
         parts = [writing.cell(cell) for cell in cells]
         parts[place] = f"{writing.quote}{cells[place]}{writing.quote}"
-        line.text = _joined(draft, parts)
+        line.text = joined(draft, parts)
         line.record = Record((tuple(cells),), raw=line.text)
         draft.quote, done = writing.quote, True
     return done
@@ -123,77 +123,10 @@ def space_after_quotes(draft: Draft, rng: Random) -> bool:
             continue
         parts = [writing.cell(cell) for cell in cells]
         parts[place] += blank
-        line.text = _joined(draft, parts)
+        line.text = joined(draft, parts)
         line.record = Record((tuple(cells),), raw=line.text)
         done = True
     return done
-
-
-def header_quote(draft: Draft, rng: Random) -> bool:
-    """One closing quote lacks in the header line."""
-    writing, names = draft.writing, draft.table.names
-    parts = [writing.quoted(name) for name in names]
-    place = rng.randrange(len(parts))
-    parts[place] = parts[place].removesuffix(writing.quote)
-    _header(draft).text = _joined(draft, parts)
-    if not any(writing.quote in line.text for line in draft.records()):
-        draft.quote = None
-    return True
-
-
-def header_delimiter(draft: Draft, rng: Random) -> bool:
-    """The header line is written with another delimiter than the records."""
-    others = [mark for mark in (",", ";", "\t", "|", " ") if mark != draft.writing.delimiter]
-    if any(" " in name for name in draft.table.names):
-        others.remove(" ") if " " in others else None
-    mark = rng.choice(others)
-    names = draft.table.names
-    if names[0].startswith("#") or any(mark in name or '"' in name or not name for name in names):
-        return False
-    _header(draft).text = mark.join(draft.table.names)
-    return True
-
-
-def header_short(draft: Draft, rng: Random) -> bool:
-    """The header has one name too few: of the first column, as R writes it, or of the last."""
-    names = draft.table.names
-    is_first = rng.random() < 0.5
-    kept = names[1:] if is_first else names[:-1]
-    _header(draft).text = draft.writing.line(kept, is_header=True)
-    first, last = ("", *kept), (*kept, "")
-    draft.names = first if is_first else last
-    other = last if is_first else first
-    draft.also.append(lambda truth: replace(truth, names=other))
-    return True
-
-
-def header_long(draft: Draft, rng: Random) -> bool:
-    """The header has an empty name too many, inside or at its end."""
-    names = list(draft.table.names)
-    if not all(names):
-        return False
-    names.insert(rng.randint(1, len(names)), "")
-    _header(draft).text = draft.writing.line(names, is_header=True)
-    return True
-
-
-def empty_names(draft: Draft, rng: Random) -> bool:
-    """Some columns have no name."""
-    places = rng.sample(range(draft.table.width), rng.randint(1, max(1, draft.table.width // 3)))
-    names = ["" if index in places else name for index, name in enumerate(draft.table.names)]
-    if not any(names):
-        return False
-    _header(draft).text = draft.writing.line(names, is_header=True)
-    draft.names = tuple(names)
-    return True
-
-
-def repeated_names(draft: Draft, rng: Random) -> bool:
-    names = list(draft.table.names)
-    names[rng.randrange(1, len(names))] = names[0]
-    _header(draft).text = draft.writing.line(names, is_header=True)
-    draft.names = tuple(names)
-    return True
 
 
 def missing_words(draft: Draft, rng: Random) -> bool:
@@ -294,13 +227,9 @@ def _set(
     line.record = Record(readings, may_be_rejected, line.text)
 
 
-def _joined(draft: Draft, parts: list[str]) -> str:
+def joined(draft: Draft, parts: list[str]) -> str:
     writing = draft.writing
     return (writing.delimiter + " " * writing.is_spaced).join(parts) + writing.delimiter * bool(writing.trailing)
-
-
-def _header(draft: Draft) -> Line:
-    return next(line for line in draft.lines if line.role == "header")
 
 
 def _quoted_place(draft: Draft, cells: list[str], rng: Random) -> int:
