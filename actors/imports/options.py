@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.models import Dataset
 
 #: Changes when the same file with the same options would make another dataset.
-VERSION = 1
+VERSION = 2
 
 _DIALECT = ("encoding", "delimiter", "quote", "escape", "comment", "line_end", "header", "preamble_lines")
 #: Words of the form for what has no letters, or is nothing: an empty text says that there is none.
@@ -33,6 +36,10 @@ class Options:
     quotes: str = "repair"
     keep_formulas: bool = False
     import_again: bool = False
+    #: The id of a dataset that this one is to be like: read by its dialect and types, nothing guessed anew.
+    model: int | None = None
+    #: The encoding that the model's file had: believed before any guess.
+    encoding_before: str = ""
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Options:
@@ -53,6 +60,33 @@ class Options:
             quotes=params.get("quotes") or "repair",
             keep_formulas=bool(params.get("keep_formulas")),
             import_again=bool(params.get("import_again")),
+            model=params.get("model"),
+        )
+
+    def like(self, model: Dataset | None, *, most_rejected_percent: float) -> Options:
+        """Return the options with what the person left open taken from a dataset, and the site's limit on rejects."""
+        checks = {"max_rejected_percent": most_rejected_percent, **self.checks}
+        if model is None:
+            return replace(self, checks=checks)
+        before: dict[str, Any] = model.dialect or {}
+        dialect: dict[str, Any] = {key: before[key] for key in ("delimiter", "quote", "escape") if key in before}
+        if dialect.get("delimiter") == "\x1f":
+            dialect["delimiter"] = ""
+        dialect["quote"] = dialect.get("quote") or "none"
+        dialect["header"] = str(before.get("header_lines") or "no")
+        if before.get("blanks"):
+            # Runs of blanks are no sign that could be set.
+            dialect = {"header": dialect["header"]}
+        columns = [
+            {"name": column.name, "reading": column.stats["reading"]}
+            for column in model.columns.order_by("position")
+            if "reading" in column.stats
+        ]
+        return replace(
+            self,
+            dialect={**dialect, **self.dialect},
+            checks={**checks, "model": columns},
+            encoding_before=str(before.get("encoding") or ""),
         )
 
     def named(self, name: str) -> Options:
@@ -71,5 +105,6 @@ class Options:
             self.ragged,
             self.quotes,
             self.keep_formulas,
+            self.model,
         ]
         return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -2,15 +2,18 @@
 
 1. receive: the file is unpacked when it is packed. The same content with the same options, imported before,
    ends the job here with the dataset that exists.
-2. detect: a sample says how the file is written; what the person set stands.
-3. read: every record is found, counted, and loaded as text; damaged ones are set apart with their line.
+2. detect: a sample says how the file is written; what the person set, or an earlier dataset says, stands.
+3. read: every record is found, counted, and loaded as text; damaged ones are set apart with their line. When much is
+   lost so, other readings are tried, and the one that loses least stays.
 4. check: types are proved on all values, rules and keys are checked, the limits on rejects are held.
-5. write: Parquet, the cleaned CSV, the rejected rows, the duplicates and a preview, into the attempt's folder.
-6. profile: what is in each column.
-7. publish: the dataset's row, with the checkpoint, in one fenced transaction. Until then nothing is visible.
+5. write: Parquet, the rejected rows, the duplicates, the lines that are no records, and a preview.
+6. publish: the dataset's row, with the checkpoint, in one fenced transaction. Until then nothing is visible. What too
+   many records were rejected of fails here, with its files kept.
+7. What is in the columns of a large table is worked out afterwards, by a job of its own.
 
-Each is a step whose result names files in the store, so an attempt begins where the one before was lost. The work
-is done in child processes: they can be killed at once, and their memory is gone with them.
+Each is a step whose result names files in the store, so an attempt begins where the one before was lost; of a small
+file, steps 2 to 5 are one. The work is done in child processes: they can be killed at once, and their memory is gone
+with them.
 """
 
 from __future__ import annotations
@@ -18,35 +21,59 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.reading import check, detect, profile, read, unpack, write
+from django.conf import settings
+
+from actors.reading import check, detect, profile, read, unpack, whole, write
 from actors.reading.errors import Unreadable
-from core import storage
+from core import pipelines, storage
 from core.context import InputFile, JobContext
 from core.datasets import publish_dataset
 from core.errors import PermanentError
+from core.life.submission import submit
 from core.models import Dataset
+from core.models.job import Priority
 
 from .options import Options
+from .profiling import PENDING, stats_of
+from .telling import facts_of, headline_of, report_of, warnings_of
 
 #: Resident bytes of a child process at which it is ended: several times what it needs.
 CHILD_MEMORY = 4 * 1024**3
-#: Names in the report of a dataset's dialect; the columns have them all.
-_NOT_REPORTED = ("names", "source_names")
+#: Bytes of a file up to which it is read in one step: it takes less time than a checkpoint is worth.
+SMALL_BYTES = 16 * 1024**2
 #: The modules whose functions run in child processes.
-IN_CHILDREN = (unpack, detect, read, check, write, profile)
+IN_CHILDREN = (unpack, detect, read, check, write, profile, whole)
 #: (name, title) of the stages of an import's page.
 STAGES = (
     ("receive", "Receive the file"),
-    ("detect", "Detect the format"),
     ("read", "Read the records"),
     ("check", "Check the values"),
     ("write", "Write the dataset"),
-    ("profile", "Profile the columns"),
     ("publish", "Publish"),
 )
+#: The files that are put on the job's page: kind, ending, title.
+_SHOWN = (
+    ("parquet", "parquet", "Dataset (Parquet)"),
+    ("rejected", "rejected.csv", "Rejected rows"),
+    ("duplicates", "duplicates.csv", "Duplicate rows"),
+    ("aside", "aside.csv", "Lines around the table"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What the steps before the publishing left: how the file was read, what was counted, and the files' keys."""
+
+    dialect: dict[str, Any]
+    tally: dict[str, Any]
+    plan: dict[str, Any]
+    files: dict[str, str]
+    #: The profile of each column, or None when it is worked out later.
+    profile: list[dict[str, Any]] | None
 
 
 def import_table(
@@ -56,48 +83,39 @@ def import_table(
     *,
     also: Callable[[int], None] | None = None,
     unpacked_limit_bytes: int | None = None,
+    charset: str = "",
 ) -> dict[str, Any]:
-    """Make a dataset of the file and return the job's result: "headline", "facts" and "dataset", its id.
+    """Make a dataset of the file and return the job's result: "headline", "facts", "dataset", its id, and "warning".
 
-    `also` is called with that id in the transaction that publishes it, or that finds it published before.
+    `also` is called with that id in the transaction that publishes it, or that finds it published before. `charset`
+    is what the file's server said of it.
     """
     fingerprint = options.fingerprint(source.sha256)
     if not options.import_again and (known := _imported_before(ctx, fingerprint)):
         if also:
             ctx.step("publish", _publish_again, known.pk, also, atomic=True)
         return {"headline": "This file was imported already", "dataset": known.pk, "facts": [["Rows", known.rows]]}
+    name = options.name or name_of(source.name)
+    options = options.like(_model_of(ctx, options), most_rejected_percent=settings.IMPORT_MAX_REJECTED_PERCENT)
     ctx.stage("receive")
-    received = ctx.step("receive", _receive, ctx, source, unpacked_limit_bytes)
+    received = _received(ctx, source, unpacked_limit_bytes)
     content = ctx.resolve(received["content"]) if received["content"] else source.path
-    ctx.stage("detect")
-    detected = ctx.step("detect", _detect, ctx, content, options)
-    dialect = _load(ctx, detected["dialect"])
-    ctx.stage("read")
-    loaded = ctx.step("read", _read, ctx, content, dialect, options)
-    ctx.stage("check")
-    checked = ctx.step("check", _check, ctx, loaded, dialect, options)
-    ctx.stage("write")
-    written = ctx.step("write", _write, ctx, loaded, checked, dialect, options)
-    ctx.stage("profile")
-    profiled = ctx.step("profile", _profile, ctx, written, checked)
+    if received["bytes"] <= SMALL_BYTES:
+        made = _small(ctx, content, options, charset)
+    else:
+        made = _large(ctx, content, options, charset)
+    if made.plan["refused"]:
+        _show_files(ctx, made, name)
+        raise PermanentError(made.plan["refused"])
     ctx.stage("publish")
-    dataset_id = ctx.step(
-        "publish",
-        _publish,
-        ctx,
-        source,
-        {"fingerprint": fingerprint, "name": options.name or name_of(source.name)},
-        {"dialect": dialect, "loaded": loaded, "received": received},
-        _load(ctx, checked["plan"]),
-        written,
-        _load(ctx, profiled["profile"]),
-        also,
-        atomic=True,
-    )
-    plan = _load(ctx, checked["plan"])
-    _show_files(ctx, written, plan, options.name or name_of(source.name))
-    _tidy(ctx, received, loaded, checked)
-    return _result(plan, dialect, loaded["tally"], dataset_id)
+    identity = {"fingerprint": fingerprint, "name": name}
+    dataset_id = ctx.step("publish", _publish, ctx, source, identity, made, received["member"], also, atomic=True)
+    _show_files(ctx, made, name)
+    if received["content"]:
+        ctx.resolve(received["content"]).unlink(missing_ok=True)
+    warnings = warnings_of(made.plan, made.tally)
+    result = {"headline": headline_of(made.plan), "facts": facts_of(made.plan, made.tally), "dataset": dataset_id}
+    return {**result, "warning": " ".join(warnings)} if warnings else result
 
 
 def _imported_before(ctx: JobContext, fingerprint: str) -> Dataset | None:
@@ -106,27 +124,92 @@ def _imported_before(ctx: JobContext, fingerprint: str) -> Dataset | None:
     return found if found and storage.resolve(found.parquet_path).is_file() else None
 
 
-def _receive(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dict[str, Any]:
-    folder = _folder(ctx, "received")
-    given: dict[str, Any] = {"path": str(source.path), "name": source.name, "folder": str(folder)}
+def _model_of(ctx: JobContext, options: Options) -> Dataset | None:
+    """The dataset that this one is to be like, when there is one."""
+    if options.model is None:
+        return None
+    return Dataset.objects.filter(pk=options.model, owner_id=ctx.owner_id).first()
+
+
+def _received(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dict[str, Any]:
+    """The content to read: {"content": its key, empty when it is the file itself, "member", "bytes"}."""
+    given: dict[str, Any] = {"path": str(source.path), "name": source.name}
     if limit_bytes is not None:
         given["limit_bytes"] = limit_bytes
     if unpack.is_packed(source.path):
-        received = _in_child(ctx, unpack.unpack, unit="bytes", **given)
-    else:
-        # Nothing to unpack: not worth a process.
-        try:
-            received = unpack.unpack(lambda done, total=None: ctx.progress(done, total, unit="bytes"), **given)
-        except Unreadable as error:
-            raise PermanentError(str(error)) from error
-    content = ctx.key(folder / received["unpacked"]) if received["unpacked"] else ""
-    return {"content": content, "member": received["member"], "bytes": received["bytes"]}
+        return ctx.step("receive", _unpack, ctx, given)
+    try:
+        # Nothing to unpack: worth neither a process nor a checkpoint.
+        received = unpack.unpack(_silent, folder=str(ctx.scratch), **given)
+    except Unreadable as error:
+        raise PermanentError(str(error)) from error
+    return {"content": "", "member": "", "bytes": received["bytes"]}
 
 
-def _detect(ctx: JobContext, content: Path, options: Options) -> dict[str, Any]:
-    dialect = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect)
-    for note in dialect["notes"]:
-        ctx.note(note)
+def _silent(done: int, total: int | None = None, note: str = "") -> None:
+    """A report of what takes no time."""
+
+
+def _unpack(ctx: JobContext, given: dict[str, Any]) -> dict[str, Any]:
+    folder = _folder(ctx, "received")
+    received = _in_child(ctx, unpack.unpack, unit="bytes", folder=str(folder), **given)
+    return {
+        "content": ctx.key(folder / received["unpacked"]),
+        "member": received["member"],
+        "bytes": received["bytes"],
+    }
+
+
+def _small(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
+    ctx.stage("read")
+    table = ctx.step("read", _read_small, ctx, content, options, charset)
+    made = _load(ctx, table["made"])
+    folder = ctx.resolve(table["folder"])
+    files = {kind: ctx.key(folder / name) for kind, name in made["files"].items()}
+    return Made(**{**made, "files": files})
+
+
+def _read_small(ctx: JobContext, content: Path, options: Options, charset: str) -> dict[str, Any]:
+    folder = _folder(ctx, "dataset")
+    made = _in_child(
+        ctx,
+        whole.whole,
+        unit="bytes",
+        memory_bytes=CHILD_MEMORY,
+        path=str(content),
+        folder=str(folder),
+        scratch=str(ctx.scratch),
+        settings=options.dialect,
+        declared=charset or options.encoding_before,
+        ragged=options.ragged,
+        quotes=options.quotes,
+        rules=options.rules,
+        keys=options.keys,
+        checks=options.checks,
+        neutralise=not options.keep_formulas,
+    )
+    _flush(folder, made["files"])
+    return {"folder": ctx.key(folder), "made": _keep(ctx, "made.json", made)}
+
+
+def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
+    ctx.stage("read")
+    declared = charset or options.encoding_before
+    detected = ctx.step("detect", _detect, ctx, content, options, declared, title="Detect the format")
+    loaded = ctx.step("read", _read, ctx, content, _load(ctx, detected["dialect"]), options)
+    dialect = _load(ctx, loaded["dialect"])
+    ctx.stage("check")
+    checked = ctx.step("check", _check, ctx, loaded, dialect, options)
+    ctx.stage("write")
+    written = ctx.step("write", _write, ctx, loaded, checked, dialect, options)
+    for key in (loaded["folder"], checked["folder"]):
+        shutil.rmtree(ctx.resolve(key), ignore_errors=True)
+    plan = _load(ctx, checked["plan"])
+    return Made(dialect=dialect, tally=loaded["tally"], plan=plan, files=written, profile=None)
+
+
+def _detect(ctx: JobContext, content: Path, options: Options, declared: str) -> dict[str, Any]:
+    dialect = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect, declared=declared)
     return {"dialect": _keep(ctx, "dialect.json", dialect)}
 
 
@@ -141,10 +224,11 @@ def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Opti
         folder=str(folder),
         scratch=str(ctx.scratch),
         dialect=dialect,
+        settings=options.dialect,
         ragged=options.ragged,
         quotes=options.quotes,
     )
-    return {"folder": ctx.key(folder), "tally": tally}
+    return {"folder": ctx.key(folder), "dialect": _keep(ctx, "read.json", tally.pop("dialect")), "tally": tally}
 
 
 def _check(ctx: JobContext, loaded: dict[str, Any], dialect: dict[str, Any], options: Options) -> dict[str, Any]:
@@ -172,7 +256,7 @@ def _write(
     checked: dict[str, Any],
     dialect: dict[str, Any],
     options: Options,
-) -> dict[str, Any]:
+) -> dict[str, str]:
     folder = _folder(ctx, "dataset")
     files = _in_child(
         ctx,
@@ -188,37 +272,20 @@ def _write(
         tally=loaded["tally"],
         neutralise=not options.keep_formulas,
     )
-    for name in files.values():
-        storage.flush_file(folder / name)
-    storage.flush_folder(folder)
+    _flush(folder, files)
     return {kind: ctx.key(folder / name) for kind, name in files.items()}
-
-
-def _profile(ctx: JobContext, written: dict[str, Any], checked: dict[str, Any]) -> dict[str, Any]:
-    plan = _load(ctx, checked["plan"])
-    columns = _in_child(
-        ctx,
-        profile.profile,
-        unit="rows",
-        memory_bytes=CHILD_MEMORY,
-        parquet=str(ctx.resolve(written["parquet"])),
-        scratch=str(ctx.scratch),
-        columns=plan["columns"],
-        rows=plan["rows"],
-    )
-    return {"profile": _keep(ctx, "profile.json", columns)}
 
 
 def _publish(
     ctx: JobContext,
     source: InputFile,
     identity: dict[str, str],
-    origin: dict[str, Any],
-    plan: dict[str, Any],
-    written: dict[str, str],
-    columns: list[dict[str, Any]],
+    made: Made,
+    member: str,
     also: Callable[[int], None] | None,
 ) -> int:
+    plan, is_profiled = made.plan, made.profile is not None
+    entries: list[dict[str, Any] | None] = [*(made.profile or [None] * len(plan["columns"]))]
     dataset_id = publish_dataset(
         ctx,
         name=identity["name"],
@@ -229,17 +296,32 @@ def _publish(
         rows=plan["rows"],
         rejected=plan["rejected"],
         duplicates=plan["duplicates"],
-        dialect=_reported(origin["dialect"], origin["loaded"]["tally"], origin["received"], columns),
+        dialect=report_of(made.dialect, made.tally, plan, member=member, is_profiled=is_profiled),
         rules={"columns": plan["rules"], "keys": plan["keys"]},
-        parquet_path=written["parquet"],
-        clean_path=written["clean"],
-        rejects_path=written["rejected"],
-        preview_path=written["preview"],
+        parquet_path=made.files["parquet"],
+        rejects_path=made.files.get("rejected", ""),
+        preview_path=made.files["preview"],
         columns=[
-            {key: column[key] for key in ("name", "source_name", "type", "nulls", "distinct", "stats")}
-            for column in columns
+            {
+                "name": column["name"],
+                "source_name": column["source_name"],
+                "type": column["reading"]["type"],
+                "nulls": entry["nulls"] if entry else 0,
+                "distinct": entry["distinct"] if entry else 0,
+                "stats": stats_of(column, entry),
+            }
+            for column, entry in zip(plan["columns"], entries, strict=True)
         ],
     )
+    if not is_profiled:
+        profiling = pipelines.get("dataset_profile").name
+        submit(
+            profiling,
+            owner_id=ctx.owner_id,
+            params={"dataset": dataset_id},
+            key=f"{PENDING}-profile-{dataset_id}",
+            priority=Priority.LOW,
+        )
     if also:
         also(dataset_id)
     return dataset_id
@@ -250,75 +332,12 @@ def _publish_again(dataset_id: int, also: Callable[[int], None]) -> int:
     return dataset_id
 
 
-def _reported(
-    dialect: dict[str, Any], tally: dict[str, Any], received: dict[str, Any], columns: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """What the dataset's page says about how the file was read: what was found, and what was done about it."""
-    report = {key: value for key, value in dialect.items() if key not in _NOT_REPORTED}
-    counted = {
-        key: tally[key]
-        for key in ("lines", "blank_lines", "padded", "trimmed", "repaired", "mixed_encoding", "nul_bytes")
-        if tally[key]
-    }
-    notes = list(dialect["notes"])
-    notes += [f"{column['name']}: {column['note']}." for column in columns[:200] if column["note"]]
-    formats = {column["name"]: column["format"] for column in columns[:200] if column["format"]}
-    return {
-        **report,
-        "notes": notes,
-        "counts": counted,
-        "formats": formats,
-        **({"member": received["member"]} if received["member"] else {}),
-    }
-
-
-def _show_files(ctx: JobContext, written: dict[str, str], plan: dict[str, Any], name: str) -> None:
+def _show_files(ctx: JobContext, made: Made, name: str) -> None:
     """Put the files on the job's page; the same names again only move the pointers."""
     stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in name).strip() or "dataset"
-    ctx.add_artifact(
-        ctx.resolve(written["parquet"]), name=f"{stem}.parquet", title="Dataset (Parquet)", field="parquet"
-    )
-    ctx.add_artifact(ctx.resolve(written["clean"]), name=f"{stem}.clean.csv", title="Cleaned CSV", field="clean")
-    if plan["rejected"]:
-        path = ctx.resolve(written["rejected"])
-        ctx.add_artifact(path, name=f"{stem}.rejected.csv", title="Rejected rows", field="rejected")
-    if plan["duplicates"]:
-        path = ctx.resolve(written["duplicates"])
-        ctx.add_artifact(path, name=f"{stem}.duplicates.csv", title="Duplicate rows", field="duplicates")
-
-
-def _tidy(ctx: JobContext, received: dict[str, Any], loaded: dict[str, Any], checked: dict[str, Any]) -> None:
-    """Delete what only the steps needed."""
-    for key in (loaded["folder"], checked["folder"]):
-        shutil.rmtree(ctx.resolve(key), ignore_errors=True)
-    if received["content"]:
-        ctx.resolve(received["content"]).unlink(missing_ok=True)
-
-
-def _result(plan: dict[str, Any], dialect: dict[str, Any], tally: dict[str, Any], dataset_id: int) -> dict[str, Any]:
-    facts: list[list[Any]] = [
-        ["Records in the file", plan["records"]],
-        ["Rows", plan["rows"]],
-        ["Rejected", plan["rejected"]],
-        ["Duplicates", plan["duplicates"]],
-        ["Columns", len(plan["columns"])],
-    ]
-    if dialect["preamble_lines"]:
-        facts.append(["Lines before the table", dialect["preamble_lines"]])
-    for key, title in (
-        ("padded", "Short rows filled up"),
-        ("trimmed", "Long rows with only empty extras cut"),
-        ("repaired", "Rows with damaged quotes repaired"),
-        ("mixed_encoding", "Values in another encoding"),
-        ("blank_lines", "Blank lines"),
-    ):
-        if tally[key]:
-            facts.append([title, tally[key]])
-    rows = plan["rows"]
-    headline = f"{rows:,} {'row' if rows == 1 else 'rows'} imported"
-    if plan["rejected"]:
-        headline += f", {plan['rejected']:,} rejected"
-    return {"headline": headline, "facts": facts, "dataset": dataset_id}
+    for kind, ending, title in _SHOWN:
+        if kind in made.files:
+            ctx.add_artifact(ctx.resolve(made.files[kind]), name=f"{stem}.{ending}", title=title, field=kind)
 
 
 def _in_child(ctx: JobContext, function: Callable[..., Any], **named: Any) -> Any:
@@ -337,6 +356,12 @@ def _folder(ctx: JobContext, name: str) -> Path:
     return folder
 
 
+def _flush(folder: Path, files: dict[str, str]) -> None:
+    for name in files.values():
+        storage.flush_file(folder / name)
+    storage.flush_folder(folder)
+
+
 def _keep(ctx: JobContext, name: str, value: Any) -> str:
     """Keep a result that may be too long for a row in a file; return its key."""
     path = ctx.folder / name
@@ -352,7 +377,7 @@ def _load(ctx: JobContext, key: str) -> Any:
 def name_of(file_name: str) -> str:
     """Return the name of a file's dataset: the file's, without the endings of tables and packings."""
     name = file_name
-    for ending in (*unpack.PACKED_ENDINGS, *unpack.ENDINGS):
+    for ending in (".gz", ".zip", *unpack.ENDINGS):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name[:200]

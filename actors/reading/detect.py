@@ -40,18 +40,26 @@ _SIGNS = {
 }
 
 
-def detect(report: Callable[..., None], *, path: str, options: dict[str, Any]) -> dict[str, Any]:
+def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], declared: str = "") -> dict[str, Any]:
     """Return the Dialect as JSON, with "alternatives": the settings of the next best readings.
 
-    `options` are the person's own settings; what is absent is detected.
+    `options` are the person's own settings; what is absent is detected. `declared` is the charset that a server gave.
     """
     size = Path(path).stat().st_size
     report(0, size)
     encoding = named_encoding(options["encoding"]) if options.get("encoding") else None
-    sample = sample_text(Path(path), encoding)
+    sample = sample_text(Path(path), encoding, declared=declared)
     dialect, others = detect_all(sample.text, encoding=sample.encoding.name, complete=sample.complete, options=options)
     if options.get("names"):
         dialect = with_names(dialect, options["names"])
+    found = sample.encoding
+    decision = Decision("encoding", found.title, found.certainty, found.reason)
+    dialect = replace(
+        dialect,
+        fallback=found.fallback,
+        decisions=(decision, *dialect.decisions),
+        notes=(*found.notes, *sample.notes, *dialect.notes),
+    )
     report(size, size)
     return {**dialect.as_json(), "alternatives": others}
 
@@ -108,6 +116,7 @@ def detect_all(
         escape=options.get("escape") or None,
         header=str(options.get("header") or ""),
         skip=None if skip is None else max(0, int(skip) - said_lines),
+        comment=options.get("comment"),
         complete=complete,
         weights=weights,
     )

@@ -41,6 +41,8 @@ class Dialect:
     """How one file is written."""
 
     encoding: str = "utf-8"
+    #: The encoding of the lines that are not UTF-8 in a file that is.
+    fallback: str = "cp1252"
     #: One to four characters; empty for a table of one column.
     delimiter: str = ","
     #: Whether runs of blanks count as one delimiter.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,13 @@ def _other_dialects(path: Path, first: Read, detected: dict[str, Any], settings:
             continue
         if _key(other) not in tried:
             tried.add(_key(other))
-            yield other
+            kept = tuple(item for item in first.dialect.decisions if item.name == "encoding")
+            yield replace(
+                other,
+                fallback=first.dialect.fallback,
+                decisions=(*kept, *other.decisions),
+                notes=(*other.notes, "The file was read a second time: the first reading lost many of its records."),
+            )
 
 
 def _second_look(path: Path, first: Read, settings: dict[str, Any]) -> Dialect:

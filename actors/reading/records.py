@@ -52,7 +52,9 @@ class RecordReader:
         self.backslash = dialect.escape == "backslash"
         #: Blanks that may stand between a quote and a delimiter.
         self._blanks = b" \t".replace(delimiter, b"")
-        self._escaping: RecordReader | None = None
+        #: Whether two quotes before a delimiter are a quote and the end of the value.
+        self.doubled_closes = False
+        self._variants: dict[tuple[bool, bool], RecordReader] = {}
         self.width = dialect.width
         self.max_record = max_record
         self.returns_end = dialect.line_end != "\n"
@@ -70,12 +72,17 @@ class RecordReader:
         if not strict.trouble:
             return strict
         line_end = self.line_end(buf, pos, eof=eof)
+        line = buf[pos:line_end]
+        if self.quote * 2 + self.delimiter in line or self.strip_end(line).endswith(self.quote * 2):
+            # The first of two quotes before a delimiter is the value's own, the second closes it.
+            inner = self._variant(doubled_closes=True).parse(line, 0, eof=True, lenient=True)
+            if self._fits(inner) and inner.end == len(line):
+                return Record(inner.fields, line_end, "closed early", strict.where)
         lenient = self.parse(buf, pos, eof=eof, lenient=True)
         if self._fits(lenient) and lenient.end == line_end:
             return Record(lenient.fields, lenient.end, "closed early", strict.where)
-        line = buf[pos:line_end]
-        if self.quote and b"\\" + self.quote in line and not self.backslash:
-            escaped = self._with_backslashes().parse(buf, pos, eof=eof, lenient=False)
+        if b"\\" + self.quote in line and not self.backslash:
+            escaped = self._variant(backslash=True).parse(buf, pos, eof=eof, lenient=False)
             if self._fits(escaped) and not self._swallows(buf, line_end, escaped.end):
                 return Record(escaped.fields, escaped.end, "closed early", strict.where)
         plain = self._plain(buf, pos, line_end)
@@ -103,12 +110,14 @@ class RecordReader:
             pos = following
         return False
 
-    def _with_backslashes(self) -> RecordReader:
-        """The same reader for records in which a backslash keeps a quote."""
-        if self._escaping is None:
-            self._escaping = copy.copy(self)
-            self._escaping.backslash = True
-        return self._escaping
+    def _variant(self, *, backslash: bool = False, doubled_closes: bool = False) -> RecordReader:
+        """The same reader for records that are written in another way."""
+        if (backslash, doubled_closes) not in self._variants:
+            other = copy.copy(self)
+            other.backslash = backslash or self.backslash
+            other.doubled_closes = doubled_closes
+            self._variants[backslash, doubled_closes] = other
+        return self._variants[backslash, doubled_closes]
 
     def strip_end(self, raw: bytes) -> bytes:
         if raw.endswith(b"\r\n"):
@@ -212,6 +221,11 @@ class RecordReader:
             following = buf[at + 1 : at + 2]
             if not following and not eof:
                 raise NeedsMore
+            if following == quote and self.doubled_closes:
+                stop = buf[at + 2 : at + 3]
+                if stop in (b"", self.delimiter) or self._ends_line(buf, at + 2, eof=eof):
+                    parts.append(buf[pos : at + 1])
+                    return b"".join(parts), at + 2, "closed early"
             if following == quote:
                 parts.append(buf[pos : at + 1])
                 pos = at + 2

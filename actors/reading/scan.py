@@ -559,7 +559,7 @@ class Scanner:
             return value
         except UnicodeDecodeError:
             self.tally.mixed_encoding += 1
-            return decode_mixed(value).encode("utf-8")
+            return decode_mixed(value, self.dialect.fallback).encode("utf-8")
 
     def _reject_long(self, raw: bytes) -> None:
         """Reject a record too long to hold; what follows of its line is passed over as the blocks come."""
@@ -579,4 +579,4 @@ class Scanner:
         try:
             return raw[:KEPT_RAW].decode("utf-8", "strict" if len(raw) <= KEPT_RAW else "ignore")
         except UnicodeDecodeError:
-            return decode_mixed(raw[:KEPT_RAW])
+            return decode_mixed(raw[:KEPT_RAW], self.dialect.fallback)

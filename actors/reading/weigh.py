@@ -53,20 +53,21 @@ def weigh(
     escape: str | None = None,
     header: str = "",
     skip: int | None = None,
+    comment: str | None = None,
     complete: bool = True,
     weights: Weights = WEIGHTS,
 ) -> list[Reading]:
     """All readings of a text whose line ends are line feeds, the best first. Raises Unreadable when there is none.
 
     delimiter, quote, escape, header ("yes", "no", a number of lines) and skip (lines before the table) are what a
-    person has set; None and "" are found out.
+    person has set; None and "" are found out. `comment` is what comments begin with: "" for none, None to find out.
     """
     head = text[:HEAD_CHARACTERS]
     readings: list[Reading] = []
     problem: Unreadable | None = None
     for rank, writing in enumerate(writings(head, delimiter=delimiter, quote=quote, escape=escape)):
         try:
-            readings.append(_read(head, writing, rank, header, skip, complete=complete, weights=weights))
+            readings.append(_read(head, writing, rank, header, skip, comment, complete=complete, weights=weights))
         except Unreadable as error:
             problem = error
     if not readings:
@@ -75,10 +76,18 @@ def weigh(
 
 
 def _read(
-    head: str, writing: Writing, rank: int, header: str, skip: int | None, *, complete: bool, weights: Weights
+    head: str,
+    writing: Writing,
+    rank: int,
+    header: str,
+    skip: int | None,
+    comment: str | None,
+    *,
+    complete: bool,
+    weights: Weights,
 ) -> Reading:
-    parsed = parse(head, writing)
-    if _comments_are_rows(parsed, writing):
+    parsed = parse(head, writing, comments=comment != "")
+    if comment is None and _comments_are_rows(parsed, writing):
         parsed = parse(head, writing, comments=False)
     damaged = is_damaged(head, writing, parsed)
     if damaged and writing.delimiter in COMMON | {""}:

@@ -1,4 +1,4 @@
-"""The step that writes the dataset's files: typed Parquet, cleaned CSV, rejected rows, duplicates, preview."""
+"""The step that writes the dataset's files: typed Parquet, rejected rows, duplicates, lines aside, preview."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from actors.tables import engine
-from actors.tables.formulas import neutral_sql
+from actors.tables.formulas import neutral
 
 from .columns import Column
 from .read import raw_rows, row_number
@@ -28,9 +28,9 @@ MAX_BIT_SETS = 24
 
 FILES = {
     "parquet": "dataset.parquet",
-    "clean": "clean.csv",
     "rejected": "rejected.csv",
     "duplicates": "duplicates.csv",
+    "aside": "aside.csv",
     "preview": "preview.json",
 }
 
@@ -50,7 +50,7 @@ def write(
 ) -> dict[str, Any]:
     """Write the files to `target` from what `read` left in `folder` and `check` in `checks`.
 
-    Raises when their rows are not the rows that were counted.
+    Returns their names by kind: a file without any line is left out. Raises when their rows are not those counted.
     """
     work, made, out = Path(folder), Path(checks), Path(target)
     out.mkdir(parents=True, exist_ok=True)
@@ -63,18 +63,9 @@ def write(
 
     report(0, total)
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
-        written = engine.copy_in_order(
-            con,
-            _parquet_sql(con, work, made, columns, checked, tally, paths["parquet"]),
-            telling(0, 0.5, "writing Parquet"),
-        )
+        statement = _parquet_sql(con, work, made, columns, checked, tally, paths["parquet"])
+        written = engine.copy_in_order(con, statement, telling(0, 0.95, "writing Parquet"))
         _agree("Parquet", written, checked["rows"])
-        cleaned = engine.copy_in_order(
-            con,
-            clean_sql(paths["parquet"], columns, paths["clean"], neutralise=neutralise),
-            telling(0.5, 0.45, "writing the cleaned CSV"),
-        )
-        _agree("the cleaned CSV", cleaned, checked["rows"])
         rejected = write_rejects(
             con,
             work,
@@ -87,13 +78,23 @@ def write(
         _agree("the rejected rows", rejected, checked["rejected"])
         repeated = write_duplicates(con, work, made, paths["duplicates"], dialect=dialect, neutralise=neutralise)
         _agree("the duplicates", repeated, checked["duplicates"])
+        copy_aside(work / "aside.csv", paths["aside"], neutralise=neutralise)
         preview = preview_of(con, paths["parquet"], columns)
         preview["rejected"] = first_rejected(paths["rejected"])
     if checked["records"] != checked["rows"] + checked["rejected"] + checked["duplicates"]:
         raise AssertionError(f"the records do not add up: {checked}")
     paths["preview"].write_text(json.dumps(preview, ensure_ascii=False))
     report(total, total)
+    counts = {"rejected": checked["rejected"], "duplicates": checked["duplicates"], "aside": _lines_aside(tally)}
+    for kind, count in counts.items():
+        if not count:
+            paths.pop(kind).unlink()
     return {kind: path.name for kind, path in paths.items()}
+
+
+def _lines_aside(tally: dict[str, Any]) -> int:
+    """Lines that are no records, but for a header: a file with nothing else has nothing to look at."""
+    return int(tally["before_table"] + tally["comment_lines"] + tally["blank_lines"])
 
 
 def _parquet_sql(
@@ -142,18 +143,13 @@ def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int)
     return f"CASE {' '.join(branches)} END"
 
 
-def clean_sql(parquet: Path, columns: list[Column], target: Path, *, neutralise: bool, delimiter: str = ",") -> str:
-    """The statement that writes a dataset's Parquet as CSV."""
-    listed = []
-    for column in columns:
-        quoted = engine.name(column.name)
-        if neutralise and column.reading.type == "text":
-            listed.append(f"{neutral_sql(quoted)} AS {quoted}")
-        else:
-            listed.append(quoted)
-    return f"""
-        COPY (SELECT {", ".join(listed)} FROM read_parquet({engine.literal(str(parquet))}))
-        TO {engine.literal(str(target))} (FORMAT csv, HEADER true, DELIMITER {engine.literal(delimiter)})"""
+def copy_aside(source: Path, target: Path, *, neutralise: bool) -> None:
+    """Copy the lines that are no records, safe for a spreadsheet."""
+    csv.field_size_limit(1 << 30)
+    with source.open(encoding="utf-8", newline="") as given, target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        for first, last, kind, text in csv.reader(given):
+            writer.writerow((first, last, kind, neutral(text) if neutralise else text))
 
 
 def preview_of(con: Any, parquet: Path, columns: list[Column]) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def _import_params(model: Dataset, url: str) -> dict[str, Any]:
     job = model.job.parent or model.job
     known = set(pipelines.get("url_import").form.base_fields) - _OWN
     options = {name: value for name, value in job.params.items() if name in known}
-    return {**options, "urls": [url], "name": model.name}
+    # Read as that dataset was, by its types too: on the first days of a month no date says which part is the day.
+    return {**options, "urls": [url], "name": model.name, "model": model.pk}
 
 
 def _check(dataset: int | None, model: Dataset, params: dict[str, Any]) -> dict[str, Any]:

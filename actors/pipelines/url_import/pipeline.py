@@ -100,6 +100,7 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
         options,
         also=partial(sources.remember, ctx, fingerprint_of(item["url"], options), item["url"], fetched),
         unpacked_limit_bytes=Policy.from_settings().limit_bytes,
+        charset=fetched.get("charset") or "",
     )
     is_new = Dataset.objects.filter(pk=made["dataset"], job_id=ctx.job_id).exists()
     return made if is_new else {**made, "unchanged": True}
@@ -172,7 +173,13 @@ def _answer(
     if told:
         headline += f", {len(told)} failed"
         facts.append(["Failed", _told(urls, told)])
-    return {"headline": headline, "facts": facts, "datasets": datasets}
+    answer = {"headline": headline, "facts": facts, "datasets": datasets}
+    warned = [each["warning"] for each in made.values() if each.get("warning")]
+    if told or warned:
+        failed = [f"{len(told)} of {len(urls)} addresses failed."] if told else []
+        more = [f"And {len(warned) - _NAMED} more with warnings."] if len(warned) > _NAMED else []
+        answer["warning"] = " ".join([*failed, *warned[:_NAMED], *more])
+    return answer
 
 
 def _unchanged(known: dict[str, Any]) -> dict[str, Any]:

@@ -46,11 +46,6 @@ class Imported:
         return self._csv("duplicates.csv")
 
     @property
-    def clean(self) -> list[list[str]]:
-        with (self.folder / "dataset" / "clean.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.reader(file))
-
-    @property
     def preview(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads((self.folder / "dataset" / "preview.json").read_text())
         return loaded
@@ -64,8 +59,14 @@ class Imported:
             rows=self.plan["rows"],
         )
 
+    @property
+    def aside(self) -> list[dict[str, str]]:
+        return self._csv("aside.csv")
+
     def _csv(self, name: str) -> list[dict[str, str]]:
         csv.field_size_limit(1 << 30)
+        if not (self.folder / "dataset" / name).is_file():
+            return []
         with (self.folder / "dataset" / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
@@ -91,10 +92,12 @@ def import_bytes(data: bytes, folder: Path, *, file_name: str = "table.csv", **p
         folder=str(folder / "read"),
         scratch=scratch,
         dialect=dialect,
+        settings=options.dialect,
         ragged=options.ragged,
         quotes=options.quotes,
         **limits,
     )
+    dialect = json.loads(json.dumps(tally.pop("dialect")))
     plan = check.check(
         silent,
         folder=str(folder / "read"),

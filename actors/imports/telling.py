@@ -1,0 +1,136 @@
+"""What is said of an import: the account of the file's lines, what was decided and guessed, and what is a warning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.reading.dialect import Decision
+
+#: Lines, and their share of the file's, from which what is left out is a warning.
+HANDFUL = 5
+WARNED_SHARE = 0.01
+#: Columns whose notes and formats are told.
+TOLD_COLUMNS = 200
+#: The keys of the page's account, by those of the scan's tally.
+_COUNTS = {
+    "lines": "lines",
+    "header_lines": "header_lines",
+    "before_table": "before",
+    "after_table": "after",
+    "comment_lines": "comment",
+    "blank_lines": "blank",
+    "other_table": "other_table",
+    "padded": "padded",
+    "trimmed": "trimmed",
+    "repaired": "repaired",
+    "mixed_encoding": "mixed_encoding",
+    "controls": "c1_controls",
+    "undecodable": "undecodable",
+    "nul_bytes": "nul_bytes",
+}
+_FACTS = (
+    ("other_table", "Of these of another table"),
+    ("after_table", "Of these notes after the table"),
+)
+_LATER_FACTS = (
+    ("before_table", "Lines before the table"),
+    ("comment_lines", "Comment lines"),
+    ("blank_lines", "Blank lines"),
+    ("padded", "Short rows filled up"),
+    ("trimmed", "Long rows with only empty extras cut"),
+    ("repaired", "Rows with damaged quotes repaired"),
+    ("mixed_encoding", "Values in another encoding"),
+    ("controls", "Control codes read as signs"),
+    ("undecodable", "Bytes that the encoding lacks"),
+    ("nul_bytes", "Zero bytes left out"),
+)
+#: Names in the report of a dataset's dialect that its columns have, or nobody asks for.
+_NOT_REPORTED = frozenset(("names", "source_names", "shapes", "above", "alternatives", "least", "fallback"))
+
+
+def counts_of(tally: dict[str, Any]) -> dict[str, int]:
+    """The account of the file's lines; what there is none of is absent."""
+    return {name: tally[key] for key, name in _COUNTS.items() if tally[key]}
+
+
+def facts_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[list[Any]]:
+    """The (title, number) pairs of the job's result."""
+    facts: list[list[Any]] = [["Records in the file", plan["records"]], ["Rows", plan["rows"]]]
+    facts.append(["Rejected", plan["rejected"]])
+    facts += [[title, tally[key]] for key, title in _FACTS if tally[key]]
+    if plan["looked_for_duplicates"]:
+        facts.append(["Duplicates", plan["duplicates"]])
+    facts.append(["Columns", len(plan["columns"])])
+    facts += [[title, tally[key]] for key, title in _LATER_FACTS if tally[key]]
+    return facts
+
+
+def warnings_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[str]:
+    """Sentences about what is not in the dataset, where it is more than a handful or more than a hundredth."""
+    records, found = plan["records"], []
+    other, after = tally["other_table"], tally["after_table"]
+    lost = plan["rejected"] - other - after
+    if _is_much(lost, records):
+        found.append(f"{_share(lost, records, 'record')} rejected.")
+    if _is_much(other, records):
+        found.append(f"{_share(other, records, 'record')} of another table and left out.")
+    if _is_much(after, records):
+        found.append(f"{_lines(after)} after the table {_were(after)} left out.")
+    for key, where in (("before_table", "before the table"), ("comment_lines", "of comments")):
+        if tally[key] > HANDFUL:
+            found.append(f"{_lines(tally[key])} {where} {_were(tally[key])} left out.")
+    if plan["records"] and not plan["rows"]:
+        found.append("No record became a row.")
+    return found
+
+
+def notes_of(dialect: dict[str, Any], plan: dict[str, Any]) -> list[str]:
+    """What is worth knowing about how the file was read: notes, guesses, and what columns have to say."""
+    notes = list(dialect["notes"])
+    guesses = [Decision(**item) for item in dialect["decisions"] if item["certainty"] == "guess"]
+    notes += [f"A guess: {decision.name} {decision}." for decision in guesses]
+    notes += [f"{column['name']}: {column['note']}." for column in plan["columns"][:TOLD_COLUMNS] if column["note"]]
+    return notes
+
+
+def report_of(
+    dialect: dict[str, Any], tally: dict[str, Any], plan: dict[str, Any], *, member: str, is_profiled: bool
+) -> dict[str, Any]:
+    """What the dataset's row keeps of how the file was read, for its page and for imports that are to be like it."""
+    report = {key: value for key, value in dialect.items() if key not in _NOT_REPORTED}
+    columns = plan["columns"][:TOLD_COLUMNS]
+    return {
+        **report,
+        "notes": notes_of(dialect, plan),
+        "warnings": warnings_of(plan, tally),
+        "counts": counts_of(tally),
+        "looked_for_duplicates": plan["looked_for_duplicates"],
+        "formats": {item["name"]: item["reading"]["format"] for item in columns if item["reading"]["format"]},
+        **({"member": member} if member else {}),
+        **({} if is_profiled else {"profile": "pending"}),
+    }
+
+
+def headline_of(plan: dict[str, Any]) -> str:
+    """The result in a few words."""
+    rows = plan["rows"]
+    headline = f"{rows:,} {'row' if rows == 1 else 'rows'} imported"
+    return headline + (f", {plan['rejected']:,} rejected" if plan["rejected"] else "")
+
+
+def _is_much(count: int, of: int) -> bool:
+    return count > HANDFUL or (count > 0 and count > WARNED_SHARE * of)
+
+
+def _share(count: int, of: int, what: str) -> str:
+    percent = 100 * count / of if of else 0.0
+    shown = f"{percent:.1f}%" if percent >= 0.1 else "under 0.1%"
+    return f"{count:,} of {of:,} {what}s ({shown}) {_were(count)}"
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'s' if count != 1 else ''}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

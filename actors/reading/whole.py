@@ -1,0 +1,90 @@
+"""A whole file from its first byte to the files of a dataset, in one call: what small files are read by."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import check, detect, profile, read, write
+
+#: Rows times columns up to which the columns are profiled in the same call: it takes no longer than a new beginning.
+PROFILED_CELLS = 400_000
+
+
+def whole(
+    report: Callable[..., None],
+    *,
+    path: str,
+    folder: str,
+    scratch: str,
+    settings: dict[str, Any] | None = None,
+    declared: str = "",
+    ragged: str = "pad",
+    quotes: str = "repair",
+    rules: list[dict[str, Any]] | None = None,
+    keys: list[str] | None = None,
+    checks: dict[str, Any] | None = None,
+    neutralise: bool = True,
+) -> dict[str, Any]:
+    """Read the file and write its dataset into `folder`, which has nothing else in it afterwards.
+
+    The other arguments are those of `detect`, `read`, `check` and `write`. Returns {"dialect", "tally", "plan",
+    "files": names by kind, "profile": the columns' or None for a table that is too large}. Raises Unreadable.
+    """
+    target, size = Path(folder), max(1, Path(path).stat().st_size)
+
+    def part(start: float, share: float) -> Callable[..., None]:
+        def said(done: int, total: int | None = None, note: str = "") -> None:
+            report(int(size * (start + share * done / total)) if total else int(size * start), size, note)
+
+        return said
+
+    dialect = detect.detect(part(0.0, 0.1), path=path, options=settings or {}, declared=declared)
+    tally = read.read(
+        part(0.1, 0.3),
+        path=path,
+        folder=str(target / "read"),
+        scratch=scratch,
+        dialect=dialect,
+        settings=settings,
+        ragged=ragged,
+        quotes=quotes,
+    )
+    dialect = tally.pop("dialect")
+    plan = check.check(
+        part(0.4, 0.2),
+        folder=str(target / "read"),
+        target=str(target / "check"),
+        scratch=scratch,
+        dialect=dialect,
+        tally=tally,
+        rules=rules,
+        keys=keys,
+        options=checks,
+    )
+    files = write.write(
+        part(0.6, 0.3),
+        folder=str(target / "read"),
+        checks=str(target / "check"),
+        target=str(target),
+        scratch=scratch,
+        dialect=dialect,
+        checked=plan,
+        tally=tally,
+        neutralise=neutralise,
+    )
+    columns = None
+    if plan["rows"] * len(plan["columns"]) <= PROFILED_CELLS and not plan["refused"]:
+        columns = profile.profile(
+            part(0.9, 0.1),
+            parquet=str(target / files["parquet"]),
+            scratch=scratch,
+            columns=plan["columns"],
+            rows=plan["rows"],
+        )
+    for name in ("read", "check"):
+        shutil.rmtree(target / name, ignore_errors=True)
+    report(size, size)
+    return {"dialect": dialect, "tally": tally, "plan": plan, "files": files, "profile": columns}
