@@ -18,9 +18,9 @@ def wide_encoding(sample: bytes) -> str | None:
     if min(even, odd) > pairs * 0.3:
         quarter = len(head) // 4
         zeros = [head[place::4].count(0) for place in range(4)]
-        if sum(zeros[:3]) > 2.5 * quarter and zeros[3] < 0.1 * quarter:
+        if sum(zeros[:3]) > 2.5 * quarter:
             return _if_text(head, "utf-32-be")
-        if sum(zeros[1:]) > 2.5 * quarter and zeros[0] < 0.1 * quarter:
+        if sum(zeros[1:]) > 2.5 * quarter:
             return _if_text(head, "utf-32-le")
         return None
     if odd > max(pairs * 0.3, 1) and even < pairs * 0.05:

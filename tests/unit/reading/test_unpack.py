@@ -182,7 +182,8 @@ def duckdb_file(kind: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/x"
         if kind == "parquet":
-            duckdb.sql("SELECT 1 AS a").write_parquet(path)
+            with duckdb.connect() as connection:
+                connection.execute(f"COPY (SELECT 1 AS a) TO '{path}' (FORMAT parquet)")
         else:
             with duckdb.connect(path) as connection:
                 connection.execute("CREATE TABLE t AS SELECT 1 AS a")
