@@ -99,10 +99,10 @@ class TestPackings:
     def test_blocks_larger_than_one_are_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(unpack, "COPY_BYTES", 1000)
         table = b"id,name\n" + b"".join(b"%d,%d\n" % (number, number**3) for number in range(5000))
-        for number, pack in enumerate((gzip.compress, bz2.compress, lzma.compress)):
+        for number, packed in enumerate((gzip.compress(table), bz2.compress(table), lzma.compress(table))):
             folder = tmp_path / str(number)
             folder.mkdir()
-            assert unpacked(pack(table) + pack(table), folder)[0] == table * 2
+            assert unpacked(packed * 2, folder)[0] == table * 2
 
     def test_what_is_packed_more_often_is_refused(self, tmp_path: Path) -> None:
         data = TABLE
