@@ -31,8 +31,9 @@ class Verdict:
 class Judge:
     """Judges the records of one file in their order; it remembers where it is in the table."""
 
-    def __init__(self, dialect: Dialect, *, ragged: str) -> None:
+    def __init__(self, dialect: Dialect, delimiter: bytes, *, ragged: str) -> None:
         self.width = dialect.width
+        self.delimiter = delimiter
         self.ragged = ragged
         #: Values from which a short record is filled up: half, or fewer where many records have no more.
         self.least = dialect.least or (dialect.width + 1) // 2
@@ -69,7 +70,7 @@ class Judge:
         if record.trouble in ("never closed", "ends wrong"):
             reason = NEVER_CLOSED if record.trouble == "never closed" else CLOSED_EARLY
             return Verdict("rejected", reason)
-        if self.width > 1 and len(fields) > 1 and not any(value.strip(b" \t") for value in fields):
+        if len(fields) > 1 and not raw.strip(self.delimiter):
             return Verdict("empty")
         if self.in_other_table:
             return self._in_other_table(fields)

@@ -84,7 +84,7 @@ class Scanner:
         self._shift: int | None = None
         self.account = Account(folder)
         self.tally: Tally = self.account.tally
-        self.judge = Judge(dialect, ragged=ragged)
+        self.judge = Judge(dialect, self.delimiter, ragged=ragged)
         #: Lines of records that have only empty values: rows when another row follows, blank lines at the end.
         self._empty: list[tuple[int, list[bytes]]] = []
         self._feed = RETURN if dialect.line_end == "\r" else LINE_FEED
