@@ -58,7 +58,7 @@ def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], d
         dialect,
         fallback=found.fallback,
         decisions=(decision, *dialect.decisions),
-        notes=(*found.notes, *sample.notes, *dialect.notes),
+        notes=(*sample.notes, *dialect.notes),
     )
     report(size, size)
     return {**dialect.as_json(), "alternatives": others}
@@ -122,6 +122,8 @@ def detect_all(
     )
     best = readings[0]
     dialect = _dialect_of(best, text, said_lines, line_end=line_end, encoding=encoding)
+    if "comment" in options:
+        dialect = replace(dialect, comment=options["comment"])
     if hint:
         said = hint.group(0).strip()
         notes = (f"The first line names the delimiter: {said}", *dialect.notes)
@@ -139,6 +141,7 @@ def detect_all(
 def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, encoding: str) -> Dialect:
     layout, writing, parsed = best.layout, best.writing, best.parsed
     can_be_spaced = not writing.blanks and len(writing.delimiter) == 1 and writing.delimiter not in " \t"
+    comment = "#" if any(row.kind == "comment" for row in parsed.rows) else ""
     spaced = can_be_spaced and is_spaced(text, writing.delimiter, layout.names, layout.shapes)
     source_names = [name.strip(" ") for name in layout.names] if spaced else list(layout.names)
     names, renamed = unique_names(source_names)
@@ -157,7 +160,7 @@ def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, enc
         quote=writing.quote,
         escape=writing.escape,
         line_end=line_end,
-        comment="#" if any(row.kind == "comment" for row in parsed.rows) else "",
+        comment=comment,
         header_lines=layout.header_lines,
         preamble_lines=layout.first_line + said_lines,
         above=tuple(replace(item, first=item.first + said_lines, last=item.last + said_lines) for item in layout.above),

@@ -53,7 +53,8 @@ class Judge:
 
     def is_comment(self, raw: bytes) -> bool:
         """Whether a record that begins so is a comment."""
-        return bool(self.comment) and raw.lstrip(b" \t").startswith(self.comment)
+        text = raw[:64].lstrip(b" \t")
+        return bool(self.comment) and text.startswith(self.comment) and text[1:2] not in (self.delimiter, b'"')
 
     def row_came(self) -> None:
         """Note that a row of the table came without being judged."""

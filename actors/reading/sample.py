@@ -64,11 +64,18 @@ class Parsed:
         return [row for row in self.rows if row.cells and not row.kind]
 
 
+def is_comment(line: str, delimiter: str) -> bool:
+    """Whether a line begins as comments do: with `#`, and not as the only character of a first value."""
+    text = line.lstrip(" \t")
+    return text.startswith("#") and text[1:2] not in (delimiter, '"')
+
+
 class _Lines:
     """Hands lines to the csv module, and knows which of them begin a record."""
 
-    def __init__(self, lines: list[str], *, comments: bool) -> None:
+    def __init__(self, lines: list[str], delimiter: str, *, comments: bool) -> None:
         self._lines = lines
+        self._delimiter = delimiter
         self._comments = comments
         self.at = 0
         self.begins = True
@@ -81,7 +88,7 @@ class _Lines:
         while self.at < len(self._lines):
             line = self._lines[self.at]
             self.at += 1
-            if self.begins and self._comments and line.lstrip().startswith("#"):
+            if self.begins and self._comments and is_comment(line, self._delimiter):
                 self.passed.append(self.at - 1)
                 continue
             self.begins = False
@@ -97,7 +104,7 @@ def parse(text: str, writing: Writing, *, comments: bool = True, most_rows: int 
     text, delimiter = _with_short_delimiter(text, writing)
     is_escaped = writing.escape == "backslash"
     lines = text.removesuffix("\n").split("\n")
-    source = _Lines(lines, comments=comments and not writing.delimiter.startswith("#"))
+    source = _Lines(lines, delimiter, comments=comments and not writing.delimiter.startswith("#"))
     reader = _reader(source, text, writing, delimiter)
     parsed = Parsed()
     while len(parsed.rows) < most_rows:

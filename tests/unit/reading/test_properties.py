@@ -68,6 +68,7 @@ def test_every_value_of_a_sound_table_comes_back(
             header="1",
             preamble_lines=0,
             line_end="\n",
+            comment="none",
             rules=[{"column": name, "type": "text"} for name in header],
         )
         assert imported.names == header
