@@ -10,11 +10,12 @@ import duckdb
 
 from actors.tables import engine
 
-from .columns import Column, find_types
-from .errors import Unreadable
+from . import policy
+from .columns import Column
+from .finding import Hints, find_types, types_before
 from .read import raw_rows, row_number
-from .rejects import line_of
 from .rules import Rule, columns_of, position_of, rules_from, violation
+from .types import Reading
 
 Report = Callable[..., None]
 #: Characters of a value that the list of rejects shows.
@@ -37,7 +38,11 @@ def check(
     """Write rejects.parquet and duplicates.parquet to `target`; return the columns' plan and the counts.
 
     `folder` is what `read` wrote.
-    `options`: null_words, decimal_mark, date_order, max_rejected (rows) and max_rejected_percent, each optional.
+    `options`, each optional: null_words, decimal_mark, date_order, max_rejected (rows) and max_rejected_percent (of
+    the table's records; DEFAULT_MAX_REJECTED_PERCENT where absent), and model: the columns of an earlier dataset as
+    {"name", "reading"}, whose types hold for the columns of the same names.
+    The plan's "refused" is empty, or the sentence why more rows were rejected than the limits allow: the files are
+    written all the same, so that they can be looked at.
     """
     settings = options or {}
     work, out = Path(folder), Path(target)
@@ -54,17 +59,22 @@ def check(
     total = tally["rows"]
     report(0, total)
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
+        # The files do not change while they are asked about, and to learn of many columns takes long.
+        con.execute("SET parquet_metadata_cache = true")
         checker = _Checker(con, work, columns, tally["batches"], report, total)
+        hints = _hints(settings)
         if total:
             checker.find_repeated_headers(dialect)
-            checker.find_types(by_position, settings)
+            checker.find_types(by_position, hints)
+        else:
+            types_before(columns, hints)
         checker.find_breaches(by_position)
         for position, rule in by_position.items():
             if rule.unique:
                 checker.find_repeats(columns[position])
         checker.keep_rejects(out)
         rejected = checker.rejected
-        _hold_to_policy(work, con, rejected + tally["rejected"], tally, settings)
+        refused = policy.refusal(con, work, columns, tally=tally, settings=settings, dialect=dialect)
         checker.find_duplicates([columns[position] for position in key_positions], out)
         duplicates = checker.duplicates
     rows = total - rejected - duplicates
@@ -73,11 +83,21 @@ def check(
         "columns": [column.as_json() for column in columns],
         "rejected": rejected + tally["rejected"],
         "duplicates": duplicates,
+        "looked_for_duplicates": bool(key_positions),
         "rows": rows,
         "records": tally["records"],
+        "refused": refused,
         "rules": [rule.as_json() for rule in parsed],
         "keys": [names[position] for position in key_positions],
     }
+
+
+def _hints(settings: dict[str, Any]) -> Hints:
+    return Hints(
+        decimal_mark=settings.get("decimal_mark") or "",
+        date_order=settings.get("date_order") or "",
+        model={entry["name"]: Reading.from_json(entry["reading"]) for entry in settings.get("model") or ()},
+    )
 
 
 class _Checker:
@@ -123,20 +143,21 @@ class _Checker:
             for column, name in zip(self.columns, names, strict=True):
                 column.ignored = (name.lower(),)
 
-    def find_types(self, rules: dict[int, Rule], settings: dict[str, Any]) -> None:
+    def find_types(self, rules: dict[int, Rule], hints: Hints) -> None:
         find_types(
             self.con,
             self.folder,
             self.columns,
             rows=self.total,
             rules=rules,
-            decimal_mark=settings.get("decimal_mark") or "",
-            date_order=settings.get("date_order") or "",
+            hints=hints,
             on_progress=self._telling(0.0, 0.5, "finding the types"),
         )
 
     def find_breaches(self, rules: dict[int, Rule]) -> None:
-        """Every row that breaks a rule, with its first breach and all reasons."""
+        """Every row that breaks a rule or has no value of a column's declared type, with its first breach and all."""
+        declared = {column.position: Rule(column=column.name) for column in self.columns if column.is_declared}
+        rules = declared | rules
         checked: list[tuple[Column, str]] = []
         for position, rule in sorted(rules.items()):
             column = self.columns[position]
@@ -220,22 +241,3 @@ class _Checker:
 
     def _telling(self, start: float, share: float, note: str) -> Callable[[float], None]:
         return lambda part: self.report(int(self.total * (start + share * part)), self.total, note)
-
-
-def _hold_to_policy(
-    folder: Path, con: duckdb.DuckDBPyConnection, rejected: int, tally: dict[str, Any], settings: dict[str, Any]
-) -> None:
-    records = tally["records"]
-    limit, percent = settings.get("max_rejected"), settings.get("max_rejected_percent")
-    over = ""
-    if limit is not None and rejected > int(limit):
-        over = f"more than the {int(limit):,} allowed"
-    elif percent is not None and records and rejected * 100 > float(percent) * records:
-        over = f"more than the {float(percent):g} % allowed"
-    if over:
-        first = ""
-        if tally["first_rejects"]:
-            first = f" The first: line {tally['first_rejects'][0]['line']}: {tally['first_rejects'][0]['reason']}"
-        elif found := con.execute("SELECT number, reason FROM rejects ORDER BY number LIMIT 1").fetchall():
-            first = f" The first: line {line_of(folder, found[0][0])}: {found[0][1]}"
-        raise Unreadable(f"{rejected:,} of {records:,} records were rejected, {over}.{first}")

@@ -237,12 +237,8 @@ def violation(rule: Rule, column: Column) -> str | None:
     """
     said, raw, value, reading = literal(column.name), column.text, f"x{column.position}", column.reading
     cases: list[tuple[str, str]] = []
-    if rule.required:
-        cases.append((f"{value} IS NULL AND {raw} IS NULL", f"{said} || ' is required'"))
-    if column.is_declared and rule.type:
-        article = "an" if reading.type == "integer" else "a"
-        reason = f"{said} || ' is not {article} {'number' if reading.type == 'float' else reading.type}'"
-        cases.append((f"{raw} IS NOT NULL AND {value} IS NULL", reason))
+    if column.is_declared:
+        cases.append((f"{value} IS NULL AND {column.is_said}", literal(not_of_type(column))))
     if rule.required:
         cases.append((f"{value} IS NULL", f"{said} || ' is required'"))
     for bound, sign, word in ((rule.min, "<", "below"), (rule.max, ">", "above")):
@@ -267,6 +263,13 @@ def violation(rule: Rule, column: Column) -> str | None:
     return "CASE " + " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in cases) + " END"
 
 
+def not_of_type(column: Column) -> str:
+    """What is said of a value that is none of the column's type."""
+    article = "an" if column.reading.type == "integer" else "a"
+    kind = "number" if column.reading.type == "float" else column.reading.type
+    return f"{column.name} is not {article} {kind}"
+
+
 def _bound_sql(bound: str, reading: Reading) -> str:
     kind = _kind(bound)
     if kind == "number":
@@ -280,10 +283,6 @@ def _bound_sql(bound: str, reading: Reading) -> str:
 
 
 def type_for_bounds(rule: Rule) -> str:
-    """The type that a rule without one implies by its bounds, or nothing."""
+    """What a rule without a type implies by its bounds: "number", "moment" (with a date), "time", or nothing."""
     kinds = {_kind(bound) for bound in (rule.min, rule.max) if bound}
-    if "number" in kinds:
-        return "float"
-    if "moment" in kinds:
-        return "timestamp" if any(len(bound) > 10 for bound in (rule.min, rule.max)) else "date"
-    return "time" if "time" in kinds else ""
+    return next((kind for kind in ("number", "moment", "time") if kind in kinds), "")

@@ -18,7 +18,7 @@ from .importing import import_bytes
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables are judged value by value in Python, long ones by the engine: both have to say the same."""
     if request.param == "engine":
-        monkeypatch.setattr("actors.reading.columns.SMALL_ROWS", 0)
+        monkeypatch.setattr("actors.reading.finding.SMALL_ROWS", -1)
         monkeypatch.setattr("actors.reading.profile.SMALL_ROWS", 0)
 
 
@@ -55,7 +55,8 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         (["1234567890123456789", "1"], "decimal", Decimal("1234567890123456789")),
         (["2024-01-01", "10000-01-01"], "text", "2024-01-01"),
         (["2024-01-01", "infinity"], "text", "2024-01-01"),
-        (["1.5", "inf"], "text", "1.5"),
+        (["1.5", "inf"], "float", 1.5),
+        (["1", "inf"], "text", "1"),
         (["23:00:00", "24:00:00"], "text", "23:00:00"),
         (["1.25", "12,50"], "text", "1.25"),
     ],
@@ -133,14 +134,27 @@ def test_a_rejected_row_is_nobodys_original(tmp_path: Path) -> None:
     assert imported.plan["rejected"] == imported.plan["duplicates"] == 1
 
 
-def test_the_file_fails_over_the_limits_with_the_first_reason(tmp_path: Path) -> None:
+def test_more_rejected_rows_than_allowed_are_refused_with_the_files_written(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
-    data = b"n,k\n1,a\nx,b\ny,c\n"
-    with pytest.raises(Unreadable, match=r"2 of 3 records were rejected, more than the 1 allowed. The first: line 3"):
-        import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
-    with pytest.raises(Unreadable, match=r"more than the 50 % allowed"):
-        import_bytes(data, tmp_path / "b", rules=rules, max_rejected_percent=50)
-    assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan["rows"] == 1
+    data = b"n,k\n1,a\nx,b\ny,c\n2,d\n"
+    imported = import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
+    assert imported.plan["refused"] == (
+        "2 of 4 records were rejected, more than the 1 allowed. Most were like line 3: n is not an integer. "
+        "Is “n” really an integer? Its values look like “x”, “y”."
+    )
+    assert [row["value"] for row in imported.rejected] == ["x", "y"]
+    assert imported.rows == [(1, "a"), (2, "d")]
+    imported = import_bytes(data, tmp_path / "b", rules=rules, max_rejected_percent=49)
+    assert "more than the 49 % allowed" in imported.plan["refused"]
+    assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan["refused"] == ""
+
+
+def test_half_of_the_records_may_be_rejected_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    rules = [{"column": "n", "type": "integer"}]
+    half = import_bytes(b"n,k\n1,a\nx,b\n", tmp_path / "a", rules=rules)
+    assert half.plan["refused"] == ""
+    most = import_bytes(b"n,k\n1,a\nx,b\ny,c\n", tmp_path / "b", rules=rules)
+    assert "2 of 3 records were rejected, more than the 50 % allowed" in most.plan["refused"]
 
 
 def test_a_rule_for_an_unknown_column_says_which_there_are(tmp_path: Path) -> None:
@@ -176,12 +190,11 @@ def test_rules_that_cannot_be_read_are_explained(text: str, message: str) -> Non
         parse_rules(text)
 
 
-def test_formulas_are_neutral_in_csv_and_themselves_in_parquet(tmp_path: Path) -> None:
-    data = b'a,b\n=1+1,-5\n@x,+33 6 12\n-2+3+cmd,x\n"\tz",-\nplain,y\n'
-    imported = import_bytes(data, tmp_path)
+def test_formulas_are_neutral_in_the_rejected_rows_and_themselves_in_parquet(tmp_path: Path) -> None:
+    data = b'a,b\n=1+1,-5\n@x,+33 6 12\n-2+3+cmd,x\n"\tz",-\nplain,y\n=2,\n'
+    imported = import_bytes(data, tmp_path, rules=[{"column": "b", "required": True}])
     assert [row[0] for row in imported.rows] == ["=1+1", "@x", "-2+3+cmd", "\tz", "plain"]
-    assert [row[0] for row in imported.clean[1:]] == ["'=1+1", "'@x", "'-2+3+cmd", "'\tz", "plain"]
-    assert [row[1] for row in imported.clean[1:]] == ["-5", "+33 6 12", "x", "-", "y"]
+    assert imported.rejected[0]["raw"] == "'=2,"
 
 
 @pytest.mark.usefixtures("either_way")

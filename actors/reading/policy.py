@@ -1,0 +1,113 @@
+"""How many rows may be rejected, and what is said when there are more: how many, why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from .columns import Column
+from .rejects import line_of
+from .rules import not_of_type
+
+#: Per cent of a table's records that may be rejected unless the person says otherwise.
+DEFAULT_MAX_REJECTED_PERCENT = 50.0
+#: Rejected values that a cause is shown by, and characters of each.
+_VALUES = 3
+_SHOWN = 40
+#: What stands in the scan's reasons, and the question that it leads to.
+_CAUSES = (
+    (("field", "column", "wider", "width"), "Is the delimiter right? It was taken to be {delimiter}."),
+    (("quote",), "Is the quote character right? It was taken to be {quote}."),
+    (("header",), "Is the header right? Its line comes again in the file."),
+    (("decode", "encoding", "character", "NUL"), "Is the encoding right? It was taken to be {encoding}."),
+    (("long", "larger", "limit"), "Is the quote character right? It was taken to be {quote}."),
+)
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space", "": "none"}
+
+
+def refusal(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    columns: list[Column],
+    *,
+    tally: dict[str, Any],
+    settings: dict[str, Any],
+    dialect: dict[str, Any],
+) -> str:
+    """The sentence of a file too many of whose records were rejected; empty where they are within the limits.
+
+    What stands after the table, or is another one, is rejected but no fault of the table's records.
+    """
+    aside = tally.get("other_table", 0) + tally.get("after_table", 0)
+    found = con.execute("SELECT count(*) FROM rejects").fetchall()[0][0]
+    rejected, records = found + tally["rejected"] - aside, tally["records"] - aside
+    limit, percent = settings.get("max_rejected"), settings.get("max_rejected_percent")
+    percent = DEFAULT_MAX_REJECTED_PERCENT if percent is None else float(percent)
+    if limit is not None and rejected > int(limit):
+        over = f"more than the {int(limit):,} allowed"
+    elif records and rejected * 100 > percent * records:
+        over = f"more than the {percent:g} % allowed"
+    else:
+        return ""
+    said = f"{rejected:,} of {records:,} records were rejected, {over}."
+    by_scan = tally["rejected"] - aside
+    if by_scan > found and tally["first_rejects"]:
+        return f"{said} {_scans_reason(tally['first_rejects'], dialect)}"
+    known = {entry["name"] for entry in settings.get("model") or ()}
+    return f"{said} {_breaches(con, folder, columns, known)}"
+
+
+def _scans_reason(first: list[dict[str, Any]], dialect: dict[str, Any]) -> str:
+    kinds = Counter(_kind(entry["reason"]) for entry in first)
+    kind = kinds.most_common(1)[0][0]
+    example = next(entry for entry in first if _kind(entry["reason"]) == kind)
+    cause = _CAUSES[kind][1] if kind >= 0 else "Look at the rejected rows to see what they have in common."
+    marks = {
+        "delimiter": _named(dialect["delimiter"]),
+        "quote": _named(dialect["quote"] or ""),
+        "encoding": dialect["encoding"],
+    }
+    return f"Most were like line {example['line']:,}: {_ended(example['reason'])} {cause.format(**marks)}"
+
+
+def _kind(reason: str) -> int:
+    lowered = reason.lower()
+    return next((at for at, (words, _) in enumerate(_CAUSES) if any(word.lower() in lowered for word in words)), -1)
+
+
+def _named(mark: str) -> str:
+    return _NAMES.get(mark) or f"“{mark}”"
+
+
+def _ended(reason: str) -> str:
+    return reason if reason.endswith(".") else f"{reason}."
+
+
+def _breaches(con: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column], known: set[str]) -> str:
+    """The most frequent breach, and what to do about it; `known` are columns whose type an earlier file gave."""
+    query = """
+        SELECT position, rtrim(split_part(reason, '; ', 1), '.') AS said, min(number), count(*)
+        FROM rejects GROUP BY ALL ORDER BY 4 DESC, 3 LIMIT 1"""
+    position, reason, number, _ = con.execute(query).fetchall()[0]
+    said = f"Most were like line {line_of(folder, number):,}: {reason}."
+    if position is None:
+        return f"{said} Is this one table? Files that were put together have several headers."
+    column = columns[position]
+    if reason != not_of_type(column):
+        return f"{said} Is the rule for “{column.name}” right?"
+    values = con.execute(
+        f"""SELECT left(value, {_SHOWN}), count(*) FROM rejects WHERE position = ? AND starts_with(reason, ?)
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_VALUES}""",
+        [position, reason],
+    ).fetchall()
+    shown = ", ".join(f"“{value}”" for value, _ in values)
+    if column.note:
+        return f"{said} {column.name}: {_ended(column.note)}"
+    kind = reason.removeprefix(f"{column.name} is not ")
+    if column.name in known:
+        form = f" ({column.reading.format})" if column.reading.format else ""
+        return f"{said} In the earlier file “{column.name}” was {kind}{form}; here its values look like {shown}."
+    return f"{said} Is “{column.name}” really {kind}? Its values look like {shown}."

@@ -1,0 +1,173 @@
+"""Questions about all values of a column, and who answers them.
+
+The engine answers for long tables. For tables of few rows planning its statements would take longer than reading the
+values, so they are judged here, value by value; both have to say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from actors.tables import engine
+from actors.tables.engine import literal
+
+from . import types
+from .columns import Column, said
+from .read import raw_rows
+from .types import BLANKS, Reading
+
+#: Rows at the start of each batch that the first guess of types is made from, and the values of a wide table's.
+SAMPLE_ROWS = 1_000
+SAMPLE_VALUES = 1_000_000
+SAMPLED_BATCHES = 8
+#: Values that the first guess is made from where all are judged here.
+_SEEN_VALUES = 500_000
+_SEEN_ROWS = (50, 1_000)
+#: Characters of a value that is shown.
+_SHOWN = 200
+_OTHERS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """How many values of a column would lose their meaning in this reading; `needs` asks for a value like that."""
+
+    reading: Reading
+    trims: bool
+    missing: tuple[str, ...]
+    needs: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    misfits: int
+    #: Some values that do not fit.
+    examples: list[str]
+    #: Whether a value like `needs` was seen.
+    met: bool
+
+
+class Engine:
+    """Answers by the engine's statements, for a group of columns at a time."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path, on_progress: Callable[[float], None]) -> None:
+        self._con = con
+        self._folder = folder
+        self._on_progress = on_progress
+
+    def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
+        lost: list[str] = []
+        listed: list[str] = []
+        for number, (column, question) in enumerate(asked):
+            misfit = question.reading.misfit(column.raw, trims=question.trims, missing=question.missing)
+            # One expression, which is NULL for nearly all values: three filters would cost three comparisons each.
+            lost.append(f"CASE WHEN {misfit} THEN left({column.raw}, {_SHOWN}) END AS x{number}")
+            listed += [f"count(x{number})", f"min(x{number})", f"max(x{number})"]
+            if question.needs:
+                lost.append(
+                    f"regexp_full_match({types.trimmed(column.raw)}, {literal(question.needs)}) AS needed{number}"
+                )
+            listed.append(f"coalesce(bool_or(needed{number}), false)" if question.needs else "true")
+        values = f"(SELECT {', '.join(lost)} FROM {raw_rows(self._folder)})"
+        row = engine.run(self._con, f"SELECT {', '.join(listed)} FROM {values}", self._on_progress)[0]
+        parts = [row[start : start + 4] for start in range(0, len(row), 4)]
+        return [
+            Answer(misfits=count, examples=[value for value in dict.fromkeys((low, high)) if value], met=met)
+            for count, low, high, met in parts
+        ]
+
+    def count(self, column: Column, words: tuple[str, ...]) -> int:
+        """The values that are more than blanks and none of these words."""
+        query = f"SELECT count(*) FROM {raw_rows(self._folder)} WHERE {said(column.raw, words)}"
+        return int(self._con.execute(query).fetchall()[0][0])
+
+    def others(self, column: Column, question: Question) -> list[list[Any]]:
+        """The most frequent values that do not fit, with their counts."""
+        misfit = question.reading.misfit(column.raw, trims=question.trims, missing=question.missing)
+        query = f"""
+            SELECT left({column.raw}, {_SHOWN}), count(*) FROM {raw_rows(self._folder)}
+            WHERE {misfit} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_OTHERS}"""
+        return [list(row) for row in engine.run(self._con, query, self._on_progress)]
+
+
+class Here:
+    """Answers from the values themselves."""
+
+    def __init__(self, values: dict[int, list[str]]) -> None:
+        self._values = values
+        self._distinct: dict[int, set[str]] = {}
+
+    def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
+        return [self._answer(column.position, question) for column, question in asked]
+
+    def count(self, column: Column, words: tuple[str, ...]) -> int:
+        counted = Counter(self._values[column.position]).items()
+        return sum(count for value, count in counted if (text := value.strip(BLANKS)) and text.lower() not in words)
+
+    def others(self, column: Column, question: Question) -> list[list[Any]]:
+        misfits = set(self._misfits(column.position, question))
+        found = Counter(value[:_SHOWN] for value in self._values[column.position] if value in misfits)
+        return [list(pair) for pair in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:_OTHERS]]
+
+    def _misfits(self, position: int, question: Question) -> list[str]:
+        if position not in self._distinct:
+            self._distinct[position] = set(self._values[position])
+        distinct = self._distinct[position]
+        return question.reading.misfits(distinct, trims=question.trims, missing=question.missing)
+
+    def _answer(self, position: int, question: Question) -> Answer:
+        misfits = self._misfits(position, question)
+        count = 0
+        if misfits:
+            counts = Counter(self._values[position])
+            count = sum(counts[value] for value in misfits)
+        met = True
+        if question.needs:
+            needed = re.compile(question.needs).fullmatch
+            met = any(needed(value.strip(BLANKS)) for value in self._distinct[position])
+        return Answer(misfits=count, examples=sorted(misfits)[:1] + sorted(misfits)[1:][-1:], met=met)
+
+
+def values_of(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column]) -> dict[int, list[str]]:
+    """All values of these columns."""
+    listed = ", ".join(column.raw for column in group)
+    arrays = con.execute(f"SELECT {listed} FROM {raw_rows(folder)}").fetchnumpy()
+    values: dict[int, list[str]] = {}
+    for column in group:
+        array = arrays[column.raw]
+        values[column.position] = (array.compressed() if isinstance(array, np.ma.MaskedArray) else array).tolist()
+    return values
+
+
+def seen_rows(width: int) -> int:
+    """Values of each column that the first guess is made from, where all are at hand."""
+    low, high = _SEEN_ROWS
+    return max(low, min(high, _SEEN_VALUES // max(1, width)))
+
+
+def samples_of(
+    con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column], *, width: int
+) -> dict[int, list[str]]:
+    """Values of these columns from the beginnings of several parts of a long table."""
+    rows = max(100, min(SAMPLE_ROWS, SAMPLE_VALUES // max(1, width)))
+    listed = ", ".join(column.raw for column in group)
+    batches = sorted((folder / "raw").glob("*.parquet"))
+    step = max(1, len(batches) // SAMPLED_BATCHES)
+    values: dict[int, list[str]] = {column.position: [] for column in group}
+    for batch in batches[::step][:SAMPLED_BATCHES]:
+        source = f"read_parquet({literal(str(batch))}, file_row_number = true)"
+        # The engine reads a wide file twice to find its first rows by a limit.
+        part = f"WHERE file_row_number < {rows}" if width > engine.WIDE else f"LIMIT {rows}"
+        for row in con.execute(f"SELECT {listed} FROM {source} {part}").fetchall():
+            for column, cell in zip(group, row, strict=True):
+                if cell is not None:
+                    values[column.position].append(cell)
+    return values
