@@ -21,7 +21,7 @@ _NEVER = frozenset("\"'._-/\\()[]{}<>\n\r\0")
 _EVEN_LINES = 200
 _EVEN_SHARE = 0.9
 #: Characters that quotes and values are counted in.
-COUNTED_CHARACTERS = 48_000
+COUNTED_CHARACTERS = 24_000
 
 #: Values that hold the sign without being cut by it.
 _HOLDING = {
@@ -151,18 +151,25 @@ def cut_share(text: str, delimiter: str) -> float:
 
 @functools.lru_cache(8)
 def even_signs(text: str) -> frozenset[str]:
-    """The common delimiters that come in all lines of the text, equally often, outside quotes."""
+    """The signs that come in all lines of the text, equally often, outside quotes; rare ones at least twice."""
     bare = re.sub(r'"[^"\n]*"', "", text[:COUNTED_CHARACTERS])
     lines = [line for line in bare.split("\n")[:_EVEN_LINES] if line.strip() and not line.startswith("#")]
+    rare = dict.fromkeys(_even_signs(text), 2)
     found = set()
-    for sign in COMMON:
-        counts = Counter(line.count(sign) for line in lines[:-1] or lines)
-        if not counts:
-            continue
-        usual, times = counts.most_common(1)[0]
-        if usual and times == sum(counts.values()) and len(lines) > 2:
+    for sign, least in {**dict.fromkeys(COMMON, 1), **rare}.items():
+        counts = {line.count(sign) for line in lines[:-1] or lines}
+        if len(counts) == 1 and counts.pop() >= least and len(lines) > 2:
             found.add(sign)
     return frozenset(found)
+
+
+def is_prose(text: str, delimiter: str) -> bool:
+    """Whether nearly all commas are those of sentences: a blank and a small letter come after them."""
+    if delimiter != ",":
+        return False
+    head = text[:COUNTED_CHARACTERS]
+    count = head.count(",")
+    return count > 0 and len(re.findall(r"[^\W\d_], [^\W\d_]", head)) >= 0.8 * count
 
 
 @functools.lru_cache(256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -228,10 +229,10 @@ def _ordinal(cell: str) -> float | None:
 
 def says_again(row: Sequence[str], header: Sequence[str]) -> bool:
     """Whether the row repeats most of the header's values, several of them: it says nothing of the columns."""
-    if list(row) == list(header):
-        return True
+    if sum(map(operator.eq, row, header)) < 3:
+        return list(row) == list(header)
     same = sum(1 for cell, name in zip(row, header, strict=False) if cell.strip() and cell == name)
-    return same > 2 and same * 2 > sum(1 for name in header if name.strip())
+    return list(row) == list(header) or (same > 2 and same * 2 > sum(1 for name in header if name.strip()))
 
 
 def header_rows(body: Sequence[Sequence[str]], width: int, shapes: Sequence[str], *, certain: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ SAMPLE_ROWS = 400
 HEAD_CHARACTERS = 200_000
 #: Stands for a delimiter that a backslash makes text.
 _KEPT_DELIMITER = "\x1d"
+_COMMENT = re.compile(r"^[ \t]*#", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,9 @@ def is_comment(line: str, delimiter: str) -> bool:
 class _Lines:
     """Hands lines to the csv module, and knows which of them begin a record."""
 
-    def __init__(self, lines: list[str], delimiter: str, *, comments: bool) -> None:
+    def __init__(self, lines: list[str], delimiter: str) -> None:
         self._lines = lines
         self._delimiter = delimiter
-        self._comments = comments
         self.at = 0
         self.begins = True
         self.passed: list[int] = []
@@ -88,7 +89,7 @@ class _Lines:
         while self.at < len(self._lines):
             line = self._lines[self.at]
             self.at += 1
-            if self.begins and self._comments and is_comment(line, self._delimiter):
+            if self.begins and is_comment(line, self._delimiter):
                 self.passed.append(self.at - 1)
                 continue
             self.begins = False
@@ -102,9 +103,10 @@ def parse(text: str, writing: Writing, *, comments: bool = True, most_rows: int 
     With `comments`, lines that begin with `#` where a record would begin are rows of that kind.
     """
     text, delimiter = _with_short_delimiter(text, writing)
-    is_escaped = writing.escape == "backslash"
+    if not comments or writing.delimiter.startswith("#") or not _COMMENT.search(text):
+        return _parse_plainly(text, writing, delimiter, most_rows)
     lines = text.removesuffix("\n").split("\n")
-    source = _Lines(lines, delimiter, comments=comments and not writing.delimiter.startswith("#"))
+    source = _Lines(lines, delimiter)
     reader = _reader(source, text, writing, delimiter)
     parsed = Parsed()
     while len(parsed.rows) < most_rows:
@@ -121,13 +123,36 @@ def parse(text: str, writing: Writing, *, comments: bool = True, most_rows: int 
         source.passed.clear()
         if cells is None:
             break
-        if not cells or (len(cells) == 1 and not cells[0].strip() and not lines[start].strip()):
-            cells = []
-        if is_escaped:
-            cells = [cell.replace(_KEPT_DELIMITER, delimiter) for cell in cells]
-        parsed.rows.append(Row(cells, start))
+        parsed.rows.append(Row(_kept(cells, writing, delimiter), start))
     parsed.lines = source.at
     return parsed
+
+
+def _parse_plainly(text: str, writing: Writing, delimiter: str, most_rows: int) -> Parsed:
+    """The same for a text without comments: quicker."""
+    reader = _reader(io.StringIO(text, newline="\n"), text, writing, delimiter)
+    parsed = Parsed()
+    while len(parsed.rows) < most_rows:
+        start = reader.line_num
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            continue
+        parsed.rows.append(Row(_kept(cells, writing, delimiter), start))
+    parsed.lines = reader.line_num
+    return parsed
+
+
+def _kept(cells: list[str], writing: Writing, delimiter: str) -> list[str]:
+    """The cells of a record, none for a blank line, with what a backslash made text of."""
+    if not cells or (len(cells) == 1 and not cells[0].strip(" \t\r")):
+        # A quoted line feed is a value.
+        return []
+    if writing.escape == "backslash":
+        return [cell.replace(_KEPT_DELIMITER, delimiter) for cell in cells]
+    return cells
 
 
 def is_damaged(text: str, writing: Writing, parsed: Parsed) -> bool:

@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .candidates import COMMON, QUOTES, cut_share, delimiters, even_signs, quote_fit, writings
+from .candidates import COMMON, QUOTES, cut_share, delimiters, even_signs, is_prose, quote_fit, writings
 from .dialect import NO_DELIMITER, Dialect
 from .errors import Unreadable
-from .layout import Layout, lay_out
+from .layout import CERTAIN_HEADER, Layout, lay_out
 from .records import NeedsMore, RecordReader
 from .sample import HEAD_CHARACTERS, SAMPLE_ROWS, Parsed, Row, Writing, collapse_blanks, is_damaged, parse
 from .shapes import is_typed, looks_like_value
@@ -29,10 +29,19 @@ LOOKED_AT_IN_ROW = 200
 #: The share of lines that have to agree for a sign to come evenly, and how many for that to be no chance.
 EVEN = 0.99
 EVEN_ROWS = 20
+#: Characters of a longer sample that all candidates are tried on, the part of the best score from which one is tried on
+#: all of it, and the part of its score that the best one has to keep there.
+QUICK_CHARACTERS = 12_000
+NEAR = 0.45
+STEADY = 0.9
+#: The share below which the lines do not agree.
+MOSTLY_EVEN = 0.9
 #: Bytes that a damaged value of a sample may have.
 DAMAGED_BYTES = 2048
 #: Bytes of a sample that are read tolerantly: slowly.
 TOLERANT_BYTES = 48_000
+
+_COLUMN_NAME = re.compile(r"[^\d\W][\w \-/()]{0,50}")
 
 
 @dataclass(frozen=True)
@@ -63,16 +72,30 @@ def weigh(
     person has set; None and "" are found out. `comment` is what comments begin with: "" for none, None to find out.
     """
     head = text[:HEAD_CHARACTERS]
-    readings: list[Reading] = []
-    problem: Unreadable | None = None
-    for rank, writing in enumerate(writings(head, delimiter=delimiter, quote=quote, escape=escape)):
-        try:
-            readings.append(_read(head, writing, rank, header, skip, comment, complete=complete, weights=weights))
-        except Unreadable as error:
-            problem = error
-    if not readings:
-        raise problem or Unreadable("The file holds no table.")
-    return sorted(readings, key=lambda reading: -reading.score)
+
+    def read_all(part: str, candidates: Sequence[tuple[int, Writing]], *, is_whole: bool) -> list[Reading]:
+        readings: list[Reading] = []
+        problem: Unreadable | None = None
+        for rank, writing in candidates:
+            try:
+                reading = _read(part, writing, rank, header, skip, comment, complete=is_whole, weights=weights)
+                readings.append(reading)
+            except Unreadable as error:
+                problem = error
+        if not readings:
+            raise problem or Unreadable("The file holds no table.")
+        return sorted(readings, key=lambda reading: -reading.score)
+
+    ranked = list(enumerate(writings(head, delimiter=delimiter, quote=quote, escape=escape)))
+    if len(head) > 2 * QUICK_CHARACTERS and len(ranked) > 2 and skip is None:
+        # Most candidates are far behind after a few lines.
+        first = read_all(head[: head.rfind("\n", 0, QUICK_CHARACTERS) + 1] or head, ranked, is_whole=False)
+        near = [item.writing for item in first if item.score >= NEAR * first[0].score]
+        if first[0].layout.agreement >= EVEN and len(near) < len(ranked):
+            chosen = read_all(head, [item for item in ranked if item[1] in near], is_whole=complete)
+            if chosen[0].score >= STEADY * first[0].score:
+                return [*chosen, *(item for item in first if item.writing not in near)]
+    return read_all(head, ranked, is_whole=complete)
 
 
 def _read(
@@ -168,7 +191,23 @@ def score_of(head: str, writing: Writing, parsed: Parsed, layout: Layout, weight
     if layout.agreement < EVEN and any(sign != writing.delimiter for sign in even_signs(head)):
         # Another sign comes in every line, equally often.
         score *= weights.uneven
+    if layout.agreement < MOSTLY_EVEN and is_prose(head, writing.delimiter):
+        score *= weights.prose
+    if writing.delimiter == "," and _drops_the_name(parsed, layout):
+        score *= weights.dropped_name
     return score * _trust(writing, parsed, layout, weights)
+
+
+def _drops_the_name(parsed: Parsed, layout: Layout) -> bool:
+    """Whether the one line above all rows, a title by this reading, would name a single column of words.
+
+    Words have commas; other signs in all of them are a delimiter.
+    """
+    above = [row for row in parsed.rows[: layout.start] if not row.kind]
+    if len(above) != 1 or len(above[0].cells) != 1 or any(map(is_typed, layout.shapes)):
+        return False
+    name = above[0].cells[0].strip()
+    return bool(_COLUMN_NAME.fullmatch(name)) and name.count(" ") < 4 and layout.header_score < CERTAIN_HEADER
 
 
 def _quote_factor(head: str, writing: Writing, weights: Weights) -> float:
@@ -201,7 +240,8 @@ def _trust(writing: Writing, parsed: Parsed, layout: Layout, weights: Weights) -
     typed = sum(map(is_typed, shapes)) / len(shapes) if shapes else 0.0
     if layout.header_rows and layout.header_score > 0.3:
         typed = (1 + typed) / 2
-    return least + (0.95 - least) * typed**2
+    trust = least + (0.95 - least) * typed**2
+    return trust * (weights.uneven if layout.agreement < MOSTLY_EVEN else 1.0)
 
 
 def _used(body: Sequence[Sequence[str]], width: int) -> int:

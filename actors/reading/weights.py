@@ -42,6 +42,10 @@ class Weights:
     mixed_column: float = 0.5
     #: What is left where another sign comes evenly in all lines and this one does not.
     uneven: float = 0.75
+    #: What is left where the only line above words in several columns would be a column's name.
+    dropped_name: float = 0.3
+    #: What is left of commas that stand as in sentences, where the lines do not agree.
+    prose: float = 0.4
     #: What a sign of words is worth at least where it cuts many lines into as many values.
     even_sign: float = 0.45
     #: Two readings nearer than this to one another are a guess, nearer than the second likely, else certain.
