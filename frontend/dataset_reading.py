@@ -43,7 +43,7 @@ _MENDED = (
     ("mixed_encoding", "Lines in another encoding"),
     ("c1_controls", "Control characters read as Windows-1252"),
     ("undecodable", "Bytes that the encoding lacks"),
-    ("nul_bytes", "Zero bytes left out"),
+    ("nul_bytes", "Control bytes left out"),
 )
 
 

@@ -42,7 +42,7 @@ _LATER_FACTS = (
     ("mixed_encoding", "Values in another encoding"),
     ("controls", "Control codes read as signs"),
     ("undecodable", "Bytes that the encoding lacks"),
-    ("nul_bytes", "Zero bytes left out"),
+    ("nul_bytes", "Control bytes left out"),
 )
 #: Names in the report of a dataset's dialect that its columns have, or nobody asks for.
 _NOT_REPORTED = frozenset(("names", "source_names", "shapes", "above", "alternatives", "least", "fallback"))

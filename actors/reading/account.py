@@ -40,7 +40,8 @@ class Tally:
     trimmed: int = 0
     repaired: int = 0
     mixed_encoding: int = 0
-    #: Single characters: control codes read as Windows-1252's signs, bytes the encoding lacks, zero bytes left out.
+    #: Single characters: control codes read as Windows-1252's signs, bytes the encoding lacks, and what was left out:
+    #: zero bytes, and unit separators where they would be taken for delimiters.
     controls: int = 0
     undecodable: int = 0
     nul_bytes: int = 0

@@ -157,7 +157,7 @@ class RecordReader:
                     begin += 1
             if quote and buf[begin : begin + 1] == quote:
                 value, after, wrong = self._quoted(buf, begin, start, eof=eof, lenient=lenient)
-                if wrong and not trouble:
+                if wrong == "never closed" or (wrong and not trouble):
                     trouble, where = wrong, begin
                     if not lenient or wrong == "never closed":
                         return Record(fields, len(buf), trouble, where)

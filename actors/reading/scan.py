@@ -111,6 +111,8 @@ class Scanner:
     def _scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> None:
         carry, seen, window = b"", 0, MAX_WINDOW
         to_skip = self.dialect.preamble_lines + self.dialect.header_lines
+        if self.delimiter == NO_DELIMITER.encode() and self.dialect.delimiter != NO_DELIMITER:
+            blocks = self._without_separators(blocks)
         blocks = self._with_short_delimiter(blocks)
         if self.dialect.blanks:
             blocks = self._with_single_blanks(blocks)
@@ -164,6 +166,13 @@ class Scanner:
             yield text[: len(text) - len(carry)]
         yield carry
 
+    def _without_separators(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Blocks without the byte that will stand for the delimiter; each that is left out is counted."""
+        for block in blocks:
+            text = block.replace(self.delimiter, b"")
+            self.tally.nul_bytes += len(block) - len(text)
+            yield text
+
     def _with_single_blanks(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Blocks of whole lines in which a run of blanks is one byte that text does not have."""
         least = len(self.dialect.delimiter)
@@ -184,7 +193,8 @@ class Scanner:
             carry = rest
             if text:
                 yield run.sub(short, text + b"\n")
-        yield run.sub(short, carry)
+        # A last line of blanks is a line all the same.
+        yield run.sub(short, carry) or (b"\n" if carry else b"")
 
     def _set_aside(self, raw: bytes) -> None:
         """Account for a line above the first record."""
@@ -293,6 +303,10 @@ class Scanner:
         # Nothing, or nothing but delimiters.
         shortest = 1 + (view[ends - 2] == RETURN) if self.width == 1 else self.width + returns
         odd: npt.NDArray[np.bool_] = lengths <= shortest
+        if not self.quote:
+            # What the engine takes for the quote has to be quoted itself.
+            quotes = np.flatnonzero(view[: ends[-1]] == self.engine_quote[0])
+            odd[np.searchsorted(ends, quotes, side="right")] = True
         if self.judge.comment:
             odd |= view[starts] == self.judge.comment[0]
         if self.judge.parts:
@@ -516,9 +530,11 @@ class Scanner:
 
     def _split(self, raw: bytes, line: int) -> bool:
         """Judge the records that a bare return parts, where each of them then fits; return whether that is so."""
-        pieces = raw.split(b"\r")
+        if self.quote and self.quote in raw:
+            return False
+        pieces = [piece for piece in raw.split(b"\r") if piece]
         split = [self.reader.parse(piece, 0, eof=True, lenient=False) for piece in pieces]
-        if not all(len(item.fields) == self.width and not item.trouble for item in split if item.fields != [b""]):
+        if len(pieces) < 2 or not all(len(item.fields) == self.width and not item.trouble for item in split):
             return False
         for item, piece in zip(split, pieces, strict=True):
             self._judge(item, piece, line)

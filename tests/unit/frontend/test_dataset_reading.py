@@ -141,7 +141,7 @@ def test_duplicates_are_told_only_where_they_were_looked_for() -> None:
 def test_what_was_mended_is_told_with_its_count_and_nothing_else() -> None:
     assert mended_of(read(counts={"padded": 12, "nul_bytes": 1, "repaired": 0})) == [
         ("Short rows filled up", 12),
-        ("Zero bytes left out", 1),
+        ("Control bytes left out", 1),
     ]
     assert mended_of(Dataset(dialect={"counts": None})) == []
 
