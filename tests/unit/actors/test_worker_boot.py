@@ -113,7 +113,7 @@ def test_children_have_what_the_pipelines_named_and_no_django_and_their_server_h
     finally:
         server.stop()
     assert set(modules) <= set(loaded)
-    assert {"numpy", "duckdb", "charset_normalizer"} <= set(loaded)
+    assert {"numpy", "duckdb"} <= set(loaded)
     assert not {"core.settings", "core.models", "django.db", "django.contrib.auth"} & set(loaded)
     assert threads == 1
 
