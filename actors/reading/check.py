@@ -119,9 +119,9 @@ class _Checker:
         self.rejected = 0
         self.duplicates = 0
         con.execute(
-            "CREATE TABLE rejects (number BIGINT, position INTEGER, value VARCHAR, reason VARCHAR, first BIGINT)"
+            "CREATE TEMP TABLE rejects (number BIGINT, position INTEGER, value VARCHAR, reason VARCHAR, first BIGINT)"
         )
-        con.execute("CREATE TABLE duplicates (number BIGINT, first BIGINT)")
+        con.execute("CREATE TEMP TABLE duplicates (number BIGINT, first BIGINT)")
 
     @property
     def rows(self) -> str:

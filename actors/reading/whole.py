@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from actors.tables import engine
+
 from . import check, detect, profile, read, write
 
 #: Rows times columns up to which the columns are profiled in the same call: it takes no longer than a new beginning.
 PROFILED_CELLS = 400_000
 
 
+@engine.sharing()
 def whole(
     report: Callable[..., None],
     *,

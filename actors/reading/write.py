@@ -117,7 +117,7 @@ def _parquet_sql(
         source = f"SELECT {values} FROM {raw_rows(work)}"
     return f"""
         COPY ({source}) TO {engine.literal(str(target))}
-        (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {engine.row_group_rows(len(columns))})"""
+        (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {engine.row_group_rows(len(columns))})"""
 
 
 def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int) -> str:
