@@ -236,7 +236,7 @@ def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, h
     shapes = [mine if is_typed(mine) else other for mine, other in zip(later, _shapes(below, width), strict=True)]
     score = header_score(cells[0], [row.cells for row in below], shapes)
     if header.isdigit():
-        count = int(header)
+        count = min(int(header), len(cells))
     elif header == "no":
         count = 0
     else:

@@ -212,7 +212,7 @@ class Scanner:
             self.account.set_aside(line, line, "comment" if kind == "comment" else "before the table", text)
 
     def _scan_buffer(self, buf: bytes, pos: int, window: int, *, eof: bool) -> tuple[int, int]:
-        if eof and buf[pos:] and buf[-1:] not in (bytes([self._feed]), b"\n"):
+        if eof and buf[pos:] and buf[-1:] != bytes([self._feed]):
             buf += bytes([self._feed])
         array_ = np.frombuffer(buf, dtype=np.uint8)
         size = len(buf)
