@@ -29,6 +29,7 @@ from django.conf import settings
 
 from actors.reading import check, detect, profile, read, unpack, whole, write
 from actors.reading.errors import Unreadable
+from actors.reading.remarks import warnings_of
 from core import pipelines, storage
 from core.context import InputFile, JobContext
 from core.datasets import publish_dataset
@@ -39,7 +40,7 @@ from core.models.job import Priority
 
 from .options import Options
 from .profiling import PENDING, stats_of
-from .telling import facts_of, headline_of, report_of, warnings_of
+from .telling import facts_of, headline_of, report_of
 
 #: Resident bytes of a child process at which it is ended: several times what it needs.
 CHILD_MEMORY = 4 * 1024**3

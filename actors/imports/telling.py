@@ -1,16 +1,11 @@
-"""What is said of an import: the account of the file's lines, what was decided and guessed, and what is a warning."""
+"""What is said of an import: the account of the file's lines, and what the dataset's row keeps."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from actors.reading.dialect import Decision
+from actors.reading.remarks import TOLD_COLUMNS, notes_of, warnings_of
 
-#: Lines, and their share of the file's, from which what is left out is a warning.
-HANDFUL = 5
-WARNED_SHARE = 0.01
-#: Columns whose notes and formats are told.
-TOLD_COLUMNS = 200
 #: The keys of the page's account, by those of the scan's tally.
 _COUNTS = {
     "lines": "lines",
@@ -65,34 +60,6 @@ def facts_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[list[Any]]:
     return facts
 
 
-def warnings_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[str]:
-    """Sentences about what is not in the dataset, where it is more than a handful or more than a hundredth."""
-    records, found = plan["records"], []
-    other, after = tally["other_table"], tally["after_table"]
-    lost = plan["rejected"] - other - after
-    if _is_much(lost, records):
-        found.append(f"{_share(lost, records, 'record')} rejected.")
-    if _is_much(other, records):
-        found.append(f"{_share(other, records, 'record')} of another table and left out.")
-    if _is_much(after, records):
-        found.append(f"{_lines(after)} after the table {_were(after)} left out.")
-    for key, where in (("before_table", "before the table"), ("comment_lines", "of comments")):
-        if tally[key] > HANDFUL:
-            found.append(f"{_lines(tally[key])} {where} {_were(tally[key])} left out.")
-    if plan["records"] and not plan["rows"]:
-        found.append("No record became a row.")
-    return found
-
-
-def notes_of(dialect: dict[str, Any], plan: dict[str, Any]) -> list[str]:
-    """What is worth knowing about how the file was read: notes, guesses, and what columns have to say."""
-    notes = list(dialect["notes"])
-    guesses = [Decision(**item) for item in dialect["decisions"] if item["certainty"] == "guess"]
-    notes += [f"A guess: {decision.name} {decision}." for decision in guesses]
-    notes += [f"{column['name']}: {column['note']}." for column in plan["columns"][:TOLD_COLUMNS] if column["note"]]
-    return notes
-
-
 def report_of(
     dialect: dict[str, Any], tally: dict[str, Any], plan: dict[str, Any], *, member: str, is_profiled: bool
 ) -> dict[str, Any]:
@@ -116,21 +83,3 @@ def headline_of(plan: dict[str, Any]) -> str:
     rows = plan["rows"]
     headline = f"{rows:,} {'row' if rows == 1 else 'rows'} imported"
     return headline + (f", {plan['rejected']:,} rejected" if plan["rejected"] else "")
-
-
-def _is_much(count: int, of: int) -> bool:
-    return count > HANDFUL or (count > 0 and count > WARNED_SHARE * of)
-
-
-def _share(count: int, of: int, what: str) -> str:
-    percent = 100 * count / of if of else 0.0
-    shown = f"{percent:.1f}%" if percent >= 0.1 else "under 0.1%"
-    return f"{count:,} of {of:,} {what}s ({shown}) {_were(count)}"
-
-
-def _lines(count: int) -> str:
-    return f"{count:,} line{'s' if count != 1 else ''}"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
