@@ -153,7 +153,9 @@ def _after_titles(rows: Sequence[Row], start: int, width: int) -> int:
     if gap < 0 or not titles:
         return start
     empty = [position for position in range(start, gap + 1) if rows[position].cells and not rows[position].filled]
-    if not empty:
+    below = _body(rows, gap + 1)[:5]
+    is_fuller = bool(below) and min(item.filled for item in below) > 2
+    if not empty and not is_fuller:
         return start
     return next((index for index in range(gap + 1, len(rows)) if rows[index].cells and not rows[index].kind), start)
 

@@ -83,7 +83,7 @@ class RecordReader:
             return Record(lenient.fields, lenient.end, "closed early", strict.where)
         if b"\\" + self.quote in line and not self.backslash:
             escaped = self._variant(backslash=True).parse(buf, pos, eof=eof, lenient=False)
-            if self._fits(escaped) and not self._swallows(buf, line_end, escaped.end):
+            if not escaped.trouble and self._fits(escaped) and not self._swallows(buf, line_end, escaped.end):
                 return Record(escaped.fields, escaped.end, "closed early", strict.where)
         plain = self._plain(buf, pos, line_end)
         is_literal = len(plain) == self.width and not any(value.count(self.quote) % 2 for value in plain)

@@ -193,18 +193,18 @@ def score_of(head: str, writing: Writing, parsed: Parsed, layout: Layout, weight
         score *= weights.uneven
     if layout.agreement < MOSTLY_EVEN and is_prose(head, writing.delimiter):
         score *= weights.prose
-    if writing.delimiter == "," and _drops_the_name(parsed, layout):
+    if writing.delimiter not in ";\t|" and _drops_the_name(parsed, layout, has_words=writing.delimiter == ","):
         score *= weights.dropped_name
     return score * _trust(writing, parsed, layout, weights)
 
 
-def _drops_the_name(parsed: Parsed, layout: Layout) -> bool:
-    """Whether the one line above all rows, a title by this reading, would name a single column of words.
+def _drops_the_name(parsed: Parsed, layout: Layout, *, has_words: bool) -> bool:
+    """Whether the one line above all rows, a title by this reading, would name a single column.
 
-    Words have commas; other signs in all of them are a delimiter.
+    Words have commas, and much has blanks; other signs in all of the lines are a delimiter.
     """
     above = [row for row in parsed.rows[: layout.start] if not row.kind]
-    if len(above) != 1 or len(above[0].cells) != 1 or any(map(is_typed, layout.shapes)):
+    if len(above) != 1 or len(above[0].cells) != 1 or (has_words and any(map(is_typed, layout.shapes))):
         return False
     name = above[0].cells[0].strip()
     return bool(_COLUMN_NAME.fullmatch(name)) and name.count(" ") < 4 and layout.header_score < CERTAIN_HEADER
@@ -291,6 +291,9 @@ def _steady_sign(column: Sequence[str], delimiter: str, signs: Sequence[str]) ->
         return ""
     for sign in signs:
         if sign == delimiter or sign not in filled[-1]:
+            continue
+        if not delimiter and sign == "," and all(", " in cell for cell in filled[:20]):
+            # A name with its first name after a comma is one value.
             continue
         counts = Counter(cell.count(sign) for cell in filled)
         usual, times = counts.most_common(1)[0]

@@ -43,11 +43,11 @@ class Weights:
     #: What is left where another sign comes evenly in all lines and this one does not.
     uneven: float = 0.75
     #: What is left where the only line above words in several columns would be a column's name.
-    dropped_name: float = 0.3
+    dropped_name: float = 0.2
     #: What is left of commas that stand as in sentences, where the lines do not agree.
     prose: float = 0.4
     #: What a sign of words is worth at least where it cuts many lines into as many values.
-    even_sign: float = 0.45
+    even_sign: float = 0.6
     #: Two readings nearer than this to one another are a guess, nearer than the second likely, else certain.
     guess_ratio: float = 1.12
     likely_ratio: float = 1.5
