@@ -34,7 +34,8 @@ _HOLDING = {
     ),
     ",": re.compile(
         r"(?m)(?:(?<=[;\t|\"])|^)\s*[+-]?\d{1,3}(?:[. ]?\d{3})*,\d{1,9}\s*(?=$|[;\t|\"€%])"
-        r"|[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}"
+        r"|[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
+        r"|(?m:^)[+-]?[$€£]?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?m:$)"
     ),
     "=": re.compile(r"[\w-]+=\S"),
     "@": re.compile(r"[\w.+-]+@[\w-]+\.\w+"),
@@ -147,7 +148,7 @@ def cut_share(text: str, delimiter: str) -> float:
         return 0.0
     held = [found.group() for found in holding.finditer(head)]
     inside = sum(value.count(delimiter) for value in held)
-    first = head.partition("\n")[0]
+    first = next((line for line in head.split("\n") if line.strip() and not line.startswith("#")), "")
     is_all_money = inside == count and all(_MONEY_ONLY.search(value) for value in held)
     if delimiter == "," and "," in first and not is_all_money:
         # Two whole numbers with a comma between them are two values, unless the header or the places say otherwise.

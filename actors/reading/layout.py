@@ -21,6 +21,7 @@ from .sample import Parsed, Row
 from .shapes import is_typed, shape_of
 from .weights import Weights
 
+_ONE_WORD = re.compile(r"[^\d\W][\w.\-]{0,40}")
 #: Rows at the top of the table among which titles are looked for.
 MAX_TITLE_ROWS = 60
 #: Rows that a column's usual shape is taken from.
@@ -187,12 +188,12 @@ def _with_records_above(rows: Sequence[Row], start: int, width: int) -> int:
     first = start
     for position in nearest:
         row = rows[position]
-        if len(row.cells) < 2 or row.reach < 2 or len(row.cells) * 2 < width:
+        if len(row.cells) < 2 or len(row.cells) * 2 < width:
             break
         first = position
-    if first == start:
-        return start
     top = rows[first]
+    if first == start or top.reach < 2:
+        return start
     if own > 0 and not is_header_over(top, body, width):
         return start
     return first
@@ -330,7 +331,7 @@ def _odd_header(rows: Sequence[Row], start: int, body: Sequence[Row], width: int
         return None
     for sign in (",", ";", "\t", "|", " "):
         names = [part.strip().strip('"') for part in row.cells[0].strip().split(sign)]
-        if len(names) == width and all(names) and all(re.fullmatch(r"[^\d\W][\w.\-]{0,40}", name) for name in names):
+        if len(names) == width and all(names) and (sign != " " or all(map(_ONE_WORD.fullmatch, names))):
             return position, names
     return None
 
