@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,8 +120,12 @@ class Loader:
     def _copy(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk], target: Path) -> int:
         columns = "{" + ", ".join(f"'c{index}': 'VARCHAR'" for index in range(self.width)) + "}"
         line = max(2_000_000, self.longest() + 1024)
-        buffer = max(line * 2, max(chunk.bytes for chunk in batch) + 1024)
-        files = engine.file_list(chunk.path for chunk in batch)
+        paths, largest = [chunk.path for chunk in batch], max(chunk.bytes for chunk in batch)
+        if self.width > engine.WIDE and len(batch) > 1:
+            # The engine looks at all columns for each file again: of a wide table that takes longer than reading it.
+            paths, largest = [self._joined(batch)], sum(chunk.bytes for chunk in batch)
+        buffer = max(line * 2, largest + 1024)
+        files = engine.file_list(paths)
         sql = f"""
             COPY (
                 SELECT {self._values()} FROM read_csv({files}, columns = {columns},
@@ -129,7 +134,19 @@ class Loader:
                     escape = {engine.literal(self.quote)}, max_line_size = {line}, buffer_size = {buffer})
             ) TO {engine.literal(str(target))}
             (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {engine.row_group_rows(self.width)})"""
-        return int(engine.run(con, sql)[0][0])
+        loaded = int(engine.run(con, sql)[0][0])
+        if len(paths) < len(batch):
+            paths[0].unlink()
+        return loaded
+
+    def _joined(self, batch: list[Chunk]) -> Path:
+        """One file of all the batch's records, each of which ends with a line feed."""
+        target = self.folder / "joined.csv"
+        with target.open("wb") as file:
+            for chunk in batch:
+                with chunk.path.open("rb") as records:
+                    shutil.copyfileobj(records, file, 1 << 20)
+        return target
 
     def _values(self) -> str:
         """What is kept of the columns: where a blank after each delimiter belongs to the writing, it is left out."""

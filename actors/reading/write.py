@@ -25,6 +25,8 @@ PREVIEW_TEXT = 500
 #: Rows whose being dropped or not is told by one constant of bits, and how many such constants at most.
 BITS = 1 << 18
 MAX_BIT_SETS = 24
+#: Different values that Parquet keeps apart of each column of a wide table.
+WIDE_DICTIONARY = 64
 
 FILES = {
     "parquet": "dataset.parquet",
@@ -108,7 +110,7 @@ def _parquet_sql(
 ) -> str:
     values = ", ".join(f"{column.kept_value} AS {engine.name(column.name)}" for column in columns)
     if not tally["rows"]:
-        empty = ", ".join(f"NULL::VARCHAR AS {engine.name(column.name)}" for column in columns)
+        empty = ", ".join(f"NULL::{column.reading.sql_type} AS {engine.name(column.name)}" for column in columns)
         source = f"SELECT {empty} LIMIT 0"
     elif checked["rows"] < tally["rows"]:
         number = row_number(tally["batches"])
