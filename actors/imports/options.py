@@ -63,6 +63,10 @@ class Options:
             model=params.get("model"),
         )
 
+    def like_dataset(self, dataset_id: int | None) -> Options:
+        """Return the options of an import that is to be like a dataset, or the same where there is none."""
+        return replace(self, model=dataset_id)
+
     def like(self, model: Dataset | None, *, most_rejected_percent: float) -> Options:
         """Return the options with what the person left open taken from a dataset, and the site's limit on rejects."""
         checks = {"max_rejected_percent": most_rejected_percent, **self.checks}

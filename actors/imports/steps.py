@@ -286,7 +286,8 @@ def _publish(
     also: Callable[[int], None] | None,
 ) -> int:
     plan, is_profiled = made.plan, made.profile is not None
-    entries: list[dict[str, Any] | None] = [*(made.profile or [None] * len(plan["columns"]))]
+    nothing: list[dict[str, Any] | None] = [None] * len(plan["columns"])
+    entries = made.profile or nothing
     dataset_id = publish_dataset(
         ctx,
         name=identity["name"],

@@ -91,6 +91,9 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise PermanentError(f"The file {fetched['name']} is no longer kept; run the job again from the start.")
     source = InputFile(path=path, name=fetched["name"], size=fetched["bytes"], sha256=fetched["sha256"])
+    fingerprint = fingerprint_of(item["url"], options)
+    if options.model is None:
+        options = options.like_dataset(sources.model_for(ctx, fingerprint, parent.pk))
     if options.name and len(parent.params["urls"]) > 1:
         # One name is given for all: each file's own tells them apart.
         options = options.named(f"{options.name} · {name_of(source.name)}")
@@ -98,7 +101,7 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
         ctx,
         source,
         options,
-        also=partial(sources.remember, ctx, fingerprint_of(item["url"], options), item["url"], fetched),
+        also=partial(sources.remember, ctx, fingerprint, item["url"], fetched),
         unpacked_limit_bytes=Policy.from_settings().limit_bytes,
         charset=fetched.get("charset") or "",
     )

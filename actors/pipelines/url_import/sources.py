@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from core import storage
 from core.context import JobContext
-from core.models import Source
+from core.models import ScheduledRun, Source
 from core.states import State
 
 
@@ -41,6 +41,18 @@ def find(ctx: JobContext, fingerprint: str) -> Known | None:
         etag=known.etag,
         last_modified=known.last_modified,
         since=f"{known.fetched_at:%-d %B %Y, %H:%M} UTC",
+    )
+
+
+def model_for(ctx: JobContext, fingerprint: str, job_id: int) -> int | None:
+    """Return the dataset that the last fetch made, when the job came of a schedule: it is to be read as that one was.
+
+    What a person fetches by hand is looked at anew.
+    """
+    if not ScheduledRun.objects.filter(job_id=job_id).exists():
+        return None
+    return (
+        Source.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint).values_list("dataset", flat=True).first()
     )
 
 

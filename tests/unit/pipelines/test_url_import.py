@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import Settings
 
 from actors.pipelines.url_import.collect import collected
@@ -22,7 +23,7 @@ from core.context import JobContext
 from core.fan_out import pipeline_of
 from core.forms import Entry, open_form
 from core.life.requests import retry
-from core.models import Artifact, Dataset, Job, JobEvent, JobStep, Source
+from core.models import Artifact, Dataset, Job, JobEvent, JobStep, Schedule, ScheduledRun, Source
 from core.pipelines import pipeline
 from core.states import State
 from tests.unit.fetching.serving import Answers, Handler, Server, serving
@@ -187,6 +188,23 @@ def test_changed_data_other_options_and_a_person_who_insists_make_a_new_dataset(
     found.append(result_of(make(alice, url))["dataset"])
     assert len(set(found)) == 4
     assert Dataset.objects.get(pk=found[-1]).rows == 3
+
+
+@pytest.mark.parametrize("is_scheduled", [True, False])
+def test_a_schedule_reads_fresh_data_by_the_types_of_the_last(alice: User, serve: Serve, is_scheduled: bool) -> None:
+    shelf = Shelf(days=b"day;n;note\n31.01.2024;1;1\n28.02.2024;2;2\n")
+    url = serve(shelf).url("/days.csv")
+    first = Dataset.objects.get(pk=result_of(make(alice, url))["dataset"])
+    assert [column.type for column in first.columns.all()] == ["date", "integer", "integer"]
+    # Every day could be a month, and a column is empty for once.
+    shelf.files["days"] = b"day;n;note\n01.02.2024;1;\n02.02.2024;2;\n"
+    job = submit(alice, url)
+    if is_scheduled:
+        schedule = Schedule.objects.create(owner=alice, pipeline="url_import", cron="0 7 * * 1")
+        ScheduledRun.objects.create(schedule=schedule, due_at=timezone.now(), outcome="submitted", job=job)
+    fresh = Dataset.objects.get(pk=result_of(run_family(job))["dataset"])
+    types = [column.type for column in fresh.columns.all()]
+    assert types == (["date", "integer", "integer"] if is_scheduled else ["text", "integer", "text"])
 
 
 @pytest.mark.parametrize("gone", ["row", "file"])
