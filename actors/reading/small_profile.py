@@ -87,7 +87,7 @@ def _counts(column: Column, present: Any) -> tuple[dict[str, Any], list[tuple[An
         ranked = Counter(values).most_common()
         distinct, low, high = len(ranked), min(values, default=None), max(values, default=None)
         top = ranked[:TOP_VALUES]
-        numbers = np.array(sorted(map(number_of, values)), dtype=np.float64) if is_number else None
+        numbers = np.sort(np.array(list(map(number_of, values)), dtype=np.float64)) if is_number else None
     else:
         ordered, counts = np.unique(present, return_counts=True)
         # The most frequent first; of equally frequent ones the smaller.

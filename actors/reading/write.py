@@ -117,9 +117,13 @@ def _parquet_sql(
         source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally['rows'])}"
     else:
         source = f"SELECT {values} FROM {raw_rows(work)}"
+    settings = f"ROW_GROUP_SIZE {engine.row_group_rows(len(columns))}"
+    if len(columns) > engine.WIDE:
+        # Of so many columns the dictionaries would take more memory than the values.
+        settings += f", DICTIONARY_SIZE_LIMIT {WIDE_DICTIONARY}"
     return f"""
         COPY ({source}) TO {engine.literal(str(target))}
-        (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {engine.row_group_rows(len(columns))})"""
+        (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, {settings})"""
 
 
 def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int) -> str:
