@@ -26,9 +26,9 @@ _DELIMITERS = {
 }
 _QUOTES = {'"': "Double quotes", "'": "Single quotes", "": "None"}
 _LINE_ENDS = {
-    "\n": "Line feed, or carriage return and line feed",
-    "\r\n": "Carriage return and line feed",
-    "\r": "Carriage return",
+    "\n": "Unix or Windows",
+    "\r\n": "Windows",
+    "\r": "Old Mac",
     "any": "Mixed",
 }
 #: What is said of how sure a decision is.
@@ -40,7 +40,7 @@ _MENDED = (
     ("padded", "Short rows filled up"),
     ("trimmed", "Long rows with only empty extras cut"),
     ("repaired", "Rows with damaged quotes repaired"),
-    ("mixed_encoding", "Lines in another encoding"),
+    ("mixed_encoding", "Values in another encoding"),
     ("c1_controls", "Control characters read as Windows-1252"),
     ("undecodable", "Bytes that the encoding lacks"),
     ("nul_bytes", "Control bytes left out"),
@@ -176,7 +176,7 @@ def _known(dataset: Dataset, dialect: dict[str, Any]) -> dict[str, tuple[str, Ca
         "comment": ("Comments", lambda value: f"Lines that begin with {value}" if value else ""),
         "line_end": ("Line ends", lambda value: _named(_LINE_ENDS, str(value))),
         "header_lines": ("Header", _header),
-        "preamble_lines": ("Lines before the table", lambda value: f"{value:,}" if value else "None"),
+        "preamble_lines": ("Table begins", lambda value: f"On line {value + 1:,}"),
         "member": ("File in the archive", str),
     }
 

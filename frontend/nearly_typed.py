@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ _TYPES = {
     "time": ("times", "a time"),
     "timestamp": ("timestamps", "a timestamp"),
 }
+#: Columns that are declared at once: an address has no room for any number.
+MOST_TOGETHER = 50
 #: Other values of a column that nearly has a type that are named, and characters of each.
 _NAMED_VALUES, _VALUE_LENGTH = 5, 40
 
@@ -56,6 +59,33 @@ class Nearly:
     def declaration(self) -> str:
         """What the address of a form says to have the column declared so."""
         return f"{self.column}:{self.type}"
+
+
+@dataclass(frozen=True)
+class NearlyTogether:
+    """The columns of a dataset that nearly have a type: two or more, to be declared in one import."""
+
+    columns: tuple[Nearly, ...]
+    rows: int
+
+    @property
+    def sentence(self) -> str:
+        return f"{len(self.columns):,} columns are text, though nearly all of their values have a type"
+
+    @property
+    def offer(self) -> str:
+        return f"Import again with all of them declared; up to {self.misfits:,} rows would be rejected"
+
+    @property
+    def misfits(self) -> int:
+        """Rows with a value that does not fit, at most: one row may have several."""
+        return min(self.rows, sum(column.misfits for column in self.columns))
+
+
+def together(columns: Iterable[DatasetColumn], *, rows: int) -> NearlyTogether | None:
+    """Return those of the columns that nearly have a type, as far as they go into one form; None below two."""
+    nearly = tuple(each for column in columns if (each := nearly_of(column)))[:MOST_TOGETHER]
+    return NearlyTogether(nearly, rows) if len(nearly) > 1 else None
 
 
 def nearly_of(column: DatasetColumn) -> Nearly | None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core import downloads, pipelines
 from core.models import Artifact, Dataset, DatasetColumn, Job
-from frontend import dataset_pages, dataset_reading, expiry
+from frontend import dataset_pages, dataset_reading, expiry, nearly_typed
 from frontend.security import PersonRequest, person_required
 
 VIEWS = ("columns", "rows", "rejected", "reading")
@@ -63,10 +63,17 @@ def _columns(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
         "column_page": page,
         "profiles": profiles,
         "is_pending": is_pending and not all(profile.is_there for profile in profiles),
-        "can_declare": _can_declare(dataset),
+        "can_declare": (can_declare := _can_declare(dataset)),
+        "together": _together(dataset) if can_declare else None,
         "chart_width": dataset_pages.CHART_WIDTH,
         "chart_height": dataset_pages.CHART_HEIGHT,
     }
+
+
+def _together(dataset: Dataset) -> nearly_typed.NearlyTogether | None:
+    """Return the columns that nearly have a type, whatever page of columns is shown."""
+    columns = DatasetColumn.objects.filter(dataset=dataset, stats__has_key="nearly")[: nearly_typed.MOST_TOGETHER]
+    return nearly_typed.together(columns, rows=dataset.rows)
 
 
 def _can_declare(dataset: Dataset) -> bool:
@@ -95,7 +102,7 @@ def _rows(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
 def _rejected(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
     shown = dataset_pages.preview_of(dataset).rejected
     page = Paginator(shown, dataset_pages.ROWS_LENGTH).get_page(request.GET.get("page"))
-    return {"page": page, "is_cut": len(shown) < dataset.rejected}
+    return {"page": page, "is_cut": len(shown) < dataset.rejected, "has_values": any(row[1] for row in page)}
 
 
 def _reading(_request: PersonRequest, dataset: Dataset) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from core.forms import PipelineForm
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from core.pipelines import pipeline
 from frontend.dataset_reading import facts_of, lines_of, looked_for_duplicates, mended_of
+from frontend.nearly_typed import together
 
 from .conftest import MakeDataset, MakeJob
 
@@ -55,7 +56,7 @@ def test_each_decision_stands_beside_its_fact_with_how_sure_it_is() -> None:
     assert facts["Delimiter"] == ("Comma  ,", "certain")
     assert facts["Encoding"] == ("Windows-1252", "a guess: three bytes tell")
     assert facts["Header"] == ("One line", "likely: its cells differ in kind")
-    assert facts["Lines before the table"] == ("3", "set by you")
+    assert facts["Table begins"] == ("On line 4", "set by you")
     assert facts["Decimal mark"] == ("comma", "certain: 1.234,56 has both marks")
     assert facts["Quotes"] == ('Double quotes  "', "")
 
@@ -74,6 +75,8 @@ def test_each_decision_stands_beside_its_fact_with_how_sure_it_is() -> None:
         ({"member": "a.csv"}, "File in the archive", "a.csv"),
         ({"encoding": "utf_8"}, "Encoding", "UTF-8"),
         ({"header_lines": 0}, "Header", "None: the columns were named here"),
+        ({"preamble_lines": 0}, "Table begins", "On line 1"),
+        ({"line_end": "\n"}, "Line ends", "Unix or Windows"),
     ],
 )
 def test_a_dialect_is_told_in_plain_words(dialect: dict[str, Any], title: str, value: str) -> None:
@@ -232,6 +235,30 @@ def test_a_column_that_is_nearly_all_dates_says_so_and_leads_to_the_form(as_alic
     assert "743,087 of 743,533 are dates; the others: n/a (300), blank (140), 6 more." in page
     address = f"/pipelines/declaring/?again={nearly.job_id}&amp;declare=a%20%26%20b%3Ac%3Adate"
     assert f'<a href="{address}">Import again with “a &amp; b:c” as a date; 446 rows would be rejected</a>' in page
+
+
+def test_columns_that_nearly_have_a_type_are_declared_at_once(as_alice: Client, nearly: Dataset) -> None:
+    assert "columns are text, though" not in as_alice.get(nearly.get_absolute_url()).text
+    price = {"type": "decimal", "format": "", "count": 90, "of": 100, "others": []}
+    DatasetColumn.objects.filter(dataset=nearly, position=0).update(name="price", stats={"nearly": price})
+    # Also from a page of columns that has none of them.
+    for query in ({}, {"find": "nothing"}):
+        page = as_alice.get(nearly.get_absolute_url(), query).text
+        assert "2 columns are text, though nearly all of their values have a type." in page
+        address = f"?again={nearly.job_id}&amp;declare=price%3Adecimal&amp;declare=a%20%26%20b%3Ac%3Adate"
+        assert address in page
+    Job.objects.filter(pk=nearly.job_id).update(pipeline="letters")
+    assert "columns are text, though" not in as_alice.get(nearly.get_absolute_url()).text
+
+
+def test_no_more_rows_are_feared_for_than_there_are() -> None:
+    many = {"type": "date", "count": 60, "of": 100}
+    columns = [DatasetColumn(name=name, stats={"nearly": many}) for name in "abc"]
+    offered = together(columns, rows=100)
+    assert offered is not None
+    assert offered.misfits == 100
+    assert together(columns[:1], rows=100) is None
+    assert together([DatasetColumn(name="d", stats={})] * 2, rows=100) is None
 
 
 def test_a_form_that_takes_no_types_is_not_led_to(as_alice: Client, nearly: Dataset) -> None:
