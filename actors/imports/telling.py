@@ -56,6 +56,8 @@ def facts_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[list[Any]]:
     if plan["looked_for_duplicates"]:
         facts.append(["Duplicates", plan["duplicates"]])
     facts.append(["Columns", len(plan["columns"])])
+    if nearly := sum(1 for column in plan["columns"] if column["nearly"]):
+        facts.append(["Of these nearly of a type", nearly])
     facts += [[title, tally[key]] for key, title in _LATER_FACTS if tally[key]]
     return facts
 

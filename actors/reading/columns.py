@@ -91,11 +91,36 @@ def groups_of(columns: list[Column], rows: int) -> list[list[Column]]:
     return [columns[start : start + size] for start in range(0, len(columns), size)]
 
 
+#: What values of a type are called, where it is not the type's name with an s.
+_KINDS = {"integer": "whole numbers", "decimal": "decimal numbers", "float": "numbers", "boolean": "true or false"}
+#: What people write for the parts of a moment.
+_PARTS = {
+    "%d": "dd",
+    "%m": "mm",
+    "%b": "mmm",
+    "%B": "mmmm",
+    "%Y": "yyyy",
+    "%y": "yy",
+    "%H": "hh",
+    "%I": "hh",
+    "%M": "mm",
+    "%S": "ss",
+    "%f": "fff",
+    "%p": "am/pm",
+}
+
+
+def _plain_form(name: str) -> str:
+    """The name of a way of writing values in plain words: dd.mm.yyyy for %d.%m.%Y."""
+    for part, plain in _PARTS.items():
+        name = name.replace(part, plain)
+    return name
+
+
 def nearly_said(nearly: dict[str, Any]) -> str:
     """The sentence about a column nearly all of whose values have a type."""
-    kinds = {"date": "dates", "time": "times", "boolean": "true or false", "float": "numbers"}
-    kind = kinds.get(nearly["type"], f"{nearly['type']}s")
-    form = f" ({nearly['format']})" if nearly["format"] else ""
+    kind = _KINDS.get(nearly["type"], f"{nearly['type']}s")
+    form = f" ({_plain_form(nearly['format'])})" if nearly["format"] else ""
     listed = [f"“{value}” ({count:,})" for value, count in nearly["others"]]
     rest = nearly["of"] - nearly["count"] - sum(count for _, count in nearly["others"])
     if rest:
