@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .dialect import Dialect
+from .shapes import is_typed, shape_of
 
 NEVER_CLOSED = "a quote opened here is never closed"
 CLOSED_EARLY = "a quoted value goes on after its closing quote"
 #: Lines that a value with damaged quotes may span before its first line is judged alone.
 MAX_DAMAGED_LINES = 200
 MAX_DAMAGED_BYTES = 1 << 16
+#: Columns that a table has, and those of them that hold no words, for a quote too many in a line to be told.
+STRAY_WIDTH = 4
+STRAY_TYPED = 2
 
 Trouble = Literal["", "never closed", "closed early", "ends wrong"]
 
@@ -56,6 +60,7 @@ class RecordReader:
         self.doubled_closes = False
         self._variants: dict[tuple[bool, bool], RecordReader] = {}
         self.width = dialect.width
+        self.shapes = dialect.shapes
         self.max_record = max_record
         self.returns_end = dialect.line_end != "\n"
         ends = {"\n": b"\n", "\r": b"\r", "any": b"\r\n"}[dialect.line_end]
@@ -93,8 +98,27 @@ class RecordReader:
         is_damaged_alone = len(plain) != self.width and is_short
         if self._fits(lenient) and is_damaged_alone and not self._swallows(buf, line_end, lenient.end):
             return Record(lenient.fields, lenient.end, "closed early", strict.where)
+        stray = self._with_stray_quote(line, strict.where - pos)
+        if stray is not None:
+            return Record(stray, line_end, "closed early", strict.where)
         reopened = buf.find(self.quote, strict.where + 1, line_end) >= 0
         return Record(plain, line_end, "ends wrong" if reopened else "never closed", strict.where)
+
+    def _with_stray_quote(self, line: bytes, at: int) -> list[bytes] | None:
+        """The fields of a line whose quote at `at` belongs to its value, where all others then look like their columns.
+
+        One quote too many is told from a value that was cut only by several columns that hold no words.
+        """
+        typed = [index for index, shape in enumerate(self.shapes) if is_typed(shape)]
+        if self.width < STRAY_WIDTH or len(typed) < STRAY_TYPED:
+            return None
+        record = self.parse(line, 0, eof=True, lenient=True, literal_at=at)
+        if record.trouble or len(record.fields) != self.width or record.end != len(line):
+            return None
+        fields = record.fields
+        found = [shape_of(fields[index].decode("utf-8", "replace").strip('"')) for index in typed]
+        fits = all(shape in ("", self.shapes[index]) for shape, index in zip(found, typed, strict=True))
+        return fields if fits else None
 
     def _fits(self, record: Record) -> bool:
         return len(record.fields) == self.width and record.trouble != "never closed"
@@ -145,7 +169,7 @@ class RecordReader:
     def _plain(self, buf: bytes, pos: int, end: int) -> list[bytes]:
         return self.strip_end(buf[pos:end]).split(self.delimiter)
 
-    def parse(self, buf: bytes, pos: int, *, eof: bool, lenient: bool) -> Record:
+    def parse(self, buf: bytes, pos: int, *, eof: bool, lenient: bool, literal_at: int = -1) -> Record:
         fields: list[bytes] = []
         quote, start = self.quote, pos
         trouble: Trouble = ""
@@ -155,7 +179,7 @@ class RecordReader:
             if quote:
                 while buf[begin : begin + 1] in self._blanks and begin < len(buf):
                     begin += 1
-            if quote and buf[begin : begin + 1] == quote:
+            if quote and buf[begin : begin + 1] == quote and begin != literal_at:
                 value, after, wrong = self._quoted(buf, begin, start, eof=eof, lenient=lenient)
                 if wrong == "never closed" or (wrong and not trouble):
                     trouble, where = wrong, begin
