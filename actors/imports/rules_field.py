@@ -45,7 +45,10 @@ class RulesWidget(forms.Widget):
             "name": name,
             "id": (attrs or {}).get("id") or f"id_{name}",
             "described": (attrs or {}).get("aria-describedby", ""),
-            "rows": [{"index": index, "number": index + 1, **row} for index, row in enumerate(rows)],
+            "rows": [
+                {"index": index, "number": index + 1, "says_type_only": _says_type_only(row), **row}
+                for index, row in enumerate(rows)
+            ],
             "types": TYPES,
             "json": text,
         }
@@ -91,6 +94,12 @@ def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
     if row["allowed"]:
         entry["allowed"] = [part.strip() for part in row["allowed"].split(",") if part.strip()]
     return entry
+
+
+def _says_type_only(row: dict[str, Any]) -> bool:
+    """Whether the row's title can say all that is in it: the column and its type."""
+    filled = {key for key, value in row.items() if value not in ("", None, False)}
+    return filled == {"column", "type"}
 
 
 def _fits_a_row(rule: dict[str, Any]) -> bool:

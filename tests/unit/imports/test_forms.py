@@ -114,6 +114,15 @@ def test_declared_types_pass_the_form_as_its_page_sends_them_back() -> None:
     assert form.cleaned_data["rules"] == [{"column": "price", "min": "0"}, {"column": "day", "type": "date"}]
 
 
+def test_a_rule_that_gives_a_type_alone_is_folded_and_says_it() -> None:
+    rules = [{"column": "price", "min": "0"}, {"column": "day", "type": "date"}, {"column": "size", "type": "integer"}]
+    page = str(ImportForm(initial={"rules": [*rules, {"column": "no", "type": "integer", "required": True}]})["rules"])
+    folded = [text.split("</summary>")[0].strip() for text in page.split('<details class="rule">')[1:]]
+    assert [text.removeprefix("<summary>") for text in folded[:2]] == ["Rule 2: day, date", "Rule 3: size, integer"]
+    assert "Rule 4: no</summary>" in page
+    assert page.count('<details class="rule" open>') == 2
+
+
 def test_a_rule_for_a_column_of_several_lines_is_shown_as_json() -> None:
     page = str(ImportForm(initial={"rules": [{"column": "a\nb", "type": "date"}]})["rules"])
     assert "a\\nb" in page
