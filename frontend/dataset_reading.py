@@ -32,7 +32,7 @@ _LINE_ENDS = {
     "any": "Mixed",
 }
 #: What is said of how sure a decision is.
-_CERTAINTIES = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set by you"}
+_CERTAINTIES = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set, not detected"}
 #: Names of decisions that are about a key of the dialect of another name.
 _DECIDED = {"header": "header_lines", "table": "preamble_lines"}
 #: What was mended or noticed while reading: the count's key and its title.

@@ -56,7 +56,7 @@ def test_each_decision_stands_beside_its_fact_with_how_sure_it_is() -> None:
     assert facts["Delimiter"] == ("Comma  ,", "certain")
     assert facts["Encoding"] == ("Windows-1252", "a guess: three bytes tell")
     assert facts["Header"] == ("One line", "likely: its cells differ in kind")
-    assert facts["Table begins"] == ("On line 4", "set by you")
+    assert facts["Table begins"] == ("On line 4", "set, not detected")
     assert facts["Decimal mark"] == ("comma", "certain: 1.234,56 has both marks")
     assert facts["Quotes"] == ('Double quotes  "', "")
 
