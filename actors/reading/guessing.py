@@ -29,7 +29,8 @@ _ANY_BOOLEAN = Reading(
     "boolean",
     "BOOLEAN",
     "(?i:true|false|yes|no|t|f|y|n|1|0)",
-    "lower({c}) IN ('true', 'yes', 't', 'y', '1')",
+    "CASE WHEN lower({c}) IN ('true', 'yes', 't', 'y', '1') THEN true "
+    "WHEN lower({c}) IN ('false', 'no', 'f', 'n', '0') THEN false END",
 )
 #: The types that count as the one that is asked for.
 _SERVES = {"number": ("integer", "decimal", "float"), "moment": ("date", "timestamp")}
@@ -85,7 +86,7 @@ def declared(type: str, values: list[str], *, decimal_mark: str = "", date_order
     if type == "boolean":
         return [Wanted(probe=_ANY_BOOLEAN, reading=_ANY_BOOLEAN)]
     if type == "number":
-        type = "float" if any("e" in text.lower() for text in texts[:_JUDGED]) else "decimal"
+        type = "float" if numbers.has_exponents(texts[:_JUDGED]) else "decimal"
     if type in ("integer", "decimal", "float"):
         return _declared_numbers(type, texts, decimal_mark)
     alike = moments.commonest(texts)
@@ -164,7 +165,8 @@ def _declared_numbers(type: str, texts: list[str], decimal_mark: str) -> list[Wa
     for mark, groups in numbers.forms_of(texts, decimal_mark=decimal_mark):
         if numbers.contradicts(texts, groups):
             continue
-        needs = "" if decimal_mark or type == "integer" else numbers.certain(texts, mark, groups)
+        is_clear = decimal_mark or type == "integer" or (groups and numbers.shows_places(texts, mark))
+        needs = "" if is_clear else numbers.certain(texts, mark, groups)
         doubt = numbers.doubt_of(texts) if needs else ""
         reading = numbers.wide(type, mark=mark, groups=groups)
         found.append(Wanted(probe=reading, reading=reading, needs=needs, doubt=doubt))

@@ -15,14 +15,14 @@ from .types import MONTHS, Candidate, Reading
 
 _DAY, _MONTH = "(0?[1-9]|[12][0-9]|3[01])", "(0?[1-9]|1[0-2])"
 #: The year 0 would be another one before Christ.
-_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2})"
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
 #: Years that a timestamp with nanoseconds can be of.
 _NANO_YEAR = "(1[7-9][0-9]{2}|2[01][0-9]{2}|22[0-5][0-9])"
 _ISO_DATE = "-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _ENDS = ("uary", "ruary", "ch", "il", "", "e", "y", "ust", "tember", "ober", "ember", "ember")
 _HOURS = "([01]?[0-9]|2[0-3])"
 _HOURS_12 = "(0?[1-9]|1[0-2])"
-_ZONE = "(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+_ZONE = "(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 #: Places of seconds that a timestamp keeps without a type of its own.
 _MICRO = 6
 
@@ -78,7 +78,7 @@ class _Clock:
             return "0?0:00(:00([.]0{1,6})?)?"
         if self.half is not None:
             return f"{_HOURS_12}:[0-5][0-9](:[0-5][0-9]{fraction})?{self.half}[AaPp][Mm]"
-        zone = "" if self.zone is None else f"{self.zone}{_ZONE}"
+        zone = {None: "", "": _ZONE, " ": f" ({_ZONE}|UTC)"}[self.zone]
         return f"{_HOURS}:[0-5][0-9](:[0-5][0-9]{fraction})?{zone}"
 
 

@@ -57,7 +57,7 @@ def decimal(scale: int, *, mark: str = ".", groups: str = "", digits: int = 18, 
     if signed:
         pattern = f"[+-]?{whole}{optional}"
     else:
-        short = f"(0|[1-9][0-9]{{0,{_SHORT_PLUS - 1}}})"
+        short = f"(0|[1-9][0-9]{{0,{min(before, _SHORT_PLUS) - 1}}})" if before > 0 else "0"
         pattern = f"-?{whole}{optional}|[+]({short}{f'|{whole}{places}' if places else ''})"
     sql_type = f"DECIMAL({digits}, {scale})" if scale or digits != 18 else "BIGINT"
     kind = "integer" if sql_type == "BIGINT" else "decimal"
@@ -108,8 +108,8 @@ def numbers(texts: list[str], *, decimal_mark: str = "") -> list[Candidate]:
     # Beside negative numbers a plus is a sign, however many digits follow.
     long_plus = any(text[0] == "+" and sum(map(str.isdigit, text)) > _SHORT_PLUS for text in texts)
     if long_plus and (signed := _plain(texts, decimal_mark, signed=True)):
-        return [Candidate(reading=reading, needs="" if _any(texts, "-.*") else "-.*") for reading in signed]
-    signs = long_plus and _any(texts, "-.*")
+        return [Candidate(reading=reading, needs="" if _any(texts, "-[0-9].*") else "-[0-9].*") for reading in signed]
+    signs = long_plus and _any(texts, "-[0-9].*")
     found = []
     for mark, groups in forms_of(texts, decimal_mark=decimal_mark)[1:]:
         if not (groups and _is_id(texts, groups)):
@@ -157,6 +157,16 @@ def contradicts(texts: list[str], groups: str) -> bool:
         return False
     with_places = sum(map(bool, map(re.compile(_no_group(groups)).fullmatch, texts)))
     return with_places * 10 > len(texts)
+
+
+def shows_places(texts: list[str], mark: str) -> bool:
+    """Whether a mark stands before decimals somewhere, where it cannot stand between thousands."""
+    return _any(texts, _no_group(mark))
+
+
+def has_exponents(texts: list[str]) -> bool:
+    """Whether some of the numbers among these values have an exponent."""
+    return any("e" in text.lower() for text in texts if _NUMBER_LIKE.fullmatch(text))
 
 
 def mark_proved(texts: list[str], reading: Reading) -> str:

@@ -19,13 +19,13 @@ _VALUES = 3
 _SHOWN = 40
 #: What stands in the scan's reasons, and the question that it leads to.
 _CAUSES = (
-    (("field", "column", "wider", "width"), "Is the delimiter right? It was taken to be {delimiter}."),
-    (("quote",), "Is the quote character right? It was taken to be {quote}."),
-    (("header",), "Is the header right? Its line comes again in the file."),
-    (("decode", "encoding", "character", "NUL"), "Is the encoding right? It was taken to be {encoding}."),
-    (("long", "larger", "limit"), "Is the quote character right? It was taken to be {quote}."),
+    ("header", "Is this one table? Files that were put together have several headers."),
+    ("field", "Is the delimiter right? It was taken to be {delimiter}."),
+    ("quote", "Is the quote character right? It was taken to be {quote}."),
+    ("longer than", "Is the quote character right? It was taken to be {quote}."),
 )
-_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space", "": "none"}
+_OTHER_TABLE = ("another table", "other table", "not of this table")
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space", "\x1f": "blanks", "": "none"}
 
 
 def refusal(
@@ -61,21 +61,15 @@ def refusal(
 
 
 def _scans_reason(first: list[dict[str, Any]], dialect: dict[str, Any]) -> str:
-    kinds = Counter(_kind(entry["reason"]) for entry in first)
-    kind = kinds.most_common(1)[0][0]
-    example = next(entry for entry in first if _kind(entry["reason"]) == kind)
-    cause = _CAUSES[kind][1] if kind >= 0 else "Look at the rejected rows to see what they have in common."
-    marks = {
-        "delimiter": _named(dialect["delimiter"]),
-        "quote": _named(dialect["quote"] or ""),
-        "encoding": dialect["encoding"],
-    }
-    return f"Most were like line {example['line']:,}: {_ended(example['reason'])} {cause.format(**marks)}"
+    own = [entry for entry in first if not any(words in entry["reason"] for words in _OTHER_TABLE)] or first
+    cause = Counter(_cause(entry["reason"]) for entry in own).most_common(1)[0][0]
+    example = next(entry for entry in own if _cause(entry["reason"]) == cause)
+    asked = cause.format(delimiter=_named(dialect["delimiter"]), quote=_named(dialect["quote"] or ""))
+    return f"Most were like line {example['line']:,}: {_ended(example['reason'])} {asked}"
 
 
-def _kind(reason: str) -> int:
-    lowered = reason.lower()
-    return next((at for at, (words, _) in enumerate(_CAUSES) if any(word.lower() in lowered for word in words)), -1)
+def _cause(reason: str) -> str:
+    return next((cause for word, cause in _CAUSES if word in reason), "Look at the rejected rows for what they share.")
 
 
 def _named(mark: str) -> str:
@@ -94,7 +88,7 @@ def _breaches(con: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column
     position, reason, number, _ = con.execute(query).fetchall()[0]
     said = f"Most were like line {line_of(folder, number):,}: {reason}."
     if position is None:
-        return f"{said} Is this one table? Files that were put together have several headers."
+        return f"{said} {_CAUSES[0][1]}"
     column = columns[position]
     if reason != not_of_type(column):
         return f"{said} Is the rule for “{column.name}” right?"

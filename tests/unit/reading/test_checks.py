@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.reading import check
 from actors.reading.errors import Unreadable
 from actors.reading.rules import RuleError, parse_rules
 
-from .importing import import_bytes
+from .importing import import_bytes, silent
 
 
 @pytest.fixture(params=["here", "engine"])
@@ -230,3 +231,49 @@ def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch
             assert stats["quantiles"] == pytest.approx(expected["quantiles"], rel=0.1, abs=1)
         if ours["name"] in ("i", "t", "b"):
             assert sorted(map(str, stats["top"])) == sorted(map(str, expected["top"]))
+
+
+def test_a_refusal_says_the_most_frequent_reason_and_its_likely_cause(tmp_path: Path) -> None:
+    short = b"a;b;c\n1;2;3\n" + b"1;2\n" * 8 + b"4;5;6\n"
+    imported = import_bytes(short, tmp_path / "a", ragged="reject")
+    assert imported.plan["refused"].startswith("8 of 10 records were rejected, more than the 50 % allowed.")
+    assert "Is the delimiter right? It was taken to be a semicolon." in imported.plan["refused"]
+    rules = [{"column": "n", "min": 10}]
+    imported = import_bytes(b"n,k\n1,a\n2,b\n30,c\n", tmp_path / "b", rules=rules)
+    assert imported.plan["refused"].endswith("Most were like line 2: n is below 10. Is the rule for “n” right?")
+
+
+def test_what_is_not_of_the_table_counts_for_no_limit(tmp_path: Path) -> None:
+    imported = import_bytes(b"n,k\n1,a\nx,b\n", tmp_path, rules=[{"column": "n", "type": "integer"}])
+    aside = {**imported.tally, "records": 12, "rejected": 10, "other_table": 7, "after_table": 3}
+    plan = check.check(
+        silent,
+        folder=str(tmp_path / "read"),
+        target=str(tmp_path / "again"),
+        scratch=str(tmp_path / "scratch"),
+        dialect=imported.dialect,
+        tally=aside,
+        rules=[{"column": "n", "type": "integer"}],
+        options={"max_rejected_percent": 50, "max_rejected": 1},
+    )
+    assert plan["refused"] == ""
+
+
+def test_duplicates_are_spoken_of_where_they_were_looked_for(tmp_path: Path) -> None:
+    assert not import_bytes(b"n,k\n1,a\n", tmp_path / "a").plan["looked_for_duplicates"]
+    assert import_bytes(b"n,k\n1,a\n", tmp_path / "b", keys=["n"]).plan["looked_for_duplicates"]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_the_profile_of_what_python_has_no_room_for_is_exact(tmp_path: Path) -> None:
+    lines = [
+        f"{number % 3}.5,2024-01-31 10:00:00.{number % 3}23456789,{9_123_456_789_012_345 + number % 3}.25"
+        for number in range(60)
+    ]
+    data = "f,ns,d\n" + "\n".join([*lines, "inf,2024-01-31 10:00:00.923456789,1.50"]) + "\n"
+    number, moment, exact = import_bytes(data.encode(), tmp_path).profile()
+    assert (number["stats"]["max"], number["distinct"]) == ("inf", 4)
+    assert moment["stats"]["max"] == "2024-01-31 10:00:00.923456789"
+    assert ["2024-01-31 10:00:00.123456789", 20] in moment["stats"]["top"]
+    assert (exact["stats"]["max"], exact["distinct"]) == ("9123456789012347.25", 4)
+    assert ["9123456789012346.25", 20] in exact["stats"]["top"]
