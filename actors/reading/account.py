@@ -16,6 +16,9 @@ ASIDE_FIELDS = ("first_line", "last_line", "kind", "text")
 #: Rejected records whose line and reason are kept with the counts, and whose text is.
 KEPT_REJECTS = 20
 KEPT_TEXTS = 400
+#: Lines with a single value that may be notes after the table, and their share of its records.
+MOST_NOTES = 20
+NOTES_SHARE = 0.34
 #: Bytes of a raw line that are kept of a rejected record.
 KEPT_RAW = 1024 * 1024
 
@@ -110,7 +113,9 @@ class Account:
 
     def ended(self) -> None:
         """Note the end of the file: the notes since the last row stand after the table."""
-        self.tally.after_table = self._notes
+        is_end = self._notes <= MOST_NOTES and self._notes <= NOTES_SHARE * self.tally.records
+        # So many lines are no notes, but records that were not understood.
+        self.tally.after_table = self._notes if is_end else 0
 
     def _write_blank(self) -> None:
         if self._blank:

@@ -148,7 +148,7 @@ def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, enc
     if len(names) > MAX_COLUMNS:
         raise Unreadable(f"The table has {len(names):,} columns; at most {MAX_COLUMNS:,} can be imported.")
     notes = list(layout.notes)
-    if renamed:
+    if renamed and layout.header_lines:
         notes.append(f"{renamed} empty or repeated column names were made unique.")
     blanks = sum(1 for row in parsed.rows if not row.cells)
     kept = [line[:500] for line in text.split("\n")[: layout.first_line][:KEPT_PREAMBLE_LINES]]

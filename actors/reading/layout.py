@@ -18,7 +18,7 @@ from .dialect import Above
 from .errors import Unreadable
 from .headers import header_rows, header_score, joined_names, says_again
 from .sample import Parsed, Row
-from .shapes import is_typed
+from .shapes import is_typed, shape_of
 from .tops import after_titles, first_full_row, lines_above, main_width, with_records_above
 from .weights import Weights
 from .widths import before_other_table, final_width, least_values
@@ -151,7 +151,13 @@ def _odd_header(rows: Sequence[Row], start: int, body: Sequence[Row], width: int
         return None
     for sign in (",", ";", "\t", "|", " "):
         names = [part.strip().strip('"') for part in row.cells[0].strip().split(sign)]
-        if len(names) == width and all(names) and (sign != " " or all(map(_ONE_WORD.fullmatch, names))):
+        words = sum(1 for name in names if not is_typed(shape_of(name)))
+        if (
+            len(names) == width
+            and all(names)
+            and words * 2 > width
+            and (sign != " " or all(map(_ONE_WORD.fullmatch, names)))
+        ):
             return position, names
     return None
 
@@ -172,6 +178,7 @@ def agreement_of(rows: Sequence[Row], layout: Layout, weights: Weights) -> float
     others = [item for item in layout.above if item.kind == "table"]
     credit, count = 0.0, 0
     for position, row in enumerate(rows):
+        count += row.kind == "lost"
         if not row.cells or row.kind or not row.filled:
             continue
         count += 1

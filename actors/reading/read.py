@@ -22,6 +22,8 @@ from .scan import MAX_RECORD, Scanner
 #: Rejected records, and their share of all, from which the file gets a second look.
 SECOND_LOOK_RECORDS = 20
 SECOND_LOOK_SHARE = 0.01
+#: Lines that may be titles and notes before a table.
+FEW_LINES = 20
 #: The share of rejected records from which the next best readings are tried as well.
 OTHER_READINGS_SHARE = 0.5
 
@@ -49,8 +51,9 @@ class Read:
 
     @property
     def lost(self) -> int:
-        """Records of the table that became no rows."""
-        return self.tally.rejected - self.tally.other_table - self.tally.after_table
+        """Records of the table that became no rows; so many lines before it may be records as well."""
+        tally = self.tally
+        return tally.rejected - tally.other_table - tally.after_table + max(0, tally.before_table - FEW_LINES)
 
 
 def read(
@@ -115,6 +118,9 @@ def _other_dialects(path: Path, first: Read, detected: dict[str, Any], settings:
             else:
                 other = _second_look(path, first, settings)
         except Unreadable:
+            continue
+        if first.dialect.width > 1 and other.width == 1:
+            # One column never loses a record, and says nothing of any.
             continue
         if _key(other) not in tried:
             tried.add(_key(other))

@@ -38,7 +38,7 @@ class Row:
 
     cells: list[str]
     line: int
-    #: "", or "comment" for a line that begins with `#`.
+    #: "", "comment" for a line that begins with `#`, or "lost" for a record that would be rejected for its quotes.
     kind: str = ""
 
     @cached_property
@@ -62,7 +62,7 @@ class Parsed:
 
     @property
     def content(self) -> list[Row]:
-        """The rows that are neither blank nor comments."""
+        """The rows that are neither blank nor comments, nor lost."""
         return [row for row in self.rows if row.cells and not row.kind]
 
 

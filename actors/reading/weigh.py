@@ -167,7 +167,10 @@ def tolerantly(head: str, parsed: Parsed, writing: Writing, *, complete: bool) -
         except NeedsMore:
             break
         cells = [cell.decode("utf-8", "replace") for cell in record.fields]
-        rows.append(Row([] if len(cells) == 1 and not buf[pos : record.end].strip() else cells, line))
+        # A damaged header is still read.
+        is_lost = bool(rows) and record.trouble in ("never closed", "ends wrong")
+        is_blank = len(cells) == 1 and not buf[pos : record.end].strip()
+        rows.append(Row([] if is_blank else cells, line, "lost" if is_lost else ""))
         line += buf.count(b"\n", pos, record.end)
         pos = record.end
     return Parsed(rows, line) if any(row.cells for row in rows) else parsed
@@ -292,7 +295,7 @@ def _steady_sign(column: Sequence[str], delimiter: str, signs: Sequence[str]) ->
     for sign in signs:
         if sign == delimiter or sign not in filled[-1]:
             continue
-        if not delimiter and sign == "," and all(", " in cell for cell in filled[:20]):
+        if not delimiter and sign == "," and all(", " in cell for cell in filled[1:20]):
             # A name with its first name after a comma is one value.
             continue
         counts = Counter(cell.count(sign) for cell in filled)
