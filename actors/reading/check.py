@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ import duckdb
 from actors.tables import engine
 
 from . import policy
+from .asking import Hints
 from .columns import Column
-from .finding import Hints, find_types, types_before
+from .finding import find_types, types_before
 from .read import raw_rows, row_number
 from .rules import Rule, columns_of, position_of, rules_from, violation
 from .types import Reading
 
 Report = Callable[..., None]
+#: Words that begin a line of totals.
+_TOTAL = re.compile(
+    r"(?i)(?:grand |sub)?total[es]?:?|totaux:?|(?:gesamt)?summe:?|gesamt:?|sum:?|somma:?|totaal:?|razem:?|итого:?|合計"
+)
 #: Characters of a value that the list of rejects shows.
 SHOWN = 2_000
 
@@ -56,7 +62,7 @@ def check(
         Column(position=position, name=name, source_name=source, words=words)
         for position, (name, source) in enumerate(zip(names, source_names, strict=True))
     ]
-    total = tally["rows"]
+    total, totals = tally["rows"], 0
     report(0, total)
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
         # The files do not change while they are asked about, and to learn of many columns takes long.
@@ -65,6 +71,7 @@ def check(
         hints = _hints(settings)
         if total:
             checker.find_repeated_headers(dialect)
+            totals = checker.find_totals()
             checker.find_types(by_position, hints)
         else:
             types_before(columns, hints)
@@ -83,6 +90,7 @@ def check(
         "columns": [column.as_json() for column in columns],
         "rejected": rejected + tally["rejected"],
         "duplicates": duplicates,
+        "totals": totals,
         "looked_for_duplicates": bool(key_positions),
         "rows": rows,
         "records": tally["records"],
@@ -142,6 +150,29 @@ class _Checker:
         if self.rejected:
             for column, name in zip(self.columns, names, strict=True):
                 column.ignored = (name.lower(),)
+
+    def find_totals(self) -> int:
+        """Reject a line of totals at the end and return 1, or 0 where there is none.
+
+        It is told by a word for it in a column whose other values all have digits: ids, numbers, dates.
+        """
+        found = self.con.execute(f"SELECT c0 FROM {self.rows} WHERE {self.number} = {self.total - 1}").fetchall()
+        word = str(found[0][0] or "").strip() if found else ""
+        if self.total < 2 or not _TOTAL.fullmatch(word):
+            return 0
+        others = f"SELECT count(*) FROM {self.rows} WHERE {self.number} < {self.total - 1}"
+        if self.con.execute(f"{others} AND trim(c0) <> '' AND NOT regexp_matches(c0, '[0-9]')").fetchall()[0][0]:
+            return 0
+        self.con.execute(
+            f"""INSERT INTO rejects SELECT number, 0, ?, 'The last line is a total of the rows above.', NULL
+            FROM (SELECT {self.total - 1} AS number){self._not_rejected(" WHERE")}""",
+            [word],
+        )
+        before = self.rejected
+        self._count_rejects()
+        if self.rejected > before:
+            self.columns[0].ignored = (*self.columns[0].ignored, word.lower())
+        return self.rejected - before
 
     def find_types(self, rules: dict[int, Rule], hints: Hints) -> None:
         find_types(

@@ -67,6 +67,8 @@ def whole(
         keys=keys,
         options=checks,
     )
+    # A total that the values told stands after the table, as those that the scan saw.
+    tally["after_table"] += plan["totals"]
     files = write.write(
         part(0.6, 0.3),
         folder=str(target / "read"),
