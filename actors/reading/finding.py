@@ -11,87 +11,22 @@ fit it stays out of the column: its row is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
-from . import guessing, moments, numbers, proving
+from . import moments, numbers, proving
+from .asking import Asking, Finding, Hints, asking_of
 from .columns import Column, groups_of, nearly_said
-from .guessing import Wanted
 from .proving import Answer, Question
-from .rules import Rule, type_for_bounds
-from .types import BLANKS, MISSING_WORDS, Candidate, Reading, stripped
+from .rules import Rule
+from .types import Reading
 
 #: Rows up to which values are judged here.
 SMALL_ROWS = 5_000
 #: Share of a text column's values from which it is said that they have a type.
 NEARLY = 0.9
-#: Times that a column is asked about before it is taken for text.
-_ROUNDS = 6
-DATES_DOUBT = "day and month could change places in every value: left as text; set the order of dates"
-
-Asking = Generator[list[Question], list[Answer], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hints:
-    """What is known beforehand: the person's settings, and the readings of an earlier file's columns by name."""
-
-    decimal_mark: str = ""
-    date_order: str = ""
-    model: dict[str, Reading] = field(default_factory=dict)
-
-
-@dataclass(kw_only=True)
-class _Finding:
-    """One column's way to its type."""
-
-    column: Column
-    seen: list[str]
-    hints: Hints
-    #: Readings that fit as well as each other: only another column can tell which is meant.
-    open: list[Reading] = field(default_factory=list)
-    #: A second meaning of numbers that would be taken without a second look.
-    rival: Reading | None = None
-    nearly: list[Reading] = field(default_factory=list)
-    #: Whether the type stands before its values are seen.
-    is_firm: bool = False
-
-    def __post_init__(self) -> None:
-        self._edges = _edges(self.seen)
-
-    def candidates(self) -> list[Candidate]:
-        return guessing.candidates(self.kept(), decimal_mark=self.hints.decimal_mark, date_order=self.hints.date_order)
-
-    def kept(self) -> list[str]:
-        """The values seen that are no words for "no value"."""
-        words = {*self.column.words, *self.column.ignored}
-        return [value for value in self.seen if value.strip(BLANKS).lower() not in words] if words else self.seen
-
-    def question(self, reading: Reading, *, missing: tuple[str, ...] = MISSING_WORDS, needs: str = "") -> Question:
-        words = (*missing, *self.column.words, *self.column.ignored)
-        return Question(reading=reading, trims=self.trims(reading), missing=words, needs=needs)
-
-    def trims(self, reading: Reading) -> bool:
-        """Whether blanks have to be cut off: numbers are cast with spaces and tabs around them.
-
-        Where what does not fit rejects its row, blanks further on than the values seen must not.
-        """
-        if self.is_firm and not reading.skips_blanks:
-            return True
-        return self._edges & set("\u00a0" if reading.skips_blanks else BLANKS) != set()
-
-    def take(self, reading: Reading, note: str = "") -> None:
-        self.column.reading = reading
-        self.column.trims = self.trims(reading)
-        self.column.note = note
-
-    def learn(self, answers: list[Answer]) -> None:
-        examples = [value for answer in answers for value in answer.examples]
-        self.seen = [*self.seen, *examples]
-        self._edges |= _edges(examples)
 
 
 def find_types(
@@ -106,7 +41,7 @@ def find_types(
 ) -> None:
     """Give each column its reading: proved on every value, or the one that its rule or an earlier file gives it."""
     groups = groups_of(columns, rows)
-    findings: list[_Finding] = []
+    findings: list[Finding] = []
     for number, group in enumerate(groups):
 
         def tell(part: float, start: float = number / len(groups)) -> None:
@@ -121,13 +56,13 @@ def find_types(
             samples = {position: cells[:first] for position, cells in values.items()}
         else:
             samples = proving.samples_of(con, folder, group, width=len(columns))
-        found = [_Finding(column=column, seen=samples[column.position], hints=hints) for column in group]
-        _settle([(finding, _asking(finding, rules)) for finding in found], here, everyone)
+        found = [Finding(column=column, seen=samples[column.position], hints=hints) for column in group]
+        _settle([(finding, asking_of(finding, rules)) for finding in found], here, everyone)
         for finding in found:
             if finding.nearly:
                 _count_nearly(finding, here or everyone)
             # Only what the neighbours are judged by is kept.
-            finding.seen = finding.seen[:100]
+            finding.seen = finding.seen if finding.open else finding.seen[:100]
         findings += found
         tell(1.0)
     _ask_neighbours(findings)
@@ -139,25 +74,9 @@ def types_before(columns: list[Column], hints: Hints) -> None:
         column.reading = hints.model.get(column.name, column.reading)
 
 
-def _asking(finding: _Finding, rules: dict[int, Rule]) -> Asking:
-    rule = rules.get(finding.column.position)
-    wanted = (rule.type or type_for_bounds(rule)) if rule else ""
-    before = finding.hints.model.get(finding.column.name)
-    if wanted == "text":
-        return _nothing()
-    if rule and wanted:
-        return _declared(finding, wanted, missing=() if rule.type else MISSING_WORDS)
-    return _as_before(finding, before) if before else _detected(finding)
-
-
-def _edges(values: list[str]) -> set[str]:
-    """The first and last characters of values."""
-    return {value[0] for value in values if value} | {value[-1] for value in values if value}
-
-
-def _settle(going: list[tuple[_Finding, Asking]], here: proving.Here | None, everyone: proving.Engine) -> None:
+def _settle(going: list[tuple[Finding, Asking]], here: proving.Here | None, everyone: proving.Engine) -> None:
     """Put the questions of all columns together, round by round, until none has any."""
-    waiting: list[tuple[_Finding, Asking, list[Question]]] = []
+    waiting: list[tuple[Finding, Asking, list[Question]]] = []
     for finding, asking in going:
         if (questions := next(asking, None)) is not None:
             waiting.append((finding, asking, questions))
@@ -184,137 +103,7 @@ def _answers(asked: list[tuple[Column, Question]], here: proving.Here | None, ev
     return [next(judged if is_here else others) for is_here in can]
 
 
-def _nothing() -> Asking:
-    yield from ()
-
-
-def _detected(finding: _Finding) -> Asking:
-    """A type that every value has, or text."""
-    failed: set[tuple[Reading, bool]] = set()
-    for turn in range(_ROUNDS):
-        found = [
-            candidate
-            for candidate in finding.candidates()
-            if (candidate.reading, finding.trims(candidate.reading)) not in failed
-        ]
-        if not found:
-            break
-        # What may have several meanings is asked of all at once.
-        is_open = any(item.needs for item in found) or moments.is_ambiguous([item.reading for item in found])
-        tried = found if turn or is_open else found[:1]
-        answers = yield [finding.question(item.reading, needs=item.needs) for item in tried]
-        fitting = [(item, answer.met) for item, answer in zip(tried, answers, strict=True) if not answer.misfits]
-        if fitting:
-            _choose(finding, fitting)
-            return
-        failed |= {(item.reading, finding.trims(item.reading)) for item in tried}
-        finding.learn(answers)
-    finding.column.note = numbers.different_marks(stripped(finding.seen))
-    hints = finding.hints
-    finding.nearly = guessing.nearly(finding.kept(), decimal_mark=hints.decimal_mark, date_order=hints.date_order)
-
-
-def _choose(finding: _Finding, fitting: list[tuple[Candidate, bool]]) -> None:
-    certain = [item.reading for item, met in fitting if met]
-    uncertain = [item for item, met in fitting if not met]
-    if not certain:
-        finding.open = [item.reading for item in uncertain if item.doubt]
-        finding.column.note = next((item.doubt for item in uncertain if item.doubt), "")
-        return
-    if not moments.is_ambiguous(certain):
-        finding.rival = uncertain[0].reading if uncertain else None
-        finding.take(certain[0])
-        return
-    note = ""
-    if any("%y" in reading.format for reading in certain) and (side := moments.year_side(finding.seen)):
-        on_side = [reading for reading in certain if (reading.order == "ymd") == (side == "first")]
-        if len(on_side) < len(certain):
-            note = f"the year is taken to stand {side}, as the {side} two digits differ least: a guess"
-            certain = on_side
-    if moments.is_ambiguous(certain):
-        finding.open = certain
-        finding.column.note = DATES_DOUBT
-    elif certain:
-        finding.take(certain[0], note)
-
-
-def _declared(finding: _Finding, wanted: str, *, missing: tuple[str, ...]) -> Asking:
-    """A type that the person asks for: as narrow as all values allow, else as wide as the type is."""
-    column, hints = finding.column, finding.hints
-    certain = [
-        item.reading for item in finding.candidates() if not item.needs and guessing.serves(item.reading, wanted)
-    ]
-    if not moments.is_ambiguous(certain):
-        # The first one fits nearly always; the wider ones are asked about only where it does not.
-        for tried in filter(None, (certain[:1], certain[1:])):
-            answers = yield [finding.question(reading, missing=missing) for reading in tried]
-            for reading, answer in zip(tried, answers, strict=True):
-                if not answer.misfits:
-                    finding.take(reading)
-                    return
-            finding.learn(answers)
-    found = guessing.declared(wanted, finding.seen, decimal_mark=hints.decimal_mark, date_order=hints.date_order)
-    column.is_declared = finding.is_firm = True
-    column.absent = missing
-    if len(found) == 1 and not found[0].needs:
-        finding.take(found[0].reading)
-    else:
-        answers = yield [finding.question(item.probe, missing=missing, needs=item.needs) for item in found]
-        _choose_declared(finding, found, answers)
-    if finding.column.reading.type != "decimal" or finding.open:
-        return
-    widest = finding.column.reading
-    narrow = guessing.narrower(widest, finding.seen, whole=wanted == "number")
-    if narrow:
-        answers = yield [finding.question(item, missing=missing) for item in (widest, *narrow)]
-        for item, answer in zip(narrow, answers[1:], strict=True):
-            if answer.misfits == answers[0].misfits:
-                finding.take(item)
-                return
-
-
-def _choose_declared(finding: _Finding, found: list[Wanted], answers: list[Answer]) -> None:
-    """The form that most values have, if it is certain: what has another is rejected."""
-    least = min(answer.misfits for answer in answers)
-    best = [(item, answer.met) for item, answer in zip(found, answers, strict=True) if answer.misfits == least]
-    certain = [item for item, met in best if met]
-    if certain and not moments.is_ambiguous([item.probe for item in certain]):
-        finding.take(certain[0].reading)
-        return
-    finding.open = [item.reading for item in certain or [item for item, _ in best]]
-    doubt = next((item.doubt for item, _ in best if item.doubt), DATES_DOUBT)
-    finding.take(found[0].without or found[0].reading, doubt.replace("left as text", "no value is read"))
-
-
-def _as_before(finding: _Finding, reading: Reading) -> Asking:
-    """The type that the column had in an earlier file, even if it is empty now or could be taken for another.
-
-    Where values do not fit, a wider reading of the same kind takes its place if it reads more of them: a column of
-    whole numbers may have got decimals. What does not fit even then is rejected with its row.
-    """
-    column = finding.column
-    finding.is_firm = True
-    if reading.type == "text":
-        return
-    answers = yield [finding.question(reading)]
-    chosen, misfits = reading, answers[0].misfits
-    if misfits:
-        finding.learn(answers)
-        if options := guessing.wider(reading, finding.seen):
-            answers = yield [finding.question(item) for item in options]
-            for item, answer in zip(options, answers, strict=True):
-                if answer.misfits < misfits:
-                    chosen, misfits = item, answer.misfits
-    finding.take(chosen)
-    if misfits:
-        column.is_declared = True
-        column.absent = (*MISSING_WORDS, *column.ignored)
-    if chosen != reading:
-        kind = "of more digits" if chosen.type == reading.type else f"{chosen.type} now"
-        column.note = f"{kind}: some values do not fit the {reading.type} of the earlier file"
-
-
-def _count_nearly(finding: _Finding, answering: proving.Engine | proving.Here) -> None:
+def _count_nearly(finding: Finding, answering: proving.Engine | proving.Here) -> None:
     """Say it of a text column when all but a few of its values have a type."""
     column = finding.column
     words = (*column.words, *column.ignored)
@@ -337,7 +126,7 @@ def _count_nearly(finding: _Finding, answering: proving.Engine | proving.Here) -
     column.note = nearly_said(column.nearly)
 
 
-def _ask_neighbours(findings: list[_Finding]) -> None:
+def _ask_neighbours(findings: list[Finding]) -> None:
     """Settle what a column leaves open by what the other columns prove, where they agree."""
     orders: dict[str, str] = {}
     marks: dict[str, str] = {}
@@ -350,11 +139,13 @@ def _ask_neighbours(findings: list[_Finding]) -> None:
         if mark := numbers.mark_proved(finding.seen, column.reading):
             marks.setdefault(mark, column.name)
     for finding in findings:
-        if finding.open and len(orders) == 1:
+        if not finding.open and not finding.rival:
+            continue
+        if len(orders) == 1:
             order, name = next(iter(orders.items()))
             said = f"the {'day' if order == 'dmy' else 'month'} is taken to come first"
             _guess(finding, [item for item in finding.open if item.order == order], said, name)
-        if len(marks) == 1:
+        if len(marks) == 1 and not numbers.has_both_marks(finding.seen):
             mark, name = next(iter(marks.items()))
             said = f"the decimal mark is taken to be {mark!r}"
             fitting = [item for item in finding.open if item.type not in ("date", "timestamp")]
@@ -364,6 +155,6 @@ def _ask_neighbours(findings: list[_Finding]) -> None:
                 _guess(finding, [finding.rival], said, name)
 
 
-def _guess(finding: _Finding, readings: list[Reading], said: str, neighbour: str) -> None:
+def _guess(finding: Finding, readings: list[Reading], said: str, neighbour: str) -> None:
     if readings:
         finding.take(readings[0], f"{said}, as in “{neighbour}”: a guess")

@@ -164,6 +164,12 @@ def shows_places(texts: list[str], mark: str) -> bool:
     return _any(texts, _no_group(mark))
 
 
+def has_both_marks(texts: list[str]) -> bool:
+    """Whether points and commas stand in these values."""
+    seen = set("".join(texts))
+    return {".", ","} <= seen
+
+
 def has_exponents(texts: list[str]) -> bool:
     """Whether some of the numbers among these values have an exponent."""
     return any("e" in text.lower() for text in texts if _NUMBER_LIKE.fullmatch(text))

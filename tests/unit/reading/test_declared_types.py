@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.reading import check
-from actors.reading.finding import Hints
+from actors.reading.asking import Hints
 from actors.reading.rules import Rule
 from actors.reading.types import Reading
 

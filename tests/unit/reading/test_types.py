@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.reading.finding import Hints
+from actors.reading.asking import Hints
 
 from .typed import typed
 
@@ -251,6 +251,8 @@ def test_a_column_that_proves_the_decimal_mark_settles_its_neighbours_as_a_guess
     assert grouped.values == [2345, 6789]
     plain, _ = typed(tmp_path, ["2.345", "6.789"], ["12.50", "7.25"])
     assert plain.values == [Decimal("2.345"), Decimal("6.789")]
+    mixed, _ = typed(tmp_path, ["12,5", "2.345"], ["12,50", "7,25"])
+    assert mixed.type == "text"
     both, _, _ = typed(tmp_path, ["2,345", "6,789"], ["12.50"], ["12,50"])
     assert both.type == "text"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from actors.reading.asking import Hints
 from actors.reading.columns import Column
-from actors.reading.finding import Hints, find_types
+from actors.reading.finding import find_types
 from actors.reading.read import raw_rows
 from actors.reading.rules import Rule
 from actors.tables import engine
