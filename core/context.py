@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,24 +89,46 @@ class JobContext(DurableAttempt):
         The same name again, by this or a later attempt, replaces the pointer: a job has one file of a name.
         `preview` is a picture (PNG) of its beginning, for the page.
         """
-        name = storable(name or path.name)
-        storage.flush_file(path)
-        storage.flush_folder(path.parent)
-        values = {
-            "name": name,
-            "title": title,
-            "path": storage.key_of(path),
-            "size": path.stat().st_size,
-            "sha256": storage.sha256_of(path),
-            "preview_path": storage.key_of(preview) if preview else "",
-            "content_type": content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
-        }
+        artifact = self.artifact(path, name=name, title=title, content_type=content_type, field=field, preview=preview)
+        return self.publish([artifact])[0]
+
+    def publish(self, artifacts: Sequence[Artifact]) -> list[int]:
+        """Publish files that `artifact` has prepared, and return their ids."""
         failpoint("result-pointer")
         with self._fenced():
-            artifact, _ = Artifact.objects.update_or_create(
-                job_id=self.job_id, kind=Artifact.Kind.OUTPUT, field=_slot(field or name), defaults=values
-            )
-        return artifact.pk
+            return Artifact.objects.publish(artifacts)
+
+    def artifact(
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        title: str = "",
+        content_type: str = "",
+        field: str = "",
+        preview: Path | None = None,
+        is_flushed: bool = False,
+    ) -> Artifact:
+        """Return what `add_artifact` would publish, not yet saved; the file is flushed, unless it is so already.
+
+        For an atomic step: `Artifact.objects.publish` saves it there, with the step's checkpoint.
+        """
+        name = storable(name or path.name)
+        if not is_flushed:
+            storage.flush_file(path)
+            storage.flush_folder(path.parent)
+        return Artifact(
+            job_id=self.job_id,
+            kind=Artifact.Kind.OUTPUT,
+            field=_slot(field or name),
+            name=name,
+            title=title,
+            path=storage.key_of(path),
+            size=path.stat().st_size,
+            sha256=storage.sha256_of(path),
+            preview_path=storage.key_of(preview) if preview else "",
+            content_type=content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
+        )
 
     def run_in_child(
         self,
@@ -142,10 +164,14 @@ class JobContext(DurableAttempt):
         """The attempt's child process: one of the pool's, which its steps share."""
         return children.pool.borrow(self.check)
 
+    def release_child(self) -> None:
+        """Give the child process back before the attempt's end: others may wait for one."""
+        if "_child" in self.__dict__:
+            children.pool.give_back(self.__dict__.pop("_child"))
+
     def close(self) -> None:
         """Give the child process back and delete what was temporary."""
-        if "_child" in self.__dict__:
-            children.pool.give_back(self._child)
+        self.release_child()
         if "scratch" in self.__dict__:
             shutil.rmtree(self.scratch, ignore_errors=True)
 

@@ -11,9 +11,9 @@
    many records were rejected of fails here, with its files kept.
 7. What is in the columns of a large table is worked out afterwards, by a job of its own.
 
-Each is a step whose result names files in the store, so an attempt begins where the one before was lost; of a small
-file, steps 2 to 5 are one. The work is done in child processes: they can be killed at once, and their memory is gone
-with them.
+Each is a step whose result names files in the store, so an attempt begins where the one before was lost. A small file
+is read in one call, steps 2 to 5, which takes no longer than their checkpoints would: after a crash it is read again.
+The work is done in child processes: they can be killed at once, and their memory is gone with them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from core.context import InputFile, JobContext
 from core.datasets import publish_dataset
 from core.errors import PermanentError
 from core.life.submission import submit
-from core.models import Dataset
+from core.models import Artifact, Dataset
 from core.models.job import Priority
 
 from .options import Options
@@ -44,7 +44,7 @@ from .telling import facts_of, headline_of, report_of
 
 #: Resident bytes of a child process at which it is ended: several times what it needs.
 CHILD_MEMORY = 4 * 1024**3
-#: Bytes of a file up to which it is read in one step: it takes less time than a checkpoint is worth.
+#: Bytes of a file up to which it is read in one call: that takes less time than checkpoints are worth.
 SMALL_BYTES = 16 * 1024**2
 #: The modules whose functions run in child processes.
 IN_CHILDREN = (unpack, detect, read, check, write, profile, whole)
@@ -105,13 +105,15 @@ def import_table(
         made = _small(ctx, content, options, charset)
     else:
         made = _large(ctx, content, options, charset)
+    artifacts = _artifacts(ctx, made, name)
     if made.plan["refused"]:
-        _show_files(ctx, made, name)
+        ctx.publish(artifacts)
         raise PermanentError(made.plan["refused"])
     ctx.stage("publish")
     identity = {"fingerprint": fingerprint, "name": name}
-    dataset_id = ctx.step("publish", _publish, ctx, source, identity, made, received["member"], also, atomic=True)
-    _show_files(ctx, made, name)
+    dataset_id = ctx.step(
+        "publish", _publish, ctx, source, identity, made, received["member"], artifacts, also, atomic=True
+    )
     if received["content"]:
         ctx.resolve(received["content"]).unlink(missing_ok=True)
     warnings = warnings_of(made.plan, made.tally)
@@ -162,15 +164,8 @@ def _unpack(ctx: JobContext, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _small(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
+    """Read a file that takes less time than a checkpoint is worth: after a crash it is read again."""
     ctx.stage("read")
-    table = ctx.step("read", _read_small, ctx, content, options, charset)
-    made = _load(ctx, table["made"])
-    folder = ctx.resolve(table["folder"])
-    files = {kind: ctx.key(folder / name) for kind, name in made["files"].items()}
-    return Made(**{**made, "files": files})
-
-
-def _read_small(ctx: JobContext, content: Path, options: Options, charset: str) -> dict[str, Any]:
     folder = _folder(ctx, "dataset")
     made = _in_child(
         ctx,
@@ -189,8 +184,11 @@ def _read_small(ctx: JobContext, content: Path, options: Options, charset: str) 
         checks=options.checks,
         neutralise=not options.keep_formulas,
     )
+    # What follows needs no child process, and others may wait for one.
+    ctx.release_child()
     _flush(folder, made["files"])
-    return {"folder": ctx.key(folder), "made": _keep(ctx, "made.json", made)}
+    files = {kind: ctx.key(folder / name) for kind, name in made["files"].items()}
+    return Made(**{**made, "files": files})
 
 
 def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
@@ -203,10 +201,12 @@ def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Ma
     checked = ctx.step("check", _check, ctx, loaded, dialect, options)
     ctx.stage("write")
     written = ctx.step("write", _write, ctx, loaded, checked, dialect, options)
+    ctx.release_child()
     for key in (loaded["folder"], checked["folder"]):
         shutil.rmtree(ctx.resolve(key), ignore_errors=True)
     plan = _load(ctx, checked["plan"])
-    return Made(dialect=dialect, tally=loaded["tally"], plan=plan, files=written, profile=None)
+    tally = {**loaded["tally"], "after_table": loaded["tally"]["after_table"] + plan["totals"]}
+    return Made(dialect=dialect, tally=tally, plan=plan, files=written, profile=None)
 
 
 def _detect(ctx: JobContext, content: Path, options: Options, declared: str) -> dict[str, Any]:
@@ -283,6 +283,7 @@ def _publish(
     identity: dict[str, str],
     made: Made,
     member: str,
+    artifacts: list[Artifact],
     also: Callable[[int], None] | None,
 ) -> int:
     plan, is_profiled = made.plan, made.profile is not None
@@ -315,6 +316,7 @@ def _publish(
             for column, entry in zip(plan["columns"], entries, strict=True)
         ],
     )
+    Artifact.objects.publish(artifacts)
     if not is_profiled:
         profiling = pipelines.get("dataset_profile").name
         submit(
@@ -334,12 +336,14 @@ def _publish_again(dataset_id: int, also: Callable[[int], None]) -> int:
     return dataset_id
 
 
-def _show_files(ctx: JobContext, made: Made, name: str) -> None:
-    """Put the files on the job's page; the same names again only move the pointers."""
+def _artifacts(ctx: JobContext, made: Made, name: str) -> list[Artifact]:
+    """The files that the job's page shows, ready to be published."""
     stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in name).strip() or "dataset"
-    for kind, ending, title in _SHOWN:
-        if kind in made.files:
-            ctx.add_artifact(ctx.resolve(made.files[kind]), name=f"{stem}.{ending}", title=title, field=kind)
+    return [
+        ctx.artifact(ctx.resolve(made.files[kind]), name=f"{stem}.{ending}", title=title, field=kind, is_flushed=True)
+        for kind, ending, title in _SHOWN
+        if kind in made.files and (made.plan["rows"] or kind != "parquet")
+    ]
 
 
 def _in_child(ctx: JobContext, function: Callable[..., Any], **named: Any) -> Any:

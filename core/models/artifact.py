@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,6 +10,20 @@ from django.db import models
 from django.db.models.functions import Now
 
 from core import storage
+
+#: What changes when an output is published again under its key.
+_MOVED = ("name", "title", "path", "size", "sha256", "content_type", "preview_path")
+
+
+class ArtifactQuerySet(models.QuerySet["Artifact"]):
+    """What is done with many files."""
+
+    def publish(self, artifacts: Sequence[Artifact]) -> list[int]:
+        """Save these pointers in one statement and return their ids; one that a job has already is moved."""
+        saved = self.bulk_create(
+            artifacts, update_conflicts=True, unique_fields=["job", "kind", "field"], update_fields=_MOVED
+        )
+        return [artifact.pk for artifact in saved]
 
 
 class Artifact(models.Model):
@@ -31,6 +46,8 @@ class Artifact(models.Model):
     #: The key of a picture (PNG) of the file's beginning, if there is one.
     preview_path = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = ArtifactQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -445,6 +445,26 @@ def test_the_same_name_again_replaces_the_pointer(alice: User) -> None:
     assert Artifact.objects.get().path == f"jobs/{job.pk}/2/stale.txt"
 
 
+def test_files_are_published_with_the_step_that_makes_them_or_not_at_all(alice: User) -> None:
+    job = submit_job(alice)
+    ctx = begin(job)
+    made = [ctx.artifact(_written(ctx), name=f"{number}.txt", field="one") for number in (1, 2)]
+    assert not Artifact.objects.exists()
+
+    def publish(*, fails: bool) -> list[int]:
+        ids = [*Artifact.objects.publish(made[:1]), *Artifact.objects.publish(made[1:])]
+        if fails:
+            raise RuntimeError("after the files")
+        return ids
+
+    with pytest.raises(RuntimeError):
+        ctx.step("publish", publish, fails=True, atomic=True)
+    assert not Artifact.objects.exists()
+    first, second = ctx.step("publish", publish, fails=False, atomic=True)
+    assert first == second
+    assert Artifact.objects.get().name == "2.txt"
+
+
 def test_long_names_that_begin_alike_are_different_artifacts(alice: User) -> None:
     ctx = begin(submit_job(alice))
     for number in (1, 2):

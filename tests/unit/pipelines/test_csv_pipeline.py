@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
+from actors.imports import steps
 from actors.imports.rules_field import RulesWidget
 from actors.reading import check, detect, read
 from core import pipelines
@@ -129,6 +130,28 @@ def test_a_crash_after_a_step_resumes_behind_it(alice: User, monkeypatch: pytest
     job.refresh_from_db()
     assert (job.state, job.attempt, ran) == (State.SUCCEEDED, 2, ["detect", "read", "check", "check"])
     assert Dataset.objects.get().rows == 4
+
+
+def test_a_small_file_costs_one_checkpoint_and_its_files_appear_with_the_dataset(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = steps.publish_dataset
+    tries: list[int] = []
+
+    def crashing(*args: Any, **kwargs: Any) -> int:
+        tries.append(publish(*args, **kwargs))
+        if len(tries) == 1:
+            raise RuntimeError("the worker was killed")
+        return tries[-1]
+
+    monkeypatch.setattr(steps, "publish_dataset", crashing)
+    job = run(alice, "csv_import", {}, TABLE)
+    assert (job.state, list(job.steps.all()), list(job.artifacts.filter(kind="output"))) == (State.RETRYING, [], [])
+    Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
+    Attempts(worker="here:1").run(job.pk)
+    assert [step.key for step in job.steps.all()] == ["publish"]
+    assert [artifact.field for artifact in job.artifacts.filter(kind="output")] == ["parquet"]
+    assert job.artifacts.get(kind="output").path == Dataset.objects.get().parquet_path
 
 
 def test_a_file_that_cannot_be_read_fails_once_with_a_sentence(alice: User) -> None:
