@@ -29,8 +29,9 @@ from core.logs import tell
 
 #: Seconds between two looks of a worker's relay; a submit elsewhere wakes only that process's relay.
 SHARED_POLL_SECONDS = 0.5
-#: An embedded worker is woken by nobody: its database is on the same machine, and a look is cheap.
-EMBEDDED_POLL_SECONDS = 0.1
+#: An embedded worker is woken by nobody, but its database is on the same machine and says whether others have written:
+#: seconds between two glances at that, the shortest time between two looks that follow, and the longest without one.
+GLANCE_SECONDS, EMBEDDED_POLL_SECONDS, EMBEDDED_REST_SECONDS = 0.02, 0.1, 0.5
 #: Seconds between two looks while more is due than the workers have room for, and the shortest time between two.
 BACKLOG_POLL_SECONDS, SHORTEST_POLL_SECONDS = 0.05, 0.02
 #: Seconds within which a web process's relay waits itself for what it has let go.
@@ -65,6 +66,9 @@ class Relay:
     #: Seconds until the next job is due, as of the last look; None when there is none.
     _next_seconds: float | None = None
     _is_behind: bool = False
+    #: The database's mark at the last look, and when that began by the process's monotonic clock.
+    _seen: int | None = None
+    _looked_at: float = 0.0
     _gates: GateLooks = field(default_factory=GateLooks)
     _windows: dict[str, Window] = field(default_factory=dict)
 
@@ -104,7 +108,7 @@ class Relay:
         idle_since = time.monotonic()
         try:
             while not self._ending.is_set():
-                was_woken = self._awake.wait(self._poll_seconds()) or self._is_soon
+                was_woken = self._wait() or self._is_soon
                 if self._awake.is_set():
                     self._gates.note_change()
                     # More may come with the first: one batch for all of them.
@@ -122,13 +126,36 @@ class Relay:
             job_broker().let_go()
             connection.close()
 
+    def _wait(self) -> bool:
+        """Wait until it is time to look; return whether somebody has woken the thread."""
+        until = time.monotonic() + self._poll_seconds()
+        while (left := until - time.monotonic()) > 0:
+            if self._seen is None:
+                return self._awake.wait(left)
+            if self._awake.wait(min(left, GLANCE_SECONDS)):
+                return True
+            if time.monotonic() - self._looked_at >= EMBEDDED_POLL_SECONDS and self._mark() != self._seen:
+                return False
+        return self._awake.is_set()
+
+    def _mark(self) -> int | None:
+        """Return what the database says has changed, to a relay that looks for its own process alone."""
+        if not self.looks or job_broker().is_shared:
+            return None
+        with contextlib.suppress(DatabaseFault):
+            return outbox.change_mark()
+        return None
+
     @property
     def _is_soon(self) -> bool:
         """Whether something is due so soon that this relay sees to it, unasked."""
         return not self._is_behind and self._next_seconds is not None and self._next_seconds < SOON_SECONDS
 
     def _poll_seconds(self) -> float:
-        longest = SHARED_POLL_SECONDS if job_broker().is_shared or not self.looks else EMBEDDED_POLL_SECONDS
+        if job_broker().is_shared or not self.looks:
+            longest = SHARED_POLL_SECONDS
+        else:
+            longest = EMBEDDED_POLL_SECONDS if self._seen is None else EMBEDDED_REST_SECONDS
         if self._is_behind and self.looks:
             return BACKLOG_POLL_SECONDS
         if self._is_soon and self._next_seconds is not None:
@@ -137,6 +164,8 @@ class Relay:
 
     def _look(self, *, was_woken: bool) -> bool:
         """Publish what is due and find what was lost; return whether there was anything."""
+        # Taken first: what others write while this looks is seen at the next glance.
+        self._looked_at, self._seen = time.monotonic(), self._mark()
         try:
             if self._was_away:
                 # Nothing to publish is no sign that the broker is back.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, F
 
 from core import statements
@@ -52,6 +53,17 @@ def next_due_seconds(queue: str = "default") -> float | None:
     """Return the seconds until the queue's next job is to be published, 0 when one is due, None when there is none."""
     seconds = statements.run("next_due", {"queue": queue})[0][0]
     return None if seconds is None else max(0.0, float(seconds))
+
+
+def change_mark() -> int | None:
+    """Return a number that another one takes the place of when other connections write; None where there is none.
+
+    SQLite has it, and tells it in microseconds.
+    """
+    if connection.vendor != "sqlite":
+        return None
+    with connection.cursor() as cursor:
+        return int(cursor.execute("PRAGMA data_version").fetchone()[0])
 
 
 def give_back(job_ids: Iterable[int]) -> None:

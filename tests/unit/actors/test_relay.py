@@ -345,6 +345,19 @@ def test_a_workers_relay_looks_by_itself(alice: User, list_broker: ListBroker, r
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_embedded_workers_relay_sees_at_a_glance_what_others_have_written(
+    alice: User, list_broker: ListBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would not look again by the clock.
+    monkeypatch.setattr(relay_module, "EMBEDDED_REST_SECONDS", 3600.0)
+    relay.looks, list_broker.is_shared = True, False
+    relay.start()
+    wait_until(lambda: relay._seen is not None, what="its first look")
+    job = submit_job(alice)
+    wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_submit_wakes_the_relay_of_a_process_that_can_reach_the_broker(
     alice: User, list_broker: ListBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
