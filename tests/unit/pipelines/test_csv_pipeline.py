@@ -14,12 +14,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 from pytest_django import Settings
 
-from actors.imports import steps
 from actors.imports.rules_field import RulesWidget
 from actors.reading import check, detect, read
 from core import pipelines
 from core.attempts import Attempts
 from core.context import JobContext
+from core.datasets import publish_dataset
 from core.forms import open_form
 from core.models import Artifact, Dataset, Job
 from core.states import State
@@ -135,16 +135,15 @@ def test_a_crash_after_a_step_resumes_behind_it(alice: User, monkeypatch: pytest
 def test_a_small_file_costs_one_checkpoint_and_its_files_appear_with_the_dataset(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish = steps.publish_dataset
     tries: list[int] = []
 
     def crashing(*args: Any, **kwargs: Any) -> int:
-        tries.append(publish(*args, **kwargs))
+        tries.append(publish_dataset(*args, **kwargs))
         if len(tries) == 1:
             raise RuntimeError("the worker was killed")
         return tries[-1]
 
-    monkeypatch.setattr(steps, "publish_dataset", crashing)
+    monkeypatch.setattr("actors.imports.steps.publish_dataset", crashing)
     job = run(alice, "csv_import", {}, TABLE)
     assert (job.state, list(job.steps.all()), list(job.artifacts.filter(kind="output"))) == (State.RETRYING, [], [])
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
