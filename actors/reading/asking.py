@@ -58,9 +58,11 @@ class Finding:
         words = {*self.column.words, *self.column.ignored}
         return [value for value in self.seen if value.strip(BLANKS).lower() not in words] if words else self.seen
 
-    def question(self, reading: Reading, *, missing: tuple[str, ...] = MISSING_WORDS, needs: str = "") -> Question:
+    def question(
+        self, reading: Reading, *, missing: tuple[str, ...] = MISSING_WORDS, needs: str = "", counts: bool = False
+    ) -> Question:
         words = (*missing, *self.column.words, *self.column.ignored)
-        return Question(reading=reading, trims=self.trims(reading), missing=words, needs=needs)
+        return Question(reading=reading, trims=self.trims(reading), missing=words, needs=needs, counts=counts)
 
     def trims(self, reading: Reading) -> bool:
         """Whether blanks have to be cut off: numbers are cast with spaces and tabs around them.

@@ -106,14 +106,12 @@ def _answers(asked: list[tuple[Column, Question]], here: proving.Here | None, ev
 def _count_nearly(finding: Finding, answering: proving.Engine | proving.Here) -> None:
     """Say it of a text column when all but a few of its values have a type."""
     column = finding.column
-    words = (*column.words, *column.ignored)
-    questions = [finding.question(reading, missing=()) for reading in finding.nearly]
+    questions = [finding.question(reading, missing=(), counts=True) for reading in finding.nearly]
     answers = answering.ask([(column, question) for question in questions])
-    least = min(answer.misfits for answer in answers)
-    best = [item for item, answer in zip(questions, answers, strict=True) if answer.misfits == least]
-    total = answering.count(column, words)
+    least, total = min(answer.misfits for answer in answers), answers[0].said
     if not least or total - least < NEARLY * total:
         return
+    best = [item for item, answer in zip(questions, answers, strict=True) if answer.misfits == least]
     reading = best[0].reading
     is_open = moments.is_ambiguous([item.reading for item in best])
     column.nearly = {

@@ -38,17 +38,24 @@ _OTHERS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """How many values of a column would lose their meaning in this reading; `needs` asks for a value like that."""
+    """How many values of a column would lose their meaning in this reading.
+
+    `needs` asks for a value like that, `counts` for the number of values that are more than blanks and none of the
+    words `missing`.
+    """
 
     reading: Reading
     trims: bool
     missing: tuple[str, ...]
     needs: str = ""
+    counts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     misfits: int
+    #: Values that there are, where they were to be counted.
+    said: int
     #: Some values that do not fit.
     examples: list[str]
     #: Whether a value like `needs` was seen.
@@ -76,18 +83,16 @@ class Engine:
                     f"regexp_full_match({types.trimmed(column.raw)}, {literal(question.needs)}) AS needed{number}"
                 )
             listed.append(f"coalesce(bool_or(needed{number}), false)" if question.needs else "true")
+            if question.counts:
+                lost.append(f"{_said(column.raw, question.missing)} AS said{number}")
+            listed.append(f"count_if(said{number})" if question.counts else "0")
         values = f"(SELECT {', '.join(lost)} FROM {raw_rows(self._folder)})"
         row = engine.run(self._con, f"SELECT {', '.join(listed)} FROM {values}", self._on_progress)[0]
-        parts = [row[start : start + 4] for start in range(0, len(row), 4)]
+        parts = [row[start : start + 5] for start in range(0, len(row), 5)]
         return [
-            Answer(misfits=count, examples=[value for value in dict.fromkeys((low, high)) if value], met=met)
-            for count, low, high, met in parts
+            Answer(misfits=count, said=said, examples=[item for item in dict.fromkeys((low, high)) if item], met=met)
+            for count, low, high, met, said in parts
         ]
-
-    def count(self, column: Column, words: tuple[str, ...]) -> int:
-        """The values that are more than blanks and none of these words."""
-        query = f"SELECT count(*) FROM {raw_rows(self._folder)} WHERE {said(column.raw, words)}"
-        return int(self._con.execute(query).fetchall()[0][0])
 
     def others(self, column: Column, question: Question) -> list[list[Any]]:
         """The most frequent values that do not fit, with their counts."""
@@ -107,10 +112,6 @@ class Here:
 
     def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
         return [self._answer(column.position, question) for column, question in asked]
-
-    def count(self, column: Column, words: tuple[str, ...]) -> int:
-        counted = Counter(self._values[column.position]).items()
-        return sum(count for value, count in counted if (text := value.strip(BLANKS)) and text.lower() not in words)
 
     def others(self, column: Column, question: Question) -> list[list[Any]]:
         misfits = set(self._misfits(column.position, question))
@@ -133,7 +134,18 @@ class Here:
         if question.needs:
             needed = re.compile(question.needs).fullmatch
             met = any(needed(value.strip(BLANKS)) for value in self._distinct[position])
-        return Answer(misfits=count, examples=sorted(misfits)[:1] + sorted(misfits)[1:][-1:], met=met)
+        said = 0
+        if question.counts:
+            counted = ((value.strip(BLANKS).lower(), count) for value, count in Counter(self._values[position]).items())
+            said = sum(count for text, count in counted if text and text not in question.missing)
+        examples = list(dict.fromkeys((min(misfits), max(misfits)))) if misfits else []
+        return Answer(misfits=count, said=said, examples=examples, met=met)
+
+
+def _said(column: str, words: tuple[str, ...]) -> str:
+    """The condition that a text is a value, which the first character nearly always tells."""
+    condition = said(column, words)
+    return condition if words else f"CASE WHEN ascii({column}) NOT IN (0, 9, 32, 160) THEN true ELSE {condition} END"
 
 
 def values_of(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column]) -> dict[int, list[str]]:
