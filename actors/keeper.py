@@ -76,7 +76,7 @@ class Keeper:
         self._duties = [
             Duty(attempts().write_progress, settings.PROGRESS_SECONDS),
             Duty(attempts().roll_up, ROLL_UP_SECONDS),
-            Duty(children.pool.close_idle, IDLE_SECONDS),
+            Duty(children.pool.tend, IDLE_SECONDS),
             Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
             Duty(reap, settings.REAP_SECONDS, jitter=0.5),

@@ -64,7 +64,7 @@ class WorkerBoot(Middleware):
         presence.leave(attempts().worker)
         # It imports beside us what jobs need in child processes: none waits for it, after however long a rest.
         if modules := pipelines.preloads(queues):
-            children.pool.warm_up(modules)
+            children.pool.warm_up(modules, pipelines.rehearsals(queues))
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()

@@ -60,6 +60,8 @@ class Child:
         self._process: Forked | None = None
         self._uses = 0
         self._has_django = False
+        #: Whether it has done nothing yet but rehearse: however long that is ago, it stays.
+        self.is_spare = False
         #: When it was last given back, by the process's monotonic clock.
         self.idle_since = 0.0
 
@@ -152,18 +154,32 @@ class Pool:
 
     #: Children that may be at work at once; None for the setting.
     size: int | None = None
+    #: What a process has done before it waits for its first work.
+    rehearsals: tuple[Callable[[Report], object], ...] = ()
     _idle: list[Child] = field(default_factory=list)
     _lent: list[Child] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
+    #: The thread that rehearses, and when it may be tried again after a failure.
+    _rehearsing: threading.Thread | None = None
+    _rehearse_at: float = 0.0
+    _is_ended: bool = False
 
-    def warm_up(self, modules: Iterable[str]) -> None:
-        """Have the first child ready to be forked, with these modules imported. Returns at once."""
+    def warm_up(self, modules: Iterable[str], rehearsals: Iterable[Callable[[Report], object]] = ()) -> None:
+        """Have the first child ready to be forked, with these modules imported, or rehearsed. Returns at once."""
         server.preload = tuple(modules)
+        self.rehearsals, self._is_ended = tuple(rehearsals), False
         try:
             server.start()
         except OSError as error:
             # It is tried again when a child is needed, and is told to who needs it.
             tell("fork_server_failed", level=logging.ERROR, error=str(error))
+        else:
+            self._keep_warm()
+
+    def tend(self) -> None:
+        """End the children that nobody has used for long; have one that has rehearsed wait. Returns at once."""
+        self.close_idle()
+        self._keep_warm()
 
     def borrow(self, check: Callable[[], None]) -> Child:
         """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
@@ -172,6 +188,7 @@ class Pool:
                 if len(self._lent) < (self.size or settings.CPU_THREADS):
                     # The one used last: the others grow old, and are ended.
                     child = self._idle.pop() if self._idle else Child()
+                    child.is_spare = False
                     self._lent.append(child)
                     return child
                 self._changed.wait(LOOK_SECONDS)
@@ -190,24 +207,63 @@ class Pool:
             child.close()
 
     def close_idle(self, *, after_seconds: float = IDLE_SECONDS) -> None:
-        """End the children that nobody has used for so long."""
+        """End the children that nobody has used for so long, those that wait for their first work only with 0."""
         now = time.monotonic()
         with self._changed:
-            old = [child for child in self._idle if now - child.idle_since >= after_seconds]
+            old = [
+                child
+                for child in self._idle
+                if now - child.idle_since >= after_seconds and not (child.is_spare and after_seconds)
+            ]
             self._idle = [child for child in self._idle if child not in old]
         for child in old:
             child.close()
 
     def end(self) -> None:
         """End all children, also those at work, and what they are forked from: the process ends."""
+        self._is_ended = True
         server.stop()
+        if self._rehearsing is not None:
+            self._rehearsing.join(GONE_SECONDS)
+            # It may have begun another one before it saw the end.
+            server.stop()
         self.close_idle(after_seconds=0)
 
     def forget(self) -> None:
         """Be as new, in a process that was forked: the children are its parent's."""
-        self._idle, self._lent = [], []
+        self._idle, self._lent, self._rehearsing = [], [], None
         # A thread that is not here may have held it.
         self._changed = threading.Condition()
+
+    def _keep_warm(self) -> None:
+        """Have a thread rehearse when nobody waits for work though somebody could."""
+        with self._changed:
+            is_free = not self._idle and len(self._lent) < (self.size or settings.CPU_THREADS)
+            if not self.rehearsals or not is_free or self._rehearsing or time.monotonic() < self._rehearse_at:
+                return
+            self._rehearsing = threading.Thread(target=self._rehearse, name="rehearsal", daemon=True)
+            self._rehearsing.start()
+
+    def _rehearse(self) -> None:
+        child = Child()
+        try:
+            for function in self.rehearsals:
+                child.run(function, {}, on_report=lambda *_: None, check=self._check_end)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no job needs a rehearsal
+            child.close()
+            self._rehearse_at = time.monotonic() + IDLE_SECONDS
+            if not self._is_ended:
+                tell("rehearsal_failed", level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
+        with self._changed:
+            self._rehearsing = None
+            if child.is_warm:
+                child.is_spare, child.idle_since = True, time.monotonic()
+                # Below those that have worked, which are used first.
+                self._idle.insert(0, child)
+
+    def _check_end(self) -> None:
+        if self._is_ended:
+            raise ChildLost("the process ends")
 
 
 #: What the children of this process are forked from, and the pool of them.

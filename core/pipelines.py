@@ -66,6 +66,9 @@ class Pipeline:
     every: str = ""
     #: Modules whose functions it runs in child processes, which have no Django: imported once, when a worker boots.
     preload: tuple[str, ...] = ()
+    #: A module's function, called as `rehearsal(report)` in a child process that then waits for the first job: it does
+    #: in little what jobs do, so that what is loaded at first use is loaded.
+    rehearsal: Callable[..., object] | None = None
     #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
     #: list only when it is asked for, or failed.
     is_told: bool = True
@@ -175,6 +178,11 @@ def queues() -> list[str]:
 def preloads(queues: Iterable[str]) -> list[str]:
     """Return the modules whose functions the jobs of these queues run in child processes."""
     return list(dict.fromkeys(module for spec in _registry if spec.queue in queues for module in spec.preload))
+
+
+def rehearsals(queues: Iterable[str]) -> list[Callable[..., object]]:
+    """Return what child processes of the jobs of these queues run before they wait for the first one."""
+    return list(dict.fromkeys(spec.rehearsal for spec in _registry if spec.queue in queues and spec.rehearsal))
 
 
 def forget(name: str) -> None:

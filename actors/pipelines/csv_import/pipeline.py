@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.imports.options import Options
 from actors.imports.steps import IN_CHILDREN, STAGES, import_table
+from actors.reading import whole
 from core.context import JobContext
 from core.pipelines import pipeline
 
@@ -20,6 +21,7 @@ from .forms import CsvImportForm
     icon="table",
     stages=STAGES,
     preload=IN_CHILDREN,
+    rehearsal=whole.rehearse,
 )
 def csv_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     return import_table(ctx, ctx.file("file"), Options.from_params(params))

@@ -358,6 +358,70 @@ def test_a_process_that_nobody_uses_is_ended(pool: children.Pool) -> None:
     wait_until(lambda: not is_alive(pid), what="the end of an idle process")
 
 
+# -- the one that waits for the first job --------------------------------------------------------------
+
+
+@pytest.fixture
+def rehearsed(server: ForkServer, pool: children.Pool) -> Iterator[children.Pool]:
+    """A pool in which a process waits that has rehearsed."""
+    pool.warm_up([], [plain_work.rehearse])
+    wait_until(lambda: pool._idle and not pool._rehearsing, what="the rehearsal")
+    yield pool
+    pool.end()
+
+
+def test_a_process_that_has_rehearsed_waits_for_the_first_attempt_however_long(rehearsed: children.Pool) -> None:
+    rehearsed.close_idle(after_seconds=1e-9)
+    child = rehearsed.borrow(never)
+    assert use(child, plain_work.rehearsals) == 1
+    rehearsed.give_back(child)
+    rehearsed.close_idle(after_seconds=1e-9)
+    assert not rehearsed._idle
+
+
+def test_another_one_rehearses_while_the_first_is_at_work_and_none_while_all_are(rehearsed: children.Pool) -> None:
+    busy = rehearsed.borrow(never)
+    rehearsed.tend()
+    wait_until(lambda: rehearsed._idle and not rehearsed._rehearsing, what="the second rehearsal")
+    rehearsed.tend()
+    assert len(rehearsed._idle) == 1
+    also_busy = rehearsed.borrow(never)
+    rehearsed.tend()
+    assert not rehearsed._rehearsing
+    assert use(busy) != use(also_busy)
+    for child in (busy, also_busy):
+        rehearsed.give_back(child)
+
+
+def test_what_has_worked_is_used_before_what_has_rehearsed(rehearsed: children.Pool) -> None:
+    one, two = rehearsed.borrow(never), rehearsed.borrow(never)
+    pid = use(two)
+    rehearsed.give_back(two)
+    rehearsed.give_back(one)
+    assert rehearsed.borrow(never) is one
+    assert use(rehearsed.borrow(never)) == pid
+
+
+def test_a_rehearsal_that_fails_is_told_once_and_jobs_go_on_without(
+    server: ForkServer, pool: children.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool.warm_up([], [raise_value])
+    wait_until(lambda: "rehearsal_failed" in caplog.text and not pool._rehearsing, what="the failure to be told")
+    assert "ValueError: seven" in caplog.text
+    pool.tend()
+    assert (pool._idle, pool._rehearsing) == ([], None)
+    child = pool.borrow(never)
+    assert use(child)
+    pool.give_back(child)
+
+
+def test_the_end_of_the_pool_ends_a_rehearsal(server: ForkServer, pool: children.Pool) -> None:
+    pool.warm_up([], [tell_pid_and_stay])
+    wait_until(lambda: server.pid, what="the server")
+    pool.end()
+    assert (server.pid, pool._idle, pool._rehearsing) == (0, [], None)
+
+
 # -- the fork server, and the end of processes ---------------------------------------------------------
 
 

@@ -13,7 +13,10 @@ from django import forms
 from core import pipelines
 from core.errors import UnknownPipeline
 from core.pipelines import Registry, pipeline
-from tests.unit.core import acts  # noqa: F401  registers the pipelines of the tests
+from tests.unit.core import (
+    acts,  # noqa: F401  registers the pipelines of the tests
+    plain_work,
+)
 
 
 def test_a_function_is_registered_under_its_own_name_with_sane_defaults() -> None:
@@ -116,10 +119,11 @@ def test_the_modules_to_preload_are_those_of_the_pipelines_of_the_queues_each_on
     def two(ctx: object) -> None: ...
     def elsewhere(ctx: object) -> None: ...
 
-    define(one, queue="slow", preload=[wave, colorsys])
-    define(two, queue="slow", preload=[colorsys])
-    define(elsewhere, queue="other", preload=[pydoc])
+    define(one, queue="slow", preload=[wave, colorsys], rehearsal=plain_work.rehearse)
+    define(two, queue="slow", preload=[colorsys], rehearsal=plain_work.rehearse)
+    define(elsewhere, queue="other", preload=[pydoc], rehearsal=plain_work.draw)
     assert sorted(pipelines.preloads(["slow", "none"])) == ["colorsys", "wave"]
+    assert pipelines.rehearsals(["slow", "none"]) == [plain_work.rehearse]
 
 
 def test_an_empty_registry_says_that_there_are_none() -> None:
