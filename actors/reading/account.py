@@ -49,6 +49,8 @@ class Tally:
     undecodable: int = 0
     nul_bytes: int = 0
     lines: int = 0
+    #: Records that begin on the line of another one: a stray return parts them.
+    parted: int = 0
     #: Bytes of the longest record.
     longest: int = 0
     first_rejects: list[dict[str, Any]] = field(default_factory=list)

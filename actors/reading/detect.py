@@ -204,6 +204,11 @@ def _decisions(
         plain = next((item for item in readings[1:] if item.writing.quote != best.writing.quote), None)
         certainty = "certain" if plain is None else _certainty(best.score, plain.score, weights, scale=0.25)
         found.append(Decision("quote", dialect.quote or "none", certainty))
+    if dialect.escape == "backslash" or "escape" in options:
+        sure_escape: Certainty = "set" if options.get("escape") else "likely"
+        found.append(Decision("escape", dialect.escape, sure_escape))
+    line_end = {"\n": "line feed", "\r": "carriage return"}.get(dialect.line_end, "mixed")
+    found.append(Decision("line_end", line_end, "set" if options.get("line_end") else "certain"))
     header = "none" if not dialect.header_lines else f"{dialect.header_lines} line" + "s" * (dialect.header_lines > 1)
     if options.get("header"):
         found.append(Decision("header", header, "set"))

@@ -193,8 +193,10 @@ class Scanner:
             carry = rest
             if text:
                 yield run.sub(short, text + b"\n")
+        text = run.sub(short, carry)
+        is_blank = carry[-1:] in (b" ", b"\t") and text[-1:] in (b"", b"\n", b"\r")
         # A last line of blanks is a line all the same.
-        yield run.sub(short, carry) or (b"\n" if carry else b"")
+        yield text + self.delimiter if carry and is_blank else text
 
     def _set_aside(self, raw: bytes) -> None:
         """Account for a line above the first record."""
@@ -536,6 +538,7 @@ class Scanner:
         split = [self.reader.parse(piece, 0, eof=True, lenient=False) for piece in pieces]
         if len(pieces) < 2 or not all(len(item.fields) == self.width and not item.trouble for item in split):
             return False
+        self.tally.parted += len(pieces) - 1
         for item, piece in zip(split, pieces, strict=True):
             self._judge(item, piece, line)
         return True
@@ -590,8 +593,8 @@ class Scanner:
         """The text of a record as it stands in the file, cut where it is very long."""
         if self.long_delimiter:
             raw = raw.replace(self.delimiter, self.long_delimiter)
-        elif self.delimiter == NO_DELIMITER.encode():
-            raw = raw.replace(self.delimiter, b" " if self.dialect.blanks else b"")
+        elif self.dialect.blanks:
+            raw = raw.replace(self.delimiter, b" ")
         try:
             return raw[:KEPT_RAW].decode("utf-8", "strict" if len(raw) <= KEPT_RAW else "ignore")
         except UnicodeDecodeError:
