@@ -114,6 +114,14 @@ def test_bounds_alone_lose_no_value_without_a_word(tmp_path: Path) -> None:
     assert [row["reason"] for row in imported.rejected] == ["n is below 2.", "n is not an integer."]
 
 
+def test_blanks_far_down_cost_no_row_of_a_declared_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.reading.proving._SEEN_ROWS", (5, 5))
+    monkeypatch.setattr("actors.reading.proving.SAMPLE_ROWS", 5)
+    monkeypatch.setattr("actors.reading.proving.SAMPLE_VALUES", 5)
+    found = declared(tmp_path, "date", ["soon", "2024-01-01"] * 100 + [" 2024-01-02 "])
+    assert found.values[-1] == datetime.date(2024, 1, 2)
+
+
 def test_blanks_alone_are_no_value_of_a_declared_type(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "boolean"}]
     imported = import_bytes(b'n,k\nyes,a\n"  ",b\nmaybe,c\n', tmp_path, rules=rules)
@@ -153,7 +161,7 @@ def test_a_later_file_has_the_types_of_the_earlier_one(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_the_earlier_type_is_rejected_with_its_row(tmp_path: Path) -> None:
     model = import_bytes(EARLIER, tmp_path / "a")
-    data = b"price;day;count;code;note\n3,5;01.02.2024;1;7;x\n4,5;soon;2;8;y\n5,5;05.06.2024;3;9;z\n"
+    data = b"price;day;count;code;note\n3,5;01.02.2024;1;7;x\n4,5;soon;2;8;y\n5,5;NA;3;9;z\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
     assert types_of(plan) == model.types
     assert (plan["rejected"], plan["rows"]) == (1, 2)
