@@ -42,7 +42,11 @@ class PipelineForm(forms.Form):
     can_declare: ClassVar[bool] = False
 
     @classmethod
-    def declared(cls, params: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    def declared(
+        cls,
+        params: Mapping[str, Any],  # noqa: ARG003 - as forms that can declare override it
+        types: Mapping[str, str],  # noqa: ARG003 - as above
+    ) -> dict[str, Any]:
         """Return the values in which these parameters change so that columns have these types, by their names."""
         return {}
 

@@ -170,7 +170,7 @@ FETCH_PER_HOST = env.integer("FETCH_PER_HOST", 2, least=1)
 
 # -- importing --------------------------------------------------------------------------------------
 
-#: Per cent of an import's records that may be rejected before it fails, unless its form says otherwise; 100 lets all be.
+#: Per cent of an import's records that may be rejected before it fails, unless its form says otherwise; 100 for all.
 IMPORT_MAX_REJECTED_PERCENT = env.number("IMPORT_MAX_REJECTED_PERCENT", 50.0, most=100)
 
 # -- accounts ---------------------------------------------------------------------------------------
