@@ -69,17 +69,15 @@ def delimiters(text: str) -> list[str]:
     found = [sign for sign in DELIMITERS if sign in text]
     for double in ("||", "::"):
         # Where a sign always comes twice, the pair is the delimiter, not two with nothing between.
-        if double in found:
-            if text.count(double) * 2 == text.count(double[0]):
-                found.remove(double[0])
-            else:
-                found.remove(double)
+        if double in found and text.count(double) * 2 == text.count(double[0]):
+            found.remove(double[0])
     return [*found, *(sign for sign in _even_signs(text) if sign not in found)]
 
 
 def _even_signs(text: str) -> list[str]:
     """Signs other than the usual ones that nearly all lines have, and equally often."""
-    lines = [line for line in text[:COUNTED_CHARACTERS].split("\n")[:_EVEN_LINES] if line.strip()]
+    bare = re.sub(r'"[^"]*"', "_", text[:COUNTED_CHARACTERS])
+    lines = [line for line in bare.split("\n")[:_EVEN_LINES] if line.strip()]
     if len(lines) < 2:
         return []
     signs = {mark for line in lines[:3] for mark in line if _is_sign(mark)} - set(DELIMITERS) - _NEVER

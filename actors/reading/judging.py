@@ -54,7 +54,8 @@ class Judge:
     def is_comment(self, raw: bytes) -> bool:
         """Whether a record that begins so is a comment."""
         text = raw[:64].lstrip(b" \t")
-        return bool(self.comment) and text.startswith(self.comment) and text[1:2] not in (self.delimiter, b'"')
+        values = (b'"',) if self.delimiter in (b" ", b"\x1f") else (b'"', self.delimiter)
+        return bool(self.comment) and text.startswith(self.comment) and text[1:2] not in values
 
     def row_came(self) -> None:
         """Note that a row of the table came without being judged."""

@@ -69,7 +69,8 @@ class Parsed:
 def is_comment(line: str, delimiter: str) -> bool:
     """Whether a line begins as comments do: with `#`, and not as the only character of a first value."""
     text = line.lstrip(" \t")
-    return text.startswith("#") and text[1:2] not in (delimiter, '"')
+    values = ('"',) if delimiter in (" ", NO_DELIMITER) else ('"', delimiter)
+    return text.startswith("#") and text[1:2] not in values
 
 
 class _Lines:
