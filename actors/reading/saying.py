@@ -103,14 +103,18 @@ def _writing(dialect: Dialect) -> Iterator[str]:
     decided = {decision.name for decision in dialect.decisions}
     facts = [
         Decision("escape", _ESCAPES[dialect.escape] if dialect.quote else "none", "certain"),
-        Decision("line ends", _LINE_ENDS[dialect.line_end], "certain"),
+        Decision("line_end", _LINE_ENDS[dialect.line_end], "certain"),
         Decision("comments", f"lines that begin with {dialect.comment}" if dialect.comment else "none", "certain"),
     ]
     for decision in dialect.decisions:
-        yield f"{_INDENT}{decision.name:<10} {printable(str(decision))}"
+        yield f"{_INDENT}{_title(decision)}{printable(str(decision))}"
     for fact in facts:
         if fact.name not in decided:
-            yield f"{_INDENT}{fact.name:<10} {fact.value}"
+            yield f"{_INDENT}{_title(fact)}{fact.value}"
+
+
+def _title(decision: Decision) -> str:
+    return f"{decision.name.replace('_', ' '):<11}"
 
 
 def _account(lines: Lines) -> Iterator[str]:
