@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 #: Bytes of a chunk file. One thread of the engine reads one chunk, so it never has to guess a record's start.
 CHUNK_BYTES = 8 * 1024 * 1024
+#: Bytes of the first one, so that the engine begins soon after the scan; each next one is twice as long.
+FIRST_CHUNK_BYTES = 1024 * 1024
 #: Bytes between two records whose place in a chunk is remembered.
 INDEXED_BYTES = 16 * 1024
 
@@ -24,7 +26,8 @@ class ChunkWriter:
     def __init__(self, folder: Path, on_chunk: Callable[[int, Path, int, int], None], chunk_bytes: int) -> None:
         self.folder = folder
         self.on_chunk = on_chunk
-        self.chunk_bytes = chunk_bytes
+        self.chunk_bytes = min(FIRST_CHUNK_BYTES, chunk_bytes)
+        self._longest = chunk_bytes
         self.number = 0
         self.rows = 0
         self._file: io.BufferedWriter | None = None
@@ -65,6 +68,7 @@ class ChunkWriter:
         self.on_chunk(self.number, Path(self._file.name), self._chunk_rows, self._bytes)
         self.number += 1
         self._file, self._bytes, self._chunk_rows = None, 0, 0
+        self.chunk_bytes = min(2 * self.chunk_bytes, self._longest)
 
     def abandon(self) -> None:
         """Close a chunk that is not whole without handing it over."""

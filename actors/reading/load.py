@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import shutil
 import threading
@@ -16,10 +17,13 @@ from actors.tables import engine
 from .dialect import Dialect
 from .errors import Unreadable
 
-#: Chunks of one batch: each batch becomes one Parquet file of text columns.
+#: Chunks of one batch at most: each batch becomes one Parquet file of text columns. The first batches have one.
 BATCH_CHUNKS = 8
+SINGLE_BATCHES = 4
 #: Batches that may wait for the engine before the scan does.
 WAITING_BATCHES = 2
+#: Batches that are loaded at once, by one thread each: of one statement, threads would wait for the slowest.
+LOADERS = engine.THREADS
 TOO_LARGE = "The table is too large for the memory that a job may use; split the file and try again."
 
 
@@ -34,7 +38,7 @@ class Chunk:
 
 
 class Loader:
-    """Loads chunk files into Parquet batches in a thread of its own, while the scan goes on."""
+    """Loads chunk files into Parquet batches in threads of its own, while the scan goes on."""
 
     def __init__(self, folder: Path, scratch: Path, dialect: Dialect, *, memory_mb: int) -> None:
         self.folder = folder
@@ -45,41 +49,73 @@ class Loader:
         self.delimiter = ","
         self.quote = '"'
         self.longest: Callable[[], int] = lambda: 0
-        self.rows = 0
-        self.starts: list[int] = []
         self._batch: list[Chunk] = []
-        self._queue: queue.Queue[list[Chunk] | None] = queue.Queue(WAITING_BATCHES)
+        self._batches = 0
+        #: Rows of each batch that is loaded, by its number.
+        self._loaded: dict[int, int] = {}
+        self._queue: queue.Queue[tuple[int, list[Chunk]] | None] = queue.Queue(WAITING_BATCHES)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._threads: list[threading.Thread] = []
+        #: Wide tables take all the memory there is for one batch.
+        self._most_threads = 1 if self.width > engine.WIDE else LOADERS
+        self._connecting = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         (folder / "raw").mkdir(exist_ok=True)
 
+    @property
+    def rows(self) -> int:
+        """Rows that are loaded."""
+        return sum(self._loaded.values())
+
+    @property
+    def starts(self) -> list[int]:
+        """The number of the first row of each batch's file, in order."""
+        counts = [self._loaded[number] for number in range(len(self._loaded))]
+        return [0, *itertools.accumulate(counts)][: len(counts)]
+
     def start(self) -> None:
-        self._thread.start()
+        """Begin to load, or have one thread more do so."""
+        thread = threading.Thread(target=self._work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def add(self, number: int, path: Path, rows: int, size: int) -> None:
+        """Take a chunk; wait where those before it are not yet loaded."""
         self._batch.append(Chunk(number, path, rows, size))
-        if len(self._batch) >= BATCH_CHUNKS:
-            self._put(self._batch)
-            self._batch = []
+        if len(self._batch) >= min(BATCH_CHUNKS, 2 ** max(0, self._batches + 1 - SINGLE_BATCHES)):
+            self._put_batch()
 
     def finish(self, on_progress: Callable[[float], None]) -> None:
+        """Load what is left and wait until all is loaded."""
         if self._batch:
-            self._put(self._batch)
-        self._put(None)
+            self._put_batch()
+        for _ in self._threads:
+            self._put(None)
         waited = 0
-        while self._thread.is_alive():
-            self._thread.join(0.2)
-            waited += 1
-            on_progress(1 - 1 / (1 + waited / 20))
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(0.2)
+                waited += 1
+                on_progress(1 - 1 / (1 + waited / 20))
         self._raise()
+        if self._con is not None:
+            self._con.close()
 
     def abandon(self) -> None:
+        """Stop loading: the scan has failed."""
         self._error = self._error or RuntimeError("the scan stopped")
-        if self._con is not None:
-            self._con.interrupt()
+        for cursor in list(self._cursors):
+            cursor.interrupt()
 
-    def _put(self, batch: list[Chunk] | None) -> None:
+    def _put_batch(self) -> None:
+        if self._batches and len(self._threads) < self._most_threads:
+            self.start()
+        self._put((self._batches, self._batch))
+        self._batches += 1
+        self._batch = []
+
+    def _put(self, batch: tuple[int, list[Chunk]] | None) -> None:
         while True:
             self._raise()
             try:
@@ -96,16 +132,23 @@ class Loader:
 
     def _work(self) -> None:
         try:
-            with engine.connect(self.scratch, width=self.width, memory_mb=self.memory_mb) as con:
-                self._con = con
+            with self._cursor() as con:
                 while self._error is None and (batch := self._queue.get()) is not None:
-                    self._load(con, batch)
+                    self._load(con, *batch)
         except BaseException as error:  # raised again in the scan's thread
-            self._error = error
+            self._error = self._error or error
 
-    def _load(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk]) -> None:
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._connecting:
+            if self._con is None:
+                self._con = engine.connect(self.scratch, width=self.width, memory_mb=self.memory_mb, threads=1)
+            cursor = self._con.cursor()
+            self._cursors.append(cursor)
+        return cursor
+
+    def _load(self, con: duckdb.DuckDBPyConnection, number: int, batch: list[Chunk]) -> None:
         expected = sum(chunk.rows for chunk in batch)
-        target = self.folder / "raw" / f"{len(self.starts):06}.parquet"
+        target = self.folder / "raw" / f"{number:06}.parquet"
         try:
             loaded = self._copy(con, batch, target)
         except duckdb.OutOfMemoryException:
@@ -114,8 +157,7 @@ class Loader:
             loaded = -1
         if loaded != expected:
             raise AssertionError(f"the engine read {loaded} rows of {expected} in chunks from {batch[0].number}")
-        self.starts.append(self.rows)
-        self.rows += loaded
+        self._loaded[number] = loaded
 
     def _copy(self, con: duckdb.DuckDBPyConnection, batch: list[Chunk], target: Path) -> int:
         columns = "{" + ", ".join(f"'c{index}': 'VARCHAR'" for index in range(self.width)) + "}"

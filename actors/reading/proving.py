@@ -21,6 +21,7 @@ from actors.tables.engine import literal
 
 from . import types
 from .columns import Column, said
+from .load import SINGLE_BATCHES
 from .read import raw_rows
 from .types import BLANKS, Reading
 
@@ -172,9 +173,11 @@ def samples_of(
     rows = max(100, min(SAMPLE_ROWS, SAMPLE_VALUES // max(1, width)))
     listed = ", ".join(column.raw for column in group)
     batches = sorted((folder / "raw").glob("*.parquet"))
-    step = max(1, len(batches) // SAMPLED_BATCHES)
+    # The first batches are short: of a table that has no others, its beginning is enough.
+    later = batches[SINGLE_BATCHES:]
+    step = max(1, len(later) // (SAMPLED_BATCHES - 1))
     values: dict[int, list[str]] = {column.position: [] for column in group}
-    for batch in batches[::step][:SAMPLED_BATCHES]:
+    for batch in [*batches[:1], *later[::step]][:SAMPLED_BATCHES]:
         source = f"read_parquet({literal(str(batch))}, file_row_number = true)"
         # The engine reads a wide file twice to find its first rows by a limit.
         part = f"WHERE file_row_number < {rows}" if width > engine.WIDE else f"LIMIT {rows}"

@@ -22,6 +22,8 @@ PREVIEW_ROWS = 50
 PREVIEW_COLUMNS = 200
 #: Characters of a value in the preview.
 PREVIEW_TEXT = 500
+#: Rows of a Parquet row group at least.
+LEAST_GROUP_ROWS = 20_480
 #: Rows whose being dropped or not is told by one constant of bits, and how many such constants at most.
 BITS = 1 << 18
 MAX_BIT_SETS = 24
@@ -117,7 +119,9 @@ def _parquet_sql(
         source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally['rows'])}"
     else:
         source = f"SELECT {values} FROM {raw_rows(work)}"
-    settings = f"ROW_GROUP_SIZE {engine.row_group_rows(len(columns))}"
+    # Of a short table two row groups: each thread of the engine compresses one.
+    rows = min(engine.row_group_rows(len(columns)), max(LEAST_GROUP_ROWS, -(-checked["rows"] // 2)))
+    settings = f"ROW_GROUP_SIZE {rows}"
     if len(columns) > engine.WIDE:
         # Of so many columns the dictionaries would take more memory than the values.
         settings += f", DICTIONARY_SIZE_LIMIT {WIDE_DICTIONARY}"

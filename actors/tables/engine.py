@@ -22,14 +22,16 @@ _COLUMN_BYTES = 768 * 1024
 _POLL_SECONDS = 0.2
 
 
-def connect(folder: Path, *, width: int = 1, memory_mb: int = MEMORY_MB) -> duckdb.DuckDBPyConnection:
+def connect(
+    folder: Path, *, width: int = 1, memory_mb: int = MEMORY_MB, threads: int = THREADS
+) -> duckdb.DuckDBPyConnection:
     """A connection of its own in-memory database, which spills to `folder`; a part of the kept one within `sharing`."""
     if _shared is not None and width <= WIDE:
         return _shared.cursor()
     temp = folder / "spill"
     temp.mkdir(parents=True, exist_ok=True)
     limit = max(memory_mb, width * _COLUMN_BYTES // 1_000_000)
-    return _made(str(temp), threads=1 if width > WIDE else THREADS, limit_mb=limit)
+    return _made(str(temp), threads=1 if width > WIDE else threads, limit_mb=limit)
 
 
 _kept: duckdb.DuckDBPyConnection | None = None
