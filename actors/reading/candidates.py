@@ -135,6 +135,7 @@ def _is_aligned(text: str) -> bool:
     return runs * 3 >= len(lines)
 
 
+@functools.lru_cache(16)
 def cut_share(text: str, delimiter: str) -> float:
     """The share of the delimiter's places that are inside dates, times, addresses and numbers: 0 to 1."""
     holding = _HOLDING.get(delimiter)

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from .shapes import MISSING, is_typed, shape_of
+from .shapes import MISSING, is_missing, is_typed, shape_of
 
 MAX_HEADER_LINES = 3
 #: Rows below a header that it is judged by.
@@ -174,7 +174,7 @@ def _cell_score(cell: str, column: list[str], usual: str, *, is_step: bool) -> f
 
 def _word_score(cell: str, column: list[str]) -> float:
     """The same for a word over words."""
-    filled = [item.strip() for item in column if item.strip()]
+    filled = list(filter(None, map(str.strip, column)))
     if cell in filled:
         return -0.5
     if cell.lower() in _COMMON:
@@ -237,7 +237,8 @@ def says_again(row: Sequence[str], header: Sequence[str]) -> bool:
 
 def header_rows(body: Sequence[Sequence[str]], width: int, shapes: Sequence[str], *, certain: bool) -> int:
     """How many of the body's first rows are the header: 0 to MAX_HEADER_LINES, empty rows between them included."""
-    rows = [row for row in body[1:] if len(row) == width and not says_again(row, body[0])][:JUDGED_ROWS]
+    others = (row for row in body[1:] if len(row) == width and not says_again(row, body[0]))
+    rows = list(itertools.islice(others, JUDGED_ROWS))
     score = header_score(body[0], rows, shapes)
     if body[0] in body[1:] and not any(map(is_typed, shapes)):
         # Words that come again as a whole line are a record's, where nothing says that they are names.
@@ -299,12 +300,12 @@ def joined_names(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def usual_shape(cells: Sequence[str]) -> str:
     """The shape that four of five cells have, empty ones left out; "text" where there is no such."""
-    counts = Counter(shape_of(cell) for cell in cells)
+    counts = Counter(map(shape_of, cells))
     counts.pop("", None)
-    for word in [cell for cell in cells if MISSING.fullmatch(cell.strip())]:
+    for word in filter(is_missing, cells):
         counts[shape_of(word)] -= 1
     total = sum(counts.values())
     if total <= 0:
-        return "" if not any(cell.strip() for cell in cells) else "text"
+        return "text" if any(map(str.strip, cells)) else ""
     shape, count = counts.most_common(1)[0]
     return shape if count * 5 >= total * 4 else "text"

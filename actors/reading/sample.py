@@ -44,7 +44,7 @@ class Row:
     @cached_property
     def filled(self) -> int:
         """How many values are not empty."""
-        return sum(1 for cell in self.cells if cell.strip())
+        return len(list(filter(None, map(str.strip, self.cells))))
 
     @cached_property
     def reach(self) -> int:

@@ -46,6 +46,12 @@ def shape_of(cell: str) -> str:
     return "address" if _ADDRESS.fullmatch(cell) else "text"
 
 
+@functools.lru_cache(1 << 16)
+def is_missing(cell: str) -> bool:
+    """Whether the cell says that there is no value."""
+    return MISSING.fullmatch(cell.strip()) is not None
+
+
 def is_typed(shape: str) -> bool:
     """Whether cells of this shape are more than words."""
     return shape not in ("", "text")

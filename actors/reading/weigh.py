@@ -252,6 +252,8 @@ def _used(body: Sequence[Sequence[str]], width: int) -> int:
     used: set[int] = set()
     for cells in body:
         used.update(index for index, cell in enumerate(cells[:width]) if cell.strip())
+        if len(used) == width:
+            break
     return len(used)
 
 

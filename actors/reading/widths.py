@@ -22,8 +22,10 @@ def before_other_table(data: list[list[str]], names: Sequence[str]) -> list[list
     if len(known) < 2:
         return data
     for index, cells in enumerate(data):
+        if len(cells) == len(names):
+            continue
         said = {cell.strip().lower() for cell in cells if cell.strip()}
-        if len(cells) != len(names) and len(said & known) > 1 and len(said & known) * 2 >= len(said):
+        if len(said & known) > 1 and len(said & known) * 2 >= len(said):
             return data[:index]
     return data
 
@@ -32,7 +34,7 @@ def final_width(
     data: Sequence[Sequence[str]], width: int, names: list[str], shapes: Sequence[str], notes: list[str]
 ) -> tuple[int, list[str]]:
     """The table's width and a name for each column: the header and the rows may both have more than the other."""
-    filled = [cells for cells in data if any(cell.strip() for cell in cells)]
+    filled = [cells for cells in data if any(map(str.strip, cells))]
     usual = Counter(len(cells) for cells in filled).most_common(1)[0][0] if filled else max(width, len(names))
     if names:
         while len(names) > max(usual, 1) and not names[-1].strip():
