@@ -121,7 +121,7 @@ def narrower(reading: Reading, values: list[str], *, whole: bool = False) -> lis
     `whole` numbers are among them where only a number was asked for.
     """
     mark, groups = numbers.form_of(reading.format)
-    fitting = [text for text in _said(values) if reading.matches(text)]
+    fitting = reading.fitting(_said(values))
     scale = max((len(text.rpartition(mark)[2]) for text in fitting if mark in text), default=0)
     widths = [
         width for width in dict.fromkeys((scale, scale + 2)) if (0 if whole else 1) <= width <= numbers.EXACT_PLACES
@@ -156,8 +156,7 @@ def _alike(texts: list[str], *, decimal_mark: str, date_order: str) -> list[str]
     readings = [*BOOLEANS, *numbers.closest(texts, decimal_mark=decimal_mark)]
     if alike := moments.commonest(texts):
         readings += moments.forms_of(alike, date_order=date_order)
-    fitting = ([text for text in texts if reading.matches(text)] for reading in readings)
-    return max(fitting, key=len, default=[])
+    return max((reading.fitting(texts) for reading in readings), key=len, default=[])
 
 
 def _declared_numbers(type: str, texts: list[str], decimal_mark: str) -> list[Wanted]:

@@ -49,9 +49,11 @@ class Reading:
     format: str = ""
     exact: bool = False
 
-    def matches(self, text: str) -> bool:
-        """Whether a text without blanks around it has the form and keeps its meaning."""
-        return _compiled(self.pattern).fullmatch(text) is not None and self._keeps(text)
+    def fitting(self, texts: Collection[str]) -> list[str]:
+        """Those of these texts, without blanks around them, that have the form and keep their meaning."""
+        fullmatch = _compiled(self.pattern).fullmatch
+        formed = [text for text in texts if fullmatch(text)]
+        return [text for text in formed if self._keeps(text)] if self.exact or self.order else formed
 
     def expression(
         self, column: str, *, declared: bool = False, trims: bool = True, words: tuple[str, ...] = ()
@@ -269,4 +271,4 @@ def without_words(column: str, words: tuple[str, ...]) -> str:
 
 def stripped(values: Collection[str]) -> list[str]:
     """The values without blanks around them, the empty ones left out."""
-    return [text for text in (value.strip(BLANKS) for value in values) if text]
+    return [text for value in values if (text := value.strip(BLANKS))]
