@@ -24,6 +24,7 @@ MISSING = re.compile(r"(?i)n/?a|#n/a|null|none|nan|-+|\.+|\?|\\n|missing|unknown
 #: Characters of a cell that are looked at.
 LOOKED_AT = 400
 _OPENING = {"(": ")", "[": "]", "{": "}"}
+_BRACKETS = re.compile(r"[()\[\]{}]")
 
 
 @functools.lru_cache(1 << 16)
@@ -60,10 +61,10 @@ def is_typed(shape: str) -> bool:
 def is_balanced(cell: str) -> bool:
     """Whether each bracket in the cell has its other half: a sign that nothing was cut within brackets."""
     open_ones: list[str] = []
-    for mark in cell:
+    for mark in _BRACKETS.findall(cell):
         if mark in _OPENING:
             open_ones.append(_OPENING[mark])
-        elif mark in ")]}" and (not open_ones or open_ones.pop() != mark):
+        elif not open_ones or open_ones.pop() != mark:
             # `a)` numbers a list, and `:)` smiles.
             return False
     return not open_ones
@@ -98,5 +99,10 @@ def _is_mixed(cell: str, sign: str) -> bool:
     if sign == "," and ", " in cell:
         # Sentences hold commas.
         return False
-    shapes = {shape_of(part) for part in list_parts(cell, sign)} - {""}
-    return len(shapes) > 1
+    first = ""
+    for part in list_parts(cell, sign):
+        shape = shape_of(part)
+        if shape and first and shape != first:
+            return True
+        first = first or shape
+    return False
