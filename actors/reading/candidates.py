@@ -46,6 +46,7 @@ _HOLDING = {
     "!": re.compile(r"!\s*$", re.MULTILINE),
 }
 _MONEY_ONLY = re.compile(r",\d{2}\s*$")
+_NO_MONEY = re.compile(r",(?!\d{2}(?!\d))")
 
 
 def writings(text: str, *, delimiter: str | None, quote: str | None, escape: str | None) -> list[Writing]:
@@ -108,7 +109,7 @@ def _quotes(text: str, delimiter: str) -> list[str]:
         )
         if mark == '"' and opened:
             found.append(mark)
-            if closed and opened - closed <= max(2, opened / 2):
+            if opened - closed <= max(2, opened / 2):
                 return found
         elif opened and closed * 2 >= opened:
             found.append(mark)
@@ -145,9 +146,12 @@ def cut_share(text: str, delimiter: str) -> float:
     count = head.count(delimiter)
     if not count:
         return 0.0
+    first = next((line for line in head.split("\n") if line.strip() and not line.startswith("#")), "")
+    if delimiter == "," and _NO_MONEY.search(first):
+        # Decided without a look at the rest.
+        return 0.0
     held = [found.group() for found in holding.finditer(head)]
     inside = sum(value.count(delimiter) for value in held)
-    first = next((line for line in head.split("\n") if line.strip() and not line.startswith("#")), "")
     is_all_money = inside == count and all(_MONEY_ONLY.search(value) for value in held)
     if delimiter == "," and "," in first and not is_all_money:
         # Two whole numbers with a comma between them are two values, unless the header or the places say otherwise.

@@ -222,11 +222,20 @@ def _damaged_utf8(sample: bytes, lines: list[bytes], *, complete: bool) -> Encod
     )
     if is_sound:
         return Encoding("utf-8", "likely", "nearly all of it is valid UTF-8", fallback, (note,))
+    if fallback == "cp1252" and _is_even(valid, invalid):
+        return Encoding("utf-8", "likely", "part of its lines are valid UTF-8", fallback, (note,))
     some, others = _a_few(valid), _a_few(invalid)
     mixed = text_bits(b"\n".join(some).decode("utf-8"))[0] + rank(gather(sample, others))[0].bits + MIXED_BITS
     if mixed >= rank(gather(sample, [*some, *others]))[0].bits:
         return None
     return Encoding("utf-8", "likely", "part of its lines are valid UTF-8", fallback, (note,))
+
+
+def _is_even(valid: list[bytes], invalid: list[bytes]) -> bool:
+    """Whether so many lines are valid UTF-8, with letters of Western words, that it is no accident."""
+    if len(valid) < 2 or len(valid) * 3 < len(valid) + len(invalid):
+        return False
+    return all(_CONVERTED.search(line.decode("cp1252", "replace")) for line in valid)
 
 
 def _a_few(lines: list[bytes]) -> list[bytes]:

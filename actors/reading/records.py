@@ -83,13 +83,13 @@ class RecordReader:
             inner = self._variant(doubled_closes=True).parse(line, 0, eof=True, lenient=True)
             if self._fits(inner) and inner.end == len(line):
                 return Record(inner.fields, line_end, "closed early", strict.where)
-        lenient = self.parse(buf, pos, eof=eof, lenient=True)
-        if self._fits(lenient) and lenient.end == line_end:
-            return Record(lenient.fields, lenient.end, "closed early", strict.where)
         if b"\\" + self.quote in line and not self.backslash:
             escaped = self._variant(backslash=True).parse(buf, pos, eof=eof, lenient=False)
             if not escaped.trouble and self._fits(escaped) and not self._swallows(buf, line_end, escaped.end):
                 return Record(escaped.fields, escaped.end, "closed early", strict.where)
+        lenient = self.parse(buf, pos, eof=eof, lenient=True)
+        if self._fits(lenient) and lenient.end == line_end:
+            return Record(lenient.fields, lenient.end, "closed early", strict.where)
         plain = self._plain(buf, pos, line_end)
         is_literal = len(plain) == self.width and not any(value.count(self.quote) % 2 for value in plain)
         if is_literal:

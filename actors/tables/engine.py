@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,15 @@ def connect(
 
 _kept: duckdb.DuckDBPyConnection | None = None
 _shared: duckdb.DuckDBPyConnection | None = None
+
+
+@atexit.register
+def _let_go() -> None:
+    """Close the kept database before the interpreter ends: its library complains of what is left open."""
+    global _kept
+    if _kept is not None:
+        _kept.close()
+        _kept = None
 
 
 @contextmanager
