@@ -34,6 +34,11 @@ MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(Heal
 TABLE = b"id,name\n1,Ann\n2,Bob\n"
 
 
+def by_type(value: object) -> str:
+    """The id of a case: packed bytes have the time in them, and every process has to name its tests alike."""
+    return type(value).__name__
+
+
 def zipped(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -92,6 +97,7 @@ class TestPackings:
             (zipped({"inner.zip": zipped({"orders.csv": TABLE})}), "orders.csv"),
             (zipped({"orders.csv.gz": gzip.compress(TABLE)}), "orders.csv.gz"),
         ],
+        ids=by_type,
     )
     def test_the_table_is_taken_out(self, tmp_path: Path, data: bytes, member: str) -> None:
         assert unpacked(data, tmp_path) == (TABLE, member)
@@ -112,13 +118,13 @@ class TestPackings:
             unpacked(data, tmp_path)
 
     @pytest.mark.parametrize(
-        "data", [zipped({"a.csv": TABLE, "b.csv": TABLE}), tarred({"a.csv": TABLE, "b.csv": TABLE})]
+        "data", [zipped({"a.csv": TABLE, "b.csv": TABLE}), tarred({"a.csv": TABLE, "b.csv": TABLE})], ids=by_type
     )
     def test_an_archive_of_several_tables_is_refused_with_their_names(self, tmp_path: Path, data: bytes) -> None:
         with pytest.raises(Unreadable, match=r"^data\.zip holds 2 files; upload one at a time: a\.csv, b\.csv$"):
             unpacked(data, tmp_path, name="data.zip")
 
-    @pytest.mark.parametrize("data", [zipped({}), tarred({})])
+    @pytest.mark.parametrize("data", [zipped({}), tarred({})], ids=by_type)
     def test_an_archive_without_a_file_is_refused(self, tmp_path: Path, data: bytes) -> None:
         with pytest.raises(Unreadable, match="holds no file"):
             unpacked(data, tmp_path)
@@ -129,7 +135,7 @@ class TestPackings:
         with pytest.raises(Unreadable, match=r"^t is a damaged \w+ file: .*\.$"):
             unpacked(pack(TABLE * 100)[:-cut], tmp_path, name="t")
 
-    @pytest.mark.parametrize("data", [b"", gzip.compress(b""), zipped({"a.csv": b""})])
+    @pytest.mark.parametrize("data", [b"", gzip.compress(b""), zipped({"a.csv": b""})], ids=by_type)
     def test_an_empty_one_is_refused(self, tmp_path: Path, data: bytes) -> None:
         with pytest.raises(Unreadable, match="is empty"):
             unpacked(data, tmp_path)
@@ -240,6 +246,7 @@ class TestKinds:
             (bytes(range(256)) * 4, "binary data, not a table"),
             (bytes(1000), "empty"),
         ],
+        ids=by_type,
     )
     def test_each_is_named_and_says_what_to_do(self, tmp_path: Path, data: bytes, kind: str) -> None:
         with pytest.raises(Unreadable) as raised:
