@@ -1,265 +1,191 @@
-"""The CSV pipeline's functions against the bare engine doing the same statements, as ratios in one run.
+"""Imports as jobs on a site of their own, and the toolkit's steps, against the bare engine: ratios in one run.
 
-    python -m tests.bench.csv_bench [--gb 1] [--runs 5] [--folder FOLDER]
+    python -m tests.bench.csv_bench [--gb 1] [--runs 5] [--folder FOLDER] [PART ...]
 
-A file of 12 mixed columns with quotes, line feeds in values and damaged rows is generated, the same each time. Both
-sides read all columns as text, find the breaches of the same rules with their reasons, look for duplicates by key,
-write typed Parquet and the cleaned CSV, and profile the columns. The bare side does no more: no line numbers, no
-account of what its reader left out. Every run of a side has a process of its own, for its time and peak memory.
+Parts: `job` is a large file as a job ÷ the right bare run (`tests.bench.csv_engine.run_right`), in turn; `small` the
+time from a submit to its dataset, warm and as the first after a rest; `many` 200 files at once; `wide` a table of
+10,000 columns; `steps` the toolkit's steps ÷ the same statements on the bare engine. Beside each stands what else the
+machine did meanwhile: ratios of neighbours bear that, seconds do not.
 """
-
-# ruff: noqa: S608 - the statements are built of names and paths of this file
 
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import random
-import resource
-import shutil
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from actors.reading import check, detect, profile, read, write
-from actors.tables import engine
+import duckdb
 
-NAMES = ("id", "name", "amount", "price", "day", "at", "ok", "country", "email", "note", "score", "comment")
-RULES: list[dict[str, Any]] = [
-    {"column": "amount", "type": "integer", "min": 0},
-    {"column": "price", "type": "decimal", "min": 0},
-    {"column": "day", "type": "date"},
-    {"column": "email", "required": True, "pattern": ".+@.+"},
-    {"column": "country", "allowed": ["FR", "DE", "US", "IT", "ES"]},
-]
-KEYS = ["id"]
-WORDS = ("alpha", "beta", "gamma", "delta", "omega", "zeta", "kappa", "lambda", "sigma", "rho", "tau", "phi")
+from tests.bench import csv_engine, csv_site, csv_tables, machine
+from tests.bench.csv_tables import Truth
 
-
-def generate(path: Path, size: int) -> int:
-    """Write about `size` bytes; returns the records."""
-    source = random.Random(2)
-    written = number = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(NAMES) + "\n")
-        while written < size:
-            text = "".join(_row(number + index, source) for index in range(10_000))
-            number += 10_000
-            written += file.write(text)
-    return number
+#: Bytes of a small file, by its name, and the seconds it may take.
+SMALL = {"1 KB": (1_000, 0.15), "100 KB": (100_000, 0.2), "10 MB": (10_000_000, 0.6)}
+#: Imports of each size on a worker that has worked before.
+WARM = 10
+#: Seconds between two of them.
+PAUSE_SECONDS = 1.0
+MANY, MANY_BYTES = 200, 3_000
+WIDE_COLUMNS, WIDE_ROWS = 10_000, 2_000
 
 
-def _row(number: int, source: random.Random) -> str:
-    first, second = int(source.random() * 1e9), int(source.random() * 1e9)
-    name = f"{WORDS[first % 12]} {WORDS[second % 12]}"
-    kind, damage = number % 50, number % 1000
-    if kind == 1:
-        name = f'"{name}, ""{WORDS[(first + second) % 12]}"""'
-    elif kind == 2:
-        name = f'"{name}\nline"'
-    elif kind == 3:
-        name = f"Zoë {name}"
-    if damage == 600:
-        return "short,row\n"
-    amount = f"x{first}" if damage == 7 else str(first % 100_000)
-    key = number - 5 if damage == 900 else number
-    row = (
-        f"{key},{name},{amount},{second % 1000}.{first % 100:02},20{first % 24:02}-{first % 12 + 1:02}-"
-        f"{second % 28 + 1:02},2024-{second % 12 + 1:02}-{first % 28 + 1:02} {second % 24:02}:{first % 60:02}:"
-        f"{second % 60:02},{'true' if first & 1 else 'false'},{('FR', 'DE', 'US', 'IT', 'ES')[second % 5]},"
-        f'user{first}@example.com,"text {WORDS[second % 7]} {second}",{first / 1e9:.8f},'
-        f"{' '.join(WORDS[(first >> shift) % 12] for shift in range(second % 6))}"
-    )
-    return row + (",extra\n" if damage == 500 else "\n")
-
-
-def run_pipeline(path: str, folder: str) -> dict[str, float]:
-    """The steps' functions, as the pipeline's child processes run them."""
-    clock = _Clock()
-    scratch = f"{folder}/scratch"
-    dialect = json.loads(json.dumps(detect.detect(_silent, path=path, options={})))
-    clock.lap("detect")
-    tally = read.read(_silent, path=path, folder=f"{folder}/read", scratch=scratch, dialect=dialect)
-    clock.lap("read")
-    plan = check.check(
-        _silent,
-        folder=f"{folder}/read",
-        target=f"{folder}/check",
-        scratch=scratch,
-        dialect=dialect,
-        tally=tally,
-        rules=RULES,
-        keys=KEYS,
-    )
-    clock.lap("check")
-    write.write(
-        _silent,
-        folder=f"{folder}/read",
-        checks=f"{folder}/check",
-        target=f"{folder}/out",
-        scratch=scratch,
-        dialect=dialect,
-        checked=plan,
-        tally=tally,
-        neutralise=False,
-    )
-    clock.lap("write")
-    profile.profile(
-        _silent,
-        parquet=f"{folder}/out/dataset.parquet",
-        scratch=scratch,
-        columns=plan["columns"],
-        rows=plan["rows"],
-    )
-    clock.lap("profile")
-    return {**clock.laps, "rows": plan["rows"], "rejected": plan["rejected"], "duplicates": plan["duplicates"]}
-
-
-def run_bare(path: str, folder: str) -> dict[str, float]:
-    """The same statements on the file as it is, with the engine's own reader leaving out what it cannot read."""
-    clock = _Clock()
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in NAMES) + "}"
-    values = {
-        **{name: name for name in NAMES},
-        "id": "TRY_CAST(id AS BIGINT)",
-        "amount": "TRY_CAST(amount AS BIGINT)",
-        "price": "TRY_CAST(price AS DECIMAL(18, 2))",
-        "day": "TRY_CAST(day AS DATE)",
-        "at": 'TRY_CAST("at" AS TIMESTAMP)',
-        "ok": "TRY_CAST(ok AS BOOLEAN)",
-        "score": "TRY_CAST(score AS DECIMAL(18, 8))",
-    }
-    typed = ", ".join(f'{value if value != name else engine.name(name)} AS "{name}"' for name, value in values.items())
-    reason = """concat_ws('; ',
-        CASE WHEN amount IS NOT NULL AND TRY_CAST(amount AS BIGINT) IS NULL THEN 'amount is not an integer'
-             WHEN TRY_CAST(amount AS BIGINT) < 0 THEN 'amount is below 0' END,
-        CASE WHEN price IS NOT NULL AND TRY_CAST(price AS DECIMAL(18, 2)) IS NULL THEN 'price is not a decimal'
-             WHEN TRY_CAST(price AS DECIMAL(18, 2)) < 0 THEN 'price is below 0' END,
-        CASE WHEN day IS NOT NULL AND TRY_CAST(day AS DATE) IS NULL THEN 'day is not a date' END,
-        CASE WHEN email IS NULL THEN 'email is required'
-             WHEN NOT regexp_full_match(email, '.+@.+') THEN 'email does not match' END,
-        CASE WHEN country NOT IN ('FR', 'DE', 'US', 'IT', 'ES') THEN 'country is not allowed' END)"""
-    raw, out = f"'{folder}/raw.parquet'", f"'{folder}/out.parquet'"
-    numbered = f"SELECT *, file_row_number AS number FROM read_parquet({raw}, file_row_number = true)"
-    proofs = ", ".join(
-        f'count(*) FILTER (WHERE "{name}" IS NOT NULL AND {value} IS NULL)'
-        for name, value in values.items()
-        if value != name
-    )
-    with engine.connect(target) as con:
-        con.execute(f"""
-            COPY (SELECT * FROM read_csv('{path}', columns = {columns}, auto_detect = false, header = true, delim = ',',
-                  quote = '"', escape = '"', new_line = '\\n', ignore_errors = true, null_padding = false))
-            TO {raw} (FORMAT parquet, COMPRESSION lz4_raw)""")
-        clock.lap("read")
-        con.execute(f"SELECT {proofs} FROM {raw}").fetchall()
-        reasons = f"SELECT number, {reason} AS reason FROM ({numbered})"
-        con.execute(f"CREATE TABLE rejects AS SELECT * FROM ({reasons}) WHERE reason <> ''")
-        con.execute(f"""
-            CREATE TABLE repeated AS SELECT hash(id) AS h FROM ({numbered})
-            WHERE number NOT IN (SELECT number FROM rejects) GROUP BY h HAVING count(*) > 1""")
-        con.execute(f"""
-            CREATE TABLE dropped AS SELECT number FROM rejects UNION ALL
-            SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY id ORDER BY number) AS place
-                FROM ({numbered}) WHERE hash(id) IN (SELECT h FROM repeated)) WHERE place > 1""")
-        con.execute(f"COPY (SELECT * FROM rejects ORDER BY number) TO '{folder}/rejects.csv'")
-        clock.lap("check")
-        con.execute(f"""
-            COPY (SELECT {typed} FROM ({numbered}) AS r ANTI JOIN dropped ON dropped.number = r.number)
-            TO {out} (FORMAT parquet, COMPRESSION zstd)""")
-        con.execute(f"COPY (SELECT * FROM {out}) TO '{folder}/clean.csv' (HEADER)")
-        clock.lap("write")
-        con.execute(f"SUMMARIZE FROM {out}").fetchall()
-        listed = ", ".join(f'approx_top_k("{name}", 10)' for name in NAMES)
-        con.execute(f"SELECT {listed} FROM {out}").fetchall()
-        for name in ("id", "amount", "price", "score"):
-            bins = f"SELECT floor({name}::DOUBLE / 5000) AS bin, count(*) FROM {out} GROUP BY bin"
-            con.execute(bins).fetchall()
-        rows = con.execute(f"SELECT count(*) FROM {out}").fetchall()[0][0]
-        clock.lap("profile")
-    return {**clock.laps, "rows": rows}
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._at = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._at, 2)
-        self._at = now
-
-
-def _silent(done: int, total: int | None = None, note: str = "") -> None:
-    """A report that nobody reads."""
-
-
-def measured(run: Callable[[str, str], dict[str, float]], path: Path, folder: Path) -> dict[str, float]:
-    """One run in a process of its own: its laps, "seconds" and "peak_mb"."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(theirs, run, str(path), str(folder)))
-    process.start()
-    theirs.close()
-    try:
-        result: dict[str, float] = ours.recv()
-    finally:
-        process.join()
-        shutil.rmtree(folder, ignore_errors=True)
-    return result
-
-
-def _measure(answer: Any, run: Callable[[str, str], dict[str, float]], path: str, folder: str) -> None:
-    began = time.perf_counter()
-    laps = run(path, folder)
-    seconds = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    answer.send({**laps, "seconds": round(seconds, 2), "cpu": round(cpu, 2), "peak_mb": round(peak)})
-
-
-def report(*, gigabytes: float, runs: int, folder: str | None = None) -> None:
-    """Generate the file, run both sides in turn, and print what they took."""
-    with tempfile.TemporaryDirectory(prefix="headway-csv-bench-", dir=folder) as base:
-        path = Path(base) / "table.csv"
-        records = generate(path, int(gigabytes * 1e9))
-        print(f"{path.stat().st_size / 1e9:.2f} GB, {records:,} records, {runs} runs each")
-        sides = {"pipeline": run_pipeline, "bare engine": run_bare}
-        results: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+def bench_job(folder: Path, *, gigabytes: float, runs: int) -> None:
+    """A large file as a job ÷ the bare engine's run, both exact as far as they go."""
+    path = folder / "large.csv"
+    truth = csv_tables.generate(path, int(gigabytes * 1e9))
+    print(f"{path.stat().st_size / 1e9:.2f} GB, {truth.records:,} records, as a job ÷ the right bare run: {runs} runs")
+    ratios: list[float] = []
+    jobs: list[csv_site.Imported] = []
+    bares: list[dict[str, float]] = []
+    said = machine.watch()
+    with csv_site.opened(folder) as world:
         for _ in range(runs):
-            for name, run in sides.items():
-                found = measured(run, path, Path(base) / "work")
-                results[name].append(found)
-                print(f"  {name}: {found}", flush=True)
-    print("\n".join(_summary(results)))
+            bares.append(csv_engine.measured(csv_engine.run_right, path, folder / "bare"))
+            jobs.append(world.run_large(path))
+            world.settle()
+            _expect_exact(world.parquet(jobs[-1].job), truth)
+            ratios.append(jobs[-1].seconds / bares[-1]["seconds"])
+            print(
+                f"  job {jobs[-1].seconds:.2f} s, {jobs[-1].peak_mb} MB; bare {bares[-1]['seconds']:.2f} s, "
+                f"{bares[-1]['peak_mb']:.0f} MB; {ratios[-1]:.2f}",
+                flush=True,
+            )
+    seconds = statistics.median(job.seconds for job in jobs), statistics.median(bare["seconds"] for bare in bares)
+    print(
+        f"  job ÷ bare {statistics.median(ratios):.2f} ({seconds[0]:.1f} and {seconds[1]:.1f} s)   (aim: at most 2.2)"
+    )
+    print(f"  peak {max(job.peak_mb for job in jobs)} MB   (aim: at most 700); {said()}")
+    path.unlink()
 
 
-def main() -> None:
+def bench_small(folder: Path, *, runs: int) -> None:
+    """From a submit to the dataset, each file a different one."""
+    print(f"From the submit to the dataset: {WARM} imports on a warm worker, {runs} as the first of one that rested")
+    said = machine.watch()
+    seed = 0
+    with csv_site.opened(folder) as world:
+        for name, (size, aim) in SMALL.items():
+            for condition, count in (("warm", WARM + 1), ("rested", runs)):
+                taken: list[csv_site.Imported] = []
+                for _ in range(count):
+                    path, seed = folder / f"small-{seed}.csv", seed + 1
+                    csv_tables.generate(path, size, seed=seed)
+                    if condition == "rested":
+                        world.restart()
+                    else:
+                        time.sleep(PAUSE_SECONDS)
+                    taken.append(world.run(path))
+                    path.unlink()
+                    world.settle()
+                # The first one of the site is the first of its web server too.
+                shown = taken[1:] if condition == "warm" else taken
+                seen, own = [item.seen_seconds for item in shown], [item.seconds for item in shown]
+                print(f"  {name:>6} {condition:<6} {_spread(seen)}; without the request {_spread(own)}   (aim: {aim})")
+    print(f"  {said()}")
+
+
+def bench_many(folder: Path, *, runs: int) -> None:
+    """Many small files at once."""
+    print(f"{MANY} files of {MANY_BYTES:,} bytes at once: {runs} runs")
+    said = machine.watch()
+    rates: list[float] = []
+    with csv_site.opened(folder) as world:
+        for run in range(runs + 1):
+            paths = [folder / f"many-{number}.csv" for number in range(MANY)]
+            for number, path in enumerate(paths):
+                csv_tables.generate(path, MANY_BYTES, seed=1_000 * (run + 1) + number)
+            jobs = [world.submit(path) for path in paths]
+            for job in jobs:
+                world.wait(job)
+            rates.append(MANY / world.seconds(jobs))
+            world.settle()
+            for path in paths:
+                path.unlink()
+    # The first run is of a worker whose child processes had done nothing yet.
+    print(f"  {statistics.median(rates[1:]):.1f} files a second   (aim: at least 20); {said()}")
+
+
+def bench_wide(folder: Path, *, runs: int) -> None:
+    """A table of very many columns."""
+    path = folder / "wide.csv"
+    csv_tables.write_wide(path, columns=WIDE_COLUMNS, rows=WIDE_ROWS)
+    print(f"{WIDE_COLUMNS:,} columns × {WIDE_ROWS:,} rows, {path.stat().st_size / 1e6:.0f} MB, as a job: {runs} runs")
+    said = machine.watch()
+    jobs: list[csv_site.Imported] = []
+    with csv_site.opened(folder) as world:
+        for _ in range(runs):
+            jobs.append(world.run_large(path))
+            world.settle()
+    seconds, peak = statistics.median(job.seconds for job in jobs), max(job.peak_mb for job in jobs)
+    print(f"  {seconds:.1f} s, {peak} MB   (aim: at most 30 s and 1,000 MB); {said()}")
+    path.unlink()
+
+
+def bench_steps(folder: Path, *, gigabytes: float, runs: int) -> None:
+    """The toolkit's steps with rules and a key ÷ the same statements on what the engine's reader leaves."""
+    path = folder / "large.csv"
+    truth = csv_tables.generate(path, int(gigabytes * 1e9))
+    print(
+        f"{path.stat().st_size / 1e9:.2f} GB, {truth.records:,} records, the steps ÷ the same statements: {runs} runs"
+    )
+    said = machine.watch()
+    steps: list[dict[str, float]] = []
+    bares: list[dict[str, float]] = []
+    for _ in range(runs):
+        steps.append(csv_engine.measured(csv_engine.run_steps, path, folder / "work"))
+        bares.append(csv_engine.measured(csv_engine.run_statements, path, folder / "work"))
+        print(f"  steps: {steps[-1]}\n  bare:  {bares[-1]}", flush=True)
+    for what in ("seconds", "cpu"):
+        ratios = [ours[what] / bare[what] for ours, bare in zip(steps, bares, strict=True)]
+        print(f"  {what}: {statistics.median(ratios):.2f}")
+    print(f"  peak {max(run['peak_mb'] for run in steps):.0f} MB; {said()}")
+    path.unlink()
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"p50 {statistics.median(seconds):.3f} s, max {max(seconds):.3f} s"
+
+
+def _expect_exact(parquet: Path, truth: Truth) -> None:
+    """Raise unless the dataset has exactly the rows that were written."""
+    sums = "SELECT count(*), sum(id)::BIGINT, sum(price * 100)::BIGINT, sum(length(name))::BIGINT FROM read_parquet(?)"
+    with duckdb.connect() as con:
+        found = con.execute(sums, [str(parquet)]).fetchall()[0]
+    wanted = (truth.rows, truth.ids, truth.cents, truth.characters)
+    if found != wanted:
+        raise AssertionError(f"the dataset has {found}, the file {wanted}")
+
+
+PARTS: dict[str, Callable[[Path, float, int], None]] = {
+    "job": lambda folder, gigabytes, runs: bench_job(folder, gigabytes=gigabytes, runs=runs),
+    "small": lambda folder, _, runs: bench_small(folder, runs=runs),
+    "many": lambda folder, _, runs: bench_many(folder, runs=runs),
+    "wide": lambda folder, _, runs: bench_wide(folder, runs=runs),
+    "steps": lambda folder, gigabytes, runs: bench_steps(folder, gigabytes=gigabytes, runs=runs),
+}
+
+
+def report(*, gigabytes: float, runs: int, folder: str | None = None, parts: Sequence[str] = ()) -> None:
+    """Measure these parts, or all, and print what was seen beside what is aimed at."""
+    with tempfile.TemporaryDirectory(prefix="headway-csv-bench-", dir=folder) as base:
+        for part in parts or PARTS:
+            PARTS[part](Path(base), gigabytes, runs)
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--gb", type=float, default=1.0)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--folder", help="where the file and the results are put for the time of the run")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all unless named")
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the large file")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
+    parser.add_argument("--folder", help="where the files and the site are put for the time of the run")
     arguments = parser.parse_args()
-    report(gigabytes=arguments.gb, runs=arguments.runs, folder=arguments.folder)
-
-
-def _summary(results: dict[str, list[dict[str, float]]]) -> Iterator[str]:
-    for name, runs in results.items():
-        seconds = statistics.median(run["seconds"] for run in runs)
-        yield f"{name:<12} median {seconds:7.2f} s, peak {max(run['peak_mb'] for run in runs):5.0f} MB"
-    pairs = zip(results["pipeline"], results["bare engine"], strict=True)
-    ratios = [ours["seconds"] / bare["seconds"] for ours, bare in pairs]
-    yield f"pipeline ÷ bare engine: {statistics.median(ratios):.2f} (median of {len(ratios)})"
-    cpus = [statistics.median(run["cpu"] for run in runs) for runs in results.values()]
-    yield f"processor time, which other work on the machine disturbs less: {cpus[0] / cpus[1]:.2f}"
+    report(gigabytes=arguments.gb, runs=arguments.runs, folder=arguments.folder, parts=arguments.parts)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
