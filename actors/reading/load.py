@@ -20,6 +20,8 @@ from .errors import Unreadable
 #: Chunks of one batch at most: each batch becomes one Parquet file of text columns. The first batches have one.
 BATCH_CHUNKS = 8
 SINGLE_BATCHES = 4
+#: Chunks of a batch of a wide table, which costs seconds before its first row.
+WIDE_BATCH_CHUNKS = 20
 #: Batches that may wait for the engine before the scan does.
 WAITING_BATCHES = 2
 #: Batches that are loaded at once, by one thread each: of one statement, threads would wait for the slowest.
@@ -83,7 +85,8 @@ class Loader:
     def add(self, number: int, path: Path, rows: int, size: int) -> None:
         """Take a chunk; wait where those before it are not yet loaded."""
         self._batch.append(Chunk(number, path, rows, size))
-        if len(self._batch) >= min(BATCH_CHUNKS, 2 ** max(0, self._batches + 1 - SINGLE_BATCHES)):
+        early = 2 ** max(0, self._batches + 1 - SINGLE_BATCHES)
+        if len(self._batch) >= (WIDE_BATCH_CHUNKS if self.width > engine.WIDE else min(BATCH_CHUNKS, early)):
             self._put_batch()
 
     def finish(self, on_progress: Callable[[float], None]) -> None:
