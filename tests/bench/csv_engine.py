@@ -51,6 +51,7 @@ def run_right(path: str, folder: str) -> dict[str, float]:
         for name in NAMES
     )
     with duckdb.connect(config={"threads": 1}) as con:
+        con.execute("SET enable_progress_bar = false")
         rows = con.execute(f"""
             COPY (SELECT {values} FROM read_csv('{path}', columns = {{{columns}}}, auto_detect = false, header = true,
                   delim = ',', quote = '"', escape = '"', null_padding = true, strict_mode = false, parallel = false))

@@ -21,6 +21,8 @@ WORDS = ("alpha", "beta", "gamma", "delta", "omega", "zeta", "kappa", "lambda", 
 #: Records after which all but their ids come again: more than an engine looks at together.
 PERIOD = 1_000_000
 _BATCH = 10_000
+#: Bytes of a record, and some more.
+_RECORD_BYTES = 160
 
 
 @dataclass
@@ -54,7 +56,7 @@ def generate(path: Path, size: int, *, seed: int = 2) -> Truth:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(NAMES) + "\n")
         while written < size:
-            count = min(_BATCH, max(1, (size - written) // 100))
+            count = min(_BATCH, max(1, (size - written) // _RECORD_BYTES))
             if len(records) < PERIOD:
                 records += (_record(len(records) + index, source) for index in range(count))
             batch = [records[(number + index) % PERIOD] for index in range(count)]
