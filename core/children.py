@@ -32,7 +32,7 @@ Report = Callable[..., None]
 #: Seconds between two looks at the child: bounds how late a cancel or a limit is seen.
 LOOK_SECONDS = 0.2
 #: Resident bytes above which a child is not used again.
-KEEP_BYTES = 400 * 1024**2
+KEEP_BYTES = 192 * 1024**2
 #: Functions that one child runs at most.
 USES = 100
 #: Seconds without work after which a child is ended.

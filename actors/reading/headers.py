@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 import re
@@ -300,6 +301,12 @@ def joined_names(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def usual_shape(cells: Sequence[str]) -> str:
     """The shape that four of five cells have, empty ones left out; "text" where there is no such."""
+    return _usual_shape(tuple(cells))
+
+
+@functools.lru_cache(512)
+def _usual_shape(cells: tuple[str, ...]) -> str:
+    # The same rows are asked about by every step of the layout.
     counts = Counter(map(shape_of, cells))
     counts.pop("", None)
     for word in filter(is_missing, cells):

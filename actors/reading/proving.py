@@ -31,7 +31,7 @@ SAMPLE_VALUES = 1_000_000
 SAMPLED_BATCHES = 8
 #: Values that the first guess is made from where all are judged here.
 _SEEN_VALUES = 500_000
-_SEEN_ROWS = (50, 1_000)
+_SEEN_ROWS = (50, 200)
 #: Characters of a value that is shown.
 _SHOWN = 200
 _OTHERS = 5
