@@ -14,7 +14,7 @@ class ActorsConfig(AppConfig):
 
     def ready(self) -> None:
         from actors import pipelines
-        from core.life.submission import jobs_due
+        from core.wakeup import jobs_due
 
         found = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
         for name in [*found, *settings.EXTRA_PIPELINES]:
@@ -30,7 +30,7 @@ def _tell_of_ticks() -> None:
     """Let the pages list what periodiq runs: its actors are known to every process, by whom they are run or not."""
     import dramatiq
 
-    from actors import ticker  # noqa: F401 - declares its actors
+    from actors.runtime import ticker  # noqa: F401 - declares its actors
     from core.schedules import static
 
     for name, actor in dramatiq.get_broker().actors.items():
@@ -40,6 +40,6 @@ def _tell_of_ticks() -> None:
 
 
 def _wake_relay(**_: Any) -> None:
-    from actors.relay import wake
+    from actors.runtime.relay import wake
 
     wake()

@@ -8,8 +8,8 @@ class CoreConfig(AppConfig):
     verbose_name = "Headway"
 
     def ready(self) -> None:
-        from core.accounts import address_changed, signed_up
         from core.mails.accounts import order_address_changed, order_welcome
+        from core.people.accounts import address_changed, signed_up
 
         signed_up.connect(order_welcome, dispatch_uid="order_welcome")
         address_changed.connect(order_address_changed, dispatch_uid="order_address_changed")

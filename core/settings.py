@@ -268,12 +268,12 @@ DATABASES = {"default": _database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DRAMATIQ_BROKER = {
-    "BROKER": "actors.broker.build_broker",
+    "BROKER": "actors.runtime.broker.build_broker",
     "OPTIONS": {},
     "MIDDLEWARE": [
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "periodiq.PeriodiqMiddleware",
-        "actors.worker_boot.WorkerBoot",
+        "actors.runtime.worker_boot.WorkerBoot",
     ],
 }
 DRAMATIQ_AUTODISCOVER_MODULES = ["run_job", "ticker"]
@@ -300,7 +300,7 @@ INSTALLED_APPS = [
     "frontend",
 ]
 MIDDLEWARE = [
-    "core.request_timing.RequestTimingMiddleware",
+    "core.operation.request_timing.RequestTimingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "frontend.security.NullCharacterMiddleware",
@@ -374,7 +374,7 @@ STORAGES = {
 # Before `collectstatic` has run (tests, a fresh checkout) files are found where they lie.
 WHITENOISE_USE_FINDERS = True
 
-FILE_UPLOAD_HANDLERS = ["core.uploads.StagingUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["core.files.uploads.StagingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 

@@ -10,10 +10,10 @@ from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from core.accounts import system_user
 from core.life.submission import submit
 from core.models import Preferences
-from core.tries import may_try
+from core.people.accounts import system_user
+from core.people.tries import may_try
 from frontend import zones
 
 #: Mails for a new password that one address may be sent within an hour.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from core import storage
+from core.files import storage
 from core.models import Dataset, DatasetColumn
 from frontend.nearly_typed import Nearly, nearly_of
 

@@ -1,4 +1,4 @@
-"""When jobs and datasets go, as their pages say it; core.retention has the rule."""
+"""When jobs and datasets go, as their pages say it; core.forms.retention has the rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
-from core import retention
+from core.forms import retention
 from core.models import Dataset, Job
 
 #: Days before its end from which on a page warns.

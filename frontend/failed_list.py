@@ -15,7 +15,7 @@ from core.life import dead_letters
 from core.life.dead_letters import Search
 from core.models import Job
 from core.models.job import JobQuerySet
-from core.states import State
+from core.models.states import State
 from frontend.security import PersonRequest
 
 PAGE_LENGTH = 25

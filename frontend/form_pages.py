@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 
+from core.files.uploads import StoredUpload
 from core.forms import KEPT_SUFFIX, DatasetField, Entry
-from core.uploads import StoredUpload
 
 
 @dataclass(frozen=True)

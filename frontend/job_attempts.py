@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.life import dead_letters
 from core.life.dead_letters import AttemptReport
 from core.models import Job, JobEvent
-from core.states import OUTCOMES, WARNED, State
+from core.models.states import OUTCOMES, WARNED, State
 from frontend.security import PersonRequest
 
 #: Attempts that a page lists; of more the newest.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from core import storage
+from core.files import storage
 from core.models import Artifact, Job
 
 _PNG_HEAD = struct.Struct(">8s4x4sII")

@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.http import Http404, QueryDict
 
-from core import fan_out, pipelines
+from core import pipelines
+from core.life import fan_out
 from core.models import Job
 from core.models.job import JobQuerySet
-from core.states import CLAIMABLE, LIVE, State
+from core.models.states import CLAIMABLE, LIVE, State
 from frontend import job_waiting
 from frontend.job_parts import address_of_parts
 from frontend.security import PersonRequest

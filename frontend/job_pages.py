@@ -13,7 +13,7 @@ from django.forms.utils import pretty_name
 
 from core.forms import DatasetField
 from core.models import Dataset, Job, JobEvent, JobProgress
-from core.states import CANCELLING, CLAIMABLE, WARNED, State
+from core.models.states import CANCELLING, CLAIMABLE, WARNED, State
 from frontend.job_parts import FanOut
 from frontend.security import PersonRequest
 

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from core import fan_out
-from core.fan_out import FanOutSummary
+from core.life import fan_out
+from core.life.fan_out import FanOutSummary
 from core.models import Job
-from core.states import CANCELLING, WARNED, State
+from core.models.states import CANCELLING, WARNED, State
 
 #: Parts that a page shows as squares; a fan-out with more is a bar.
 SQUARES = 500

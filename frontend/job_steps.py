@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core import fan_out
+from core.life import fan_out
 from core.models import Job, JobProgress, JobStep
-from core.states import State
+from core.models.states import State
 from frontend.job_parts import FanOut, fan_outs_of
 
 #: Steps that a page lists; of more the newest.

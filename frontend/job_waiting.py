@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from core import presence
 from core.life import waiting
 from core.life.waiting import Why
 from core.models import Gate, Job
-from core.states import CLAIMABLE, State
+from core.models.states import CLAIMABLE, State
+from core.operation import presence
 
 #: The icon of each kind of reason.
 ICONS = {

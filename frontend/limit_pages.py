@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from core.errors import Refused
 from core.limits.changes import LimitState, PipelineLimits, overview
-from core.limits.declared import PERIODS
+from core.pipelines.declared import PERIODS
 
 #: The units a period may be given in: name, words for one, words for many, seconds.
 UNITS: tuple[tuple[str, str, str, float], ...] = (

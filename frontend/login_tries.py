@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from core.tries import may_try
+from core.people.tries import may_try
 from frontend.addresses import address_of
 from frontend.views.errors import with_retry_after
 

@@ -11,13 +11,12 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import IntegrityError, transaction
 from django.forms.utils import ErrorDict
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.forms import Entry
 from core.models import Schedule
 from core.models.job import Priority
-from core.pipelines import Pipeline
-from core.schedules import cron
-from core.schedules.cron import CronError
+from core.pipelines import Pipeline, cron
+from core.pipelines.cron import CronError
 from core.schedules.repeat_form import RepeatForm
 from frontend.form_pages import FormField
 from frontend.schedule_pages import TIMES_LENGTH, Preview, moment

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.models import User
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from core import pipelines, storage
-from core.clock import database_now
+from core import pipelines
+from core.database.clock import database_now
+from core.files import storage
 from core.models import Job, Schedule, ScheduledRun
-from core.pipelines import Pipeline
-from core.schedules import cron, static
-from core.schedules.cron import CronError
-from core.states import LIVE, OUTCOMES, WARNED
+from core.models.states import LIVE, OUTCOMES, WARNED
+from core.pipelines import Pipeline, cron
+from core.pipelines.cron import CronError
+from core.schedules import static
 from frontend import job_pages
 from frontend.job_pages import BADGES, ICONS
 

@@ -27,7 +27,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from core.clock import database_now
+from core.database.clock import database_now
 from frontend.outages import answer_outage
 from frontend.zones import preferences_of
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from core import alarms, pipelines, presence
+from core import pipelines
 from core.models import AlarmCount, Job, Worker
-from core.states import CLAIMABLE, State
+from core.models.states import CLAIMABLE, State
+from core.operation import alarms, presence
 
 #: Jobs that are counted of a queue; of more it is said that there are more.
 COUNTED_JOBS = 1000

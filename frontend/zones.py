@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from core.models import Preferences
-from core.schedules.cron import zone_names
+from core.pipelines.cron import zone_names
 
 #: Old spellings and machine zones, which are understood but not suggested.
 _HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "posix/", "right/")

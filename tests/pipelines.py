@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.db import connection
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import PipelineForm, UploadField
 from core.limits import Rate

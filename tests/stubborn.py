@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.pipelines import pipeline
 from tests.pipelines import CountForm
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from actors.reading import kinds
-from core.jsontext import storable
+from core.database.jsontext import storable
 
 from .addresses import Address
 from .errors import Unfetchable

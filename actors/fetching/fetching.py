@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 from django.template.defaultfilters import filesizeformat
 
-from core import storage
+from core.files import storage
 
 from . import answers
 from .addresses import Address

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import httpx
 
-from core import storage
+from core.files import storage
 
 from . import answers
 

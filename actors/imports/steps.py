@@ -30,10 +30,11 @@ from django.conf import settings
 from actors.reading import check, detect, profile, read, unpack, whole, write
 from actors.reading.errors import Unreadable
 from actors.reading.remarks import warnings_of
-from core import pipelines, storage
-from core.context import InputFile, JobContext
-from core.datasets import publish_dataset
+from core import pipelines
+from core.attempt.context import InputFile, JobContext
+from core.attempt.datasets import publish_dataset
 from core.errors import PermanentError
+from core.files import storage
 from core.life.submission import submit
 from core.models import Artifact, Dataset
 from core.models.job import Priority

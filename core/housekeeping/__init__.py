@@ -2,9 +2,9 @@
 
 A round goes through these one after the other, each in bounded batches that may be broken off anywhere and begun again:
 
-1. `datasets`, then `jobs`: as core.retention says. Rows go first, in one transaction a batch (a job with children is a
-   batch of its own); their folders after its commit. A round that dies in between leaves folders of jobs that are no
-   more, which step 4 of a later round finds. Datasets come first, as a job is kept with its dataset.
+1. `datasets`, then `jobs`: as core.forms.retention says. Rows go first, in one transaction a batch (a job with children
+   is a batch of its own); their folders after its commit. A round that dies in between leaves folders of jobs that are
+   no more, which step 4 of a later round finds. Datasets come first, as a job is kept with its dataset.
 2. `events`, `mails`, `audit`: rows that are kept for a time of their own.
 3. `sessions`: what Django and the workers leave behind.
 4. `files`: `staging`, `scratch`, `jobs` and `uploads` of the file store. A file goes when it is older than ORPHAN_HOURS

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 
 from core.housekeeping.rounds import Round, Tally
 from core.models import Artifact, AuditEntry, Job, JobEvent, JobProgress, JobStep
-from core.states import State
+from core.models.states import State
 
 #: Deleted rows of a round from which on PostgreSQL is told to take their space up again at once.
 MANY_ROWS = 10_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from core import retention
+from core.forms import retention
 from core.housekeeping.removal import remove_key
 from core.housekeeping.rounds import BATCH, Round, Tally
 from core.models import Artifact, Dataset
-from core.states import TERMINAL
+from core.models.states import TERMINAL
 
 #: The columns of a dataset that name a file.
 PATHS = ("parquet_path", "clean_path", "rejects_path", "preview_path")

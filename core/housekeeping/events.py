@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 
 from core.housekeeping.rounds import Round, Tally
 from core.models import JobEvent
-from core.states import TERMINAL
+from core.models.states import TERMINAL
 
 _KIND = JobEvent.Kind
 #: What a timeline keeps: the submit, what people did, the last start, and the end.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from core import storage
+from core.files import storage
 from core.housekeeping.folders import collect_job_folders, collect_scratch, newest_job_folder
 from core.housekeeping.removal import entries, measure, remove_file, remove_tree
 from core.housekeeping.rounds import Round, Tally

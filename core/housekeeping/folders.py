@@ -10,13 +10,13 @@ from django.conf import settings
 from django.db.models import CharField, F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 
-from core import retention
+from core.forms import retention
 from core.housekeeping.datasets import PATHS
 from core.housekeeping.removal import entries, measure, remove_tree
 from core.housekeeping.rounds import Round, Tally, batches
 from core.life import families
 from core.models import Artifact, Dataset, Job, JobStep
-from core.states import LIVE, State
+from core.models.states import LIVE, State
 
 #: A folder of an attempt: its job and its fence.
 Attempt = tuple[int, int]

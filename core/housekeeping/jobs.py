@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterator
 
 from django.db import transaction
 
-from core import retention, storage
+from core.files import storage
+from core.forms import retention
 from core.housekeeping.folders import lent_folders
 from core.housekeeping.removal import measure, remove_tree
 from core.housekeeping.rounds import BATCH, Round, Tally, batches
 from core.models import Dataset, Job
 from core.models.job import JobQuerySet
-from core.states import TERMINAL
+from core.models.states import TERMINAL
 
 
 def expire_jobs(work: Round) -> Tally:

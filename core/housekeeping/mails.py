@@ -6,7 +6,7 @@ from django.conf import settings
 
 from core.housekeeping.rounds import Round, Tally, delete_rows
 from core.models import Mail
-from core.states import State
+from core.models.states import State
 
 
 def forget_mails(work: Round) -> Tally:

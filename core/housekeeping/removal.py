@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import storage
+from core.files import storage
 from core.housekeeping.rounds import Tally
 
 #: Folders within folders that are gone into: a job's are two or three deep.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from core.clock import database_now
+from core.database.clock import database_now
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from core import presence
 from core.housekeeping.rounds import BATCH, Round, Tally, delete_rows
 from core.models import LimitBucket, Schedule, ScheduledRun
-from core.states import LIVE
+from core.models.states import LIVE
+from core.operation import presence
 
 #: Days that tries to log in are kept.
 TRY_DAYS = 30

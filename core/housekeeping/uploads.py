@@ -23,12 +23,12 @@ from pathlib import Path
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from core import storage
+from core.files import storage
 from core.housekeeping.datasets import PATHS
 from core.housekeeping.removal import entries, remove_file
 from core.housekeeping.rounds import Round, Tally, batches
 from core.models import Artifact, Dataset, Job, JobStep, Schedule
-from core.states import State
+from core.models.states import State
 
 #: The folder of files that are about to be deleted.
 LEAVING = "leaving"

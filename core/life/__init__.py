@@ -16,5 +16,5 @@
 8. Split (`families`): a job that fans out waits for its children without a thread; the last one's end wakes it.
 9. A person's acts (`requests`): cancel, and retry of what failed or was cancelled.
 
-The states and their arrows are in core.states.
+The states and their arrows are in core.models.states.
 """

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from core import statements, storage
+from core.database import statements
 from core.errors import Overloaded, TooMuch
+from core.files import storage
 
 #: Seconds after which asking again makes sense when the time depends on how fast jobs end.
 RUNNING_RETRY_SECONDS, QUEUED_RETRY_SECONDS, SITE_RETRY_SECONDS = 30.0, 60.0, 30.0

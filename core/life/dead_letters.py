@@ -20,14 +20,15 @@ from django.db import transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from core import audit, pipelines
+from core import pipelines
+from core.database.jsontext import storable
 from core.errors import Refused
-from core.jsontext import storable
 from core.life import leftovers, requests
 from core.logs import tell
 from core.models import Job, JobEvent
 from core.models.job import JobQuerySet
-from core.states import State
+from core.models.states import State
+from core.people import audit
 
 #: Jobs that one transaction acts on.
 BATCH = 200

@@ -18,15 +18,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef
 
-from core import statements, storage
-from core.fan_out import ChildResult
-from core.jsontext import dumps, dumps_limited
-from core.life.submission import jobs_due
-from core.limits.declared import lane_of
+from core.database import statements
+from core.database.jsontext import dumps, dumps_limited
+from core.files import storage
+from core.life.fan_out import ChildResult
 from core.logs import tell
 from core.models import Artifact, Dataset, Job
+from core.models.states import LIVE, TERMINAL, State
 from core.pipelines import Pipeline
-from core.states import LIVE, TERMINAL, State
+from core.pipelines.declared import lane_of
+from core.wakeup import jobs_due
 
 #: Parents and orphans that one sweep takes.
 SWEEP_LIMIT = 500

@@ -12,11 +12,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import F
 
-from core import statements, storage
+from core.database import statements
+from core.files import storage
 from core.life import families
 from core.logs import tell
 from core.models import Job
-from core.states import State
+from core.models.states import State
 
 #: Expired leases that one pass takes.
 REAP_LIMIT = 200

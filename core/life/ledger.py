@@ -20,10 +20,10 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from core import statements
-from core.jsontext import dumps
+from core.database import statements
+from core.database.jsontext import dumps
 from core.logs import tell
-from core.states import State
+from core.models.states import State
 
 #: The name of the thread that commits.
 LEDGER_THREAD = "ledger"

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from core import storage
+from core.files import storage
 from core.models import Artifact, Dataset, Job, JobStep
 
 

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, F
 
-from core import statements
-from core.messages import DueJob
+from core.database import statements
+from core.life.messages import DueJob
 from core.models import Job
 from core.models.job import Priority
-from core.states import CLAIMABLE
+from core.models.states import CLAIMABLE
 
 #: Jobs that one batch publishes.
 BATCH = 500

@@ -14,17 +14,19 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from core import audit, pipelines, statements
+from core import pipelines
+from core.database import statements
+from core.database.jsontext import dumps_limited, storable
 from core.errors import Refused
-from core.jsontext import dumps_limited, storable
 from core.life import families, leftovers
-from core.life.submission import jobs_due
-from core.limits.declared import lane_of
 from core.logs import tell
 from core.models import AuditEntry, Job, JobProgress
 from core.models.job import Priority
+from core.models.states import CLAIMABLE, TERMINAL, State
+from core.people import audit
 from core.pipelines import Pipeline
-from core.states import CLAIMABLE, TERMINAL, State
+from core.pipelines.declared import lane_of
+from core.wakeup import jobs_due
 
 #: States that a person's retry leaves.
 RETRIABLE = (State.FAILED, State.CANCELLED)

@@ -8,24 +8,22 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
-from django.dispatch import Signal
 
-from core import pipelines, statements
+from core import pipelines
+from core.database import statements
+from core.database.jsontext import dumps, dumps_limited, storable
 from core.errors import Refused
 from core.failpoints import failpoint
-from core.jsontext import dumps, dumps_limited, storable
-from core.limits.declared import lane_of
+from core.files.uploads import StoredUpload
 from core.logs import tell
 from core.models import Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
-from core.uploads import StoredUpload
+from core.pipelines.declared import lane_of
+from core.wakeup import jobs_due
 
 #: Characters of the longest idempotency key.
 KEY_LENGTH = 100
-
-#: Sent after the commit that makes jobs due, with `count`; the relay of the process listens.
-jobs_due = Signal()
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def submit(
 ) -> Submission:
     """Store a job and return it; when this returns, it is not lost, whatever is killed.
 
-    `files` maps the form's file fields to files that are kept already (`core.uploads.keep`).
+    `files` maps the form's file fields to files that are kept already (`core.files.uploads.keep`).
     """
     spec = pipelines.get(pipeline)
     order = Order(params=params or {}, label=label, key=_as_key(key), delay_seconds=delay_seconds)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet, Subquery
 
-from core import presence
-from core.clock import database_now
+from core.database.clock import database_now
 from core.limits.projection import forecast
 from core.models import Gate, Job, JobEvent
-from core.states import CLAIMABLE, LIVE, State
+from core.models.states import CLAIMABLE, LIVE, State
+from core.operation import presence
 
 #: Jobs ahead that are counted at most: whoever is behind more need not know how many.
 COUNTED = 1_000

@@ -9,6 +9,6 @@
 5. What is tried again, or told to wait by a remote (`RetryAfter`), is held again and passes the gate anew.
 """
 
-from core.limits.declared import Concurrent, Limit, Rate, lane_of
+from core.pipelines.declared import Concurrent, Limit, Rate, lane_of
 
 __all__ = ["Concurrent", "Limit", "Rate", "lane_of"]

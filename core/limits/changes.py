@@ -12,16 +12,18 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from core import audit, pipelines, statements
-from core.clock import database_now
+from core import pipelines
+from core.database import statements
+from core.database.clock import database_now
+from core.database.jsontext import storable
 from core.errors import Refused
-from core.jsontext import storable
-from core.life.submission import jobs_due
 from core.limits.effective import EffectiveLimit, effective
 from core.limits.lanes import bucket_key
 from core.limits.words import in_words
 from core.models import Gate, Job, LimitBucket, LimitChange
+from core.people import audit
 from core.pipelines import Pipeline
+from core.wakeup import jobs_due
 
 #: The largest amount and the longest period, in seconds, that a limit may be given.
 LARGEST_AMOUNT, LONGEST_SECONDS = 1_000_000, 366 * 86400.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.limits.declared import Limit, names_of
 from core.models import LimitChange
 from core.pipelines import Pipeline
+from core.pipelines.declared import Limit, names_of
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from typing import Any
 
 from django.db import transaction
 
-from core import pipelines, statements
-from core.clock import database_now
-from core.limits.declared import value_of
+from core import pipelines
+from core.database import statements
+from core.database.clock import database_now
 from core.limits.effective import EffectiveLimit, effective
 from core.models import Gate, LimitBucket
 from core.models.job import Priority
 from core.pipelines import Pipeline
+from core.pipelines.declared import value_of
 
 #: Seconds ahead for which starts are planned.
 HORIZON_SECONDS = 1.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from core.limits.declared import value_of
 from core.limits.effective import EffectiveLimit
+from core.pipelines.declared import value_of
 
 
 def bucket_key(limit: EffectiveLimit, owner_id: int, lane: str) -> tuple[str, str]:

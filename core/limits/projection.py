@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from core import pipelines, statements
-from core.clock import database_now
+from core import pipelines
+from core.database import statements
+from core.database.clock import database_now
 from core.limits.effective import EffectiveLimit, effective
 from core.limits.lanes import bucket_key
 from core.limits.words import in_words
 from core.models import Gate, Job, LimitBucket
-from core.states import CLAIMABLE
+from core.models.states import CLAIMABLE
 
 
 @dataclass(frozen=True)

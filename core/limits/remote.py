@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from core import statements
-from core.clock import database_now
+from core.database import statements
+from core.database.clock import database_now
 from core.errors import RetryAfter
-from core.limits.declared import lane_of, names_of, value_of
 from core.models import JobEvent
+from core.models.states import State
 from core.pipelines import Pipeline
-from core.states import State
+from core.pipelines.declared import lane_of, names_of, value_of
 
 #: Times that one job is told to wait; a remote that never answers otherwise must not keep it for ever.
 LONGEST_PATIENCE = 100

@@ -13,14 +13,14 @@ KEY = "welcome"
 
 
 def order_welcome(*, user: User, **_: Any) -> None:
-    """Order the welcome mail of a new account; receives `core.accounts.signed_up`."""
+    """Order the welcome mail of a new account; receives `core.people.accounts.signed_up`."""
     if is_address(user.email):
         context = {"username": user.get_username()}
         order("welcome", to=user.email, owner_id=user.pk, context=context, key=KEY)
 
 
 def order_address_changed(*, user: User, before: str, **_: Any) -> None:
-    """Tell the address that an account had of its end; receives `core.accounts.address_changed`."""
+    """Tell the address that an account had of its end; receives `core.people.accounts.address_changed`."""
     if is_address(before):
         context = {"username": user.get_username()}
         key = f"address-changed-{secrets.token_hex(8)}"

@@ -16,12 +16,12 @@ from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
 from core import pipelines
-from core.clock import database_now
+from core.database.clock import database_now
 from core.mails import sending
 from core.mails.addresses import site_address
 from core.mails.orders import ended_key, is_address, order
 from core.models import Artifact, Dataset, Job, Preferences
-from core.states import State
+from core.models.states import State
 
 #: For how long an end that was committed late is still found.
 LATE = dt.timedelta(minutes=5)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from core import audit, pipelines
+from core import pipelines
 from core.errors import Refused
 from core.life import requests
 from core.logs import tell
 from core.models import Job, Mail
+from core.people import audit
 
 
 def can_send_again(mail: Mail) -> bool:

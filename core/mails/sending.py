@@ -11,17 +11,17 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from core import alarms
-from core.context import JobContext
+from core.attempt.context import JobContext
+from core.attempt.fencing import FencedTransaction
+from core.database.jsontext import storable
 from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
-from core.fencing import FencedTransaction
-from core.jsontext import storable
 from core.logs import tell
 from core.mails.message import message_of, new_message_id
 from core.mails.smtp import NotTaken, Unclear, hand_over
 from core.models import Job, Mail
-from core.states import TERMINAL
+from core.models.states import TERMINAL
+from core.operation import alarms
 
 State = Mail.State
 

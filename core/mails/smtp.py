@@ -18,8 +18,8 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
 
+from core.database.jsontext import storable
 from core.errors import HeadwayError
-from core.jsontext import storable
 
 #: Seconds that a server may take to answer the body: it may look into it before it does (RFC 5321, 4.5.3.2.6).
 ANSWER_SECONDS = 120.0

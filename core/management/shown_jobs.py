@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import fan_out
-from core.life import waiting
+from core.life import fan_out, waiting
 from core.models import Artifact, Job
 from core.models.job import Priority
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from core import storage
+from core.files import storage
 
 #: What changes when an output is published again under its key.
 _MOVED = ("name", "title", "path", "size", "sha256", "content_type", "preview_path")

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from core.states import State
+from core.models.states import State
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):

@@ -12,11 +12,12 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from core.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, TERMINAL, WARNED, State
+from core import pipelines
+from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, TERMINAL, WARNED, State
+from core.pipelines import Pipeline
 
 if TYPE_CHECKING:
     from core.models.progress import JobProgress
-    from core.pipelines import Pipeline
 
 
 class Priority(models.IntegerChoices):
@@ -207,8 +208,6 @@ class Job(models.Model):
     @property
     def spec(self) -> Pipeline | None:
         """The registered pipeline, or None when its code is gone."""
-        from core import pipelines
-
         return pipelines.find(self.pipeline)
 
     @property
@@ -241,7 +240,7 @@ class Job(models.Model):
 
     @property
     def outcome(self) -> str:
-        """What pages, mails and the command line tell jobs apart by: a key of `core.states.OUTCOMES`."""
+        """What pages, mails and the command line tell jobs apart by: a key of `core.models.states.OUTCOMES`."""
         if self.is_cancelling:
             return CANCELLING
         return WARNED if self.warning else self.state

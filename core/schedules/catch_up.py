@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from core.models import Schedule
-from core.schedules import cron
+from core.pipelines import cron
 from core.schedules.runs import next_time
 
 CatchUp = Schedule.CatchUp

@@ -11,18 +11,19 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from core import audit, pipelines
-from core.clock import database_now
+from core import pipelines
+from core.database.clock import database_now
+from core.database.jsontext import dumps, dumps_limited, storable
 from core.errors import Refused
-from core.jsontext import dumps, dumps_limited, storable
+from core.files.uploads import StoredUpload
 from core.life.submission import Submission
 from core.logs import tell
 from core.models import Schedule, ScheduledRun
 from core.models.job import Priority
-from core.schedules import cron as crons
+from core.people import audit
+from core.pipelines import cron as crons
+from core.pipelines.cron import CronError
 from core.schedules import runs
-from core.schedules.cron import CronError
-from core.uploads import StoredUpload
 
 #: Schedules that one owner may have.
 OWNER_LIMIT = 500

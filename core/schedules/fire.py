@@ -17,12 +17,12 @@ import logging
 
 from django.db import transaction
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.failpoints import failpoint
 from core.logs import tell
 from core.models import Schedule
+from core.pipelines.cron import CronError
 from core.schedules import catch_up, runs, waiting
-from core.schedules.cron import CronError
 from core.schedules.runs import AWAY, Outcome
 
 CatchUp, Overlap = Schedule.CatchUp, Schedule.Overlap

@@ -10,10 +10,10 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.models import Preferences, Schedule
-from core.schedules import cron
-from core.schedules.cron import CronError
+from core.pipelines import cron
+from core.pipelines.cron import CronError
 
 #: The zones that are offered first.
 COMMON_ZONES = (

@@ -9,15 +9,16 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from core import pipelines, storage
+from core import pipelines
 from core.errors import HeadwayError, Refused, TooMuch
+from core.files import storage
+from core.files.uploads import StoredUpload
 from core.life import backpressure
 from core.life.submission import Submission, submit
 from core.logs import tell
 from core.models import Job, Schedule, ScheduledRun
 from core.models.job import Priority
-from core.schedules import cron
-from core.uploads import StoredUpload
+from core.pipelines import cron
 
 Outcome = ScheduledRun.Outcome
 

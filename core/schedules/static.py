@@ -13,13 +13,14 @@ from typing import Any
 
 from django.db import transaction
 
-from core import accounts, pipelines
-from core.clock import database_now
-from core.jsontext import dumps
+from core import pipelines
+from core.database.clock import database_now
+from core.database.jsontext import dumps
 from core.logs import tell
 from core.models import Schedule
-from core.pipelines import Pipeline
-from core.schedules import cron, runs
+from core.people import accounts
+from core.pipelines import Pipeline, cron
+from core.schedules import runs
 
 #: The zone by whose clock the code's schedules are read.
 ZONE = "UTC"

@@ -7,7 +7,7 @@ import random
 
 from django.db import transaction
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.errors import Refused
 from core.life import requests
 from core.logs import tell

@@ -23,8 +23,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from core.accounts import Taken, sign_up
-from core.tries import may_try
+from core.people.accounts import Taken, sign_up
+from core.people.tries import may_try
 from frontend.account_forms import ResetForm, SignUpForm
 from frontend.addresses import address_of
 from frontend.login_tries import forgive, may_confirm

@@ -9,7 +9,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from core import downloads, pipelines
+from core import pipelines
+from core.forms import downloads
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from frontend import dataset_pages, dataset_reading, expiry, nearly_typed
 from frontend.security import PersonRequest, person_required

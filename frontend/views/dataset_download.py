@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from core import downloads
 from core.errors import PermanentError, Refused
+from core.forms import downloads
 from core.models import Artifact, Dataset
 from frontend.security import PersonRequest, person_required
 

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
 
-from core import datasets
+from core.attempt import datasets
 from core.models import Dataset
 from frontend.security import PersonRequest, person_required
 

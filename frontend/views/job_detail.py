@@ -18,10 +18,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from core import downloads
+from core.forms import downloads
 from core.models import Job, JobEvent, JobStep
 from core.models.job import job_version
-from core.states import State
+from core.models.states import State
 from frontend import expiry, job_attempts, job_pages, job_waiting, priorities
 from frontend.job_files import FileEntry, files_of, only_file_of
 from frontend.job_parts import part_name, part_place

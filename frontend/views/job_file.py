@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from core import storage
+from core.files import storage
 from core.models import Artifact, Job
 from frontend.job_files import base_type, opens_in_browser
 from frontend.ranges import send_file

@@ -16,8 +16,8 @@ from core.errors import PermanentError, Refused
 from core.forms import Entry, open_form
 from core.life import requests
 from core.models import Job
+from core.models.states import State
 from core.pipelines import Pipeline
-from core.states import State
 from frontend.form_answers import answer_with_form
 from frontend.security import PersonRequest, person_required
 

@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
-from core import storage
+from core.files import storage
 
 
 @never_cache
@@ -40,7 +40,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if settings.METRICS_TOKEN and not _is_token(request):
         return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     # Imported when asked for: the registry behind it is no part of serving pages.
-    from core.metrics import render
+    from core.operation.metrics import render
 
     return HttpResponse(render(), content_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.accounts import Taken, change_email
-from core.clock import database_now
+from core.database.clock import database_now
 from core.mails import tell_until_now, telling_from
 from core.models import Preferences
+from core.people.accounts import Taken, change_email
 from frontend import zones
 from frontend.account_forms import EmailForm, PreferencesForm
 from frontend.login_tries import may_confirm

@@ -15,14 +15,14 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from core import storage
 from core.errors import PermanentError, Refused
+from core.files import storage
+from core.files.uploads import StoredUpload
 from core.forms import Entry, open_form
 from core.models import Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.schedules import changes
-from core.uploads import StoredUpload
 from frontend import job_pages, priorities, repeats, schedule_pages
 from frontend.form_answers import answer_with_form
 from frontend.schedule_pages import Row

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from core.links import BadLink, ExpiredLink, artifact_of
+from core.files.links import BadLink, ExpiredLink, artifact_of
 from core.models import Artifact
 from frontend.views.job_file import send_artifact
 

@@ -20,7 +20,7 @@ import datetime as dt, hashlib, os, resource, time
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from core import housekeeping, storage
-from core.clock import database_now
+from core.database.clock import database_now
 from core.models import Artifact, Job, JobEvent, JobProgress, JobStep
 call_command("migrate", verbosity=0)
 owner = get_user_model().objects.create_user("bench").pk

@@ -1,6 +1,6 @@
 """Schedules: cron against an independent reading of it, and a process that fires ten thousand times.
 
-The independent reading (tests/unit/core/schedules/independent.py) looks at every minute of ten years in each of four
+The independent reading (tests/unit/core/pipelines/independent.py) looks at every minute of ten years in each of four
 zones, one of which goes half an hour and one of which left out a day. The memory is that of one process which fires
 schedules of every minute by a clock that is moved on by a minute at a time; each job is ended before the next comes.
 """
@@ -22,8 +22,8 @@ EXPRESSIONS = 200
 SCHEDULES = 10
 _COMPARE = """
 import sys
-from tests.unit.core.schedules.comparing import YEARS, compare
-from tests.unit.core.schedules.independent import Zone, expressions
+from tests.unit.core.pipelines.comparing import YEARS, compare
+from tests.unit.core.pipelines.independent import Zone, expressions
 for name, first, last in YEARS:
     compared, differing = compare(Zone(name, first, last), expressions({expressions}))
     print("zone", name, first, last, compared, len(differing), flush=True)

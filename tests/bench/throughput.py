@@ -35,7 +35,7 @@ began = time.perf_counter()
 for _ in range(count // batch):
     submit_many("noop", [Order() for _ in range(batch)], owner_id=owner)
 submitted = count / (time.perf_counter() - began)
-from actors.relay import Relay
+from actors.runtime.relay import Relay
 # All of it at once, when it is to be in RabbitMQ before the workers start.
 relay = Relay(ahead=10**9 if {at_once} else 1)
 began = time.perf_counter()

@@ -10,11 +10,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from core import audit, pipelines
+from core import pipelines
 from core.limits import Concurrent, Rate, changes
 from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
+from core.models.states import State
+from core.people import audit
 from core.pipelines import pipeline
-from core.states import State
 from frontend.job_parts import SQUARES
 from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
 

@@ -15,8 +15,8 @@ from playwright.sync_api import expect
 
 from core import pipelines
 from core.models import Job, Schedule, ScheduledRun
+from core.models.states import State
 from core.pipelines import pipeline
-from core.states import State
 from tests.unit.frontend.conftest import MakeJob
 
 from .conftest import OpenPage

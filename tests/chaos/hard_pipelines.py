@@ -10,8 +10,8 @@ from typing import Any
 
 from django import forms
 
-from core.context import JobContext
-from core.datasets import publish_dataset
+from core.attempt.context import JobContext
+from core.attempt.datasets import publish_dataset
 from core.forms import PipelineForm, UploadField
 from core.limits import Rate
 from core.pipelines import pipeline

@@ -59,7 +59,7 @@ class Verdict:
     printed: str
 
 
-_SQL = "core/sql/postgresql"
+_SQL = "core/database/sql/postgresql"
 _QUICK = ("--quiet-seconds", "12")
 MUTANTS = {
     mutant.name: mutant
@@ -115,8 +115,8 @@ MUTANTS = {
             scenario="hand_over",
             arguments=_QUICK,
             cuts=(
-                Cut("actors/broker.py", "        channel.tx_commit()\n"),
-                Cut("actors/broker.py", "            channel.tx_select()\n"),
+                Cut("actors/runtime/broker.py", "        channel.tx_commit()\n"),
+                Cut("actors/runtime/broker.py", "            channel.tx_select()\n"),
             ),
             shown_by=(r"5 jobs marked as published while the broker took nothing",),
         ),
@@ -127,7 +127,7 @@ MUTANTS = {
             arguments=_QUICK,
             cuts=(
                 Cut(
-                    "actors/relay.py",
+                    "actors/runtime/relay.py",
                     'failpoint("publish")',
                     'outbox.mark_published(job.job_id for job in jobs); failpoint("publish")',
                 ),
@@ -174,7 +174,11 @@ MUTANTS = {
             rule="a file is written under its attempt's own fence",
             scenario="zombies",
             arguments=("--zombies", "4", *_QUICK),
-            cuts=(Cut("core/storage.py", "return job_folder(job_id) / str(fence)", 'return job_folder(job_id) / "1"'),),
+            cuts=(
+                Cut(
+                    "core/files/storage.py", "return job_folder(job_id) / str(fence)", 'return job_folder(job_id) / "1"'
+                ),
+            ),
             shown_by=(r"published files that are missing or wrong",),
         ),
         Mutant(
@@ -182,7 +186,7 @@ MUTANTS = {
             rule="a file gets its final name when it is whole",
             scenario="disk_full",
             arguments=("--disk-rounds", "3", *_QUICK),
-            cuts=(Cut("core/storage.py", "staged.replace(final)", "shutil.copyfile(staged, final)"),),
+            cuts=(Cut("core/files/storage.py", "staged.replace(final)", "shutil.copyfile(staged, final)"),),
             shown_by=(r"uploads that arrived otherwise than they were sent",),
         ),
         Mutant(

@@ -14,8 +14,8 @@ from django.db import IntegrityError, connection
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
 from actors.pipelines.pdf_export.pipeline import pdf_export
-from actors.run_job import attempts
-from core.context import JobContext
+from actors.runtime.run_job import attempts
+from core.attempt.context import JobContext
 from core.errors import LeaseLost, PermanentError
 from core.forms import PipelineForm, UploadField
 from core.life import leases

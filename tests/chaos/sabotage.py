@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 def publish_now(ids: Mapping[str, int]) -> None:
     """Publish these jobs' messages although nobody has committed them."""
-    from actors.broker import job_broker
+    from actors.runtime.broker import job_broker
     from core.life import outbox
-    from core.messages import DueJob
+    from core.life.messages import DueJob
     from core.models import Job
 
     jobs = [DueJob(job_id, "default", 1, "chaos_steps", 1, 1) for job_id in ids.values()]

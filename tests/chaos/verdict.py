@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby, pairwise
 
-from core.states import TERMINAL, TRANSITIONS, State
+from core.models.states import TERMINAL, TRANSITIONS, State
 from tests.chaos.expected import STEPS, oracle
 from tests.chaos.runs import Outcome
 from tests.chaos.stage import World
@@ -151,7 +151,7 @@ def _judge_attempts(stage: World, outcome: Outcome) -> None:
 
 
 def _judge_transitions(stage: World, outcome: Outcome) -> None:
-    """Only arrows of core.states were taken, by the rows themselves and by their timelines."""
+    """Only arrows of core.models.states were taken, by the rows themselves and by their timelines."""
     taken = stage.ask("""
         SELECT DISTINCT state, new_state FROM chaos_witness
         WHERE what IN ('claimed', 'ended', 'reaped', 'asked') AND state <> new_state

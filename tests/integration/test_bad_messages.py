@@ -90,7 +90,7 @@ def test_a_worker_stays_well_whatever_is_in_its_queue(make_site: Callable[..., S
     }
     asked = "SELECT name, place, count FROM core_alarmcount"
     wait_until(lambda: set(rows(site, asked)) == counts, what="the alarms")
-    shown = site.run("shell", "--command", "from core.metrics import render; print(render().decode())").stdout
+    shown = site.run("shell", "--command", "from core.operation.metrics import render; print(render().decode())").stdout
     assert f'headway_bad_messages_total{{kind="unknown_actor",queue="default"}} {len(UNKNOWN_ACTOR)}.0' in shown
     assert 'headway_workers{queue="default"} 1.0' in shown
 

@@ -11,8 +11,8 @@ import pika
 import pytest
 from dramatiq.errors import ConnectionClosed
 
-from actors.broker import JobRabbitmqBroker, SafeConsumer
-from core.messages import DueJob
+from actors.runtime.broker import JobRabbitmqBroker, SafeConsumer
+from core.life.messages import DueJob
 from tests.services.rabbitmq import GivenRabbit
 from tests.services.waiting import wait_until
 

@@ -11,8 +11,8 @@ from tests.services.site import CHECKOUT
 
 #: What asks no database anything, or only what others ask as well, is not run twice.
 ASK_NOTHING = (
-    *(f"test_{name}.py" for name in ("children", "documented_words", "jsontext", "logs", "progress", "storage")),
-    *("management", "mails/test_settings.py", "schedules/test_cron.py"),
+    *("attempt/test_children.py", "attempt/test_progress.py", "database/test_jsontext.py", "files/test_storage.py"),
+    *("mails/test_settings.py", "management", "pipelines/test_cron.py", "test_documented_words.py", "test_logs.py"),
 )
 
 
@@ -22,7 +22,7 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors"),
+                *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors/runtime"),
                 *(f"--ignore=tests/unit/core/{name}" for name in ASK_NOTHING),
             ],
             cwd=CHECKOUT,

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.test_life import rows, state_of, wait_for_state
 from tests.services.site import Runtime, Site
 from tests.services.waiting import wait_until
-from tests.unit.fetching.serving import Handler, Server, ranged, serving
+from tests.unit.actors.fetching.serving import Handler, Server, ranged, serving
 
 CONTENT = b"id,word\n" + b"".join(b"%d,a word\n" % number for number in range(200_000))
 SENT_FIRST = 1_000_000

@@ -327,7 +327,7 @@ def test_short_work_may_end_before_its_worker_stops(life: Site) -> None:
 @pytest.mark.parametrize("runtime", ["rabbitmq"])
 def test_a_script_that_ends_while_it_publishes_leaves_no_job_in_its_hand(life: Site) -> None:
     code = (
-        "import time; from actors.broker import job_broker; from core.life.submission import submit; "
+        "import time; from actors.runtime.broker import job_broker; from core.life.submission import submit; "
         "from django.contrib.auth.models import User; broker = job_broker(); publish = broker.publish_jobs; "
         "broker.publish_jobs = lambda jobs: (time.sleep(1), publish(jobs)); "
         "submit('noop', owner_id=User.objects.get(username='alice').pk); time.sleep(0.3)"

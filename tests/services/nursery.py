@@ -117,7 +117,13 @@ def main(descriptor: int, constants: Mapping[str, float]) -> None:
     # All that either command would import by itself.
     from importlib import import_module
 
-    for name in ("frontend.wsgi", "django_dramatiq.setup", "actors.run_job", "actors.ticker", "core.metrics"):
+    for name in (
+        "frontend.wsgi",
+        "django_dramatiq.setup",
+        "actors.runtime.run_job",
+        "actors.runtime.ticker",
+        "core.operation.metrics",
+    ):
         import_module(name)
     for path, value in constants.items():
         module, _, constant = path.rpartition(".")

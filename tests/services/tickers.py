@@ -23,7 +23,7 @@ def start_ticker(site: Site, name: str, *, began: float = 0.0, speed: float = 1.
 
 def tick_on(began: float, *, speed: float) -> None:
     """Fire what is due, until killed; since `began` the clock has gone `speed` times as fast as the real one."""
-    from core import statements
+    from core.database import statements
     from core.schedules.fire import fire_due
 
     said = LOOKED

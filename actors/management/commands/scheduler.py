@@ -7,7 +7,7 @@ from typing import Any
 import periodiq
 from django.core.management.base import BaseCommand, CommandError
 
-from actors.broker import job_broker
+from actors.runtime.broker import job_broker
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if not job_broker().is_shared:
             raise CommandError("the embedded worker ticks by itself; set RABBITMQ_URL to run a scheduler")
-        from actors.ticker import tick
+        from actors.runtime.ticker import tick
 
         scheduler = periodiq.Scheduler(actors=[tick])
         scheduler.schedule()

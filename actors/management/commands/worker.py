@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from actors.broker import job_broker
-from actors.worker_boot import JOIN_BEFORE
+from actors.runtime.broker import job_broker
+from actors.runtime.worker_boot import JOIN_BEFORE
 from core import pipelines
 
 #: Milliseconds a stopping worker waits for its threads.
@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
 def run_embedded(*, threads: int, queues: set[str] | None) -> None:
     """Run Dramatiq's own worker on the in-process broker until a signal; the ticker runs in the main thread."""
-    from actors import run_job, ticker  # noqa: F401 - declares the actors
+    from actors.runtime import run_job, ticker  # noqa: F401 - declares the actors
 
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,7 +7,7 @@ from typing import Any
 from actors.imports.options import Options
 from actors.imports.steps import IN_CHILDREN, STAGES, import_table
 from actors.reading import whole
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.pipelines import pipeline
 
 from .forms import CsvImportForm

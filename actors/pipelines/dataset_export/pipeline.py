@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.models import Dataset
 from core.pipelines import Download, pipeline

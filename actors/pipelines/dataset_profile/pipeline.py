@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.imports.profiling import PROFILING, order_of, with_profile
 from actors.reading import profile
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
 from core.models import Dataset, DatasetColumn

@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 
 from actors.tables import selection
 from actors.typesetting import logo, templates
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
-from core.fan_out import ChildResult
+from core.life.fan_out import ChildResult
 from core.models import Artifact, Dataset
 from core.pipelines import pipeline
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core import housekeeping as keep
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.pipelines import pipeline
 
 from .forms import HousekeepingForm

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.errors import PermanentError
-from core.links import link_to
+from core.files.links import link_to
 from core.mails.addresses import preferences_address, site_address
 from core.models import Artifact, Dataset
 

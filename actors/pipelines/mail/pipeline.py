@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.forms import NobodysForm
 from core.limits import Concurrent, Rate
 from core.mails import sending

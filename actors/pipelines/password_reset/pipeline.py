@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
 from core.mails.addresses import site_address

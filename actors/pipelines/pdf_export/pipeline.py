@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.typesetting import logo, templates
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.models import Artifact, Dataset
 from core.pipelines import pipeline

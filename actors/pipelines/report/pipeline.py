@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 from core import pipelines
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import PermanentError
-from core.fan_out import ChildResult
+from core.life.fan_out import ChildResult
 from core.models import Artifact, Dataset, Job
+from core.models.states import State
 from core.pipelines import pipeline
-from core.states import State
 
 from .forms import ReportForm
 

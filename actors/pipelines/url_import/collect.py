@@ -13,9 +13,9 @@ from actors.fetching.many import Failure, fetch_many
 from actors.fetching.partial import Partial
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
-from core import storage
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import RetryAfter
+from core.files import storage
 from core.models import JobStep
 
 from . import sources

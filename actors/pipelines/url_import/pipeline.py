@@ -21,9 +21,9 @@ from actors.fetching.many import Failure
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
 from actors.imports.steps import import_table, name_of
-from core.context import InputFile, JobContext
+from core.attempt.context import InputFile, JobContext
 from core.errors import PermanentError
-from core.fan_out import Results
+from core.life.fan_out import Results
 from core.models import Dataset, Job
 from core.pipelines import pipeline
 

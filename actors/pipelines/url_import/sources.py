@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from core import storage
-from core.context import JobContext
+from core.attempt.context import JobContext
+from core.files import storage
 from core.models import ScheduledRun, Source
-from core.states import State
+from core.models.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

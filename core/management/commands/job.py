@@ -16,15 +16,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from core import pipelines, uploads
+from core import pipelines
 from core.errors import PermanentError, Refused, UnknownPipeline
+from core.files import uploads
 from core.forms import open_form
 from core.life import backpressure, dead_letters, requests
 from core.logs import logger
 from core.management.shown_jobs import as_dict, as_lines, as_row
 from core.models import Job
 from core.models.job import Priority
-from core.states import State
+from core.models.states import State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
 #: Seconds between two looks of --wait.

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connections
 
 from core.errors import HeadwayError
-from core.supervision.address import check_address, is_ready, url_of
-from core.supervision.home import hold_home, prepare_home
-from core.supervision.plan import parts_of, render_plan
-from core.supervision.supervisor import Supervisor
+from core.operation.supervision.address import check_address, is_ready, url_of
+from core.operation.supervision.home import hold_home, prepare_home
+from core.operation.supervision.plan import parts_of, render_plan
+from core.operation.supervision.supervisor import Supervisor
 
 CHECKOUT = Path(settings.BASE_DIR)
 

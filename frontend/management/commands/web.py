@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core import metrics
+from core.operation import metrics
 
 
 class Command(BaseCommand):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.states import State
+from core.models.states import State
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.states import LIVE
+from core.models.states import LIVE
 from tests.chaos.fleet import Worker
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pika
 
-from core.states import State
+from core.models.states import State
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import judge

@@ -35,7 +35,7 @@ DRAIN_SECONDS = 120.0
 _MAKE = """
 import datetime as dt
 from django.contrib.auth.models import User
-from core.clock import database_now
+from core.database.clock import database_now
 from core.schedules import changes
 owner = User.objects.get(username={owner!r})
 now = database_now()

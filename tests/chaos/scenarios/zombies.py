@@ -19,9 +19,9 @@ from typing import Any
 
 import pika
 
-from actors.broker import message_of
-from core.messages import DueJob
-from core.states import State
+from actors.runtime.broker import message_of
+from core.life.messages import DueJob
+from core.models.states import State
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.stage import Stage, staged
 from tests.chaos.submitting import BulkSubmitter

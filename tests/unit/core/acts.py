@@ -11,11 +11,11 @@ from django.db import connection
 
 import tests.pipelines  # noqa: F401  registers them
 from core import pipelines
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.life.ledger import Claim, End, Ledger
 from core.life.submission import submit
 from core.models import Job, JobEvent, JobProgress
-from core.states import State
+from core.models.states import State
 from tests.services.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")

@@ -12,8 +12,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django import Settings
 
-from core import pipelines, statements
-from core.clock import database_now
+from core import pipelines
+from core.database import statements
+from core.database.clock import database_now
 from core.life import leases
 from core.pipelines import pipeline
 

@@ -5,9 +5,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from core import audit
 from core.models import AuditEntry, Job
-from core.states import State
+from core.models.states import State
+from core.people import audit
 from tests.unit.core.acts import claim, end, submit_job
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from core.context import JobContext
+from core.attempt.context import JobContext
+from core.models.states import CLAIMABLE, LIVE, TERMINAL, TRANSITIONS, State
 from core.pipelines import Pipeline, pipeline
-from core.states import CLAIMABLE, LIVE, TERMINAL, TRANSITIONS, State
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 STATES = (DOCS / "states.md").read_text()

@@ -18,8 +18,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from core import pipelines, storage, uploads
-from core.context import JobContext
+from core import pipelines
+from core.attempt.context import JobContext
+from core.files import storage, uploads
 from core.forms import DatasetField, PipelineForm, UploadField
 from core.life.submission import submit
 from core.models import Artifact, Dataset, DatasetColumn, Job, JobProgress

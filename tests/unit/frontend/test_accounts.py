@@ -20,7 +20,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from actors.pipelines.password_reset.pipeline import password_reset
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.models import Job, Preferences
 from frontend import login_tries, sessions
 from frontend.addresses import NOWHERE, address_of

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 import core
-from core import audit
 from core.life import requests
 from core.models import AuditEntry
+from core.people import audit
 from frontend.audit_pages import ACTS, PAGE_LENGTH, changes_of
 
 from .conftest import HTMX, MakeJob

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from core import pipelines, storage
+from core import pipelines
+from core.files import storage
 from core.models import Artifact, Dataset, Job
 from core.pipelines import Download, pipeline
 

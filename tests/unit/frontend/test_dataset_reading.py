@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from core import pipelines, storage
+from core import pipelines
+from core.files import storage
 from core.forms import PipelineForm
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from core.pipelines import pipeline

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.models import AuditEntry, Dataset, Mail, Schedule
-from core.states import LIVE
+from core.models.states import LIVE
 
 from .conftest import HTMX, MakeDataset, MakeJob
 

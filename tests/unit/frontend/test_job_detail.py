@@ -10,7 +10,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from core.models import Artifact, Job, JobEvent, JobProgress
-from core.states import State
+from core.models.states import State
 
 from .conftest import HTMX, MakeDataset, MakeJob
 

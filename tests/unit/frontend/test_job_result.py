@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from core import storage
+from core.files import storage
 from core.models import Artifact, Job
 
 from .conftest import HTMX, MakeDataset, MakeJob, MakeReport

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from core import metrics
 from core.mails import ended_key, order
 from core.models import AuditEntry, Job, Mail
-from core.states import State
+from core.models.states import State
+from core.operation import metrics
 
 from .conftest import HTMX, MakeJob
 from .test_markup import faults

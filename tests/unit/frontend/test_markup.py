@@ -16,7 +16,7 @@ from django.test import Client
 import frontend
 from core.limits import changes
 from core.models import AlarmCount, JobEvent, JobStep, Schedule, ScheduledRun, Worker
-from core.states import State
+from core.models.states import State
 from frontend.failed_list import SCOPES
 from frontend.job_parts import SQUARES
 

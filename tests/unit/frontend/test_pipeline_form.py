@@ -15,11 +15,11 @@ from pytest_django import Settings
 
 from core import pipelines
 from core.errors import Overloaded, Refused, TooMuch
+from core.files.uploads import StagingUploadHandler
 from core.forms import DatasetField, Entry, PipelineForm, UploadField
 from core.models import Artifact, Job
 from core.models.job import Priority
 from core.pipelines import pipeline
-from core.uploads import StagingUploadHandler
 from frontend.views.pipeline_form import EARLY_CHECK_BYTES
 
 from .conftest import HTMX, MakeDataset, MakeJob

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.mails import tell_ends, telling_from
 from core.models import Job, Preferences
 from frontend import zones

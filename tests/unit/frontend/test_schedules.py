@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core import pipelines
-from core.accounts import system_user
 from core.limits import changes as limits
 from core.models import Artifact, AuditEntry, Job, Preferences, Schedule, ScheduledRun
+from core.people.accounts import system_user
 from core.pipelines import pipeline
 from core.schedules import changes
 from frontend import repeats, schedule_pages

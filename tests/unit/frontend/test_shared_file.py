@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from core import statements
-from core.links import link_to
+from core.database import statements
+from core.files.links import link_to
 from core.models import Artifact
 
 from .conftest import MakeReport

@@ -17,16 +17,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from core import storage, uploads
-from core.attempts import Attempts
+from core.attempt.attempts import Attempts
+from core.files import storage, uploads
 from core.forms import open_form
 from core.housekeeping import Round, collect_files
 from core.housekeeping import uploads as leaving
 from core.life import requests
 from core.life.submission import submit
 from core.models import Artifact, Dataset, Job, JobStep, Schedule
+from core.models.states import LIVE, TERMINAL, State
 from core.pipelines import get
-from core.states import LIVE, TERMINAL, State
 from tests.services.waiting import wait_until
 from tests.unit.core.acts import fresh, in_threads
 from tests.unit.core.housekeeping.world import OLD, World, age, keep_house, stored, there

@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from core import retention
+from core.forms import retention
 from core.housekeeping import Round, expire_datasets, expire_jobs
 from core.life import requests
 from core.models import Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, Mail, ScheduledRun, Source
-from core.states import LIVE, State
+from core.models.states import LIVE, State
 from tests.unit.core.acts import fresh, in_threads
 from tests.unit.core.housekeeping.world import OLD, World, keep_house, stored, there
 

@@ -23,7 +23,7 @@ from core.housekeeping import (
 from core.housekeeping import events as timelines
 from core.housekeeping.sessions import tries
 from core.models import AlarmCount, AuditEntry, JobEvent, LimitBucket, Mail, Schedule, ScheduledRun, Worker
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import timeline
 from tests.unit.core.housekeeping.world import OLD, World
 

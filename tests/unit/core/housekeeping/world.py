@@ -11,11 +11,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from core import storage
-from core.clock import database_now
+from core.database.clock import database_now
+from core.files import storage
 from core.housekeeping import Round, expire_datasets, expire_jobs, files
 from core.models import Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, Mail, Schedule
-from core.states import LIVE, State
+from core.models.states import LIVE, State
 
 #: Days and hours that are long past every time of the settings, and well within each.
 OLD, YOUNG = 1_000, 1

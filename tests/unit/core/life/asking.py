@@ -8,11 +8,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from core.context import JobContext
+from core.attempt.context import JobContext
 from core.errors import Refused
 from core.life import requests
 from core.models import Dataset, Job
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import (
     claim,
     end,

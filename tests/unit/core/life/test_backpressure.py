@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from core import statements
+from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.life import backpressure
 from core.life.submission import Order, submit_many
 from core.models import Artifact, Job
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import claim, end, submit_job
 from tests.unit.core.conftest import Clock
 

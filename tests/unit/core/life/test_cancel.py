@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from core import storage
 from core.errors import Refused
+from core.files import storage
 from core.life import outbox, requests
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import (
     begin,
     claim,

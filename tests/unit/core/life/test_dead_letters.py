@@ -11,13 +11,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core import storage
-from core.attempts import Attempts
+from core.attempt.attempts import Attempts
 from core.errors import Refused
+from core.files import storage
 from core.life import dead_letters, leases, requests
 from core.life.dead_letters import Search, attempts_of, discard_all, find, requeue_all
 from core.models import Artifact, AuditEntry, Dataset, Job, JobStep
-from core.states import CLAIMABLE, State
+from core.models.states import CLAIMABLE, State
 from tests.unit.core.acts import begin, claim, end, fresh, in_threads, submit_job, timeline
 from tests.unit.core.conftest import Clock
 

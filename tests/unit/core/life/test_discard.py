@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from core.errors import Refused
 from core.life import requests
 from core.models import Artifact, AuditEntry, Dataset, Job, JobEvent, JobStep
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import (
     begin,
     claim,

@@ -13,12 +13,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django import Settings
 
-from core import statements
-from core.clock import database_now
+from core.database import statements
+from core.database.clock import database_now
 from core.life import leases, requests
 from core.life.leases import Held, expire_leases_of_dead_neighbours, reap, renew
 from core.models import Job, JobEvent
-from core.states import State
+from core.models.states import State
 from tests.services.waiting import wait_until
 from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock

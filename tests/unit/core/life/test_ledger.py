@@ -14,13 +14,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError
 
-from core import statements
-from core.clock import database_now
+from core.database import statements
+from core.database.clock import database_now
 from core.errors import Refused
 from core.life import leases, requests
 from core.life.ledger import Claim, End, Ledger, _Request
 from core.models import Job, JobEvent
-from core.states import State
+from core.models.states import State
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.core.acts import (
     begin,

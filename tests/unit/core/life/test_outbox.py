@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from core.life import outbox, requests
-from core.messages import DueJob
+from core.life.messages import DueJob
 from core.models import Job
 from core.models.job import Priority
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job
 from tests.unit.core.conftest import Clock
 

@@ -13,7 +13,7 @@ from core.errors import PermanentError, Refused
 from core.life import requests
 from core.limits import Rate, lane_of
 from core.models import AuditEntry, Job, JobEvent, JobStep
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import (
     begin,
     claim,

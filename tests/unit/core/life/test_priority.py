@@ -14,7 +14,7 @@ from core.life import outbox, requests
 from core.limits import Concurrent
 from core.models import AuditEntry, Job, JobEvent
 from core.models.job import Priority
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import (
     claim,
     end,

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 
 from core.errors import Refused
 from core.life import leases, requests
-from core.life.submission import jobs_due
 from core.limits import Concurrent
 from core.models import AuditEntry, Gate, Job
-from core.states import State
+from core.models.states import State
+from core.wakeup import jobs_due
 from tests.unit.core.acts import (
     claim,
     end,

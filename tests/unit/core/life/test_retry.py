@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 from django.contrib.auth.models import User
 
-from core import audit
 from core.errors import LeaseLost, Refused, UnknownPipeline
 from core.life import leases, outbox, requests
 from core.models import Artifact, AuditEntry, Dataset, Job, JobEvent, JobStep
-from core.states import State
+from core.models.states import State
+from core.people import audit
 from tests.unit.core.acts import (
     Work,
     begin,

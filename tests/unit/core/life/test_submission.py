@@ -11,14 +11,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.errors import Refused, StepTooLarge, UnknownPipeline
-from core.life.submission import Order, jobs_due, submit, submit_many
+from core.files.uploads import StoredUpload
+from core.life.submission import Order, submit, submit_many
 from core.limits import Rate
 from core.models import Artifact, Job, JobProgress
 from core.models.job import Priority
-from core.states import State
-from core.uploads import StoredUpload
+from core.models.states import State
+from core.wakeup import jobs_due
 from tests.unit.core.acts import in_threads, progress_of, submit_job, timeline
 from tests.unit.core.conftest import Clock
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from core import presence
-from core.clock import database_now
-from core.context import JobContext
+from core.attempt.context import JobContext
+from core.database.clock import database_now
 from core.life import outbox, waiting
 from core.life.waiting import Why
 from core.limits import Rate, changes, gate
 from core.models import Job, JobEvent
 from core.models.job import Priority
-from core.states import State
+from core.models.states import State
+from core.operation import presence
 from tests.unit.core.acts import claim, end, fresh, submit_job
 from tests.unit.core.conftest import Clock
 

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from core import pipelines
-from core.clock import database_now
+from core.database.clock import database_now
 from core.errors import Refused, UnknownPipeline
 from core.life import outbox, requests
 from core.limits import Concurrent, Rate, changes, gate
@@ -16,7 +16,7 @@ from core.limits.changes import LimitState, PipelineLimits
 from core.limits.projection import forecast
 from core.limits.remote import block
 from core.models import AuditEntry, Job, LimitBucket
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import claim, end, fresh, submit_job, try_claim
 from tests.unit.core.conftest import Clock
 

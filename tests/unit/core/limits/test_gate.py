@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from django.contrib.auth.models import User
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.errors import RetryAfter
 from core.life import outbox, requests
 from core.life.submission import Order, submit_many
@@ -17,7 +17,7 @@ from core.limits import Concurrent, Rate, gate
 from core.limits.remote import LONGEST_PATIENCE
 from core.models import Job, JobEvent, LimitBucket
 from core.models.job import Priority
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock
 
@@ -277,7 +277,7 @@ def lambda_work(ctx: object) -> None: ...
 def test_a_remote_that_asks_to_wait_costs_no_attempt_and_holds_for_its_key(
     alice: User, define: Define, clock: Clock
 ) -> None:
-    from core.attempts import Attempts
+    from core.attempt.attempts import Attempts
 
     asked: list[float] = [30.0]
 
@@ -309,7 +309,7 @@ def test_a_remote_that_asks_to_wait_costs_no_attempt_and_holds_for_its_key(
 
 
 def test_a_remote_that_never_answers_otherwise_fails_the_job_in_the_end(alice: User, define: Define) -> None:
-    from core.attempts import Attempts
+    from core.attempt.attempts import Attempts
 
     def fetch(ctx: object) -> None:
         raise RetryAfter(0)

@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.mails import ended_key, ends, tell_ends, telling_from
 from core.models import Job, Preferences
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import submit_job
 from tests.unit.core.conftest import Clock
 

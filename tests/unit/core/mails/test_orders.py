@@ -8,10 +8,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from core.accounts import sign_up
 from core.mails import order, sending
 from core.models import AlarmCount, Job, Mail
-from core.states import State
+from core.models.states import State
+from core.people.accounts import sign_up
 from tests.unit.core.acts import submit_job
 
 
@@ -78,7 +78,7 @@ def test_what_ended_jobs_left_half_sent_is_called_unknown(alice: User) -> None:
         State.CANCELLED: "unknown",
     }
     assert sending.settle_left() == 0
-    from core import alarms
+    from core.operation import alarms
 
     alarms.flush()
     assert AlarmCount.objects.get(name=alarms.MAIL_UNKNOWN, place="k").count == 2

@@ -14,9 +14,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from core import storage
+from core.files import storage
 from core.models import Artifact, AuditEntry, Job, JobStep
-from core.states import State
+from core.models.states import State
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from pytest_django import DjangoAssertNumQueries
 
-from core.attempts import Attempts
+from core.attempt.attempts import Attempts
 from core.life import leases, requests
 from core.life.leases import Held
 from core.models import Dataset, Job
 from core.models.job import job_version
-from core.states import LIVE, TERMINAL, State
+from core.models.states import LIVE, TERMINAL, State
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
 from tests.unit.core.conftest import Clock
 

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from core.clock import database_now
+from core.database.clock import database_now
 from core.errors import Refused, TooMuch, UnknownPipeline
 from core.models import AuditEntry, Job, Schedule
 from core.schedules import changes, fire, runs

@@ -12,16 +12,18 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from core import pipelines, storage, uploads
-from core.clock import database_now
-from core.context import JobContext
+from core import pipelines
+from core.attempt.context import JobContext
+from core.database.clock import database_now
 from core.errors import Refused
-from core.life.submission import jobs_due
+from core.files import storage, uploads
 from core.models import Job, Schedule, ScheduledRun
-from core.schedules import catch_up, changes, cron, fire, runs, waiting
+from core.models.states import State
+from core.pipelines import cron
+from core.schedules import catch_up, changes, fire, runs, waiting
 from core.schedules.fire import fire_due
 from core.schedules.runs import Outcome
-from core.states import State
+from core.wakeup import jobs_due
 from tests.unit.core.acts import claim, end, fresh
 from tests.unit.core.conftest import Clock
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from django import forms
 
-from core import accounts, pipelines
-from core.clock import database_now
+from core import pipelines
+from core.database.clock import database_now
 from core.models import Schedule
+from core.people import accounts
+from core.pipelines.cron import CronError
 from core.schedules import fire, static
-from core.schedules.cron import CronError
 from tests.unit.core.conftest import Clock
 from tests.unit.core.schedules.test_fire import jobs_of, until_due
 

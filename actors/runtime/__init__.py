@@ -1,0 +1,1 @@
+"""Dramatiq and what a worker's threads do beside the work: publish, renew, let go, tick."""

@@ -1,0 +1,336 @@
+"""Work in child processes: what holds the interpreter, and what must be stopped hard.
+
+A worker process has a pool of them, as many as it may have at work at once. An attempt borrows one for as long as it
+lasts; afterwards the process waits, with what it has imported and loaded, for the next. It is ended when a function
+failed or was stopped in it, when it has grown large, and after so many uses. The next is forked, in milliseconds, from
+a process that has imported what work needs (`fork_server`); what it does then is in `child_work`.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing.connection
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+
+from core.attempt.forked import GONE_SECONDS, Forked, ForkServer
+from core.errors import PermanentError
+from core.logs import tell
+
+#: What a child's function reports with: `report(done, total=None, note="")`.
+Report = Callable[..., None]
+
+#: Seconds between two looks at the child: bounds how late a cancel or a limit is seen.
+LOOK_SECONDS = 0.2
+#: Resident bytes above which a child is not used again.
+KEEP_BYTES = 192 * 1024**2
+#: Functions that one child runs at most.
+USES = 100
+#: Seconds without work after which a child is ended.
+IDLE_SECONDS = 300.0
+
+
+class ChildLost(RuntimeError):
+    """Raised when the child died without an answer: killed by the kernel, or by a fault of a library."""
+
+
+class ChildTraceback(Exception):
+    """The cause of an error that was raised in a child: its traceback there, as text."""
+
+    def __str__(self) -> str:
+        return f"in the child process\n{self.args[0]}"
+
+
+class Child:
+    """A child process that runs one function after the other; started when it is first needed.
+
+    It is ended when a function fails or is stopped, and when one has left it large: the next begins in a fresh one.
+    """
+
+    def __init__(self) -> None:
+        self._process: Forked | None = None
+        self._uses = 0
+        self._has_django = False
+        #: Whether it has done nothing yet but rehearse: however long that is ago, it stays.
+        self.is_spare = False
+        #: When it was last given back, by the process's monotonic clock.
+        self.idle_since = 0.0
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is a process that may be used again."""
+        return self._process is not None and self._uses < USES
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        kwargs: dict[str, Any],
+        *,
+        on_report: Callable[[int, int | None, str], None],
+        check: Callable[[], None],
+        needs_django: bool = False,
+        memory_bytes: int | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Run `function(report, **kwargs)` in the child and return its result; kill the child when `check` raises.
+
+        Errors of the function are raised here. Going over the memory limit is a PermanentError, a lost child
+        ChildLost.
+        """
+        order = _order(function, kwargs)
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+        def look(pid: int) -> None:
+            check()
+            _enforce(pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
+
+        is_done = False
+        try:
+            process = self._ready(look, needs_django=needs_django)
+            with _lost_at_its_end(process):
+                process.connection.send((_name_of(function), needs_django, order))
+            kind, answer, *where = _await(process, look, on_report)
+            is_done = kind == "result"
+            if is_done:
+                return answer
+            raise answer from ChildTraceback(*where)
+        finally:
+            if not is_done or self._process is None or _resident_bytes(self._process.pid) > KEEP_BYTES:
+                self.close()
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        process, self._process = self._process, None
+        if process is not None:
+            server.kill(process.number)
+            process.is_over(GONE_SECONDS)
+            process.close()
+
+    def _ready(self, look: Callable[[int], None], *, needs_django: bool) -> Forked:
+        """Return a process that lives and may be used: the one there is, or a new one."""
+        process = self._process
+        # With Django by chance, a function would work that fails in the next process.
+        if process is None or not self.is_warm or process.is_over() or (self._has_django and not needs_django):
+            self.close()
+            process = self._start(look)
+            self._uses, self._has_django = 0, False
+        self._uses += 1
+        self._has_django = self._has_django or needs_django
+        return process
+
+    def _start(self, look: Callable[[int], None]) -> Forked:
+        # A server that has died is noticed by its not answering; nothing has begun, so that it is tried once more.
+        for _ in range(2):
+            try:
+                process = self._process = server.fork()
+            except OSError as error:
+                raise ChildLost(f"no child process could be started: {error}") from error
+            while not process.is_begun(LOOK_SECONDS):
+                look(0)
+            if process.pid:
+                return process
+            self.close()
+        raise ChildLost("no child process could be started: the worker's log says why")
+
+
+@dataclass
+class Pool:
+    """The child processes of one worker process. Safe to use from all its threads."""
+
+    #: Children that may be at work at once; None for the setting.
+    size: int | None = None
+    #: What a process has done before it waits for its first work.
+    rehearsals: tuple[Callable[[Report], object], ...] = ()
+    _idle: list[Child] = field(default_factory=list)
+    _lent: list[Child] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    #: The thread that rehearses, and when it may be tried again after a failure.
+    _rehearsing: threading.Thread | None = None
+    _rehearse_at: float = 0.0
+    _is_ended: bool = False
+
+    def warm_up(self, modules: Iterable[str], rehearsals: Iterable[Callable[[Report], object]] = ()) -> None:
+        """Have the first child ready to be forked, with these modules imported, or rehearsed. Returns at once."""
+        server.preload = tuple(modules)
+        self.rehearsals, self._is_ended = tuple(rehearsals), False
+        try:
+            server.start()
+        except OSError as error:
+            # It is tried again when a child is needed, and is told to who needs it.
+            tell("fork_server_failed", level=logging.ERROR, error=str(error))
+        else:
+            self._keep_warm()
+
+    def tend(self) -> None:
+        """End the children that nobody has used for long; have one that has rehearsed wait. Returns at once."""
+        self.close_idle()
+        self._keep_warm()
+
+    def borrow(self, check: Callable[[], None]) -> Child:
+        """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
+        while True:
+            with self._changed:
+                if len(self._lent) < (self.size or settings.CPU_THREADS):
+                    # The one used last: the others grow old, and are ended.
+                    child = self._idle.pop() if self._idle else Child()
+                    child.is_spare = False
+                    self._lent.append(child)
+                    return child
+                self._changed.wait(LOOK_SECONDS)
+            check()
+
+    def give_back(self, child: Child) -> None:
+        """Let others use the child."""
+        keep = child.is_warm
+        with self._changed:
+            self._lent.remove(child)
+            if keep:
+                child.idle_since = time.monotonic()
+                self._idle.append(child)
+            self._changed.notify()
+        if not keep:
+            child.close()
+
+    def close_idle(self, *, after_seconds: float = IDLE_SECONDS) -> None:
+        """End the children that nobody has used for so long, those that wait for their first work only with 0."""
+        now = time.monotonic()
+        with self._changed:
+            old = [
+                child
+                for child in self._idle
+                if now - child.idle_since >= after_seconds and not (child.is_spare and after_seconds)
+            ]
+            self._idle = [child for child in self._idle if child not in old]
+        for child in old:
+            child.close()
+
+    def end(self) -> None:
+        """End all children, also those at work, and what they are forked from: the process ends."""
+        self._is_ended = True
+        server.stop()
+        if self._rehearsing is not None:
+            self._rehearsing.join(GONE_SECONDS)
+            # It may have begun another one before it saw the end.
+            server.stop()
+        self.close_idle(after_seconds=0)
+
+    def forget(self) -> None:
+        """Be as new, in a process that was forked: the children are its parent's."""
+        self._idle, self._lent, self._rehearsing = [], [], None
+        # A thread that is not here may have held it.
+        self._changed = threading.Condition()
+
+    def _keep_warm(self) -> None:
+        """Have a thread rehearse when nobody waits for work though somebody could."""
+        with self._changed:
+            is_free = not self._idle and len(self._lent) < (self.size or settings.CPU_THREADS)
+            if not self.rehearsals or not is_free or self._rehearsing or time.monotonic() < self._rehearse_at:
+                return
+            self._rehearsing = threading.Thread(target=self._rehearse, name="rehearsal", daemon=True)
+            self._rehearsing.start()
+
+    def _rehearse(self) -> None:
+        child = Child()
+        try:
+            for function in self.rehearsals:
+                child.run(function, {}, on_report=lambda *_: None, check=self._check_end)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no job needs a rehearsal
+            child.close()
+            self._rehearse_at = time.monotonic() + IDLE_SECONDS
+            if not self._is_ended:
+                tell("rehearsal_failed", level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
+        with self._changed:
+            self._rehearsing = None
+            if child.is_warm:
+                child.is_spare, child.idle_since = True, time.monotonic()
+                # Below those that have worked, which are used first.
+                self._idle.insert(0, child)
+
+    def _check_end(self) -> None:
+        if self._is_ended:
+            raise ChildLost("the process ends")
+
+
+#: What the children of this process are forked from, and the pool of them.
+server = ForkServer()
+pool = Pool()
+os.register_at_fork(after_in_child=server.forget)
+os.register_at_fork(after_in_child=pool.forget)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+
+
+def _order(function: Callable[..., Any], kwargs: dict[str, Any]) -> bytes:
+    """Return the call as bytes that a child can read."""
+    if function.__module__ == "__main__":
+        raise TypeError(f"{_name_of(function)} is not in a module: a child process can't import it")
+    try:
+        return pickle.dumps((function, kwargs))
+    except Exception as error:
+        # What can't be pickled is told by as many kinds of errors.
+        raise TypeError(f"{_name_of(function)} can't be handed to a child process: {error}") from error
+
+
+def _await(
+    process: Forked, look: Callable[[int], None], on_report: Callable[[int, int | None, str], None]
+) -> tuple[Any, ...]:
+    """Return the function's answer; pass its reports on, the latest where there are several."""
+    while True:
+        look(process.pid)
+        multiprocessing.connection.wait([process.connection, process.told], LOOK_SECONDS)
+        answer, latest = None, None
+        with _lost_at_its_end(process):
+            while answer is None and process.connection.poll():
+                message: tuple[Any, ...] = process.connection.recv()
+                if message[0] == "report":
+                    latest = message[1:]
+                else:
+                    answer = message
+            if answer is None and process.is_over():
+                raise EOFError("it ended, and what it had started holds its connection open")
+        if latest is not None:
+            on_report(*latest)
+        if answer is not None:
+            return answer
+
+
+@contextmanager
+def _lost_at_its_end(process: Forked) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        process.is_over(GONE_SECONDS)
+        raise ChildLost(f"the child process died: {process.end}") from error
+
+
+def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seconds: float | None) -> None:
+    if deadline is not None and time.monotonic() > deadline:
+        raise PermanentError(f"This took longer than the {seconds:,.0f} seconds it may take, and was stopped.")
+    if memory_bytes is not None and pid and _resident_bytes(pid) > memory_bytes:
+        raise PermanentError(
+            f"This needed more than the {memory_bytes // 1024**2:,} MiB of memory it may use, and was stopped."
+        )
+
+
+def _resident_bytes(pid: int) -> int:
+    with suppress(OSError, ValueError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0

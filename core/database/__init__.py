@@ -1,0 +1,1 @@
+"""The database: its statements, its clock, and what JSON it takes."""
