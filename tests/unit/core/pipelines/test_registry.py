@@ -14,6 +14,7 @@ from core import pipelines
 from core.errors import UnknownPipeline
 from core.pipelines import pipeline
 from core.pipelines.registry import Registry
+from tests.unit.core import acts  # noqa: F401  registers the pipelines of the tests
 from tests.unit.core.attempt import plain_work
 
 
