@@ -303,18 +303,18 @@ MIDDLEWARE = [
     "core.operation.request_timing.RequestTimingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "frontend.security.NullCharacterMiddleware",
-    "frontend.security.ContentSecurityPolicyMiddleware",
+    "frontend.site.security.NullCharacterMiddleware",
+    "frontend.site.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "frontend.sessions.SessionEndMiddleware",
-    "frontend.zones.ZoneMiddleware",
+    "frontend.accounts.sessions.SessionEndMiddleware",
+    "frontend.site.zones.ZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "frontend.outages.OutageMiddleware",
+    "frontend.site.outages.OutageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "frontend.urls"
@@ -323,6 +323,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Each feature of the pages has its own.
+        "DIRS": sorted(BASE_DIR.glob("frontend/*/templates")),
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -339,20 +341,20 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "frontend.people.PersonBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "frontend.accounts.people.PersonBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"
 #: Seconds that the link of a mail for a new password works.
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 
-AXES_HANDLER = "frontend.login_tries.LoginTries"
+AXES_HANDLER = "frontend.accounts.login_tries.LoginTries"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_FAILURE_LIMIT = LOGIN_TRIES
 AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_WAIT_MINUTES)
-AXES_LOCKOUT_CALLABLE = "frontend.login_tries.locked_out"
-AXES_USERNAME_CALLABLE = "frontend.login_tries.username_of"
-AXES_CLIENT_IP_CALLABLE = "frontend.addresses.address_of"
+AXES_LOCKOUT_CALLABLE = "frontend.accounts.login_tries.locked_out"
+AXES_USERNAME_CALLABLE = "frontend.accounts.login_tries.username_of"
+AXES_CLIENT_IP_CALLABLE = "frontend.site.addresses.address_of"
 AXES_RESET_ON_SUCCESS = True
 # Who goes on trying during the wait does not make it longer, and no row grows with it.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -369,7 +371,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = HEADWAY_HOME / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "frontend.static_files.StaticFiles"},
+    "staticfiles": {"BACKEND": "frontend.site.static_files.StaticFiles"},
 }
 # Before `collectstatic` has run (tests, a fresh checkout) files are found where they lie.
 WHITENOISE_USE_FINDERS = True
@@ -388,7 +390,7 @@ SECURE_HSTS_PRELOAD = SECURE_SSL
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL else None
 # The health checks are asked by machines inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-# frontend.sessions ends sessions; the cookie lasts a day longer, so that who comes too late is told why.
+# frontend.accounts.sessions ends sessions; the cookie lasts a day longer, so that who comes too late is told why.
 SESSION_COOKIE_AGE = round((SESSION_DAYS + 1) * 86400)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL

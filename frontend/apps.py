@@ -8,4 +8,4 @@ class FrontendConfig(AppConfig):
 
     def ready(self) -> None:
         # It listens to log-ins, which can come before the first request has loaded the middleware.
-        from frontend import sessions  # noqa: F401
+        from frontend.accounts import sessions  # noqa: F401

@@ -11,27 +11,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.amounts import size
+
 register = template.Library()
-
-_SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
-
-
-@register.filter
-def filesize(size: float | None) -> str:
-    """Return bytes as `812 bytes`, `12.4 KB` or `1.2 GB` (1 KB = 1,024 bytes)."""
-    if size is None:
-        return ""
-    amount = float(size)
-    for unit in _SIZES[:-1]:
-        # 1023.96 KB would round to 1024.0 KB.
-        if abs(amount) < (1024 if unit == "bytes" else 1023.95):
-            break
-        amount /= 1024
-    else:
-        unit = _SIZES[-1]
-    if unit == "bytes":
-        return f"{amount:,.0f} byte" if amount == 1 else f"{amount:,.0f} bytes"
-    return f"{amount:,.0f} {unit}" if amount >= 100 else f"{amount:,.1f} {unit}"
+register.filter("filesize", size)
 
 
 @register.filter
@@ -79,7 +62,7 @@ def amount(number: float | None, unit: str) -> str:
     if number is None:
         return ""
     if unit == "bytes":
-        return filesize(number)
+        return size(number)
     return f"{count(int(number))} {unit}".strip()
 
 
@@ -95,7 +78,7 @@ def rate(per_second: float | None, unit: str) -> str:
     if per_second is None:
         return ""
     if unit == "bytes":
-        return f"{filesize(per_second)}/s"
+        return f"{size(per_second)}/s"
     number = f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
     return f"{number} {unit}/s" if unit else f"{number}/s"
 

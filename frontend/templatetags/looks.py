@@ -15,10 +15,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.models import Job
-from frontend import notice_list, zones
-from frontend.failed_list import COUNTED, failed_count
-from frontend.job_pages import BADGES, ICONS
-from frontend.views.theme import theme_of
+from frontend.accounts.theme import theme_of
+from frontend.jobs.pages import notices as notice_list
+from frontend.jobs.pages.job import BADGES, ICONS
+from frontend.operate.pages.failed import COUNTED, failed_count
+from frontend.site import zones
 
 register = template.Library()
 
@@ -38,7 +39,7 @@ _AREAS = (
 
 #: The symbols of _icons.html.
 KNOWN_ICONS = frozenset(
-    re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "templates" / "_icons.html").read_text())
+    re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "site/templates/headway/_icons.html").read_text())
 )
 
 
@@ -59,7 +60,7 @@ def state_icon(state: str) -> SafeString:
     return icon(ICONS.get(state, "circle"))
 
 
-@register.inclusion_tag("_job_state.html")
+@register.inclusion_tag("headway/_job_state.html")
 def job_state(job: Job, *, is_in_list: bool = False) -> dict[str, Any]:
     """Show how the job stands: text, icon and colour; in a list in few words."""
     text = BADGES.get(job.outcome, job.outcome_words) if is_in_list else job.outcome_words
@@ -73,7 +74,7 @@ def theme(context: Context) -> str:
     return theme_of(request) if request else "auto"
 
 
-@register.inclusion_tag("_bell.html", takes_context=True)
+@register.inclusion_tag("headway/_bell.html", takes_context=True)
 def bell(context: Context) -> dict[str, Any]:
     """Show how many notices are unread; a page that has just counted them says so itself, as `unread_notices`."""
     known = context.get("unread_notices")

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from frontend.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, person_required
 from frontend.urls import urlpatterns as site_patterns
 
 

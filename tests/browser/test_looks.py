@@ -16,7 +16,7 @@ from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgres
 from core.models.states import State
 from core.people import audit
 from core.pipelines import pipeline
-from frontend.job_parts import SQUARES
+from frontend.jobs.pages.parts import SQUARES
 from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
 
 from .conftest import OpenPage

@@ -1,0 +1,1 @@
+"""Accounts: coming and going, and what people set for themselves."""

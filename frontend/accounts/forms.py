@@ -1,0 +1,118 @@
+"""The forms of accounts: signing up, a new password, the address, and a person's settings."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from core.life.submission import submit
+from core.models import Preferences
+from core.people.accounts import system_user
+from core.people.tries import may_try
+from frontend.site import zones
+
+#: Mails for a new password that one address may be sent within an hour.
+RESETS_PER_HOUR = 3
+#: Alphabets with letters that look like one another's, by the first word of their Unicode names.
+_LOOK_ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
+
+
+class SignUpForm(BaseUserCreationForm):
+    """Name, address and password of a new account. That others have neither is seen to when it is made."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name, email = self.fields["username"], self.fields["email"]
+        name.label, name.help_text = "User name", "Letters, digits and @ . + - _"
+        name.error_messages["unique"] = "This name is taken. Choose another one."
+        name.widget.attrs |= {"autofocus": True, "spellcheck": "false"}
+        email.label, email.help_text = "Mail address", "For a new password, and for mails about your jobs if you wish."
+        email.required = True
+        email.widget.attrs["autocomplete"] = "email"
+        self.fields["password1"].help_text = "Eight characters or more, and nothing that is easy to guess."
+        self.fields["password2"].label, self.fields["password2"].help_text = "Password again", ""
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        found = {unicodedata.name(mark, "").partition(" ")[0] for mark in name}
+        if len(found & _LOOK_ALIKE) > 1:
+            raise forms.ValidationError("Use the letters of one alphabet: this name could be taken for another one.")
+        return name
+
+
+class ResetForm(PasswordResetForm):
+    """Asks for a mail with which to set a new password."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Order the mail, whether the address has an account or not: nobody can tell from the answer or its time."""
+        address = self.cleaned_data["email"]
+        if may_try("reset", address, amount=RESETS_PER_HOUR, per_seconds=3600):
+            submit("password_reset", owner_id=system_user().pk, params={"address": address})
+
+
+class EmailForm(forms.Form):
+    """Another mail address, confirmed by the password."""
+
+    email = forms.EmailField(
+        label="Mail address",
+        max_length=254,
+        required=False,
+        help_text="Empty takes it away.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = forms.CharField(
+        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, user: User, given: QueryDict | None = None) -> None:
+        self.user = user
+        super().__init__(given, initial={"email": user.email})
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("This is not your password.")
+        return password
+
+
+class PreferencesForm(forms.ModelForm):
+    """What a person has chosen for themselves."""
+
+    class Meta:
+        model = Preferences
+        fields = ("zone", "theme", "mail_when_done", "mail_when_failed", "browser_notices")
+        labels = {
+            "zone": "Time zone",
+            "theme": "Colours",
+            "mail_when_done": "A mail when a job of mine is done",
+            "mail_when_failed": "A mail when a job of mine has failed",
+            "browser_notices": "A notification of the browser when a job that I watch ends",
+        }
+        widgets = {
+            "zone": forms.TextInput(attrs={"list": "zones", "autocomplete": "off", "spellcheck": "false"}),
+            "theme": forms.RadioSelect,
+        }
+
+    def clean_zone(self) -> str:
+        asked = self.cleaned_data["zone"].strip()
+        name = zones.read(asked)
+        if asked and not name:
+            raise forms.ValidationError(f"There is no time zone {asked[:64]!r}. Write one like Europe/Paris.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.instance.user.email:
+            for name in ("mail_when_done", "mail_when_failed"):
+                if cleaned.get(name):
+                    self.add_error(name, "There is no address to mail to. Give one first, under Account.")
+        return cleaned

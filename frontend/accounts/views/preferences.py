@@ -1,0 +1,125 @@
+"""A person's own settings: what is shown and how, what they are told of, and their account."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core.database.clock import database_now
+from core.mails import tell_until_now, telling_from
+from core.models import Preferences
+from core.people.accounts import Taken, change_email
+from frontend.accounts import theme
+from frontend.accounts.forms import EmailForm, PreferencesForm
+from frontend.accounts.login_tries import may_confirm
+from frontend.accounts.people import kept_preferences
+from frontend.site import zones
+from frontend.site.errors import refused
+from frontend.site.security import PersonRequest, person_required
+
+_TOLD_BY_MAIL = ("mail_when_done", "mail_when_failed")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_required
+def preferences(request: PersonRequest) -> HttpResponseBase:
+    """Show the settings; keep what was chosen."""
+    if request.method != "POST":
+        return _page(request)
+    kept = kept_preferences(request)
+    wished = [name for name in _TOLD_BY_MAIL if getattr(kept, name)]
+    form = PreferencesForm(request.POST, instance=kept)
+    if not form.is_valid():
+        return _page(request, choices=form)
+    changed = list(form.fields)
+    if any(form.cleaned_data[name] for name in _TOLD_BY_MAIL if name not in wished):
+        # What ended before is not told any more, but by the wish that there was.
+        if wished:
+            tell_until_now(kept.pk)
+        kept.mailed_until = telling_from()
+        changed.append("mailed_until")
+    kept.save(update_fields=changed)
+    messages.success(request, "Your settings are kept.")
+    response = redirect("preferences")
+    theme.keep_in_browser(request, response, kept.theme)
+    return response
+
+
+@require_POST
+@sensitive_post_parameters()
+@person_required
+def preferences_email(request: PersonRequest) -> HttpResponseBase:
+    """Give the account another address, for who knows its password."""
+    if not may_confirm(request.user):
+        return refused(request, 429, "The password was tried too often. Wait a while.", retry_after=_MINUTE)
+    form = EmailForm(request.user, request.POST)
+    if form.is_valid():
+        try:
+            change_email(request.user, form.cleaned_data["email"])
+        except Taken as error:
+            form.add_error("email", str(error))
+        else:
+            if not request.user.email:
+                off = dict.fromkeys(_TOLD_BY_MAIL, False)
+                Preferences.objects.filter(user=request.user).update(**off)
+            messages.success(request, "Your address is changed." if request.user.email else "Your address is gone.")
+            return redirect("preferences")
+    return _page(request, email=form)
+
+
+@require_POST
+@person_required
+def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
+    """Log out everywhere, here too."""
+    kept = kept_preferences(request)
+    kept.sessions_since = database_now()
+    kept.save(update_fields=["sessions_since"])
+    logout(request)
+    messages.success(request, "You are logged out everywhere.")
+    return redirect("login")
+
+
+@require_POST
+@person_required
+def browser_notices(request: PersonRequest) -> HttpResponseBase:
+    """Switch on that the browser tells of watched jobs: the page has just been allowed to."""
+    kept = kept_preferences(request)
+    kept.browser_notices = True
+    kept.save(update_fields=["browser_notices"])
+    if request.htmx or request.headers.get("Sec-Fetch-Mode") not in (None, "navigate"):
+        return HttpResponse(status=204)
+    return redirect("preferences")
+
+
+#: Seconds.
+_MINUTE = 60.0
+
+
+def _page(
+    request: PersonRequest, *, choices: PreferencesForm | None = None, email: EmailForm | None = None
+) -> HttpResponse:
+    shown = choices or PreferencesForm(instance=_shown_preferences(request))
+    context = {
+        "choices": shown,
+        "email": email or EmailForm(request.user),
+        "zones": zones.suggested(),
+        "site_zone": timezone.get_default_timezone_name(),
+        "now": dt.datetime.now(dt.UTC),
+    }
+    return render(request, "headway/preferences.html", context)
+
+
+def _shown_preferences(request: PersonRequest) -> Preferences:
+    """Return the person's preferences as the page begins with them; unsaved when they have never chosen."""
+    found = zones.preferences_of(request.user)
+    if found._state.adding:
+        found.theme = theme.theme_of(request)
+    return found

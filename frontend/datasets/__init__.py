@@ -1,0 +1,1 @@
+"""Datasets: the list and the page of each."""

@@ -1,0 +1,60 @@
+"""Reads what a form's page is sent: too large, or broken, is answered before any other code sees it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.files.uploadhandler import StopUpload
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+
+from core.amounts import size
+from core.errors import Refused
+from core.life import backpressure
+from core.pipelines import Pipeline
+from frontend.forms.pages import priorities
+from frontend.site.errors import refused, refused_by, too_much_text
+from frontend.site.security import PersonRequest
+
+#: Bytes of a body from which on it is asked before reading whether a job would be accepted at all.
+EARLY_CHECK_BYTES = 256 * 1024
+#: Where a client may name the form's key before the body.
+KEY_HEADER = "Idempotency-Key"
+KEY_LENGTH = 100
+
+
+def unreadable(request: PersonRequest) -> HttpResponseBase | None:
+    """Read what was sent. Return the answer to what can't be taken, else None."""
+    # An upload that can't be taken is refused before its body is read, or while it is, before any other code sees it.
+    try:
+        _refuse_large(request)
+        request.POST  # noqa: B018 - reading it is the point
+    except RequestDataTooBig:
+        return too_much_text(request)
+    except StopUpload:
+        limit = size(settings.UPLOAD_LIMIT_BYTES)
+        return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
+    except Refused as error:
+        return refused_by(request, error)
+    except (UnreadablePostError, MultiPartParserError, TooManyFieldsSent):
+        return render(request, "400.html", status=400)
+    return None
+
+
+def asks_for_priority(spec: Pipeline) -> bool:
+    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
+    return priorities.FIELD not in spec.form.base_fields
+
+
+def _refuse_large(request: PersonRequest) -> None:
+    """Raise Refused before the body of a large upload is read, if its job would be refused anyhow."""
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return
+    if request.method == "POST" and length > EARLY_CHECK_BYTES:
+        # In the body is the key too. A form that knows it says it here as well: its job may be there already.
+        key = request.headers.get(KEY_HEADER, "")[:KEY_LENGTH]
+        backpressure.check(request.user.pk, key=key, incoming_bytes=length)

@@ -1,0 +1,56 @@
+"""Times as a schedule has them: on the wall clock of its zone, and those that a cron will have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+#: Times to come that a page names.
+TIMES_LENGTH = 5
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time on the wall clock of a schedule's zone."""
+
+    at: dt.datetime
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%a %-d %b %Y}"
+
+    @property
+    def clock(self) -> str:
+        return f"{self.at:%H:%M:%S}" if self.at.second else f"{self.at:%H:%M}"
+
+    @property
+    def offset(self) -> str:
+        """The distance from UTC: `UTC+01:00`."""
+        offset = f"{self.at:%z}"
+        return f"UTC{offset[:3]}:{offset[3:5]}"
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.clock}"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a cron means, as far as it has been typed: the words and the next times, or what is wrong with it."""
+
+    words: str = ""
+    times: list[Moment] = field(default_factory=list)
+    zone: str = ""
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.words or self.errors)
+
+
+def moment(at: dt.datetime, zone: str) -> Moment:
+    """Return the time on the zone's wall clock; on that of UTC when nobody knows the zone any more."""
+    try:
+        return Moment(at.astimezone(ZoneInfo(zone)))
+    except (LookupError, OSError, ValueError):
+        return Moment(at.astimezone(dt.UTC))

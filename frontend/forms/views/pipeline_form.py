@@ -1,0 +1,180 @@
+"""The page that starts a pipeline: its form, the checks of single fields, and the submit.
+
+The form carries a key that was made with the page. However often it is sent, it makes one job. Sent by its button
+"Save as schedule" it makes a schedule in the same way, and no job. Sent by one of its `refresh` and `move` buttons it
+makes neither: it is shown anew with what was filled in.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from core import pipelines
+from core.errors import PermanentError, Refused
+from core.forms import Entry, open_form
+from core.models import Gate, Job
+from core.models.job import Priority
+from core.pipelines import Pipeline
+from frontend.forms.pages import form as form_pages
+from frontend.forms.pages import priorities, repeats
+from frontend.forms.pages.answers import KEY_FIELD, answer_with_form
+from frontend.forms.pages.reading import KEY_LENGTH, asks_for_priority, unreadable
+from frontend.site.errors import refusal_context, refused_by, with_retry_after
+from frontend.site.security import PersonRequest, person_required
+
+
+@csrf_exempt  # the token is in the body, which is read here first; _show_or_submit asks for it
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_required
+def pipeline_form(request: PersonRequest, name: str) -> HttpResponseBase:
+    """Show the pipeline's form, or make what was filled in a job."""
+    return unreadable(request) or _show_or_submit(request, name)
+
+
+@require_POST
+@person_required
+def pipeline_validation(request: PersonRequest, name: str) -> HttpResponseBase:
+    """Return the region of one field's errors, `?field=`, for the form as it is filled in now."""
+    spec = _find(request, name)
+    entry = open_form(spec, user=request.user, data=request.POST, origin=_origin(request, spec))
+    field = form_pages.field_of(entry, request.GET.get("field", ""))
+    if field is None:
+        raise Http404("no such field")
+    return render(request, "headway/_field_errors.html", {"field": field})
+
+
+@csrf_protect
+def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
+    # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
+    asked = cast(PersonRequest, request)
+    return _submit(asked, name) if request.method == "POST" else _show(asked, name)
+
+
+def _show(request: PersonRequest, name: str) -> HttpResponseBase:
+    spec = _find(request, name)
+    origin = _origin(request, spec)
+    initial: dict[str, Any] = {key: value for key, value in request.GET.items() if key in spec.form.base_fields}
+    if declared := _declared(request, spec):
+        initial |= spec.form.declared(origin.params if origin else {}, declared)  # type: ignore[attr-defined]
+    entry = open_form(spec, user=request.user, initial=initial, origin=origin)
+    return _render_form(request, entry, repeats.blank(request), key=uuid.uuid4().hex)
+
+
+def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
+    spec = _find(request, name)
+    entry = open_form(spec, user=request.user, data=request.POST, files=request.FILES, origin=_origin(request, spec))
+    key = request.POST.get(KEY_FIELD, "")[:KEY_LENGTH] or uuid.uuid4().hex
+    priority = Priority.NORMAL
+    if asks_for_priority(spec):
+        priority = priorities.read(request.POST.get(priorities.FIELD, ""))
+    if entry.is_refresh:
+        entry.show_anew()
+        repeat = repeats.sent(request, is_checked=False)
+        return _render_form(request, entry, repeat, key=key, priority=priority)
+    if repeats.is_asked(request, spec):
+        return _schedule(request, entry, key=key, priority=priority)
+    if entry.is_valid():
+        try:
+            submission = entry.submit(key=key, priority=priority)
+        except Refused as error:
+            return _refuse(request, entry, error, key=key, priority=priority)
+        except PermanentError as error:
+            entry.form.add_error(None, str(error))
+        else:
+            return _lead_to(request, reverse("job_detail", args=[submission.job_id]))
+    entry.keep_uploads()
+    repeat = repeats.sent(request, is_checked=False)
+    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
+
+
+def _schedule(request: PersonRequest, entry: Entry, *, key: str, priority: Priority) -> HttpResponseBase:
+    """Make what was filled in a schedule: no job yet."""
+    if (saved := repeats.saved(entry, key=key)) is not None:
+        return _lead_to(request, saved.get_absolute_url())
+    repeat = repeats.sent(request, is_checked=True)
+    if entry.is_valid() and repeat.form.is_valid():
+        try:
+            schedule = repeats.save(entry, repeat, priority=priority, key=key)
+        except Refused as error:
+            return _refuse(request, entry, error, key=key, priority=priority)
+        except PermanentError as error:
+            entry.form.add_error(None, str(error))
+        else:
+            return _lead_to(request, schedule.get_absolute_url())
+    entry.keep_uploads()
+    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
+
+
+def _lead_to(request: PersonRequest, address: str) -> HttpResponseBase:
+    return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
+
+
+def _render_form(
+    request: PersonRequest,
+    entry: Entry,
+    repeat: repeats.Repeat,
+    *,
+    key: str,
+    priority: Priority = Priority.NORMAL,
+    status: int = 200,
+    refusal: dict[str, Any] | None = None,
+) -> HttpResponse:
+    gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
+    declared = _declared(request, entry.spec)
+    context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate, "declared": declared.items()}
+    if asks_for_priority(entry.spec):
+        context["priority"] = priorities.name_of(priority)
+    part = repeat if repeats.can_repeat(entry.spec) else None
+    return answer_with_form(request, entry, "headway/pipeline_form.html", context=context, repeat=part, status=status)
+
+
+def _refuse(request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority) -> HttpResponseBase:
+    """Say why no job was made; what was filled in stays, but for files, of which nothing is stored."""
+    if request.htmx:
+        return refused_by(request, error)
+    seconds = error.retry_after_seconds
+    refusal = {
+        **refusal_context(error.status, str(error), retry_after=seconds),
+        "lost_files": bool(request.FILES),
+    }
+    repeat = repeats.sent(request, is_checked=False)
+    page = _render_form(request, entry, repeat, key=key, priority=priority, status=error.status, refusal=refusal)
+    return with_retry_after(page, error.status, seconds)
+
+
+def _find(request: PersonRequest, name: str) -> Pipeline:
+    spec = pipelines.find(name)
+    # Of some pipelines the site alone orders jobs.
+    if spec is None or getattr(spec.form, "is_nobodys", False):
+        raise Http404(f"There is no pipeline {name!r}.")
+    if spec.is_for_staff and not request.user.is_staff:
+        raise PermissionDenied
+    return spec
+
+
+def _declared(request: PersonRequest, spec: Pipeline) -> dict[str, str]:
+    """Return the types by columns that the address asks to have filled in, `declare=day:date`, if the form has some."""
+    if not getattr(spec.form, "can_declare", False):
+        return {}
+    pairs = [text.rpartition(":") for text in request.GET.getlist("declare")]
+    return {column: type for column, _, type in pairs if column and type}
+
+
+def _origin(request: PersonRequest, spec: Pipeline) -> Job | None:
+    """Return the job that `?again=` names, whose parameters and files the form starts from."""
+    again = request.GET.get("again", "")
+    if not again:
+        return None
+    if not (again.isascii() and again.isdigit() and len(again) < 19):
+        raise Http404("no such job")
+    return get_object_or_404(Job.objects.for_user(request.user), pk=int(again), pipeline=spec.name)

@@ -1,0 +1,83 @@
+"""The attempts of a job as its page lists them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from core.life import dead_letters
+from core.life.dead_letters import AttemptReport
+from core.models import Job, JobEvent
+from core.models.states import OUTCOMES, WARNED, State
+from frontend.site.security import PersonRequest
+
+#: Attempts that a page lists; of more the newest.
+LISTED_ATTEMPTS = 50
+
+#: How an attempt can have ended: words and the state whose colour they have.
+_OUTCOMES = {
+    JobEvent.Kind.SUCCEEDED.value: ("Succeeded", "succeeded"),
+    JobEvent.Kind.FAILED.value: ("Failed", "failed"),
+    JobEvent.Kind.RETRYING.value: ("Failed, tried again", "retrying"),
+    JobEvent.Kind.CRASHED.value: ("Worker lost", "failed"),
+    JobEvent.Kind.CANCELLED.value: ("Cancelled", "cancelled"),
+    JobEvent.Kind.RELEASED.value: ("Handed back", "queued"),
+    JobEvent.Kind.WAITING.value: ("Waited for its parts", "waiting"),
+    JobEvent.Kind.DEFERRED.value: ("Told to wait", "scheduled"),
+    "running": ("Running", "running"),
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt as its line shows it."""
+
+    number: int
+    words: str
+    state: str
+    started_at: dt.datetime
+    seconds: float | None
+    error: str
+    #: For staff; empty for others.
+    worker: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The attempts of one job, the newest first."""
+
+    listed: tuple[Attempt, ...] = ()
+    #: How many came before those that are listed.
+    earlier: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.listed)
+
+
+def attempts_of(job: Job, request: PersonRequest) -> Attempts:
+    """Return the attempts of a job that did not go straight to its end; none of one that did, or has just begun."""
+    is_plain = job.attempt <= 1 and not job.crashes and job.state not in (State.FAILED, State.RETRYING)
+    if is_plain:
+        return Attempts()
+    reports = dead_letters.attempts_of(job)
+    # A job that was cancelled or given up without a claim has none to tell of.
+    shown = reports[-LISTED_ATTEMPTS:][::-1]
+    told = tuple(_told(report, job, is_staff=request.user.is_staff) for report in shown)
+    return Attempts(told, earlier=len(reports) - len(shown))
+
+
+def _told(report: AttemptReport, job: Job, *, is_staff: bool) -> Attempt:
+    words, state = _OUTCOMES.get(report.outcome, (report.outcome.capitalize(), report.outcome))
+    if state == State.SUCCEEDED and job.warning:
+        words, state = OUTCOMES[WARNED], WARNED
+    return Attempt(
+        number=report.attempt,
+        words=words,
+        state=state,
+        started_at=report.started_at,
+        seconds=report.seconds,
+        error=report.error,
+        worker=report.worker if is_staff else "",
+        traceback=report.traceback if is_staff else "",
+    )

@@ -1,0 +1,166 @@
+"""The regions of a job's page: what each shows, and which of them differ between two versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Subquery
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from core.forms import downloads
+from core.models import Job, JobEvent, JobStep
+from core.models.job import job_version
+from core.models.states import State
+from frontend.forms.pages import priorities
+from frontend.jobs.pages import attempts as job_attempts
+from frontend.jobs.pages import job as job_pages
+from frontend.jobs.pages import waiting as job_waiting
+from frontend.jobs.pages.files import FileEntry, files_of, only_file_of
+from frontend.jobs.pages.mails import mails_of
+from frontend.jobs.pages.parts import part_name
+from frontend.jobs.pages.steps import steps_of
+from frontend.site import expiry
+from frontend.site.security import PersonRequest
+
+#: Regions beside the progress that an answer may bring along.
+_BESIDE = ("actions", "facts", "result", "steps", "record")
+#: What the page does not show of the schedule that the job is of.
+_UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
+
+
+def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> HttpResponse:
+    """Return every region of the job's page, after an act on it; with a notice when the act was refused."""
+    job = get_object_or_404(visible_jobs(request), pk=pk)
+    version = version_of(request, pk) or ""
+    return render_regions(request, job, version=version, beside=_BESIDE, notice=notice)
+
+
+def visible_jobs(request: PersonRequest) -> Any:
+    jobs = Job.objects.for_user(request.user).select_related(
+        "progress", "owner", "origin", "parent", "scheduled_run__schedule"
+    )
+    # Most jobs have neither, and then nothing is asked about them.
+    return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result", *_UNSHOWN).annotate(
+        has_steps=Exists(JobStep.objects.filter(job=OuterRef("pk"))),
+        has_children=Exists(Job.objects.filter(parent=OuterRef("pk"))),
+    )
+
+
+def version_of(request: PersonRequest, pk: int) -> str | None:
+    """Return the version of the page: the job's own and how many events there are. One query."""
+    # Events are only ever added, so their number tells as much as the newest one's id, and is found by the
+    # job alone: a planner that looks for the newest id may walk through the events of all other jobs.
+    events = JobEvent.objects.filter(job=OuterRef("pk")).order_by().values("job")
+    count = events.annotate(count=Count("pk")).values("count")
+    row = (
+        Job.objects.for_user(request.user)
+        .filter(pk=pk)
+        .values_list("state", "fence", "cancel_requested_at", "progress__version", Subquery(count))
+        .first()
+    )
+    if row is None:
+        return None
+    state, fence, cancel_requested_at, progress_version, event_count = row
+    own = job_version(
+        state=state,
+        fence=fence,
+        is_cancelling=cancel_requested_at is not None,
+        progress_version=progress_version or 0,
+    )
+    return f"{own}-{event_count or 0}"
+
+
+def _never(version: str) -> str:
+    """Return a version that the page never has, so that it is answered each time it asks; no region beside differs."""
+    before, _, events = version.rsplit("-", 2)
+    return f"{before}-ending-{events}"
+
+
+def changed(known: str, version: str) -> tuple[str, ...]:
+    """Return the regions beside the progress that differ between two versions."""
+    before, after = known.split("-"), version.split("-")
+    if len(before) != len(after):
+        return _BESIDE
+    # state, fence and cancelling; progress; number of events.
+    changed = []
+    if before[:3] != after[:3]:
+        changed += ["actions", "facts", "result"]
+    if before[:3] != after[:3] or before[-1] != after[-1]:
+        changed += ["record"]
+    if before[:3] == after[:3] and before[-1] != after[-1]:
+        # Somebody may have changed its priority.
+        changed += ["facts"]
+    return tuple(changed)
+
+
+def render_regions(
+    request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...], notice: str = ""
+) -> HttpResponse:
+    context = context_of(request, job, version=version, beside=beside)
+    if context["steps"].version != request.GET.get("s", ""):
+        beside = (*beside, "steps")
+    return render(request, "headway/_job_regions.html", {**context, "beside": beside, "notice": notice})
+
+
+def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
+    """Return what the regions show; what only a region that stays as it is would show is not looked up."""
+    steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
+    # The parts of a job that was cancelled end a moment after it, and its version does not tell of them.
+    is_ending = job.is_finished and steps.has_live_parts
+    context = {
+        "job": job,
+        "scheduled_run": getattr(job, "scheduled_run", None),
+        "progress": getattr(job, "progress", None),
+        "part": part_name(job) if job.parent_id else "",
+        "version": _never(version) if is_ending else version,
+        "goes_on": job.is_live or is_ending,
+        "steps": steps,
+        "stages": job_pages.stages_of(job),
+        "explanation": job_pages.explanation(job, steps.waiting_for),
+        "advice": job_pages.advice(job),
+        "can_retry": job_pages.can_retry(job),
+        "has_form": job_pages.has_form(job),
+        "can_choose_start": job_pages.can_choose_start(job, has_steps=job.has_steps, has_children=job.has_children),
+        "failed_for_good": job_pages.failed_for_good(job),
+        "priority": priorities.name_of(job.priority),
+        "priorities": priorities.CHOICES,
+        "can_reprioritise": job_pages.can_reprioritise(job),
+        **_result_of(job, request),
+        "datasets": job_pages.datasets_of(job, request),
+        "headline": job.result.get("headline", "") if isinstance(job.result, dict) else "",
+        "facts": job_pages.facts_of(job),
+        "milestone": job_pages.milestone(job),
+        "title": job_pages.page_title(job),
+        **job_waiting.context_of(job_waiting.why_of(job)),
+    }
+    if "result" in beside:
+        context["mails"] = mails_of(job)
+    if "facts" in beside or "record" in beside:
+        context["expiry"] = expiry.of_job(job)
+    if "record" in beside:
+        inputs, outputs = files_of(job)
+        events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)
+        context |= {
+            "attempts": job_attempts.attempts_of(job, request),
+            "results": [entry for entry in outputs if entry.is_shown],
+            "outputs": [entry for entry in outputs if not entry.is_shown],
+            "inputs": inputs,
+            "events": events,
+            "older_events": older_events,
+        }
+    return context
+
+
+def _result_of(job: Job, request: PersonRequest) -> dict[str, Any]:
+    """Return the dataset that the job names with what else can be had of it, or the one file that the job has made."""
+    dataset = job_pages.dataset_of(job, request)
+    if dataset is not None and job_pages.has_made(job, dataset):
+        return {"dataset": dataset, "files": downloads.files_of(dataset, is_staff=request.user.is_staff)}
+    return {"dataset": dataset, "file": only_file_of(job) if job.state == State.SUCCEEDED else None}
+
+
+def reading_of(request: PersonRequest, results: list[FileEntry]) -> FileEntry | None:
+    """Return the file that `?read=` asks to have shown inside the page."""
+    asked = request.GET.get("read", "")
+    return next((entry for entry in results if entry.opens and str(entry.artifact.pk) == asked), None)

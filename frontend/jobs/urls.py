@@ -1,0 +1,25 @@
+"""Addresses of jobs, their files, and what is told of them."""
+
+from django.urls import path
+
+from frontend.jobs.views import acts, desk, detail, file, notices, parameters, shared_file
+
+urlpatterns = [
+    path("", desk.desk, name="desk"),
+    path("jobs/", desk.jobs, name="jobs"),
+    path("jobs/<int:pk>/", detail.job_detail, name="job_detail"),
+    path("jobs/<int:pk>/progress/", detail.job_progress, name="job_progress"),
+    path("jobs/<int:pk>/why/", detail.job_why, name="job_why"),
+    path("jobs/<int:pk>/cancellation/", acts.job_cancellation, name="job_cancellation"),
+    path("jobs/<int:pk>/retry/", acts.job_retry, name="job_retry"),
+    path("jobs/<int:pk>/discarding/", acts.job_discarding, name="job_discarding"),
+    path("jobs/<int:pk>/priority/", acts.job_priority, name="job_priority"),
+    path("jobs/<int:pk>/parameters/", parameters.job_parameters, name="job_parameters"),
+    path("jobs/<int:pk>/files/<int:artifact_pk>/", file.job_file, name="job_file"),
+    path("jobs/<int:pk>/files/<int:artifact_pk>/preview/", file.job_preview, name="job_preview"),
+    path("shared/<str:token>/", shared_file.shared_file, name="shared_file"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/count/", notices.notices_count, name="notices_count"),
+    path("notices/reading/", notices.notices_reading, name="notices_reading"),
+    path("notices/watched/", notices.watched_jobs, name="watched_jobs"),
+]

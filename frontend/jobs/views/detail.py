@@ -1,0 +1,66 @@
+"""The page of one job, and the region of it that follows the work.
+
+The region asks for itself every second while the job lives, naming in `?v=` the version it shows. Nothing
+new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
+that an event or a new state has changed; the steps with their parts when they are others than those of `?s=`. The
+region of a job that has ended asks no more, once its parts have ended too.
+
+Why a job waits changes without an event: other jobs end, limits let others go. That line asks for itself, less often.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from core.models import Job
+from frontend.jobs.pages import job as job_pages
+from frontend.jobs.pages import waiting as job_waiting
+from frontend.jobs.pages.parts import part_place
+from frontend.jobs.pages.regions import changed, context_of, reading_of, render_regions, version_of, visible_jobs
+from frontend.site.security import PersonRequest, person_required
+
+
+@require_safe
+@person_required
+def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Show one job."""
+    job = get_object_or_404(visible_jobs(request), pk=pk)
+    context = context_of(request, job, version=version_of(request, pk) or "")
+    context["parameters"] = job_pages.parameters_of(job, request)
+    context["place"] = part_place(job) if job.parent_id else ""
+    context["reading"] = reading_of(request, context["results"])
+    return render(request, "headway/job_detail.html", context)
+
+
+@require_safe
+@person_required
+def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Answer the live region with what has changed since the version it has."""
+    if not request.htmx:
+        return redirect("job_detail", pk=pk)
+    version = version_of(request, pk)
+    if version is None:
+        # Loading the page again ends the asking, and says that the job is gone.
+        return HttpResponse(status=404, headers={"HX-Refresh": "true"})
+    known = request.GET.get("v", "")
+    if version == known:
+        return HttpResponse(status=204)
+    job = get_object_or_404(visible_jobs(request), pk=pk)
+    return render_regions(request, job, version=version, beside=changed(known, version))
+
+
+@require_safe
+@person_required
+def job_why(request: PersonRequest, pk: int) -> HttpResponseBase:
+    """Answer the line that says why the job waits, when it is another than `?w=`."""
+    if not request.htmx:
+        return redirect("job_detail", pk=pk)
+    job = Job.objects.for_user(request.user).filter(pk=pk).defer("params", "result").first()
+    why = job_waiting.why_of(job) if job else None
+    if why is None or job_waiting.version_of(why) == request.GET.get("w", ""):
+        # The region around it tells of a job that has begun, ended or gone.
+        return HttpResponse(status=204)
+    return render(request, "headway/_job_why.html", {"job": job, **job_waiting.context_of(why)})

@@ -1,0 +1,92 @@
+"""The page of notices, the bell's number, and what watching pages ask for while nobody looks at them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.middleware import HtmxDetails
+
+from core.models import Job
+from frontend.accounts.people import kept_preferences
+from frontend.jobs.pages import notices as notice_list
+from frontend.jobs.pages.job import page_title
+from frontend.jobs.pages.notices import NoticeList
+from frontend.site.security import PersonRequest, person_required
+
+#: Jobs that one page may watch.
+WATCHED = 30
+
+
+@require_safe
+@person_required
+def notices(request: PersonRequest) -> HttpResponseBase:
+    """Show the jobs that have ended. What was unread counts as read once it was shown, if it all was."""
+    shown = NoticeList(request.user, request.GET)
+    count = notice_list.unread_count(request.user)
+    are_read_now = shown.has_all_unread and request.method == "GET" and not _is_ahead(request)
+    context = {"list": shown, "unread_notices": 0 if are_read_now else count}
+    response = render(request, "headway/notices.html", context)
+    if are_read_now:
+        kept_preferences(request)
+        notice_list.mark_read(request.user, shown.jobs[0])
+    return response
+
+
+@require_POST
+@person_required
+def notices_reading(request: PersonRequest) -> HttpResponseBase:
+    """Mark all notices as read."""
+    newest = notice_list.ended(request.user).only("pk").first()
+    if newest is not None:
+        kept_preferences(request)
+        notice_list.mark_read(request.user, newest)
+    return redirect("notices")
+
+
+@require_safe
+def notices_count(request: HttpRequest) -> HttpResponseBase:
+    """Answer the bell when its number, `?n=`, is another by now.
+
+    When the session has ended, the bell says so and nothing else changes: a form may be half filled in.
+    """
+    if request.headers.get("HX-Request") != "true":
+        return redirect("notices")
+    if not request.user.is_authenticated:
+        page = HtmxDetails(request).current_url_abs_path
+        return render(request, "headway/_bell_ended.html", {"next": page or ""})
+    count = notice_list.unread_count(request.user)
+    if str(count) == request.GET.get("n"):
+        return HttpResponse(status=204)
+    response = render(request, "headway/_bell.html", {"unread": count})
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_safe
+@person_required
+def watched_jobs(request: PersonRequest) -> HttpResponseBase:
+    """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
+    asked = [int(text) for text in request.GET.getlist("job") if text.isascii() and text.isdigit() and len(text) < 19]
+    jobs = Job.objects.for_user(request.user).filter(pk__in=asked[:WATCHED]).select_related("progress")
+    return JsonResponse({"jobs": [_told(job) for job in jobs.brief()]})
+
+
+def _told(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.pk,
+        "name": job.title,
+        "state": job.state,
+        "outcome": job.outcome,
+        "word": job.outcome_words,
+        "title": page_title(job),
+        "is_live": job.is_live,
+    }
+
+
+def _is_ahead(request: PersonRequest) -> bool:
+    """Whether the browser fetches the page in case it is asked for."""
+    return "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))

@@ -1,0 +1,1 @@
+"""For operators and machines: failed jobs, limits, workers, mails, the audit trail, health and metrics."""

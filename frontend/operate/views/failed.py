@@ -1,0 +1,121 @@
+"""The failed jobs: to search, and to requeue or discard some, a page, or all that match.
+
+An act is asked for with GET, which shows what it would do and to how many; the POST carries that number, and is refused
+when another number matches by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import replace_url
+
+from core.errors import Refused
+from core.life import dead_letters
+from frontend.operate.pages.failed import Choice, FailedList
+from frontend.site.security import PersonRequest, person_required
+
+#: Does the act on so many jobs as were confirmed; returns on how many it was done.
+Act = Callable[[Choice, int], int]
+
+
+@require_safe
+@person_required
+def failed_list(request: PersonRequest) -> HttpResponseBase:
+    """List the failed jobs; to htmx the list alone."""
+    asked = FailedList(request, request.GET)
+    if not request.htmx or request.htmx.history_restore_request:
+        return render(request, "headway/failed_list.html", {"list": asked})
+    response = render(request, "headway/_failed.html", {"list": asked})
+    return replace_url(response, reverse("failed_list") + asked.address)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_required
+def failed_requeue(request: PersonRequest) -> HttpResponseBase:
+    """Ask whether these failed jobs are to run again, or run them."""
+    from_start = request.POST.get("from") == "start"
+
+    def requeue(choice: Choice, expected: int) -> int:
+        return dead_letters.requeue_all(
+            request.user,
+            choice.among.search,
+            ids=choice.ids,
+            expected=expected,
+            from_start=from_start,
+            by=request.user.get_username(),
+        )
+
+    return _answer(request, "headway/failed_requeue.html", requeue, done="in the queue again")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_required
+def failed_discard(request: PersonRequest) -> HttpResponseBase:
+    """Ask whether these failed jobs are to be given up, or give them up."""
+
+    def discard(choice: Choice, expected: int) -> int:
+        return dead_letters.discard_all(
+            request.user, choice.among.search, ids=choice.ids, expected=expected, by=request.user.get_username()
+        )
+
+    return _answer(request, "headway/failed_discard.html", discard, done="discarded")
+
+
+def _answer(request: PersonRequest, template: str, act: Act, *, done: str) -> HttpResponseBase:
+    sent = request.POST if request.method == "POST" else request.GET
+    choice = Choice(FailedList(request, sent))
+    refusal = ""
+    if request.method == "POST":
+        try:
+            count = act(choice, _as_number(request.POST.get("expected", "")))
+        except Refused as error:
+            refusal = str(error)
+        else:
+            messages.success(request, _told(count, done, of=_as_number(request.POST.get("expected", ""))))
+            return _back(choice.among)
+    if not choice.count:
+        messages.warning(request, refusal or _nothing(choice))
+        return _back(choice.among)
+    return _confirm(request, template, choice, refusal=refusal)
+
+
+def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: str) -> HttpResponse:
+    context = {
+        "choice": choice,
+        "list": choice.among,
+        "notice": refusal,
+        "chose_start": request.POST.get("from") == "start",
+    }
+    return render(request, template, context, status=409 if refusal else 200)
+
+
+def _told(count: int, done: str, *, of: int) -> str:
+    jobs = "1 job is" if count == 1 else f"{count:,} jobs are"
+    missed = of - count
+    if not missed:
+        return f"{jobs} {done}."
+    return (
+        f"{jobs} {done}. {missed:,} could not be: somebody else was quicker, parts are still stopping, or the pipeline "
+        "is no longer installed."
+    )
+
+
+def _nothing(choice: Choice) -> str:
+    if choice.ids is None or choice.ids:
+        return "None of these jobs is a failed one any more."
+    return "No job was selected. Tick some, or choose all that match."
+
+
+def _back(asked: FailedList) -> HttpResponseBase:
+    return HttpResponseRedirect(reverse("failed_list") + asked.address)
+
+
+def _as_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1

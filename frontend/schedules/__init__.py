@@ -1,0 +1,1 @@
+"""Schedules: the list, the page of each, and acts on it."""

@@ -1,0 +1,387 @@
+"""What the pages of schedules show: when each comes next, in words and in its own zone, and how its runs went."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import User
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from core import pipelines
+from core.database.clock import database_now
+from core.files import storage
+from core.models import Job, Schedule, ScheduledRun
+from core.models.states import LIVE, OUTCOMES, WARNED
+from core.pipelines import Pipeline, cron
+from core.pipelines.cron import CronError
+from core.schedules import static
+from frontend.forms.pages.times import TIMES_LENGTH, Moment, moment
+from frontend.jobs.pages import job as job_pages
+from frontend.jobs.pages.job import BADGES, ICONS
+
+#: Runs that a strip shows.
+STRIP_LENGTH = 30
+#: Schedules and runs of one page.
+PAGE_LENGTH = 25
+RUNS_LENGTH = 50
+
+#: The states of a run in the order in which a summary counts them, with the words.
+_COUNTED: tuple[tuple[str, str], ...] = (
+    ("succeeded", "succeeded"),
+    (WARNED, "with warnings"),
+    ("failed", "failed"),
+    ("running", "running"),
+    ("waiting", "waiting for parts"),
+    ("retrying", "to be tried again"),
+    ("queued", "queued"),
+    ("scheduled", "scheduled"),
+    ("cancelling", "being cancelled"),
+    ("cancelled", "cancelled"),
+    ("held", "waiting"),
+    ("skipped", "left out"),
+    ("missed", "missed"),
+    ("refused", "refused"),
+    ("expired", "no longer kept"),
+)
+#: What a square and a line of the table say of a run.
+_SAID = {
+    **{state: words.capitalize() for state, words in _COUNTED},
+    WARNED: OUTCOMES[WARNED],
+    "held": "Waits for the run before it",
+    "waiting": "Waits for its parts",
+    "skipped": "Left out, as the run before it had not ended",
+    "missed": "Missed, as nobody looked at that time",
+    "expired": "Its job is no longer kept",
+}
+#: The icons of what is no state of a job.
+_ICONS = {
+    "held": "hourglass",
+    "skipped": "arrow-right",
+    "missed": "alert",
+    "refused": "x-circle",
+    "expired": "archive",
+}
+#: The words of a badge, which has little room.
+_BADGES = {
+    "held": "Waiting",
+    "waiting": "Waiting",
+    "retrying": "Retrying",
+    "cancelling": "Cancelling",
+    "skipped": "Left out",
+    "missed": "Missed",
+    "expired": "Not kept",
+    **BADGES,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a schedule as a square of its strip, and as a line of its table."""
+
+    run: ScheduledRun
+    zone: str
+    #: Whether this person may open its job, and read what the system says of it.
+    opens: bool
+
+    @property
+    def state(self) -> str:
+        """The state of its job, or what became of it without one."""
+        if self.run.job is not None:
+            return self.run.job.outcome
+        if self.run.outcome == ScheduledRun.Outcome.SUBMITTED:
+            return "expired"
+        return "held" if self.run.outcome == ScheduledRun.Outcome.WAITING else self.run.outcome
+
+    @property
+    def badge(self) -> str:
+        return _BADGES.get(self.state, self.said)
+
+    @property
+    def said(self) -> str:
+        if self.state == "held" and self.run.text:
+            return "Waits until less is in hand"
+        return _SAID[self.state]
+
+    @property
+    def icon(self) -> str:
+        return _ICONS.get(self.state) or ICONS.get(self.state, "circle")
+
+    @property
+    def title(self) -> str:
+        """What the badge leaves out."""
+        return self.said if self.said != self.badge else ""
+
+    @property
+    def due(self) -> Moment:
+        return moment(self.run.due_at, self.zone)
+
+    @property
+    def address(self) -> str:
+        return self.run.job.get_absolute_url() if self.opens and self.run.job is not None else ""
+
+    @property
+    def text(self) -> str:
+        """Why it was refused, or is held."""
+        return self.run.text if self.opens else ""
+
+    @property
+    def sentence(self) -> str:
+        """What a square says where it is pointed at, and to who can't see it."""
+        by_hand = ", by hand" if self.run.is_manual else ""
+        why = f": {self.text}" if self.text and self.run.job is None else ""
+        return f"{self.due}{by_hand}: {self.said}{why}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A schedule as its line in the list shows it."""
+
+    schedule: Schedule
+    user: User
+    #: Its last runs, the newest last.
+    strip: list[Run] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Pipeline | None:
+        return pipelines.find(self.schedule.pipeline)
+
+    @property
+    def name(self) -> str:
+        return self.schedule.label or (self.spec.title if self.spec else self.schedule.pipeline)
+
+    @property
+    def kind(self) -> str:
+        """The pipeline's title, or that it is gone."""
+        return self.spec.title if self.spec else f"{self.schedule.pipeline} (no longer installed)"
+
+    @property
+    def words(self) -> str:
+        return in_words(self.schedule.cron)
+
+    @property
+    def zone(self) -> str:
+        return self.schedule.zone.replace("_", " ")
+
+    @property
+    def next(self) -> Moment | None:
+        at = self.schedule.next_at
+        return moment(at, self.schedule.zone) if at and self.schedule.is_on else None
+
+    @property
+    def begins(self) -> Moment | None:
+        at = self.schedule.starts_at
+        return moment(at, self.schedule.zone) if at else None
+
+    @property
+    def ends(self) -> Moment | None:
+        at = self.schedule.ends_at
+        return moment(at, self.schedule.zone) if at else None
+
+    @property
+    def last(self) -> Run | None:
+        return self.strip[-1] if self.strip else None
+
+    @property
+    def summary(self) -> str:
+        """The strip in words: `28 succeeded, 2 failed`."""
+        found = Counter(run.state for run in self.strip)
+        return ", ".join(f"{found[state]} {words}" for state, words in _COUNTED if found[state])
+
+    @property
+    def anchor(self) -> str:
+        """What names its line in the list."""
+        return f"#schedule-{self.schedule.pk}"
+
+    @property
+    def is_of_code(self) -> bool:
+        return self.schedule.code_name is not None
+
+    @property
+    def can_change(self) -> bool:
+        """Whether this person may switch, edit and delete it: who may see another's is staff."""
+        return not self.is_of_code
+
+    @property
+    def has_form(self) -> bool:
+        """Whether a person can fill in the pipeline's form."""
+        return job_pages.has_form(as_job(self.schedule))
+
+    @property
+    def can_run(self) -> bool:
+        return self.spec is not None and (not self.is_of_code or self.user.is_staff)
+
+    @property
+    def has_live_run(self) -> bool:
+        return any(run.state in (*LIVE, "cancelling", "held") for run in self.strip)
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that each job of a schedule gets."""
+
+    label: str
+    name: str
+    size: int
+    is_kept: bool
+
+
+@dataclass(frozen=True)
+class TickRow:
+    """Something that the code runs periodically without a job."""
+
+    title: str
+    name: str
+    words: str
+    zone: str
+    next: Moment | None
+
+
+def visible_to(user: User) -> QuerySet[Schedule]:
+    """Return the schedules that this person may look at: their own and those of the code; staff sees all."""
+    if user.is_staff:
+        return Schedule.objects.all()
+    return Schedule.objects.filter(Q(owner_id=user.pk) | Q(code_name__isnull=False))
+
+
+def listed(user: User, *, search: str = "") -> QuerySet[Schedule]:
+    """Return the schedules that people made, as far as this one may see them, the newest first."""
+    found = Schedule.objects.for_user(user).filter(code_name__isnull=True)
+    if search:
+        named = [spec.name for spec in pipelines.every() if search.casefold() in spec.title.casefold()]
+        found = found.filter(Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named))
+    return _with_strip_begin(found.select_related("owner").defer("params", "files"))
+
+
+def of_code() -> QuerySet[Schedule]:
+    """Return the schedules that the code declares."""
+    found = Schedule.objects.filter(code_name__isnull=False).order_by("code_name")
+    return _with_strip_begin(found.defer("params", "files"))
+
+
+def one(user: User) -> QuerySet[Schedule]:
+    """Return what a schedule's own page looks for it in."""
+    return _with_strip_begin(visible_to(user).select_related("owner"))
+
+
+def ticks() -> list[TickRow]:
+    """Return what the code runs periodically without a job."""
+    now = database_now()
+    found = []
+    for tick in static.declared():
+        times = tick.next_times(after=now, count=1)
+        at = moment(times[0], static.ZONE) if times else None
+        found.append(TickRow(tick.title, tick.name, in_words(tick.cron), static.ZONE, at))
+    return found
+
+
+def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
+    """Return the schedules, which a queryset of this module found, with their strips: one query for all of them."""
+    found = list(schedules)
+    strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in found}
+    known = {schedule.pk: schedule for schedule in found}
+    asked = Q()
+    for schedule in found:
+        begin: dt.datetime | None = schedule.strip_begin  # type: ignore[attr-defined]  # annotated
+        # A second earlier: a moment that was read is not, to the digit, the text that SQLite keeps of it.
+        since = Q(due_at__gt=begin - dt.timedelta(seconds=1)) if begin else Q()
+        asked |= Q(schedule_id=schedule.pk) & since
+    if found:
+        for run in _runs(ScheduledRun.objects.filter(asked)):
+            strips[run.schedule_id].append(_run(run, known[run.schedule_id], user))
+    return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in found]
+
+
+def version_of(rows: Iterable[Row]) -> str:
+    """Return what a page compares: another one when a schedule, or a run of its strip, is not as it was."""
+    told = [
+        (
+            row.schedule.pk,
+            row.schedule.is_on,
+            row.schedule.next_at,
+            row.schedule.changed_at,
+            [(run.run.pk, run.state) for run in row.strip],
+        )
+        for row in rows
+    ]
+    return format(zlib.crc32(repr(told).encode()), "08x")
+
+
+def runs_of(schedule: Schedule) -> QuerySet[ScheduledRun]:
+    """Return the schedule's runs with what a table says of them, the newest first."""
+    return _runs(ScheduledRun.objects.filter(schedule=schedule))
+
+
+def lines(runs: Iterable[ScheduledRun], schedule: Schedule, user: User) -> list[Run]:
+    """Return runs that `runs_of` found as the table shows them."""
+    return [_run(run, schedule, user) for run in runs]
+
+
+def in_words(expression: str) -> str:
+    """Return what a cron that is kept means; itself when it can't be read any more."""
+    try:
+        return cron.in_words(expression)
+    except CronError:
+        return expression
+
+
+def times_of(schedule: Schedule) -> list[Moment]:
+    """Return the next times of a schedule that is on: the one that it waits for, and those after it."""
+    first = schedule.next_at
+    if not schedule.is_on or first is None:
+        return []
+    try:
+        more = cron.next_times(
+            schedule.cron, schedule.zone, after=first, count=TIMES_LENGTH - 1, until=schedule.ends_at
+        )
+    except CronError:
+        more = []
+    return [moment(at, schedule.zone) for at in (first, *more)]
+
+
+def files_of(schedule: Schedule) -> list[KeptFile]:
+    """Return the files that each job of the schedule gets, in their form's words."""
+    spec = pipelines.find(schedule.pipeline)
+    fields = spec.form.base_fields if spec else {}
+    found = []
+    for name, file in schedule.files.items():
+        label = fields[name].label if name in fields else None
+        found.append(
+            KeptFile(
+                label=str(label or name.replace("_", " ").capitalize()),
+                name=str(file.get("name", "")),
+                size=int(file.get("size") or 0),
+                is_kept=storage.resolve(str(file["path"])).is_file() if file.get("path") else False,
+            )
+        )
+    return found
+
+
+def as_job(schedule: Schedule) -> Job:
+    """Return an unsaved job with the schedule's parameters: they are shown as those of a job are."""
+    return Job(pipeline=schedule.pipeline, params=schedule.params)
+
+
+def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    """Add when the oldest run of each strip was due: what is looked up stays bounded, however many runs there are."""
+    oldest = ScheduledRun.objects.filter(schedule=OuterRef("pk")).order_by("-due_at").values("due_at")
+    return schedules.annotate(strip_begin=Subquery(oldest[STRIP_LENGTH - 1 : STRIP_LENGTH]))
+
+
+def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
+    kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
+    own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
+    rows = runs.select_related("job").only(*own, *(f"job__{name}" for name in kept))
+    told = rows.annotate(told_warning=F("job__result__warning"))
+    return told.order_by(F("due_at").desc(), "-pk")
+
+
+def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
+    if run.job is not None:
+        # Read beside the rows, whose jobs come without their results.
+        run.job.told_warning = run.told_warning  # type: ignore[attr-defined]  # annotated
+    # Its jobs are its owner's.
+    return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)
