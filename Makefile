@@ -2,13 +2,26 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up test check lock bench chaos mutants clean environment dev-environment venv fonts
+.PHONY: help up test matrix main-way check lock bench chaos mutants clean environment dev-environment venv fonts
 
-VENV := .venv
-PY := $(VENV)/bin/python
-# The first Python on the path that is new enough; PYTHON=… names another.
-PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+# The first Python on the path that is new enough.
+OWN_PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+# PYTHON=python3.13 (or a path) works with that one, in an environment of its own beside .venv.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(OWN_PYTHON)
+VENV := .venv
+else
+NAMED := $(PYTHON)
+# pyenv's commands on the path run only the versions that are switched on: the others lie in its folder.
+override PYTHON := $(shell for it in "$(NAMED)" "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(NAMED:python%=%).*/bin/python; do \
+	"$$it" -c "" >/dev/null 2>&1 && echo "$$it" && break; done)
+$(if $(PYTHON),,$(error PYTHON=$(NAMED) is no Python that runs here))
+VENV := $(shell version() { "$$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }; \
+	named=$$(version "$(PYTHON)"); own=$$(version .venv/bin/python || version "$(OWN_PYTHON)"); \
+	test "$$named" = "$${own:-$$named}" && echo .venv || echo ".venv-$$named")
+endif
+PY := $(VENV)/bin/python
 # Passed on to pytest, bench and chaos: make test ARGS="-k lease"
 ARGS ?=
 
@@ -23,8 +36,18 @@ up: environment fonts ## Start Headway and say where (PORT=8000, HEADWAY_HOME=va
 
 test: dev-environment ## Run every test against real components (ARGS="-k name")
 	@$(PY) -m tests.services.packages
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) || { status=$$?; \
+	@$(PY) -m pytest $(in_two) $(ARGS) || { status=$$?; \
 		echo "make test: pytest ended with $$status; what failed is named above." >&2; exit $$status; }
+
+matrix: dev-environment ## Every unit test and the main way, on each supported Python that is here
+	@$(PY) -m tests.services.packages
+	@$(PY) -m tests.matrix $(ARGS)
+
+# What `make matrix` runs on each: a job's main way through real processes, beside all that runs in one.
+main-way: dev-environment
+	@$(PY) -c 'import django, sys; print("Python %d.%d.%d," % sys.version_info[:3], "Django", django.__version__)'
+	@$(PY) -m pytest tests/unit $(in_two)
+	@$(PY) -m pytest tests/integration -m main_way $(in_two)
 
 check: dev-environment ## Lint, format, types, import arrows, migrations, deployment, compose
 	@$(call says,ruff check .,Lint: mend what ruff names above; $(PY) -m ruff check --fix does much of it.)
@@ -52,11 +75,13 @@ mutants: dev-environment ## Take one rule out of a copy at a time: chaos has to 
 	@$(PY) -m tests.services.packages
 	@$(PY) -m tests.chaos --mutants $(ARGS) || { echo "make mutants: a mutant was not seen for what it is; see above." >&2; exit 1; }
 
-clean: ## Remove caches; keeps .venv and var
+clean: ## Remove caches; keeps the environments and var
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results bench-results
-	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 # -- how ------------------------------------------------------------------------------------------------
+
+in_two := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # $(1): a module of the environment with its arguments; $(2): what to say when it fails.
 says = $(PY) -m $(1) || { printf 'make %s: %s\n' "$@" '$(2)' >&2; exit 1; }

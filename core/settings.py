@@ -3,13 +3,14 @@
 import os
 import re
 from datetime import timedelta
+from email.headerregistry import HeaderRegistry
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+import django
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail.message import sanitize_address
 
 from core.environment import Environment
 
@@ -100,17 +101,14 @@ if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", SITE_URL):
 #: filemail:///a/folder.
 EMAIL_URL = env.str("EMAIL_URL", f"filemail://{quote(str(HEADWAY_HOME))}/mail")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Headway <headway@localhost>")
-try:
-    # As each mail reads it; a name with commas needs quotes.
-    _is_sender = "@" in sanitize_address(DEFAULT_FROM_EMAIL, "utf-8") and DEFAULT_FROM_EMAIL.isprintable()
-except ValueError:
-    _is_sender = False
-if not _is_sender:
+# As each mail reads it; a name with commas needs quotes.
+_sender: Any = HeaderRegistry()("from", DEFAULT_FROM_EMAIL)
+if not (DEFAULT_FROM_EMAIL.isprintable() and len(_sender.addresses) == 1 and not _sender.defects):
     raise ImproperlyConfigured(f'MAIL_FROM is {DEFAULT_FROM_EMAIL!r}: write an address, or "a name" <and an address>.')
 
 
-def _mail(url: str) -> dict[str, Any]:
-    """Return Django's settings of mail for EMAIL_URL; the port is that of the scheme unless it is named."""
+def _mailer(url: str) -> dict[str, Any]:
+    """Return Django's mailer for EMAIL_URL, as MAILERS has it; the port is that of the scheme unless it is named."""
     ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "smtps": 465}
     try:
         parts = urlsplit(url)
@@ -121,34 +119,52 @@ def _mail(url: str) -> dict[str, Any]:
             "EMAIL_URL can't be read: its port is not one from 1 to 65535, or its host is none. In a name or a "
             "password write @, :, /, ?, # and spaces as %40, %3A, %2F, %3F, %23 and %20."
         ) from None
-    config: dict[str, Any] = {"host": "", "port": 0, "user": "", "password": "", "tls": False, "ssl": False, "file": ""}
+    options: dict[str, Any] = {}
     if parts.scheme in ports and parts.hostname and parts.path in ("", "/") and not (parts.query or parts.fragment):
-        config |= {"backend": "core.mails.smtp.Backend", "host": parts.hostname, "port": port or ports[parts.scheme]}
-        config |= {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
-        config |= {"tls": parts.scheme == "smtp+tls", "ssl": parts.scheme in ("smtp+ssl", "smtps")}
-        if bool(config["user"]) != bool(config["password"]):
+        backend = "core.mails.smtp.Backend"
+        options = {"host": parts.hostname, "port": port or ports[parts.scheme]}
+        options |= {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+        options |= {"use_tls": parts.scheme == "smtp+tls", "use_ssl": parts.scheme in ("smtp+ssl", "smtps")}
+        # Seconds that a mail server may be silent.
+        options |= {"timeout": 30}
+        if bool(options["username"]) != bool(options["password"]):
             raise ImproperlyConfigured("EMAIL_URL has a user without a password, or the other way round: write both.")
     elif parts.scheme == "filemail" and not parts.netloc and len(parts.path) > 1:
-        config |= {"backend": "django.core.mail.backends.filebased.EmailBackend", "file": unquote(parts.path)}
+        backend = "django.core.mail.backends.filebased.EmailBackend"
+        options = {"file_path": unquote(parts.path)}
     elif url in ("consolemail://", "consolemail:"):
-        config |= {"backend": "django.core.mail.backends.console.EmailBackend"}
+        backend = "django.core.mail.backends.console.EmailBackend"
     else:
         # It may hold a password: only its scheme is named.
         raise ImproperlyConfigured(
             f"EMAIL_URL of the scheme {parts.scheme!r}: write smtp://host:25, smtp+tls://user:password@host:587, "
             "smtp+ssl://user:password@host:465, filemail:///an/absolute/folder or consolemail://"
         )
-    return config
+    return {"BACKEND": backend, "OPTIONS": options}
 
 
-_mails = _mail(EMAIL_URL)
-EMAIL_BACKEND = _mails["backend"]
-EMAIL_HOST, EMAIL_PORT = _mails["host"], _mails["port"]
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mails["user"], _mails["password"]
-EMAIL_USE_TLS, EMAIL_USE_SSL = _mails["tls"], _mails["ssl"]
-EMAIL_FILE_PATH = _mails["file"] or None
-#: Seconds that a mail server may be silent.
-EMAIL_TIMEOUT = 30
+#: What Django 5.2 calls the options of a mailer.
+_BEFORE_MAILERS = {
+    "host": "EMAIL_HOST",
+    "port": "EMAIL_PORT",
+    "username": "EMAIL_HOST_USER",
+    "password": "EMAIL_HOST_PASSWORD",
+    "use_tls": "EMAIL_USE_TLS",
+    "use_ssl": "EMAIL_USE_SSL",
+    "timeout": "EMAIL_TIMEOUT",
+    "file_path": "EMAIL_FILE_PATH",
+}
+
+
+def _mail_settings(mailer: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of this Django for a mailer: 6.1 warns of those that 5.2 needs."""
+    if django.VERSION >= (6, 1):
+        return {"MAILERS": {"default": mailer}}
+    options = {_BEFORE_MAILERS[name]: value for name, value in mailer["OPTIONS"].items()}
+    return {"EMAIL_BACKEND": mailer["BACKEND"], **options}
+
+
+globals().update(_mail_settings(_mailer(EMAIL_URL)))
 #: Mails that may be handed over, as <number>/<s, m or h>.
 MAIL_RATE = env.str("MAIL_RATE", "60/m")
 #: Days that the link to a mailed file works.

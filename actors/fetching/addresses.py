@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
-import httpx
+import httpx2
 import idna
 
 from .errors import Unfetchable
@@ -131,8 +131,8 @@ def _host_of(netloc: str, host: str, shown: str) -> str:
 def _target_of(path: str, query: str, shown: str) -> str:
     try:
         # The one that is sent: percent-encoded where it has to be.
-        url = httpx.URL(f"http://host{path or '/'}" + (f"?{query}" if query else ""))
-    except httpx.InvalidURL as error:
+        url = httpx2.URL(f"http://host{path or '/'}" + (f"?{query}" if query else ""))
+    except httpx2.InvalidURL as error:
         raise Unfetchable(f"“{shown}” is not an address: {error}.") from error
     return url.raw_path.decode("ascii")
 

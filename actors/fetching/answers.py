@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from actors.reading import kinds
 from core.database.jsontext import storable
@@ -25,13 +25,13 @@ _CHARSET = re.compile(r"[a-z0-9!#$%&'+^_`{}~.:()-]{1,40}")
 _PACKED_AS_FILE = frozenset(("", "identity", "gzip", "x-gzip"))
 
 
-def content_length(headers: httpx.Headers) -> int | None:
+def content_length(headers: httpx2.Headers) -> int | None:
     """Return the length of the body that follows, if the server says it."""
     text = headers.get("content-length", "").strip()
     return int(text) if text.isdigit() and len(text) <= 18 and "transfer-encoding" not in headers else None
 
 
-def content_range(headers: httpx.Headers) -> tuple[int, int, int | None] | None:
+def content_range(headers: httpx2.Headers) -> tuple[int, int, int | None] | None:
     """Return first byte, last byte and whole size (None: unknown) of a part, or None when it does not say."""
     found = _CONTENT_RANGE.match(headers.get("content-range", "").strip())
     if found is None:
@@ -40,14 +40,14 @@ def content_range(headers: httpx.Headers) -> tuple[int, int, int | None] | None:
     return (first, last, total) if first <= last and (total is None or last < total) else None
 
 
-def refuse_encoding(address: Address, headers: httpx.Headers) -> None:
+def refuse_encoding(address: Address, headers: httpx2.Headers) -> None:
     """Refuse a packing that was not asked for. Gzip is kept as it comes: unpacking files has its own limits."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in _PACKED_AS_FILE:
         raise Unfetchable(f"{address.shown} answered in the packing “{encoding[:40]}”, which was not asked for.")
 
 
-def refuse_pages(path: Path, address: Address, headers: httpx.Headers) -> None:
+def refuse_pages(path: Path, address: Address, headers: httpx2.Headers) -> None:
     """Refuse what is plainly no table: the page of a login or of an error, JSON and XML."""
     with path.open("rb") as file:
         begins_with = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -65,7 +65,7 @@ def refuse_pages(path: Path, address: Address, headers: httpx.Headers) -> None:
         raise Unfetchable(f"The address answered with XML, not with a table: {address.shown}.")
 
 
-def file_name(address: Address, headers: httpx.Headers) -> str:
+def file_name(address: Address, headers: httpx2.Headers) -> str:
     """Return the name of the file as the server gives it, else of the path, else of the host; safe to show and keep."""
     message = Message()
     message["Content-Disposition"] = headers.get("content-disposition", "")
@@ -77,7 +77,7 @@ def file_name(address: Address, headers: httpx.Headers) -> str:
     return _safe(given) or _safe(address.file_name) or address.host[:NAME_LENGTH]
 
 
-def charset(headers: httpx.Headers) -> str:
+def charset(headers: httpx2.Headers) -> str:
     """Return the charset of `Content-Type` as the server wrote it, in small letters, or nothing."""
     message = Message()
     message["Content-Type"] = headers.get("content-type", "")
@@ -88,7 +88,7 @@ def charset(headers: httpx.Headers) -> str:
     return said if _CHARSET.fullmatch(said) else ""
 
 
-def wait_seconds(headers: httpx.Headers) -> float | None:
+def wait_seconds(headers: httpx2.Headers) -> float | None:
     """Return the seconds that `Retry-After` asks for, as a number or as a date; None when it does not ask."""
     text = headers.get("retry-after", "").strip()
     if text.isdigit() and text.isascii() and len(text) < 12:

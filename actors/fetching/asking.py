@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import certifi
-import httpx
+import httpx2
 
 from .addresses import Address, follow
 from .errors import Unfetchable, Unreachable
@@ -20,7 +20,7 @@ from .resolving import resolve
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_NO_REUSE = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+_NO_REUSE = httpx2.Limits(max_connections=1, max_keepalive_connections=0)
 _ALWAYS = {
     "User-Agent": "Headway",
     "Accept": "text/csv, text/tab-separated-values, text/plain, */*;q=0.8",
@@ -38,15 +38,15 @@ class Answer:
     address: Address
     status: int
     reason: str
-    headers: httpx.Headers
-    _response: httpx.Response
+    headers: httpx2.Headers
+    _response: httpx2.Response
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the bytes as they were sent; raise Unreachable when the line breaks."""
         try:
             async for block in self._response.aiter_raw():
                 yield block
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise _broken(self.address, error) from error
 
 
@@ -72,13 +72,13 @@ async def ask(
 
 
 @asynccontextmanager
-async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) -> AsyncIterator[httpx.Response]:
+async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) -> AsyncIterator[httpx2.Response]:
     """Connect to one of the addresses that were judged, and to nothing else."""
-    error: httpx.TransportError | None = None
+    error: httpx2.TransportError | None = None
     for ip in await resolve(address, policy):
-        request = httpx.Request(
+        request = httpx2.Request(
             "GET",
-            httpx.URL(scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")),
+            httpx2.URL(scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")),
             headers={"Host": address.authority, **_ALWAYS, **headers},
             extensions={
                 # The certificate is checked against the name, though the connection goes to its address.
@@ -95,15 +95,15 @@ async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) ->
             # A transport of its own, without a client: no cookies, no proxies, no passwords out of the environment,
             # and no connection that was checked for another name.
             transport = await stack.enter_async_context(
-                httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=_NO_REUSE)
+                httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=_NO_REUSE)
             )
             try:
                 response = await transport.handle_async_request(request)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as failed:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as failed:
                 _refuse_certificate(address, failed)
                 error = failed
                 continue
-            except httpx.TransportError as failed:
+            except httpx2.TransportError as failed:
                 raise _broken(address, failed) from failed
             stack.push_async_callback(response.aclose)
             yield response
@@ -129,11 +129,11 @@ def _refuse_certificate(address: Address, error: BaseException) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
-def _broken(address: Address, error: httpx.TransportError) -> Unreachable:
+def _broken(address: Address, error: httpx2.TransportError) -> Unreachable:
     match error:
-        case httpx.TimeoutException():
+        case httpx2.TimeoutException():
             return Unreachable(f"{address.host} was silent for too long.")
-        case httpx.RemoteProtocolError():
+        case httpx2.RemoteProtocolError():
             return Unreachable(f"{address.host} broke off, or did not answer by the rules of HTTP.")
         case _:
             return Unreachable(f"The line to {address.host} broke.")

@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 from django.template.defaultfilters import filesizeformat
 
 from core.files import storage
@@ -138,17 +138,17 @@ class _Fetch:
         if origin is not None and self.partial.is_resumable:
             headers = {"Range": f"bytes={self.partial.size}-", "If-Range": origin.validator}
             async with self._asked(headers) as answer:
-                if answer.status == httpx.codes.PARTIAL_CONTENT and _continues(answer, self.partial, origin):
+                if answer.status == httpx2.codes.PARTIAL_CONTENT and _continues(answer, self.partial, origin):
                     return await self._receive(answer, origin)
-                if answer.status == httpx.codes.OK:
+                if answer.status == httpx2.codes.OK:
                     return await self._begin(answer)
-                if answer.status not in (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE):
+                if answer.status not in (httpx2.codes.PARTIAL_CONTENT, httpx2.codes.RANGE_NOT_SATISFIABLE):
                     raise _failure(answer)
             self.partial.reset()
         async with self._asked(_conditions(self.wanted)) as answer:
-            if answer.status == httpx.codes.NOT_MODIFIED and (self.wanted.etag or self.wanted.last_modified):
+            if answer.status == httpx2.codes.NOT_MODIFIED and (self.wanted.etag or self.wanted.last_modified):
                 return None
-            if answer.status != httpx.codes.OK:
+            if answer.status != httpx2.codes.OK:
                 raise _failure(answer)
             return await self._begin(answer)
 

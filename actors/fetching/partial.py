@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
+import httpx2
 
 from core.files import storage
 
@@ -39,7 +39,7 @@ class Origin:
     validator: str = ""
 
     @classmethod
-    def of(cls, url: str, headers: httpx.Headers, total: int | None) -> Origin:
+    def of(cls, url: str, headers: httpx2.Headers, total: int | None) -> Origin:
         etag = _sendable(headers.get("etag", ""), 500)
         last_modified = _sendable(headers.get("last-modified", ""), 100)
         takes_ranges = headers.get("accept-ranges", "").strip().lower() == "bytes"

@@ -16,6 +16,8 @@ from .row_widgets import FiltersWidget, RowsWidget, SortWidget
 
 #: Characters of one value; below what the reader of lists takes, whatever else in the process has raised that to.
 MOST_CHARACTERS = 100_000
+#: Lists and objects in one another that JSON may have: what is meant has two.
+DEEPEST = 20
 _TOO_LONG = f"One of the values is too long: at most {MOST_CHARACTERS:,} characters. Put commas between values."
 
 
@@ -206,13 +208,29 @@ def listed_in(text: str) -> list[str]:
 def read_json(text: str) -> Any:
     """Return the value of JSON text; raise ValidationError with a sentence."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except RecursionError:
-        raise ValidationError(
-            "This JSON is nested too deeply. Write a list of objects or names.", code="json"
-        ) from None
+        raise _too_deep() from None
     except ValueError as error:
         raise ValidationError(f"This is not JSON: {error}.", code="json") from None
+    if _is_deeper(value, DEEPEST):
+        raise _too_deep()
+    return value
+
+
+def _too_deep() -> ValidationError:
+    return ValidationError("This JSON is nested too deeply. Write a list of objects or names.", code="json")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in one another over more levels than these."""
+    inside = [value]
+    for _ in range(levels + 1):
+        outer = [each.values() if isinstance(each, dict) else each for each in inside if isinstance(each, (list, dict))]
+        inside = [each for group in outer for each in group]
+        if not outer:
+            return False
+    return True
 
 
 def _is_too_long(text: str) -> bool:

@@ -117,7 +117,7 @@ def _ahead(job: Job) -> int:
 
 def _before(job: Job, field: str) -> Q:
     # Compared in the database: what SQLite's own clock wrote has fewer digits than a time that Python sends.
-    own = Subquery(Job.objects.filter(pk=job.pk).values(field))
+    own = Subquery(Job.objects.filter(pk=job.pk).values(field)[:1])
     return Q(**{f"{field}__lt": own}) | Q(**{field: own, "pk__lt": job.pk})
 
 

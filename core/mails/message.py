@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import quopri
 import re
 import uuid
-from email.charset import QP, Charset
+from email.message import Message
 from email.utils import parseaddr
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -18,6 +20,18 @@ from core.models import Artifact, Mail
 NOTICES = ("job_done", "job_failed")
 
 _TYPE = re.compile(r"(?!message/|multipart/)[a-z0-9.+-]+/[a-z0-9.+-]+\Z")
+
+
+class SevenBitMessage(EmailMultiAlternatives):
+    """A message of lines that every server takes as they are: 7 bits, and none too long."""
+
+    def message(self, **options: Any) -> Any:
+        """Return the message as Django makes it, with what is text in 8 bits quoted."""
+        made = super().message(**options)
+        for part in made.walk():
+            if part.get("Content-Transfer-Encoding") == "8bit":
+                _quote(part)
+        return made
 
 
 def new_message_id(job_id: int, kind: str) -> str:
@@ -36,16 +50,21 @@ def message_of(mail: Mail) -> EmailMultiAlternatives:
     }
     if mail.kind in NOTICES:
         headers["List-Unsubscribe"] = f"<{preferences_address()}>"
-    message = EmailMultiAlternatives(subject=mail.subject, body=mail.text, to=[mail.to], headers=headers)
-    # Lines that every server takes as they are: 7 bits, and none too long.
-    message.encoding = Charset("utf-8")
-    message.encoding.body_encoding = QP
+    message = SevenBitMessage(subject=mail.subject, body=mail.text, to=[mail.to], headers=headers)
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
     files = {artifact.pk: artifact for artifact in Artifact.objects.filter(pk__in=mail.attachments)}
     for artifact_id in mail.attachments:
         _attach(message, files.get(artifact_id))
     return message
+
+
+def _quote(part: Message) -> None:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)  # noqa: S101 - what has an encoding of its own has no parts
+    part.set_payload(quopri.encodestring(content).decode("ascii"))
+    del part["Content-Transfer-Encoding"]
+    part["Content-Transfer-Encoding"] = "quoted-printable"
 
 
 def _attach(message: EmailMultiAlternatives, artifact: Artifact | None) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
@@ -18,7 +17,7 @@ from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
 from core.logs import tell
 from core.mails.message import message_of, new_message_id
-from core.mails.smtp import NotTaken, Unclear, hand_over
+from core.mails.smtp import NotTaken, Unclear, hand_over, new_line
 from core.models import Job, Mail
 from core.models.states import TERMINAL
 from core.operation import alarms
@@ -67,7 +66,7 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
     if mail.state in (State.SENDING, State.UNKNOWN):
         raise PermanentError(_maybe_sent(mail))
     message = message_of(mail)
-    line = get_connection()
+    line = new_line()
     with FencedTransaction(ctx):
         if not Mail.objects.filter(pk=mail_id, state__in=UNSENT).update(state=State.SENDING, answer=""):
             raise HeadwayError("Somebody else has this mail in hand.")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
@@ -158,6 +159,11 @@ class Backend(EmailBackend):
         with suppress(OSError):
             connection.quit()
         connection.close()
+
+
+def new_line() -> BaseEmailBackend:
+    """Return a line to where the site's mails go, not yet open. Django has called it a mailer since 6.1."""
+    return mail.mailers.default if hasattr(mail, "mailers") else mail.get_connection()
 
 
 def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:

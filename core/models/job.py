@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models import Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -124,6 +125,8 @@ class Job(models.Model):
                 condition=models.Q(parent__isnull=False),
             ),
         ]
+        # SQLite reads a partial index for a statement that has its condition in the same words. Value() makes every
+        # Django write a boolean as core/sql has it, `is_held = 0`; without it 5.2 writes NOT "is_held".
         indexes: ClassVar = [
             # Children are in no list of their owner's, and cost this index nothing.
             models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
@@ -133,18 +136,18 @@ class Job(models.Model):
             models.Index(
                 fields=["queue", "-priority", "owner", "publish_at"],
                 name="job_turn",
-                condition=models.Q(published_at__isnull=True, is_held=False, state__in=CLAIMABLE),
+                condition=models.Q(published_at__isnull=True, is_held=Value(False), state__in=CLAIMABLE),
             ),
             models.Index(
                 fields=["pipeline", "owner", "lane", "-priority", "id"],
                 name="job_held",
-                condition=models.Q(is_held=True, state__in=CLAIMABLE),
+                condition=models.Q(is_held=Value(True), state__in=CLAIMABLE),
             ),
             # What a limit has let go and that has not ended.
             models.Index(
                 fields=["pipeline", "lane"],
                 name="job_let_go",
-                condition=models.Q(is_held=False, state__in=LIVE) & ~models.Q(lane=""),
+                condition=models.Q(is_held=Value(False), state__in=LIVE) & ~models.Q(lane=""),
             ),
             models.Index(
                 fields=["owner", "state"],

@@ -76,9 +76,7 @@ class Schedule(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "form_key"], name="schedule_of_form")]
         indexes: ClassVar = [
             models.Index(fields=["owner", "-id"], name="schedule_owner_newest"),
-            models.Index(
-                fields=["next_at"], name="schedule_due", condition=models.Q(is_on=True, next_at__isnull=False)
-            ),
+            models.Index(fields=["next_at"], name="schedule_due", condition=models.Q(next_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.services.postgres import GivenPostgres
 from tests.services.site import CHECKOUT
+
+pytestmark = pytest.mark.main_way
 
 #: What asks no database anything, or only what others ask as well, is not run twice.
 ASK_NOTHING = (

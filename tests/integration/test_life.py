@@ -19,6 +19,8 @@ from tests.services.processes import Process
 from tests.services.site import Answer, Person, Runtime, Site
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.main_way
+
 HTMX = {"HX-Request": "true"}
 EFFECTS = "CREATE TABLE test_effect (job_id bigint, step varchar(50), fence bigint)"
 

@@ -14,6 +14,8 @@ from tests.integration.test_reports import output_of, submit
 from tests.services.mail_sink import MailSink
 from tests.services.site import Person, Runtime, Site
 
+pytestmark = pytest.mark.main_way
+
 HEADER = "region,amount,day\n"
 FIRST = HEADER + "".join(f"{'NSEW'[row % 4]},{row * 1.25:.2f},2026-01-0{row % 9 + 1}\n" for row in range(40))
 

@@ -13,6 +13,8 @@ from tests.integration.test_life import location_of, submit_form, watch_to_the_e
 from tests.services import site as site_module
 from tests.services.site import CHECKOUT, Runtime, Site
 
+pytestmark = pytest.mark.main_way
+
 DOCUMENT = CHECKOUT / "docs" / "pipelines.md"
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.template import Context, Engine
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -26,7 +26,7 @@ from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
 from core.mails.addresses import site_address
-from core.mails.smtp import NotTaken, Unclear, hand_over
+from core.mails.smtp import NotTaken, Unclear, hand_over, new_line
 from core.pipelines import pipeline
 
 #: Accounts of one address that get a mail; there is one, unless they were made before addresses had to differ.
@@ -65,7 +65,7 @@ def _send(user_id: int) -> None:
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
     message.attach_alternative(_TEMPLATES.get_template("password_reset.html").render(Context(context)), "text/html")
-    line = get_connection()
+    line = new_line()
     try:
         hand_over(line, message)
     except NotTaken as refusal:

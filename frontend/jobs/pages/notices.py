@@ -104,7 +104,7 @@ class NoticeList:
     def _found(self) -> list[Job]:
         jobs = ended(self.user).brief().annotate(named_dataset=KT("result__dataset"))
         if self.before:
-            last = Subquery(Job.objects.filter(pk=self.before, owner=self.user).values("finished_at"))
+            last = Subquery(Job.objects.filter(pk=self.before, owner=self.user).values("finished_at")[:1])
             jobs = jobs.filter(Q(finished_at__lt=last) | Q(finished_at=last, pk__lt=self.before))
         return list(jobs[: PAGE_LENGTH + 1])
 

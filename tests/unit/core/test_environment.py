@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from core.environment import Environment
-from core.settings import _mail
+from core.settings import _mailer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 env = Environment()
@@ -62,18 +62,21 @@ def test_a_list_of_ports_with_one_that_is_none_is_refused(given: str, monkeypatc
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("smtp://mail.example", {"host": "mail.example", "port": 25, "tls": False, "ssl": False}),
+        ("smtp://mail.example", {"host": "mail.example", "port": 25, "use_tls": False, "use_ssl": False}),
         ("smtp://[::1]:2525/", {"host": "::1", "port": 2525}),
-        ("smtp+tls://us%20er:p%40ss%3Aw%2Frd@h", {"user": "us er", "password": "p@ss:w/rd", "port": 587, "tls": True}),
-        ("smtp+ssl://u:p@h", {"port": 465, "ssl": True}),
-        ("smtps://u:p@h", {"port": 465, "ssl": True, "tls": False}),
-        ("filemail:///var/mail%20box", {"file": "/var/mail box"}),
-        ("consolemail://", {"backend": "django.core.mail.backends.console.EmailBackend"}),
+        (
+            "smtp+tls://us%20er:p%40ss%3Aw%2Frd@h",
+            {"username": "us er", "password": "p@ss:w/rd", "port": 587, "use_tls": True},
+        ),
+        ("smtp+ssl://u:p@h", {"port": 465, "use_ssl": True}),
+        ("smtps://u:p@h", {"port": 465, "use_ssl": True, "use_tls": False}),
+        ("filemail:///var/mail%20box", {"file_path": "/var/mail box"}),
+        ("consolemail://", {}),
     ],
 )
 def test_forms_of_a_mail_server(url: str, expected: dict[str, Any]) -> None:
-    read = _mail(url)
-    assert {name: read[name] for name in expected} == expected
+    options = _mailer(url)["OPTIONS"]
+    assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_forms_of_a_mail_server(url: str, expected: dict[str, Any]) -> None:
 )
 def test_a_mail_server_that_cannot_be_read_is_refused_without_naming_a_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refusal:
-        _mail(url)
+        _mailer(url)
     assert "s3cret" not in str(refusal.value)
 
 
@@ -103,6 +106,8 @@ def test_a_mail_server_that_cannot_be_read_is_refused_without_naming_a_password(
         ("DAYS_AUDIT", "0", "DAYS_AUDIT is '0': write a whole number from 1 to 36500."),
         ("SITE_URL", "headway.example", "SITE_URL is 'headway.example': write the site's whole address"),
         ("MAIL_FROM", "Doe, Jane <jane@example.org>", "MAIL_FROM is 'Doe, Jane <jane@example.org>': write an address"),
+        ("MAIL_FROM", "Headway <headway>", "MAIL_FROM is 'Headway <headway>': write an address"),
+        ("MAIL_FROM", "", "MAIL_FROM is '': write an address"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL is 'LOUD': write DEBUG"),
         ("DATABASE_URL", "mysql://user:s3cret@host/name", "DATABASE_URL of the scheme 'mysql': write sqlite:"),
         ("DATABASE_URL", "postgres://user:s3cret@host:x/name", "DATABASE_URL can't be read"),

@@ -5,5 +5,5 @@ UPDATE core_job AS j SET is_held = 0, published_at = NULL,
 FROM (
     SELECT i.value AS id, s.value AS slot FROM json_each(%(ids)s) i JOIN json_each(%(slots)s) s ON s.key = i.key
 ) AS c
-WHERE j.id = c.id AND j.is_held AND j.state IN ('scheduled', 'queued', 'retrying')
+WHERE j.id = c.id AND j.is_held = 1 AND j.state IN ('scheduled', 'queued', 'retrying')
 RETURNING id

@@ -2,5 +2,5 @@
 -- another priority in between keeps its newer state.
 UPDATE core_job SET published_at = {now}
 WHERE id IN (SELECT value FROM json_each(%(ids)s)) AND published_at IS NULL
-  AND state IN ('scheduled', 'queued', 'retrying') AND NOT is_held AND run_at <= {now} AND publish_at > {now}
+  AND state IN ('scheduled', 'queued', 'retrying') AND is_held = 0 AND run_at <= {now} AND publish_at > {now}
 RETURNING id

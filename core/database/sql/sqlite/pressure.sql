@@ -22,8 +22,8 @@ SELECT
     CASE WHEN %(all)s > 0 THEN
         (SELECT count(*) FROM (SELECT 1 FROM core_job WHERE published_at IS NOT NULL
             AND state IN ('scheduled', 'queued', 'retrying') LIMIT %(all)s) p)
-        + (SELECT count(*) FROM (SELECT 1 FROM core_job WHERE published_at IS NULL AND NOT is_held
+        + (SELECT count(*) FROM (SELECT 1 FROM core_job WHERE published_at IS NULL AND is_held = 0
             AND state IN ('scheduled', 'queued', 'retrying') LIMIT %(all)s) u)
-        + (SELECT count(*) FROM (SELECT 1 FROM core_job WHERE is_held
+        + (SELECT count(*) FROM (SELECT 1 FROM core_job WHERE is_held = 1
             AND state IN ('scheduled', 'queued', 'retrying') LIMIT %(all)s) h)
     ELSE -1 END AS everybody

@@ -6,14 +6,14 @@ WHERE id IN (
     WITH RECURSIVE turns (priority, owner_id) AS (
         SELECT p.priority, (
             SELECT min(j.owner_id) FROM core_job j
-            WHERE j.queue = %(queue)s AND j.priority = p.priority AND j.published_at IS NULL AND NOT j.is_held AND j.state IN ('scheduled', 'queued', 'retrying')
+            WHERE j.queue = %(queue)s AND j.priority = p.priority AND j.published_at IS NULL AND j.is_held = 0 AND j.state IN ('scheduled', 'queued', 'retrying')
         ) FROM (SELECT 2 AS priority UNION ALL SELECT 1 UNION ALL SELECT 0) AS p
         WHERE p.priority >= %(lowest)s
         UNION ALL
         SELECT t.priority, (
             SELECT min(j.owner_id) FROM core_job j
             WHERE j.queue = %(queue)s AND j.priority = t.priority AND j.owner_id > t.owner_id
-              AND j.published_at IS NULL AND NOT j.is_held AND j.state IN ('scheduled', 'queued', 'retrying')
+              AND j.published_at IS NULL AND j.is_held = 0 AND j.state IN ('scheduled', 'queued', 'retrying')
         ) FROM turns t WHERE t.owner_id IS NOT NULL
     ), people AS (
         SELECT priority, owner_id FROM turns WHERE owner_id IS NOT NULL
@@ -29,7 +29,7 @@ WHERE id IN (
     JOIN core_job d ON d.id IN (
         SELECT j.id FROM core_job j
         WHERE j.queue = %(queue)s AND j.priority = p.priority AND j.owner_id = p.owner_id
-          AND j.published_at IS NULL AND NOT j.is_held AND j.state IN ('scheduled', 'queued', 'retrying') AND j.publish_at <= {now}
+          AND j.published_at IS NULL AND j.is_held = 0 AND j.state IN ('scheduled', 'queued', 'retrying') AND j.publish_at <= {now}
         ORDER BY j.publish_at, j.id LIMIT %(limit)s
     )
     LEFT JOIN in_hand h ON h.owner_id = p.owner_id

@@ -4,7 +4,7 @@ WHERE id IN (
     SELECT id FROM core_job
     WHERE queue = %(queue)s
       AND published_at <= STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', {now}, (-%(older)s) || ' seconds')
-      AND state IN ('scheduled', 'queued', 'retrying') AND NOT is_held
+      AND state IN ('scheduled', 'queued', 'retrying') AND is_held = 0
     ORDER BY published_at, id
     LIMIT %(limit)s
 )

@@ -10,19 +10,17 @@ from pytest_django import Settings
 from core.attempt.attempts import Attempts
 from core.mails import order
 from core.models import Job, Mail
-from core.settings import _mail
+from core.settings import _mail_settings, _mailer
 
 TO = "carol@example.org"
 
 
-def use_server(settings: Settings, url: str) -> None:
-    """Have mails go where this EMAIL_URL says."""
-    known = _mail(url)
-    settings.EMAIL_BACKEND = known["backend"]
-    settings.EMAIL_HOST, settings.EMAIL_PORT = known["host"], known["port"]
-    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = known["user"], known["password"]
-    settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = known["tls"], known["ssl"]
-    settings.EMAIL_FILE_PATH = known["file"] or None
+def use_server(settings: Settings, url: str, **options: Any) -> None:
+    """Have mails go where this EMAIL_URL says, with options of the mailer beside it."""
+    mailer = _mailer(url)
+    mailer["OPTIONS"] |= options
+    for name, value in _mail_settings(mailer).items():
+        setattr(settings, name, value)
 
 
 def order_mail(owner: User, *, kind: str = "welcome", key: str = "k", to: str = TO, **options: Any) -> Job:

@@ -213,7 +213,8 @@ def test_a_silent_server_and_one_that_never_ends_its_greeting_are_left(
     sink.drip_seconds = 0.05
     job = run_once(order_mail(alice))
     assert (job.state, mail_of(job).state) == (State.RETRYING, Mail.State.READY)
-    sink.drip_seconds, settings.EMAIL_TIMEOUT = 30.0, 0.2
+    sink.drip_seconds = 30.0
+    use_server(settings, sink.url, timeout=0.2)
     monkeypatch.setattr(smtp, "WHOLE_SECONDS", 60.0)
     job = run_once(job)
     assert "timed out" in job.error

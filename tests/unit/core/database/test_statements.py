@@ -42,6 +42,19 @@ def test_no_statement_asks_for_the_python_clock(name: str) -> None:
 
 
 @pytest.mark.django_db
+def test_booleans_in_conditions_of_indexes_are_in_the_words_of_the_statements(db: None) -> None:
+    """SQLite reads a partial index only so, and Django 5.2 and 6.1 write a plain boolean each in its own words."""
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'job\\_%%' ESCAPE '\\'")
+        conditions = {name: sql.partition("WHERE")[2] for name, sql in cursor.fetchall()}
+    for name, value in (("job_held", 1), ("job_turn", 0), ("job_let_go", 0)):
+        assert f'"is_held" = {value}' in conditions[name]
+    for path in (statements.FOLDER / "sqlite").glob("*.sql"):
+        assert not re.search(r"NOT (\w\.)?is_held|(WHERE|AND) (\w\.)?is_held(?! = [01])", path.read_text()), path.name
+
+
 def test_an_unknown_statement_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         statements.run("nope", {})

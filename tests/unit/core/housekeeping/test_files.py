@@ -483,7 +483,7 @@ def texts_that_name_files() -> Iterator[str]:
     for rows in (
         Schedule.objects.annotate(text=Cast("files", TextField())),
         Job.objects.annotate(text=Cast("params", TextField())),
-        Job.objects.exclude(result=None).annotate(text=Cast("result", TextField())),
+        Job.objects.exclude(result__isnull=True).annotate(text=Cast("result", TextField())),
     ):
         yield from rows.values_list("text", flat=True)
     for step in JobStep.objects.select_related("job", "job__parent"):

@@ -2,8 +2,10 @@
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
 
-from core.settings import _mail
+from core.mails.smtp import new_line
+from core.settings import _mail_settings, _mailer
 
 
 @pytest.mark.parametrize(
@@ -16,19 +18,34 @@ from core.settings import _mail
     ],
 )
 def test_a_mail_server_is_read_with_the_port_of_its_scheme(url: str, port: int, tls: bool, at_once: bool) -> None:
-    known = _mail(url)
-    assert (known["host"], known["port"], known["tls"], known["ssl"]) == ("mx.example", port, tls, at_once)
-    assert known["backend"] == "core.mails.smtp.Backend"
+    mailer = _mailer(url)
+    options = mailer["OPTIONS"]
+    assert (options["host"], options["port"]) == ("mx.example", port)
+    assert (options["use_tls"], options["use_ssl"]) == (tls, at_once)
+    assert mailer["BACKEND"] == "core.mails.smtp.Backend"
 
 
 def test_name_and_password_may_hold_any_character() -> None:
-    known = _mail("smtp+tls://a%40b:p%2Fw+%3A%20@mx.example")
-    assert (known["user"], known["password"]) == ("a@b", "p/w+: ")
+    options = _mailer("smtp+tls://a%40b:p%2Fw+%3A%20@mx.example")["OPTIONS"]
+    assert (options["username"], options["password"]) == ("a@b", "p/w+: ")
 
 
 def test_a_folder_and_the_console_need_no_server() -> None:
-    assert _mail("filemail:///srv/my%20mail")["file"] == "/srv/my mail"
-    assert _mail("consolemail://")["backend"].endswith("console.EmailBackend")
+    assert _mailer("filemail:///srv/my%20mail")["OPTIONS"] == {"file_path": "/srv/my mail"}
+    assert _mailer("consolemail://")["BACKEND"].endswith("console.EmailBackend")
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp://mx.example", "smtp+ssl://a:b@mx.example:26", "filemail:///srv/my%20mail", "consolemail://"]
+)
+def test_this_django_makes_its_connection_of_the_address(settings: Settings, url: str) -> None:
+    """Django 5.2 reads a setting for each option, 6.1 a mailer."""
+    mailer = _mailer(url)
+    for name, value in _mail_settings(mailer).items():
+        setattr(settings, name, value)
+    line = new_line()
+    assert f"{type(line).__module__}.{type(line).__qualname__}" == mailer["BACKEND"]
+    assert {name: getattr(line, name) for name in mailer["OPTIONS"]} == mailer["OPTIONS"]
 
 
 @pytest.mark.parametrize(
@@ -50,5 +67,5 @@ def test_a_folder_and_the_console_need_no_server() -> None:
 )
 def test_what_is_none_is_refused_with_a_sentence_that_holds_no_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refusal:
-        _mail(url)
+        _mailer(url)
     assert "secret" not in str(refusal.value)
