@@ -60,7 +60,7 @@ def test_the_installed_packages_run_without_the_checkout(site_packages: Path, tm
     code = (
         "import core, actors, frontend, django; django.setup(); "
         "from django.core.management import call_command; call_command('check'); "
-        "from django.template.loader import get_template; get_template('base.html'); "
+        "from django.template.loader import get_template; get_template('headway/base.html'); "
         "print(core.__file__, actors.__file__, frontend.__file__)"
     )
     environment = {
