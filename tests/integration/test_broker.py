@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, cast
 
 import pika
 import pytest
 from dramatiq.errors import ConnectionClosed
+from pytest_django import Settings
 
 from actors.runtime.broker import JobRabbitmqBroker, SafeConsumer
 from core.life.messages import DueJob
@@ -61,6 +63,31 @@ def test_the_urgent_are_delivered_first(
     broker.publish_jobs([due(1, priority=0), due(2, priority=1), due(3, priority=2)])
     delivered = [channel.basic_get("default", auto_ack=True)[1].correlation_id for _ in range(3)]
     assert delivered == ["3", "2", "1"]
+
+
+def test_quorum_queues_keep_messages_and_the_order_that_the_documents_say(
+    url: str, channel: pika.adapters.blocking_connection.BlockingChannel, settings: Settings
+) -> None:
+    settings.RABBITMQ_QUEUE_TYPE = "quorum"
+    with closing(JobRabbitmqBroker(url, middleware=[])) as broker:
+        broker.publish_jobs([due(1, priority=0), due(2, priority=1), due(3, priority=2)])
+    delivered = [_next_in(channel, "default") for _ in range(3)]
+    version = channel.connection._impl.server_properties["version"].split(".")
+    knows_priorities = (int(version[0]), int(version[1])) >= (4, 3)
+    assert delivered == (["3", "2", "1"] if knows_priorities else ["1", "2", "3"])
+
+
+def _next_in(channel: pika.adapters.blocking_connection.BlockingChannel, queue: str) -> str:
+    """Return the next message's job: a quorum queue needs a moment after the commit."""
+    got: list[str] = []
+
+    def fetch() -> bool:
+        _, properties, _ = channel.basic_get(queue, auto_ack=True)
+        got.extend([properties.correlation_id] if properties else [])
+        return bool(got)
+
+    wait_until(fetch, what="a message")
+    return got[0]
 
 
 def test_a_queue_that_is_gone_is_told_and_declared_again_by_the_next_publish(

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import get_commands
 from ruamel.yaml import YAML
 
+from actors.broker import JobRabbitmqBroker
 from core import pipelines
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -110,6 +111,19 @@ def test_what_depends_on_a_healthy_service_can_learn_its_health() -> None:
                 assert SERVICES[name]["restart"] == "no"
 
 
+def test_the_servers_are_of_the_versions_that_the_documents_name() -> None:
+    page = (CHECKOUT / "docs/development.md").read_text()
+    for name, pattern in (("rabbitmq", r"rabbitmq:(\d+\.\d+)-management"), ("postgres", r"postgres:(\d+)-bookworm")):
+        version = re.fullmatch(pattern, SERVICES[name]["image"])
+        assert version is not None
+        assert re.search(rf"{version[1]}\b.{{0,5}} by compose|by the tests\) and {version[1]} \(by compose", page)
+
+
+def test_the_databases_volume_is_where_its_image_keeps_the_data() -> None:
+    """Since 18 in a folder of each version below this one; what is mounted at the old place is refused at the start."""
+    assert SERVICES["postgres"]["volumes"] == ["database:/var/lib/postgresql"]
+
+
 def test_named_volumes_are_declared() -> None:
     used = {
         volume.split(":")[0]
@@ -157,3 +171,21 @@ def test_work_queues_never_drop_a_message_by_time_or_length(definitions: dict[st
         assert matching == []
         arguments = next(each["arguments"] for each in definitions["queues"] if each["name"] == queue)
         assert not {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-expires"} & set(arguments)
+
+
+#: What RabbitMQ 4.3 takes of a classic queue's arguments; others, as x-consumer-timeout and x-queue-mode, it refuses.
+TAKEN_OF_CLASSIC = {"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-message-ttl"}
+
+
+def test_queues_are_such_as_rabbitmq_43_declares(definitions: dict[str, Any]) -> None:
+    for queue in definitions["queues"]:
+        # A queue that is neither durable nor exclusive is refused, too.
+        assert (queue["durable"], queue["auto_delete"]) == (True, False)
+        assert set(queue["arguments"]) <= TAKEN_OF_CLASSIC
+
+
+def test_work_queues_are_what_headway_would_declare_itself(definitions: dict[str, Any]) -> None:
+    broker = JobRabbitmqBroker("amqp://127.0.0.1:1/", middleware=[])
+    for queue in ("default", "io", "cpu"):
+        arguments = next(each["arguments"] for each in definitions["queues"] if each["name"] == queue)
+        assert arguments == broker._build_queue_arguments(queue)
