@@ -15,7 +15,7 @@ import pytest
 from django.core.management import get_commands
 from ruamel.yaml import YAML
 
-from actors.broker import JobRabbitmqBroker
+from actors.runtime.broker import JobRabbitmqBroker
 from core import pipelines
 
 CHECKOUT = Path(__file__).resolve().parents[2]
