@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from . import sizes
 from .account import KEPT_RAW, Account, Tally
 from .chunks import CHUNK_BYTES, ChunkWriter, Positions
 from .decoding import decode_mixed
@@ -582,7 +583,7 @@ class Scanner:
 
     def _reject_long(self, raw: bytes) -> None:
         """Reject a record too long to hold; what follows of its line is passed over as the blocks come."""
-        reason = f"The record is longer than {self.max_record // (1 << 20)} MiB."
+        reason = f"The record is longer than {sizes.size(self.max_record)}."
         if self.quotes == "strict":
             raise Unreadable(f"line {self._line}: {reason}")
         self.account.reject(self._line, self._text_of(raw), reason)

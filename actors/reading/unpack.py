@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from . import sizes
 from .errors import Unreadable
 from .kinds import kind_of_archive, refuse_what_is_no_table
 
@@ -66,7 +67,7 @@ class _Budget:
     def spend(self, size: int) -> None:
         self.written += size
         if self.written > self.limit:
-            raise Unreadable(f"{self.name} unpacks to more than {size_in_words(self.limit)}; that is refused.")
+            raise Unreadable(f"{self.name} unpacks to more than {sizes.size(self.limit)}; that is refused.")
         if self.written > RATIO_ALLOWANCE and self.written > self.packed_bytes * MAX_RATIO:
             raise Unreadable(f"{self.name} unpacks to more than {MAX_RATIO} times its size; that is refused.")
 
@@ -239,16 +240,6 @@ def _only(names: list[str], no_files: list[bool], archive: str) -> int:
         listed = ", ".join(names[place] for place in tables[:10]) + (", …" if len(tables) > 10 else "")
         raise Unreadable(f"{archive} holds {len(tables)} files; upload one at a time: {listed}")
     return tables[0]
-
-
-def size_in_words(size: int) -> str:
-    """A number of bytes as people say it, 1.5 GB, on one line."""
-    value, unit = float(size), "bytes"
-    for larger in ("KB", "MB", "GB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:,.0f}\xa0bytes" if unit == "bytes" else f"{value:,.1f}\xa0{unit}"
 
 
 def _reason(error: Exception) -> str:

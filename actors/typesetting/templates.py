@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from core import amounts
 from core.errors import PermanentError
 
 MAIN = "main.typ"
@@ -92,7 +93,7 @@ def copy_to(template: Template, folder: Path) -> None:
         if count > MOST_FILES or size > MOST_BYTES:
             raise PermanentError(
                 f"The template {template.name!r} is too large: "
-                f"at most {MOST_FILES} files with {MOST_BYTES // 1024**2} MiB together."
+                f"at most {MOST_FILES} files with {amounts.size(MOST_BYTES)} together."
             )
         target = folder / path.relative_to(template.folder)
         target.parent.mkdir(parents=True, exist_ok=True)

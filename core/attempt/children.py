@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
+from core import amounts
 from core.attempt.forked import GONE_SECONDS, Forked, ForkServer
 from core.errors import PermanentError
 from core.logs import tell
@@ -325,7 +326,7 @@ def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seco
         raise PermanentError(f"This took longer than the {seconds:,.0f} seconds it may take, and was stopped.")
     if memory_bytes is not None and pid and _resident_bytes(pid) > memory_bytes:
         raise PermanentError(
-            f"This needed more than the {memory_bytes // 1024**2:,} MiB of memory it may use, and was stopped."
+            f"This needed more than the {amounts.size(memory_bytes)} of memory it may use, and was stopped."
         )
 
 

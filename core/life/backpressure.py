@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from core import amounts
 from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.files import storage
@@ -126,9 +127,10 @@ def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
     if (limit := settings.OWNER_SUBMITS_PER_HOUR) and (seen.oldest is not None or jobs > limit):
         _refuse_submits(limit, seen, jobs=jobs)
     if (limit := settings.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
+        coming = f", and {amounts.size(incoming_bytes)} come" if incoming_bytes else ""
         raise TooMuch(
-            f"Your files take {_size(seen.stored)}{f', and {_size(incoming_bytes)} come' if incoming_bytes else ''}; "
-            f"{_size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an "
+            f"Your files take {amounts.size(seen.stored)}{coming}; "
+            f"{amounts.size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an "
             "operator can delete some sooner.",
             retry_after_seconds=STORED_RETRY_SECONDS,
         )
@@ -152,11 +154,3 @@ def _refuse_submits(limit: int, seen: _Pressure, *, jobs: int) -> None:
 
 def _jobs(count: int) -> str:
     return f"{count:,} job{'s' if count != 1 else ''}"
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if count < 1024 or unit == "GB":
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
-from core import pipelines
+from core import amounts, pipelines
 from core.models import Artifact, Dataset, Job
 from core.pipelines import pipeline
 from tests.unit.frontend.conftest import MakeDataset
@@ -49,6 +49,20 @@ def test_a_file_is_chosen_and_becomes_a_job(open_page: OpenPage, text: Path) -> 
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
     assert Artifact.objects.get().name == "abc.txt"
+
+
+def test_the_script_tells_sizes_as_pages_do(open_page: OpenPage) -> None:
+    page = open_page(LETTERS)
+    control = page.locator("#id_text")
+    for size in (0, 1, 1023, 1024, 1_048_550, 123 * 1024, 3 * 1024**4, 5_000 * 1024**5):
+        control.evaluate(
+            """(input, size) => {
+                Object.defineProperty(input, "files", {value: [{name: "x.txt", size}], configurable: true});
+                input.dispatchEvent(new Event("change", {bubbles: true}));
+            }""",
+            size,
+        )
+        expect(page.locator("[data-drop-facts]")).to_contain_text(amounts.size(size))
 
 
 def test_a_file_can_be_dropped_anywhere_on_the_page(open_page: OpenPage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from core import amounts
 from core import housekeeping as keep
 from core.attempt.context import JobContext
 from core.pipelines import pipeline
@@ -25,8 +26,6 @@ PARTS: tuple[tuple[str, str, str, Part], ...] = (
 )
 #: What is no row of a table, and so no reason to tidy one.
 _NO_ROWS = frozenset({"files", "database bytes", "seconds to write it anew", "tables vacuumed"})
-#: Units of sizes in the headline.
-_KB = 1024
 
 
 @pipeline(
@@ -83,18 +82,9 @@ def _headline(counts: dict[str, int], freed: int, *, is_dry: bool) -> str:
     if not counts:
         return "Nothing would be deleted" if is_dry else "Nothing was past its time"
     words = ", ".join(named) or _amount(sum(count for name, count in counts.items() if name not in _NO_ROWS), "rows")
-    size = f", {_size(freed)}" if freed else ""
+    size = f", {amounts.size(freed)}" if freed else ""
     return f"{words}{size} would be deleted" if is_dry else f"{words}{size} deleted"
 
 
 def _amount(count: int, plural: str) -> str:
     return f"1 {plural.removesuffix('s')}" if count == 1 else f"{count:,} {plural}"
-
-
-def _size(count: int) -> str:
-    amount, unit = float(count), "bytes"
-    for larger in ("KB", "MB", "GB", "TB"):
-        if amount < _KB:
-            break
-        amount, unit = amount / _KB, larger
-    return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"

@@ -15,6 +15,7 @@ from django.template import Context, Engine, TemplateDoesNotExist
 from django.urls import reverse
 from django.utils import timezone
 
+from core import amounts
 from core.errors import PermanentError
 from core.files.links import link_to
 from core.mails.addresses import preferences_address, site_address
@@ -82,7 +83,7 @@ def _of_files(files: Sequence[Artifact], attached: Sequence[Artifact]) -> dict[s
     until = timezone.now() + dt.timedelta(days=settings.LINK_DAYS)
     return {
         "file": _one_line(first.name),
-        "file_size": _size(first.size),
+        "file_size": amounts.size(first.size),
         "file_is_attached": first in attached,
         "link": link_to(first.pk),
         "link_until": f"{until:%-d %B %Y}",
@@ -131,10 +132,6 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} seconds"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1024**2:.1f} MB" if size >= 1024**2 else f"{max(1, round(size / 1024)):,} KB"
 
 
 def _one_line(text: str) -> str:

@@ -13,14 +13,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.template.defaultfilters import filesizeformat
-
 from actors.fetching.addresses import read_address
 from actors.fetching.errors import Unreachable
 from actors.fetching.many import Failure
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
 from actors.imports.steps import import_table, name_of
+from core import amounts
 from core.attempt.context import InputFile, JobContext
 from core.errors import PermanentError
 from core.life.fan_out import Results
@@ -160,7 +159,7 @@ def _answer(
     if len(urls) == 1:
         answer: dict[str, Any] = next(iter(made.values()))
         if fetched := here.get(1, {}).get("fetched"):
-            answer = {**answer, "facts": [["Fetched", filesizeformat(fetched["bytes"])], *answer["facts"]]}
+            answer = {**answer, "facts": [["Fetched", amounts.size(fetched["bytes"])], *answer["facts"]]}
         return answer
     datasets = list(dict.fromkeys(made[number]["dataset"] for number in sorted(made)))
     unchanged = sum(1 for each in made.values() if each.get("unchanged"))
@@ -169,7 +168,7 @@ def _answer(
         headline += f", {unchanged} unchanged"
     size = sum(each["fetched"]["bytes"] for each in here.values() if "fetched" in each)
     facts: list[list[Any]] = [
-        ["Fetched", filesizeformat(size)],
+        ["Fetched", amounts.size(size)],
         ["Rows", sum(Dataset.objects.filter(pk__in=datasets).values_list("rows", flat=True))],
         ["Rejected", sum(Dataset.objects.filter(pk__in=datasets).values_list("rejected", flat=True))],
     ]

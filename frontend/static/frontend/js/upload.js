@@ -1,15 +1,16 @@
 // The form of a pipeline: files dropped on it, the upload's progress, and one submit at a time.
 "use strict";
 {
-  const SIZES = ["bytes", "KB", "MB", "GB", "TB"];
+  // As core/amounts.py writes sizes.
+  const SIZES = ["bytes", "KB", "MB", "GB", "TB", "PB"];
   const inSize = (size) => {
     let unit = 0;
     while (size >= (unit ? 1023.95 : 1024) && unit < SIZES.length - 1) {
       size /= 1024;
       unit += 1;
     }
-    if (unit === 0) return `${size} ${size === 1 ? "byte" : "bytes"}`;
-    return `${size >= 100 ? Math.round(size) : size.toFixed(1)} ${SIZES[unit]}`;
+    if (unit === 0) return `${size.toLocaleString("en")} ${size === 1 ? "byte" : "bytes"}`;
+    return `${size >= 100 ? Math.round(size).toLocaleString("en") : size.toFixed(1)} ${SIZES[unit]}`;
   };
 
   const form = () => document.querySelector("form[data-upload]");

@@ -137,7 +137,7 @@ def test_a_table_on_the_web_becomes_a_dataset(alice: User, serve: Serve) -> None
     server = serve(Shelf(orders=TABLE))
     job = make(alice, server.url("/orders.csv?token=1"), **{"rules-0-column": "id", "rules-0-type": "integer"})
     result = result_of(job)
-    assert (result["headline"], result["facts"][0]) == ("2 rows imported", ["Fetched", "23\xa0bytes"])
+    assert (result["headline"], result["facts"][0]) == ("2 rows imported", ["Fetched", "23 bytes"])
     dataset = Dataset.objects.for_user(alice).get()
     assert (dataset.pk, dataset.name, dataset.source_name) == (result["dataset"], "orders", "orders.csv")
     assert [(column.name, column.type) for column in dataset.columns.all()] == [("id", "integer"), ("name", "text")]
@@ -365,7 +365,7 @@ def test_a_bomb_is_not_unpacked(alice: User, serve: Serve, settings: Settings) -
     job = make(alice, serve(Shelf(bomb=bomb)).url("/bomb.csv.gz"))
     assert (job.state, job.error) == (
         State.FAILED,
-        "bomb.csv.gz unpacks to more than 976.6\xa0KB; that is refused.",
+        "bomb.csv.gz unpacks to more than 977 KB; that is refused.",
     )
 
 

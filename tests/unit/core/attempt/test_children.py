@@ -222,7 +222,7 @@ def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
 
 
 def test_a_child_that_needs_too_much_memory_is_stopped_with_a_sentence() -> None:
-    with pytest.raises(PermanentError, match="more than the 256 MiB of memory it may use"):
+    with pytest.raises(PermanentError, match="more than the 256 MB of memory it may use"):
         run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=300)
 
 

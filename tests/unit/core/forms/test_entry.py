@@ -248,7 +248,7 @@ def test_a_file_larger_than_its_field_takes_is_refused_with_the_limit(alice: Use
     assert fill(sample, alice, file=upload(text=b"x" * 1024**2)).is_valid()
     entry = fill(sample, alice, file=upload("big.txt", b"x" * (1024**2 + 1)))
     assert not entry.is_valid()
-    assert entry.form.errors["file"] == ["big.txt is larger than 1 MB, the most that is taken here."]
+    assert entry.form.errors["file"] == ["big.txt is larger than 1.0 MB, the most that is taken here."]
 
 
 def test_a_person_with_too_much_in_hand_is_refused_before_anything_is_stored(
