@@ -145,7 +145,7 @@ class TestLimits:
     def test_the_size_counts_for_all_layers_together(self, tmp_path: Path) -> None:
         inner = gzip.compress(b"a,b\n" * 50_000, compresslevel=0)
         data = bz2.compress(inner)
-        with pytest.raises(Unreadable, match=r"unpacks to more than 366\.2.KB"):
+        with pytest.raises(Unreadable, match=r"unpacks to more than 366 KB"):
             unpacked(data, tmp_path, limit_bytes=375_000)
         (tmp_path / "again").mkdir()
         assert len(unpacked(data, tmp_path / "again", limit_bytes=450_000)[0]) == 200_000
