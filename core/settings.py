@@ -223,7 +223,9 @@ if not all(url.strip().startswith(("amqp://", "amqps://")) for url in RABBITMQ_U
 RABBITMQ_QUEUE_TYPE = env.str("RABBITMQ_QUEUE_TYPE", "classic")
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1)
 WORKER_THREADS = env.integer("WORKER_THREADS", 16, least=1)
-#: Threads of the worker that runs the pipelines of the queue `cpu`, and child processes that a worker process may have
+#: The queues of pipelines that take the processor for seconds on end: a worker of its own has them.
+CPU_QUEUES = ["cpu"]
+#: Threads of the worker that runs the pipelines of these queues, and child processes that a worker process may have
 #: at work at once.
 CPU_THREADS = env.integer("CPU_THREADS", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 WEB_THREADS = env.integer("WEB_THREADS", 8, least=1)

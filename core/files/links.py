@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.urls import reverse
 
+from core.addresses import path_of, site_address
 from core.database.clock import database_now
 from core.errors import HeadwayError
 
@@ -30,7 +30,7 @@ def link_to(artifact_id: int, *, days: float | None = None) -> str:
     """Return an address under which anybody may fetch this file, for so many days (`LINK_DAYS`)."""
     until = int(database_now().timestamp() + _DAY_SECONDS * (settings.LINK_DAYS if days is None else days))
     token = _signer().sign(f"{artifact_id}-{until}")
-    return f"{settings.SITE_URL}{reverse('shared_file', args=[token])}"
+    return site_address(path_of("shared_file", token))
 
 
 def artifact_of(token: str) -> int:

@@ -13,12 +13,11 @@ from typing import Any
 
 from django.db.models import CharField, Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
-from django.urls import reverse
 
 from core import pipelines
+from core.addresses import path_of, site_address
 from core.database.clock import database_now
 from core.mails import sending
-from core.mails.addresses import site_address
 from core.mails.orders import ended_key, is_address, order
 from core.models import Artifact, Dataset, Job, Preferences
 from core.models.states import State
@@ -152,4 +151,4 @@ def _result_of(job: Job) -> tuple[str, str]:
     file = Artifact.objects.filter(job=job, kind=Artifact.Kind.OUTPUT).first()
     if file is None:
         return "", ""
-    return file.name, site_address(reverse("job_file", args=[job.pk, file.pk]))
+    return file.name, site_address(path_of("job_file", job.pk, file.pk))

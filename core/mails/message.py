@@ -12,8 +12,8 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
+from core.addresses import path_of, site_address
 from core.errors import PermanentError
-from core.mails.addresses import preferences_address
 from core.models import Artifact, Mail
 
 #: What comes because somebody wishes it, and can be switched off.
@@ -49,7 +49,7 @@ def message_of(mail: Mail) -> EmailMultiAlternatives:
         "X-Auto-Response-Suppress": "All",
     }
     if mail.kind in NOTICES:
-        headers["List-Unsubscribe"] = f"<{preferences_address()}>"
+        headers["List-Unsubscribe"] = f"<{site_address(path_of('preferences'))}>"
     message = SevenBitMessage(subject=mail.subject, body=mail.text, to=[mail.to], headers=headers)
     if mail.html:
         message.attach_alternative(mail.html, "text/html")

@@ -9,10 +9,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from core import pipelines
 from core.errors import Refused
 from core.life.submission import Submission, submit
 
-PIPELINE = "mail"
+#: The role of the pipeline that sends what is ordered.
+ROLE = "mail"
 #: Characters of the longest address: what its column takes (RFC 5321 has 254).
 ADDRESS_LENGTH = 254
 
@@ -39,7 +41,9 @@ def order(
     if not is_address(to):
         raise Refused(f"{to!r} is no mail address.")
     params = {"kind": kind, "to": to, "context": dict(context), "attachments": list(attachments)}
-    return submit(PIPELINE, owner_id=owner_id, params=params, label=label or f"Mail to {to}", key=key)
+    return submit(
+        pipelines.for_role(ROLE).name, owner_id=owner_id, params=params, label=label or f"Mail to {to}", key=key
+    )
 
 
 def is_address(text: str) -> bool:

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Now
-from django.urls import reverse
 
+from core.addresses import path_of
 from core.models.states import State
 
 
@@ -67,7 +67,7 @@ class Dataset(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("dataset_detail", args=[self.pk])
+        return path_of("dataset", self.pk)
 
 
 class DatasetColumn(models.Model):

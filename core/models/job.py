@@ -11,9 +11,9 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Now
-from django.urls import reverse
 
 from core import pipelines
+from core.addresses import path_of
 from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, TERMINAL, WARNED, State
 from core.pipelines import Pipeline
 
@@ -186,7 +186,7 @@ class Job(models.Model):
         return f"job {self.pk} ({self.pipeline})"
 
     def get_absolute_url(self) -> str:
-        return reverse("job_detail", args=[self.pk])
+        return path_of("job", self.pk)
 
     @property
     def is_live(self) -> bool:

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Now
-from django.urls import reverse
 
+from core.addresses import path_of
 from core.models.job import Priority
 
 
@@ -83,7 +83,7 @@ class Schedule(models.Model):
         return self.label or self.pipeline
 
     def get_absolute_url(self) -> str:
-        return reverse("schedule_detail", args=[self.pk])
+        return path_of("schedule", self.pk)
 
 
 class ScheduledRun(models.Model):

@@ -75,6 +75,8 @@ class Pipeline:
     is_listed: bool = True
     #: Whether staff alone may fill in its form.
     is_for_staff: bool = False
+    #: What the site itself submits to it, whatever its name is: `mail` sends mails that are ordered. One has each role.
+    role: str = ""
 
 
 @dataclass
@@ -87,6 +89,8 @@ class Registry:
         known = self._by_name.get(spec.name)
         if known and known.run.__module__ != spec.run.__module__:
             raise ValueError(f"pipeline {spec.name!r} is registered in {known.run.__module__} already")
+        if spec.role and (other := next((it for it in self if it.role == spec.role and it.name != spec.name), None)):
+            raise ValueError(f"pipeline {spec.name!r}: the role {spec.role!r} is that of {other.name!r} already")
         self._by_name[spec.name] = spec
 
     def remove(self, name: str) -> None:
@@ -150,6 +154,14 @@ def get(name: str) -> Pipeline:
         known = ", ".join(sorted(entry.name for entry in _registry)) or "none"
         raise UnknownPipeline(f"unknown pipeline {name!r}; there are: {known}")
     return spec
+
+
+def for_role(role: str) -> Pipeline:
+    """Return the pipeline that has the role; raise UnknownPipeline when none has."""
+    found = next((spec for spec in _registry if spec.role == role), None)
+    if found is None:
+        raise UnknownPipeline(f"no pipeline has the role {role!r}; register one with role={role!r}")
+    return found
 
 
 def every() -> list[Pipeline]:

@@ -10,6 +10,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
+from core import pipelines
 from core.life.submission import submit
 from core.models import Preferences
 from core.people.accounts import system_user
@@ -56,7 +57,7 @@ class ResetForm(PasswordResetForm):
         """Order the mail, whether the address has an account or not: nobody can tell from the answer or its time."""
         address = self.cleaned_data["email"]
         if may_try("reset", address, amount=RESETS_PER_HOUR, per_seconds=3600):
-            submit("password_reset", owner_id=system_user().pk, params={"address": address})
+            submit(pipelines.for_role("password_reset").name, owner_id=system_user().pk, params={"address": address})
 
 
 class EmailForm(forms.Form):

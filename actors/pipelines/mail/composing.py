@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core import amounts
+from core.addresses import path_of, site_address
 from core.errors import PermanentError
 from core.files.links import link_to
-from core.mails.addresses import preferences_address, site_address
 from core.models import Artifact, Dataset
 
 #: Bytes of all files that go with a mail; one that is larger is a link alone. Encoded they are a third more, and many
@@ -47,7 +47,7 @@ def compose(kind: str, context: dict[str, Any], *, owner_id: int, attachments: S
     files = _files(attachments, owner_id=owner_id)
     attached = _that_fit(files)
     known = {**_told(context, owner_id=owner_id), **_of_files(files, attached), "site": settings.SITE_URL}
-    known["preferences"] = preferences_address()
+    known["preferences"] = site_address(path_of("preferences"))
     text = _render(_TEXTS, f"mail/{kind}.txt", known)
     subject, _, body = text.strip().partition("\n")
     return Written(

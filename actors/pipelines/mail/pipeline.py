@@ -41,6 +41,7 @@ def rate_of(text: str) -> Rate:
     max_attempts=20,
     is_listed=False,
     is_told=False,
+    role="mail",
 )
 def mail(
     ctx: JobContext,

@@ -22,10 +22,10 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from core.addresses import site_address
 from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
-from core.mails.addresses import site_address
 from core.mails.smtp import NotTaken, Unclear, hand_over, new_line
 from core.pipelines import pipeline
 
@@ -43,6 +43,7 @@ _TEMPLATES = Engine(dirs=[str(Path(__file__).parent / "templates")])
     max_attempts=8,
     is_listed=False,
     is_told=False,
+    role="password_reset",
 )
 def password_reset(ctx: JobContext, *, address: str = "") -> dict[str, Any]:
     accounts = list(PasswordResetForm().get_users(address))[:ACCOUNTS] if address else []

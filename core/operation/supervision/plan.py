@@ -9,18 +9,25 @@ from string import Template
 
 from django.conf import settings
 
-#: The queue of pipelines that take the processor for seconds on end.
-CPU_QUEUE = "cpu"
 _FOLDER = Path(__file__).parent
 
 
 def parts_of(rabbitmq_url: str) -> dict[str, tuple[str, ...]]:
     """The commands of `manage.py`, by their part's name, that make up a whole Headway on the runtime chosen."""
+    cpu = settings.CPU_QUEUES
     parts: dict[str, tuple[str, ...]] = {
         "web": ("web",),
         # What takes the processor has a worker of its own: short jobs never wait behind it for a thread.
-        "worker": ("worker", "--not-queues", CPU_QUEUE),
-        "worker-cpu": ("worker", "--queues", CPU_QUEUE, "--processes", "1", "--threads", str(settings.CPU_THREADS)),
+        "worker": ("worker", "--not-queues", *cpu),
+        "worker-cpu": (
+            "worker",
+            "--queues",
+            *cpu,
+            "--processes",
+            "1",
+            "--threads",
+            str(settings.CPU_THREADS),
+        ),
     }
     # Embedded, the workers fire the schedules themselves.
     return {**parts, "scheduler": ("scheduler",)} if rabbitmq_url else parts

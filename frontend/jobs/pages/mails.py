@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from core.mails.orders import PIPELINE, ended_key
+from core import pipelines
+from core.mails.orders import ROLE, ended_key
 from core.mails.requests import can_send_again
 from core.models import Job, Mail
 from core.models.job import JobQuerySet
@@ -166,7 +167,7 @@ def mails_of(job: Job) -> list[MailEntry]:
 
 
 def _of_pipeline(jobs: JobQuerySet) -> QuerySet[Job, int]:
-    return jobs.filter(pipeline=PIPELINE).order_by().values_list("pk", flat=True)[:SHOWN]
+    return jobs.filter(pipeline=pipelines.for_role(ROLE).name).order_by().values_list("pk", flat=True)[:SHOWN]
 
 
 def _known() -> QuerySet[Mail]:

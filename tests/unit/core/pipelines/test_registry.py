@@ -129,3 +129,17 @@ def test_an_empty_registry_says_that_there_are_none() -> None:
     registry = Registry()
     assert list(registry) == []
     registry.remove("never there")
+
+
+def test_a_role_is_looked_up_whatever_its_pipeline_is_called(define: Callable[..., str]) -> None:
+    def postman(ctx: object) -> None: ...
+
+    name = define(postman, role="post")
+    assert pipelines.for_role("post").name == name
+    with pytest.raises(ValueError, match=r"pipeline 'other': the role 'post' is that of 'defined_postman' already"):
+        pipeline(title="Other", name="other", role="post")(postman)
+
+
+def test_a_role_that_nobody_has_is_named() -> None:
+    with pytest.raises(UnknownPipeline, match=r"no pipeline has the role 'oracle'"):
+        pipelines.for_role("oracle")
