@@ -78,10 +78,8 @@ class Command(BaseCommand):
             supervisor.start()
             self._announce(supervisor, stopping, home, login)
             while not stopping.wait(0.5):
-                supervisor.sweep_orphans()
                 if not supervisor.is_running:
                     self.stderr.write(f"The supervisor ended; starting all again. See {home}/logs/supervisord.log")
-                    supervisor.kill_the_rest()
                     supervisor.start()
                     stopping.wait(1)
             self.stdout.write("\nStopping ...")
@@ -96,7 +94,6 @@ class Command(BaseCommand):
         while not is_ready(settings.HOST, settings.PORT, named=host):
             if stopping.wait(0.1) or not supervisor.is_running:
                 return
-            supervisor.sweep_orphans()
             if time.monotonic() > late:
                 late = float("inf")
                 self.stderr.write(f"The web does not answer yet. {home}/logs/web.log ends with:")

@@ -36,11 +36,12 @@ def parts_of(rabbitmq_url: str) -> dict[str, tuple[str, ...]]:
 def render_plan(parts: Mapping[str, tuple[str, ...]], *, home: Path, checkout: Path, stop_seconds: int) -> str:
     """The text of supervisord's configuration file."""
     logs = _escape(home / "logs")
+    tethered = (sys.executable, "-m", "core.operation.supervision.tethered")
     program = Template((_FOLDER / "program.conf").read_text())
     programs = [
         program.substitute(
             name=name,
-            command=_escape(shlex.join([sys.executable, str(checkout / "manage.py"), *command])),
+            command=_escape(shlex.join([*tethered, sys.executable, str(checkout / "manage.py"), *command])),
             folder=_escape(checkout),
             logs=logs,
             stop_seconds=stop_seconds,
