@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.services.packages import CHROMIUM, program
@@ -19,6 +20,10 @@ from tests.settings import GIVEN
 
 #: The time of day, in UTC, at which every site begins its housekeeping by itself; seconds that a test's site may live.
 HOUSEKEEPING, SITE_SECONDS = dt.time(3, 15), 120.0
+# Shared machines stand still for a second now and then: how long an example takes proves nothing.
+hypothesis.settings.register_profile("headway", deadline=None)
+hypothesis.settings.load_profile("headway")
+
 _numbers = itertools.count(1)
 _failed = pytest.StashKey[bool]()
 

@@ -78,18 +78,6 @@ def detect_in(path: Path, *, encoding: str, options: dict[str, Any], further: Se
     return detect_all(text, encoding=encoding, complete=complete, options=options)[0]
 
 
-def detect_dialect(
-    sample: str, *, encoding: str, complete: bool, options: dict[str, Any], weights: Weights = WEIGHTS
-) -> Dialect:
-    """The format of the file that `sample` is the beginning of.
-
-    `complete` says that the sample is the whole file. `options` holds what the person has set: delimiter ("" for one
-    column), quote ("none" for none), escape, line_end, header ("yes", "no" or a number of lines), preamble_lines,
-    comment. Absent keys are detected. Raises Unreadable for what holds no table.
-    """
-    return detect_all(sample, encoding=encoding, complete=complete, options=options, weights=weights)[0]
-
-
 def detect_all(
     sample: str, *, encoding: str, complete: bool, options: dict[str, Any], weights: Weights = WEIGHTS
 ) -> tuple[Dialect, list[dict[str, str]]]:

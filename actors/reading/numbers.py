@@ -291,6 +291,3 @@ def _cast(mark: str, groups: str, sql_type: str) -> str:
     else:
         value = f"translate({{c}}, {literal(dropped)}, '')" if dropped else "{c}"
     return f"TRY_CAST({value} AS {sql_type})"
-
-
-INTEGER = decimal(0)

@@ -34,7 +34,6 @@ MAX_HEADER = 32 * 1024**2
 #: Bytes of memory that unpacking xz may take; the strongest setting takes 65 MB.
 XZ_MEMORY = 256 * 1024**2
 ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".psv", ".dat")
-PACKED_ENDINGS = (".gz", ".zip", ".bz2", ".xz", ".tar", ".tgz", ".tbz2", ".txz")
 UNPACKED = "unpacked.csv"
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")

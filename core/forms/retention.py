@@ -38,12 +38,6 @@ class Keeping:
     keeper: Dataset | Mail | None = None
 
 
-def job_expires_at(job: Job) -> dt.datetime | None:
-    """Return when an ended job goes, with all that is its own; None for one that is kept for good or has not ended."""
-    keeping = keeping_of(job)
-    return keeping.expires_at if keeping else None
-
-
 def keeping_of(job: Job) -> Keeping | None:
     """Return how long a job is kept, and what for; None for one that has not ended."""
     whole = _whole(job)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from django.db.models import Count, Sum
+from django.db.models import Count
 
 from core import pipelines
 from core.errors import PermanentError
@@ -83,9 +83,6 @@ class FanOutSummary:
     title: str
     total: int
     by_state: dict[str, int] = field(default_factory=dict)
-    #: The weights of all children, and of those that have ended.
-    total_weight: float = 0.0
-    done_weight: float = 0.0
 
     @property
     def live(self) -> int:
@@ -98,15 +95,10 @@ class FanOutSummary:
 
 def summary(job_id: int) -> list[FanOutSummary]:
     """Return the fan-outs of a job in the order in which they were made."""
-    rows = (
-        Job.objects.filter(parent=job_id)
-        .order_by()
-        .values_list("fan_key", "state")
-        .annotate(count=Count("pk"), weight=Sum("weight"))
-    )
-    counted: dict[str, dict[str, tuple[int, float]]] = {}
-    for key, state, count, weight in rows:
-        counted.setdefault(key, {})[str(state)] = (count, weight)
+    rows = Job.objects.filter(parent=job_id).order_by().values_list("fan_key", "state").annotate(count=Count("pk"))
+    counted: dict[str, dict[str, int]] = {}
+    for key, state, count in rows:
+        counted.setdefault(key, {})[str(state)] = count
     if not counted:
         return []
     titles = _titles(job_id)
@@ -115,10 +107,8 @@ def summary(job_id: int) -> list[FanOutSummary]:
         FanOutSummary(
             key=key,
             title=titles.get(key) or title_of(key),
-            total=sum(count for count, _ in states.values()),
-            by_state={state: count for state, (count, _) in states.items()},
-            total_weight=sum(weight for _, weight in states.values()),
-            done_weight=sum(weight for state, (_, weight) in states.items() if state in TERMINAL),
+            total=sum(states.values()),
+            by_state=states,
         )
         for key, states in sorted(counted.items(), key=lambda entry: first.get(entry[0], 0))
     ]

@@ -101,7 +101,7 @@ def _is_right(case: Case, reading: weigh.Reading, said_lines: int) -> bool:
 
 def _detected(case: Case, weights: Weights) -> Any:
     text = case.text
-    return detect.detect_dialect(
+    return detect.detect_all(
         text[:SAMPLE_CHARACTERS],
         encoding="utf-8",
         complete=len(text) <= SAMPLE_CHARACTERS,

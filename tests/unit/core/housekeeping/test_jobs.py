@@ -21,6 +21,11 @@ from tests.unit.core.housekeeping.world import OLD, World, keep_house, stored, t
 pytestmark = pytest.mark.django_db
 
 
+def expires_at(job: Job) -> dt.datetime | None:
+    keeping = retention.keeping_of(job)
+    return keeping.expires_at if keeping else None
+
+
 def test_a_job_goes_when_its_pipelines_days_are_over(world: World, define: Callable[..., str]) -> None:
     def short(ctx: Any) -> None: ...
 
@@ -99,7 +104,7 @@ def test_a_job_stays_as_long_as_its_dataset_or_that_of_a_part(world: World, dept
     dataset = world.dataset(chain[-1], days=1)
     keep_house()
     assert there(*chain) == [True] * len(chain)
-    assert retention.job_expires_at(chain[0]) == retention.dataset_expires_at(dataset)
+    assert expires_at(chain[0]) == retention.dataset_expires_at(dataset)
     Dataset.objects.update(created_at=world.now - dt.timedelta(days=400))
     keep_house()
     assert there(*chain) == [False] * len(chain)
@@ -115,7 +120,7 @@ def test_a_dataset_that_a_person_keeps_or_a_schedule_names_never_goes(world: Wor
     assert set(Dataset.objects.values_list("pk", flat=True)) == {kept.pk, named.pk, listed.pk}
     kept.refresh_from_db()
     assert [retention.dataset_expires_at(each) for each in (kept, named, listed)] == [None, None, None]
-    assert retention.job_expires_at(named.job) is None
+    assert expires_at(named.job) is None
 
 
 @pytest.mark.parametrize("state", LIVE)
@@ -169,8 +174,8 @@ def test_a_mail_keeps_its_job_for_its_own_days_and_an_unknown_one_for_good(world
     young, old, unknown = (world.job(days=150) for _ in range(3))
     for job, state, days in ((young, "sent", 150), (old, "sent", 250), (unknown, "unknown", 250)):
         world.mail(job, state, days=days)
-    assert retention.job_expires_at(young) == Mail.objects.get(job=young).created_at + dt.timedelta(days=200)
-    assert retention.job_expires_at(unknown) is None
+    assert expires_at(young) == Mail.objects.get(job=young).created_at + dt.timedelta(days=200)
+    assert expires_at(unknown) is None
     expire_jobs(Round())
     assert there(young, old, unknown) == [True, False, True]
 
@@ -231,10 +236,10 @@ def test_a_round_goes_in_bounded_batches_and_may_be_broken_off(world: World, mon
 def test_the_time_of_a_part_is_that_of_its_whole_job(world: World, bob: User) -> None:
     whole = world.job(days=5)
     child = world.job(days=6, parent=whole)
-    assert retention.job_expires_at(child) == retention.job_expires_at(whole)
+    assert expires_at(child) == expires_at(whole)
     assert whole.finished_at is not None
-    assert retention.job_expires_at(whole) == whole.finished_at + dt.timedelta(days=90)
-    assert retention.job_expires_at(world.job(State.RUNNING)) is None
+    assert expires_at(whole) == whole.finished_at + dt.timedelta(days=90)
+    assert expires_at(world.job(State.RUNNING)) is None
 
 
 @pytest.mark.django_db(transaction=True)
