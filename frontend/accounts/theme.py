@@ -5,7 +5,8 @@ The browser's is in a cookie, so that the first paint is right; a person's choic
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from core.models import Preferences
 
@@ -14,7 +15,7 @@ CHOICES = ("auto", "light", "dark")
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def keep_in_browser(request: HttpRequest, response: HttpResponse, chosen: str) -> None:
+def keep_in_browser(request: HttpRequest, response: HttpResponseBase, chosen: str) -> None:
     """Let this browser's pages have the theme also when nobody is logged in."""
     response.set_cookie(
         COOKIE, chosen, max_age=_YEAR_SECONDS, samesite="Lax", secure=request.is_secure(), httponly=True

@@ -14,9 +14,10 @@ from django.contrib.auth import login
 from django.contrib.auth import views as django_views
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -29,6 +30,7 @@ from frontend.accounts.forms import ResetForm, SignUpForm
 from frontend.accounts.login_tries import forgive, may_confirm
 from frontend.accounts.people import BACKEND
 from frontend.site.addresses import address_of
+from frontend.site.answers import Done, answer_form
 from frontend.site.errors import refused
 from frontend.site.security import person_required
 
@@ -62,17 +64,21 @@ def sign_up_page(request: HttpRequest) -> HttpResponseBase:
     if not may_try("sign_up", address_of(request), amount=TRIES_PER_HOUR, per_seconds=3600):
         return _too_often(request)
     form = SignUpForm(request.POST)
-    if form.is_valid():
+
+    def save() -> Done:
         given = form.cleaned_data
         try:
             user = sign_up(username=given["username"], email=given["email"], password=given["password1"])
         except Taken as error:
-            form.add_error(error.field, str(error))
-        else:
-            login(request, user, backend=BACKEND)
-            messages.success(request, f"Welcome, {user.get_username()}. Choose something under Start to begin.")
-            return redirect(after or settings.LOGIN_REDIRECT_URL)
-    return render(request, "headway/sign_up.html", {"form": form, "next": after})
+            raise ValidationError({error.field: str(error)}) from error
+        login(request, user, backend=BACKEND)
+        welcome = f"Welcome, {user.get_username()}. Choose something under Start to begin."
+        return Done(welcome, to=after or resolve_url(settings.LOGIN_REDIRECT_URL))
+
+    def show(status: int) -> HttpResponse:
+        return render(request, "headway/sign_up.html", {"form": form, "next": after}, status=status)
+
+    return answer_form(request, form, save=save, show=show)
 
 
 class PasswordChangeView(django_views.PasswordChangeView):

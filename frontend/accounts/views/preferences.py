@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -22,6 +23,7 @@ from frontend.accounts.forms import EmailForm, PreferencesForm
 from frontend.accounts.login_tries import may_confirm
 from frontend.accounts.people import kept_preferences
 from frontend.site import zones
+from frontend.site.answers import Done, answer_act, answer_form
 from frontend.site.errors import refused
 from frontend.site.security import PersonRequest, person_required
 
@@ -37,19 +39,21 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
     kept = kept_preferences(request)
     wished = [name for name in _TOLD_BY_MAIL if getattr(kept, name)]
     form = PreferencesForm(request.POST, instance=kept)
-    if not form.is_valid():
-        return _page(request, choices=form)
-    changed = list(form.fields)
-    if any(form.cleaned_data[name] for name in _TOLD_BY_MAIL if name not in wished):
-        # What ended before is not told any more, but by the wish that there was.
-        if wished:
-            tell_until_now(kept.pk)
-        kept.mailed_until = telling_from()
-        changed.append("mailed_until")
-    kept.save(update_fields=changed)
-    messages.success(request, "Your settings are kept.")
-    response = redirect("preferences")
-    theme.keep_in_browser(request, response, kept.theme)
+
+    def save() -> Done:
+        changed = list(form.fields)
+        if any(form.cleaned_data[name] for name in _TOLD_BY_MAIL if name not in wished):
+            # What ended before is not told any more, but by the wish that there was.
+            if wished:
+                tell_until_now(kept.pk)
+            kept.mailed_until = telling_from()
+            changed.append("mailed_until")
+        kept.save(update_fields=changed)
+        return Done("Your settings are kept.", to=reverse("preferences"))
+
+    response = answer_form(request, form, save=save, show=lambda status: _page(request, choices=form, status=status))
+    if form.is_valid():
+        theme.keep_in_browser(request, response, kept.theme)
     return response
 
 
@@ -61,30 +65,34 @@ def preferences_email(request: PersonRequest) -> HttpResponseBase:
     if not may_confirm(request.user):
         return refused(request, 429, "The password was tried too often. Wait a while.", retry_after=_MINUTE)
     form = EmailForm(request.user, request.POST)
-    if form.is_valid():
+
+    def save() -> Done:
         try:
             change_email(request.user, form.cleaned_data["email"])
         except Taken as error:
-            form.add_error("email", str(error))
-        else:
-            if not request.user.email:
-                off = dict.fromkeys(_TOLD_BY_MAIL, False)
-                Preferences.objects.filter(user=request.user).update(**off)
-            messages.success(request, "Your address is changed." if request.user.email else "Your address is gone.")
-            return redirect("preferences")
-    return _page(request, email=form)
+            raise ValidationError({"email": str(error)}) from error
+        if not request.user.email:
+            off = dict.fromkeys(_TOLD_BY_MAIL, False)
+            Preferences.objects.filter(user=request.user).update(**off)
+        said = "Your address is changed." if request.user.email else "Your address is gone."
+        return Done(said, to=reverse("preferences"))
+
+    return answer_form(request, form, save=save, show=lambda status: _page(request, email=form, status=status))
 
 
 @require_POST
 @person_required
 def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
     """Log out everywhere, here too."""
-    kept = kept_preferences(request)
-    kept.sessions_since = database_now()
-    kept.save(update_fields=["sessions_since"])
-    logout(request)
-    messages.success(request, "You are logged out everywhere.")
-    return redirect("login")
+
+    def end() -> str:
+        kept = kept_preferences(request)
+        kept.sessions_since = database_now()
+        kept.save(update_fields=["sessions_since"])
+        logout(request)
+        return "You are logged out everywhere."
+
+    return answer_act(request, end, back=reverse("login"))
 
 
 @require_POST
@@ -104,7 +112,11 @@ _MINUTE = 60.0
 
 
 def _page(
-    request: PersonRequest, *, choices: PreferencesForm | None = None, email: EmailForm | None = None
+    request: PersonRequest,
+    *,
+    choices: PreferencesForm | None = None,
+    email: EmailForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     shown = choices or PreferencesForm(instance=_shown_preferences(request))
     context = {
@@ -114,7 +126,7 @@ def _page(
         "site_zone": timezone.get_default_timezone_name(),
         "now": dt.datetime.now(dt.UTC),
     }
-    return render(request, "headway/preferences.html", context)
+    return render(request, "headway/preferences.html", context, status=status)
 
 
 def _shown_preferences(request: PersonRequest) -> Preferences:

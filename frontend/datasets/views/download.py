@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
-from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from core.errors import PermanentError, Refused
 from core.forms import downloads
 from core.models import Artifact, Dataset
+from frontend.site.answers import Done, answer_act
 from frontend.site.security import PersonRequest, person_required
 
 
@@ -20,13 +18,13 @@ from frontend.site.security import PersonRequest, person_required
 def dataset_download(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Lead to the file that `file=` names, or to the job that makes it. Staff orders it for the dataset's owner."""
     dataset = get_object_or_404(Dataset.objects.for_user(request.user).select_related("job", "owner"), pk=pk)
-    try:
+
+    def order() -> Done:
         made = downloads.order(
             dataset, request.POST.get("file", ""), by=request.user.get_username(), is_staff=request.user.is_staff
         )
-    except (Refused, PermanentError) as error:
-        messages.warning(request, str(error))
-        return HttpResponseRedirect(dataset.get_absolute_url())
-    if isinstance(made, Artifact):
-        return HttpResponseRedirect(reverse("job_file", args=[made.job_id, made.pk]))
-    return HttpResponseRedirect(made.get_absolute_url())
+        if isinstance(made, Artifact):
+            return Done(to=reverse("job_file", args=[made.job_id, made.pk]))
+        return Done(to=made.get_absolute_url())
+
+    return answer_act(request, order, back=dataset.get_absolute_url())

@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import retarget
 
+from core.errors import Refused
 from core.forms import Entry
 from frontend.forms.pages import form as form_pages
 from frontend.forms.pages import priorities
 from frontend.forms.pages.repeats import Repeat
+from frontend.site.answers import Done, answer_form
 from frontend.site.security import PersonRequest
 
 #: The names of the form's own fields; a pipeline's fields can't be called so.
 KEY_FIELD = "idempotency-key"
 
 
-def answer_with_form(
-    request: PersonRequest,
-    entry: Entry,
-    template: str,
-    *,
-    context: Mapping[str, Any],
-    repeat: Repeat | None = None,
-    keeps_files: bool = False,
-    status: int = 200,
-) -> HttpResponse:
-    """Show the form as it is filled in. With `keeps_files` the files that it has can't be replaced."""
-    groups = form_pages.groups_of(entry, keeps_files=keeps_files)
-    whole: dict[str, Any] = {
-        "spec": entry.spec,
-        "entry": entry,
-        "form": entry.form,
-        "groups": groups,
-        "regions": form_pages.regions_of(groups),
-        "errors": [*_error_summary(entry.form), *(_error_summary(repeat.form) if repeat else ())],
-        "repeat": repeat,
-        "file_names": form_pages.file_names(entry),
-        "key_field": KEY_FIELD,
-        "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
-        "origin": entry.origin,
-        "is_refresh": entry.is_refresh,
-        "priorities": priorities.CHOICES,
-        **context,
-    }
-    if request.htmx and entry.is_refresh:
-        # The button says which regions it swaps.
-        return render(request, "headway/_pipeline_form.html", whole)
-    if request.htmx and request.method == "POST":
-        return retarget(render(request, "headway/_pipeline_form.html", whole, status=status), "#pipeline-form")
-    return render(request, template, whole, status=status)
+@dataclass(frozen=True)
+class FormPage:
+    """The page of a pipeline's form as it is filled in. With `keeps_files` the files that it has can't be replaced."""
+
+    request: PersonRequest
+    entry: Entry
+    template: str
+    _: KW_ONLY
+    #: What this page shows beside the form.
+    context: Mapping[str, Any]
+    repeat: Repeat | None = None
+    keeps_files: bool = False
+
+    def answer(self, save: Callable[[], Done], *, refuse: Callable[[Refused], HttpResponseBase]) -> HttpResponseBase:
+        """Show the form, or do what it was sent for: shown anew, saved, or shown with what is wrong.
+
+        Files that were uploaded with what is wrong are kept: nobody uploads them twice.
+        """
+        if self.request.method != "POST":
+            return self.show()
+        if self.entry.is_refresh:
+            self.entry.show_anew()
+            return self.show()
+        forms = (self.entry.form, self.repeat.form) if self.repeat else (self.entry.form,)
+        return answer_form(self.request, *forms, save=save, show=self._show_again, refuse=refuse)
+
+    def show(self, status: int = 200, **context: Any) -> HttpResponse:
+        """Show the page, to htmx the form alone."""
+        whole = {**self._shown(), **self.context, **context}
+        region = "headway/_pipeline_form.html"
+        if self.request.htmx and self.entry.is_refresh:
+            # The button says which regions it swaps.
+            return render(self.request, region, whole)
+        if self.request.htmx and self.request.method == "POST":
+            return retarget(render(self.request, region, whole, status=status), "#pipeline-form")
+        return render(self.request, self.template, whole, status=status)
+
+    def _show_again(self, status: int) -> HttpResponse:
+        self.entry.keep_uploads()
+        return self.show(status)
+
+    def _shown(self) -> dict[str, Any]:
+        entry, repeat = self.entry, self.repeat
+        groups = form_pages.groups_of(entry, keeps_files=self.keeps_files)
+        return {
+            "spec": entry.spec,
+            "entry": entry,
+            "form": entry.form,
+            "groups": groups,
+            "regions": form_pages.regions_of(groups),
+            "errors": [*_error_summary(entry.form), *(_error_summary(repeat.form) if repeat else ())],
+            "repeat": repeat,
+            "file_names": form_pages.file_names(entry),
+            "key_field": KEY_FIELD,
+            "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
+            "origin": entry.origin,
+            "is_refresh": entry.is_refresh,
+            "priorities": priorities.CHOICES,
+        }
 
 
 def _error_summary(form: forms.Form) -> list[tuple[str, str, str]]:

@@ -11,24 +11,24 @@ import uuid
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from core import pipelines
-from core.errors import PermanentError, Refused
+from core.errors import Refused
 from core.forms import Entry, open_form
 from core.models import Gate, Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from frontend.forms.pages import form as form_pages
 from frontend.forms.pages import priorities, repeats
-from frontend.forms.pages.answers import KEY_FIELD, answer_with_form
+from frontend.forms.pages.answers import KEY_FIELD, FormPage
 from frontend.forms.pages.reading import KEY_LENGTH, asks_for_priority, unreadable
+from frontend.site.answers import Done, lead_to
 from frontend.site.errors import refusal_context, refused_by, with_retry_after
 from frontend.site.security import PersonRequest, person_required
 
@@ -67,7 +67,7 @@ def _show(request: PersonRequest, name: str) -> HttpResponseBase:
     if declared := _declared(request, spec):
         initial |= spec.form.declared(origin.params if origin else {}, declared)  # type: ignore[attr-defined]
     entry = open_form(spec, user=request.user, initial=initial, origin=origin)
-    return _render_form(request, entry, repeats.blank(request), key=uuid.uuid4().hex)
+    return _page(request, entry, repeats.blank(request), key=uuid.uuid4().hex).show()
 
 
 def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
@@ -77,79 +77,41 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     priority = Priority.NORMAL
     if asks_for_priority(spec):
         priority = priorities.read(request.POST.get(priorities.FIELD, ""))
-    if entry.is_refresh:
-        entry.show_anew()
-        repeat = repeats.sent(request, is_checked=False)
-        return _render_form(request, entry, repeat, key=key, priority=priority)
-    if repeats.is_asked(request, spec):
-        return _schedule(request, entry, key=key, priority=priority)
-    if entry.is_valid():
-        try:
-            submission = entry.submit(key=key, priority=priority)
-        except Refused as error:
-            return _refuse(request, entry, error, key=key, priority=priority)
-        except PermanentError as error:
-            entry.form.add_error(None, str(error))
-        else:
-            return _lead_to(request, reverse("job_detail", args=[submission.job_id]))
-    entry.keep_uploads()
-    repeat = repeats.sent(request, is_checked=False)
-    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
+    is_schedule = repeats.is_asked(request, spec) and not entry.is_refresh
+    repeat = repeats.sent(request, is_checked=is_schedule)
+    if is_schedule and (saved := repeats.saved(entry, key=key)) is not None:
+        return lead_to(request, saved.get_absolute_url())
+    page = _page(request, entry, repeat, key=key, priority=priority)
+
+    def save() -> Done:
+        if is_schedule:
+            return Done(to=repeats.save(entry, repeat, priority=priority, key=key).get_absolute_url())
+        return Done(to=reverse("job_detail", args=[entry.submit(key=key, priority=priority).job_id]))
+
+    return page.answer(save, refuse=lambda error: _refuse(page, error))
 
 
-def _schedule(request: PersonRequest, entry: Entry, *, key: str, priority: Priority) -> HttpResponseBase:
-    """Make what was filled in a schedule: no job yet."""
-    if (saved := repeats.saved(entry, key=key)) is not None:
-        return _lead_to(request, saved.get_absolute_url())
-    repeat = repeats.sent(request, is_checked=True)
-    if entry.is_valid() and repeat.form.is_valid():
-        try:
-            schedule = repeats.save(entry, repeat, priority=priority, key=key)
-        except Refused as error:
-            return _refuse(request, entry, error, key=key, priority=priority)
-        except PermanentError as error:
-            entry.form.add_error(None, str(error))
-        else:
-            return _lead_to(request, schedule.get_absolute_url())
-    entry.keep_uploads()
-    return _render_form(request, entry, repeat, key=key, priority=priority, status=422)
-
-
-def _lead_to(request: PersonRequest, address: str) -> HttpResponseBase:
-    return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
-
-
-def _render_form(
-    request: PersonRequest,
-    entry: Entry,
-    repeat: repeats.Repeat,
-    *,
-    key: str,
-    priority: Priority = Priority.NORMAL,
-    status: int = 200,
-    refusal: dict[str, Any] | None = None,
-) -> HttpResponse:
+def _page(
+    request: PersonRequest, entry: Entry, repeat: repeats.Repeat, *, key: str, priority: Priority = Priority.NORMAL
+) -> FormPage:
     gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
-    declared = _declared(request, entry.spec)
-    context: dict[str, Any] = {"key": key, "refusal": refusal, "paused": gate, "declared": declared.items()}
+    context: dict[str, Any] = {"key": key, "paused": gate, "declared": _declared(request, entry.spec).items()}
     if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     part = repeat if repeats.can_repeat(entry.spec) else None
-    return answer_with_form(request, entry, "headway/pipeline_form.html", context=context, repeat=part, status=status)
+    return FormPage(request, entry, "headway/pipeline_form.html", context=context, repeat=part)
 
 
-def _refuse(request: PersonRequest, entry: Entry, error: Refused, *, key: str, priority: Priority) -> HttpResponseBase:
+def _refuse(page: FormPage, error: Refused) -> HttpResponseBase:
     """Say why no job was made; what was filled in stays, but for files, of which nothing is stored."""
-    if request.htmx:
-        return refused_by(request, error)
+    if page.request.htmx:
+        return refused_by(page.request, error)
     seconds = error.retry_after_seconds
     refusal = {
         **refusal_context(error.status, str(error), retry_after=seconds),
-        "lost_files": bool(request.FILES),
+        "lost_files": bool(page.request.FILES),
     }
-    repeat = repeats.sent(request, is_checked=False)
-    page = _render_form(request, entry, repeat, key=key, priority=priority, status=error.status, refusal=refusal)
-    return with_retry_after(page, error.status, seconds)
+    return with_retry_after(page.show(error.status, refusal=refusal), error.status, seconds)
 
 
 def _find(request: PersonRequest, name: str) -> Pipeline:

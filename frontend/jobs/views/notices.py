@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
@@ -15,6 +16,7 @@ from frontend.accounts.people import kept_preferences
 from frontend.jobs.pages import notices as notice_list
 from frontend.jobs.pages.job import page_title
 from frontend.jobs.pages.notices import NoticeList
+from frontend.site.answers import answer_act
 from frontend.site.security import PersonRequest, person_required
 
 #: Jobs that one page may watch.
@@ -40,11 +42,14 @@ def notices(request: PersonRequest) -> HttpResponseBase:
 @person_required
 def notices_reading(request: PersonRequest) -> HttpResponseBase:
     """Mark all notices as read."""
-    newest = notice_list.ended(request.user).only("pk").first()
-    if newest is not None:
-        kept_preferences(request)
-        notice_list.mark_read(request.user, newest)
-    return redirect("notices")
+
+    def read() -> None:
+        newest = notice_list.ended(request.user).only("pk").first()
+        if newest is not None:
+            kept_preferences(request)
+            notice_list.mark_read(request.user, newest)
+
+    return answer_act(request, read, back=reverse("notices"))
 
 
 @require_safe

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import replace_url
 
-from core.errors import Refused
 from core.life import dead_letters
 from frontend.operate.pages.failed import Choice, FailedList
+from frontend.site.answers import answer_act, answer_page, turn_back
 from frontend.site.security import PersonRequest, person_required
 
 #: Does the act on so many jobs as were confirmed; returns on how many it was done.
@@ -30,10 +28,13 @@ Act = Callable[[Choice, int], int]
 def failed_list(request: PersonRequest) -> HttpResponseBase:
     """List the failed jobs; to htmx the list alone."""
     asked = FailedList(request, request.GET)
-    if not request.htmx or request.htmx.history_restore_request:
-        return render(request, "headway/failed_list.html", {"list": asked})
-    response = render(request, "headway/_failed.html", {"list": asked})
-    return replace_url(response, reverse("failed_list") + asked.address)
+    return answer_page(
+        request,
+        {"list": asked},
+        whole="headway/failed_list.html",
+        region="headway/_failed.html",
+        address=reverse("failed_list") + asked.address,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -69,21 +70,17 @@ def failed_discard(request: PersonRequest) -> HttpResponseBase:
 
 
 def _answer(request: PersonRequest, template: str, act: Act, *, done: str) -> HttpResponseBase:
-    sent = request.POST if request.method == "POST" else request.GET
-    choice = Choice(FailedList(request, sent))
-    refusal = ""
-    if request.method == "POST":
-        try:
-            count = act(choice, _as_number(request.POST.get("expected", "")))
-        except Refused as error:
-            refusal = str(error)
-        else:
-            messages.success(request, _told(count, done, of=_as_number(request.POST.get("expected", ""))))
-            return _back(choice.among)
-    if not choice.count:
-        messages.warning(request, refusal or _nothing(choice))
-        return _back(choice.among)
-    return _confirm(request, template, choice, refusal=refusal)
+    is_sent = request.method == "POST"
+    choice = Choice(FailedList(request, request.POST if is_sent else request.GET))
+    back = reverse("failed_list") + choice.among.address
+
+    def show(refusal: str) -> HttpResponseBase | None:
+        return _confirm(request, template, choice, refusal=refusal) if choice.count else None
+
+    if not is_sent:
+        return show("") or turn_back(request, _nothing(choice), to=back)
+    expected = _as_number(request.POST.get("expected", ""))
+    return answer_act(request, lambda: _told(act(choice, expected), done, of=expected), back=back, ask_again=show)
 
 
 def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: str) -> HttpResponse:
@@ -111,10 +108,6 @@ def _nothing(choice: Choice) -> str:
     if choice.ids is None or choice.ids:
         return "None of these jobs is a failed one any more."
     return "No job was selected. Tick some, or choose all that match."
-
-
-def _back(asked: FailedList) -> HttpResponseBase:
-    return HttpResponseRedirect(reverse("failed_list") + asked.address)
 
 
 def _as_number(text: str) -> int:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.contrib import messages
-from django.http import Http404, HttpResponseRedirect
+from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from core import pipelines
-from core.errors import Refused
 from core.limits import changes
 from frontend.operate.pages import limits as limit_pages
+from frontend.site.answers import Outcome, answer_act
 from frontend.site.security import PersonRequest, staff_required
 
 
@@ -30,14 +29,14 @@ def limits(request: PersonRequest) -> HttpResponseBase:
 def pipeline_pause(request: PersonRequest, name: str) -> HttpResponseBase:
     """Let no job of the pipeline start until somebody resumes it."""
     note = request.POST.get("note", "")
-    return _act(request, name, lambda by: changes.pause(name, by=by, note=note), said="is paused")
+    return _answer(request, name, lambda by: changes.pause(name, by=by, note=note), said="is paused")
 
 
 @require_POST
 @staff_required
 def pipeline_resumption(request: PersonRequest, name: str) -> HttpResponseBase:
     """Let the pipeline's jobs start again."""
-    return _act(request, name, lambda by: changes.resume(name, by=by), said="goes on")
+    return _answer(request, name, lambda by: changes.resume(name, by=by), said="goes on")
 
 
 @require_POST
@@ -49,14 +48,14 @@ def limit_change(request: PersonRequest, name: str, limit: str) -> HttpResponseB
         amount, per_seconds = limit_pages.read_limit(request.POST)
         changes.change(name, limit, amount=amount, per_seconds=per_seconds, by=by)
 
-    return _act(request, name, change, said="has a new limit; it holds from now on")
+    return _answer(request, name, change, said="has a new limit; it holds from now on")
 
 
 @require_POST
 @staff_required
 def limit_reset(request: PersonRequest, name: str, limit: str) -> HttpResponseBase:
     """Let a limit be again what the code declares."""
-    return _act(
+    return _answer(
         request, name, lambda by: changes.reset(name, limit, by=by), said="has the limit again that its code declares"
     )
 
@@ -66,29 +65,22 @@ def limit_reset(request: PersonRequest, name: str, limit: str) -> HttpResponseBa
 def limit_unblocking(request: PersonRequest, name: str, limit: str) -> HttpResponseBase:
     """Forget that a remote asked to be left alone."""
     value = request.POST.get("value", "")
-    return _act(request, name, lambda by: changes.unblock(name, limit, value, by=by), said="waits for it no longer")
+    return _answer(request, name, lambda by: changes.unblock(name, limit, value, by=by), said="waits for it no longer")
 
 
-def _act(request: PersonRequest, name: str, act: Callable[[str], None], *, said: str) -> HttpResponseBase:
+def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, said: str) -> HttpResponseBase:
     spec = pipelines.find(name)
     if spec is None:
         raise Http404(f"There is no pipeline {name!r}.")
-    refusal = ""
-    try:
+    title = spec.title
+
+    def do() -> str:
         act(request.user.get_username())
-    except Refused as error:
-        refusal = str(error)
-    if request.htmx:
+        return f"{title} {said}."
+
+    def show(outcome: Outcome) -> HttpResponseBase:
         gate = next(gate for gate in limit_pages.gates() if gate.name == name)
-        context = {
-            "gate": gate,
-            "units": limit_pages.UNITS,
-            "refusal": refusal,
-            "said": "" if refusal else f"{spec.title} {said}.",
-        }
+        context = {"gate": gate, "units": limit_pages.UNITS, "refusal": outcome.refusal, "said": outcome.said}
         return render(request, "headway/_pipeline_limits.html", context)
-    if refusal:
-        messages.warning(request, refusal)
-    else:
-        messages.success(request, f"{spec.title} {said}.")
-    return HttpResponseRedirect(f"{reverse('limits')}#pipeline-{name}-limits")
+
+    return answer_act(request, do, back=f"{reverse('limits')}#pipeline-{name}-limits", region=show)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
-from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -12,6 +10,7 @@ from core.errors import Refused
 from core.mails.requests import can_send_again, send_again
 from core.models import Job, Mail
 from frontend.jobs.pages.mails import MailEntry, MailList
+from frontend.site.answers import answer_act
 from frontend.site.security import PersonRequest, person_required, staff_required
 
 
@@ -30,12 +29,11 @@ def mail_sending(request: PersonRequest, pk: int) -> HttpResponseBase:
     mail = get_object_or_404(own, pk=pk)
     if request.method != "POST" and can_send_again(mail):
         return render(request, "headway/mail_sending.html", {"entry": MailEntry(mail), "mail": mail, "job": mail.job})
-    try:
+
+    def send() -> str:
         if request.method != "POST":
             raise Refused(f"This mail is not one that may have been sent: {mail.get_state_display().lower()}.")
         send_again(mail, by=request.user.get_username())
-    except Refused as error:
-        messages.warning(request, str(error))
-    else:
-        messages.success(request, f"The mail to {mail.to} is sent again.")
-    return HttpResponseRedirect(mail.job.get_absolute_url())
+        return f"The mail to {mail.to} is sent again."
+
+    return answer_act(request, send, back=mail.job.get_absolute_url())

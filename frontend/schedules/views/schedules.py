@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
-from core.errors import PermanentError, Refused
+from core.errors import Refused
 from core.files import storage
 from core.files.uploads import StoredUpload
 from core.forms import Entry, open_form
@@ -24,11 +22,12 @@ from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.schedules import changes
 from frontend.forms.pages import priorities, repeats
-from frontend.forms.pages.answers import answer_with_form
+from frontend.forms.pages.answers import FormPage
 from frontend.forms.pages.reading import asks_for_priority, unreadable
 from frontend.jobs.pages import job as job_pages
 from frontend.schedules.pages import schedules as schedule_pages
 from frontend.schedules.pages.schedules import Row
+from frontend.site.answers import Done, Outcome, answer_act, answer_page, turn_back
 from frontend.site.security import PersonRequest, person_required
 
 
@@ -42,7 +41,7 @@ def schedule_list(request: PersonRequest) -> HttpResponseBase:
     )
     own = list(page)
     every = schedule_pages.rows([*own, *schedule_pages.of_code()], request.user)
-    context = {
+    context: dict[str, Any] = {
         "page": page,
         "search": search,
         "rows": every[: len(own)],
@@ -50,7 +49,13 @@ def schedule_list(request: PersonRequest) -> HttpResponseBase:
         "ticks": schedule_pages.ticks(),
         "version": schedule_pages.version_of(every),
     }
-    return _whole_or_changed(request, context, whole="headway/schedule_list.html", region="headway/_schedules.html")
+    return answer_page(
+        request,
+        context,
+        whole="headway/schedule_list.html",
+        region="headway/_schedules.html",
+        version=context["version"],
+    )
 
 
 @require_safe
@@ -68,8 +73,12 @@ def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
         # Loading the page again ends the asking, and says that the schedule is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     context = _context(request, _row(request, pk))
-    return _whole_or_changed(
-        request, context, whole="headway/schedule_detail.html", region="headway/_schedule_regions.html"
+    return answer_page(
+        request,
+        context,
+        whole="headway/schedule_detail.html",
+        region="headway/_schedule_regions.html",
+        version=context["version"],
     )
 
 
@@ -78,11 +87,12 @@ def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
 def schedule_run(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Run the schedule's job now, beside its times."""
 
-    def run(schedule: Schedule) -> str:
-        job_id = changes.run_now(schedule, by=request.user.get_username()).job_id
+    def run(row: Row) -> str:
+        _refuse_unless(row, row.can_run)
+        job_id = changes.run_now(row.schedule, by=request.user.get_username()).job_id
         return f"Job #{job_id} is submitted."
 
-    return _act(request, pk, run, may=lambda row: row.can_run)
+    return _answer(request, pk, run)
 
 
 @require_POST
@@ -93,11 +103,12 @@ def schedule_switching(request: PersonRequest, pk: int) -> HttpResponseBase:
     if wanted not in ("on", "off"):
         return render(request, "400.html", status=400)
 
-    def switch(schedule: Schedule) -> str:
-        changes.switch(schedule, is_on=wanted == "on", by=request.user.get_username())
-        return f"{Row(schedule, request.user).name} is switched {wanted}."
+    def switch(row: Row) -> str:
+        _refuse_unless(row, row.can_change)
+        changes.switch(row.schedule, is_on=wanted == "on", by=request.user.get_username())
+        return f"{row.name} is switched {wanted}."
 
-    return _act(request, pk, switch, may=lambda row: row.can_change)
+    return _answer(request, pk, switch)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -105,16 +116,17 @@ def schedule_switching(request: PersonRequest, pk: int) -> HttpResponseBase:
 def schedule_deletion(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Ask whether the schedule is to be deleted, or delete it. Its jobs stay."""
     row = _row(request, pk)
+    back = row.schedule.get_absolute_url()
     if not row.can_change:
-        return _back(request, row, "The code declares this schedule: it goes when the code no longer does.")
+        return turn_back(request, "The code declares this schedule: it goes when the code no longer does.", to=back)
     if request.method != "POST":
         return render(request, "headway/schedule_deletion.html", {"row": row, "schedule": row.schedule})
-    try:
+
+    def delete() -> Done:
         changes.delete(row.schedule, by=request.user.get_username())
-    except Refused as error:
-        return _back(request, row, str(error))
-    messages.success(request, f"{row.name} is deleted. Its jobs are still there.")
-    return HttpResponseRedirect(reverse("schedule_list"))
+        return Done(f"{row.name} is deleted. Its jobs are still there.", to=reverse("schedule_list"))
+
+    return answer_act(request, delete, back=back)
 
 
 @csrf_exempt  # the token is in the body, which is read here first; _show_or_save asks for it
@@ -130,39 +142,38 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
     # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
     asked = cast(PersonRequest, request)
     row = _row(asked, pk)
+    schedule, spec, back = row.schedule, row.spec, row.schedule.get_absolute_url()
     if not row.can_change:
-        return _back(asked, row, "The code declares this schedule, and changes it.")
-    if (spec := row.spec) is None:
-        return _back(asked, row, f"The pipeline {row.schedule.pipeline} is no longer installed, so its form is gone.")
+        return turn_back(asked, "The code declares this schedule, and changes it.", to=back)
+    if spec is None:
+        gone = f"The pipeline {schedule.pipeline} is no longer installed, so its form is gone."
+        return turn_back(asked, gone, to=back)
     if spec.is_for_staff and not asked.user.is_staff:
-        return _back(asked, row, f"{spec.title} is for staff.")
-    if request.method == "POST":
-        return _save(asked, row, _entry(spec, row.schedule, asked))
-    entry = _entry(spec, row.schedule)
-    return _render_form(asked, row, entry, repeats.of(row.schedule), priority=row.schedule.priority)
+        return turn_back(asked, f"{spec.title} is for staff.", to=back)
+    is_sent = request.method == "POST"
+    entry = _entry(spec, schedule, asked if is_sent else None)
+    repeat = repeats.of(schedule)
+    priority = Priority(schedule.priority)
+    if is_sent:
+        repeat = repeats.sent(asked, is_checked=not entry.is_refresh, is_all=True)
+        if asks_for_priority(spec):
+            priority = priorities.read(asked.POST.get(priorities.FIELD, ""))
+    context: dict[str, Any] = {
+        "row": row,
+        "schedule": schedule,
+        "submit_text": "Save changes",
+        "back": back,
+        "back_text": "Back to the schedule",
+    }
+    if asks_for_priority(spec):
+        context["priority"] = priorities.name_of(priority)
 
+    def save() -> Done:
+        entry.reschedule(schedule, repeat.form, priority=priority, by=asked.user.get_username())
+        return Done("The schedule is changed. Jobs that it made already stay as they are.", to=back)
 
-def _save(request: PersonRequest, row: Row, entry: Entry) -> HttpResponseBase:
-    priority = Priority(row.schedule.priority)
-    if asks_for_priority(entry.spec):
-        priority = priorities.read(request.POST.get(priorities.FIELD, ""))
-    if entry.is_refresh:
-        entry.show_anew()
-        repeat = repeats.sent(request, is_checked=False, is_all=True)
-        return _render_form(request, row, entry, repeat, priority=priority)
-    repeat = repeats.sent(request, is_checked=True, is_all=True)
-    if entry.is_valid() and repeat.form.is_valid():
-        try:
-            entry.reschedule(row.schedule, repeat.form, priority=priority, by=request.user.get_username())
-        except Refused as error:
-            return _back(request, row, str(error))
-        except PermanentError as error:
-            entry.form.add_error(None, str(error))
-        else:
-            messages.success(request, "The schedule is changed. Jobs that it made already stay as they are.")
-            return _lead_to(request, row)
-    entry.keep_uploads()
-    return _render_form(request, row, entry, repeat, priority=priority, status=422)
+    page = FormPage(asked, entry, "headway/schedule_form.html", context=context, repeat=repeat)
+    return page.answer(save, refuse=lambda error: turn_back(asked, str(error), to=back))
 
 
 def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = None) -> Entry:
@@ -176,67 +187,30 @@ def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = N
     return entry
 
 
-def _render_form(
-    request: PersonRequest, row: Row, entry: Entry, repeat: repeats.Repeat, *, priority: int, status: int = 200
-) -> HttpResponse:
-    context: dict[str, Any] = {
-        "row": row,
-        "schedule": row.schedule,
-        "submit_text": "Save changes",
-        "back": row.schedule.get_absolute_url(),
-        "back_text": "Back to the schedule",
-    }
-    if asks_for_priority(entry.spec):
-        context["priority"] = priorities.name_of(priority)
-    return answer_with_form(request, entry, "headway/schedule_form.html", context=context, repeat=repeat, status=status)
-
-
-def _whole_or_changed(request: PersonRequest, context: dict[str, Any], *, whole: str, region: str) -> HttpResponseBase:
-    """Show the page; to htmx its region, or nothing when the page has this version already."""
-    if not request.htmx or request.htmx.history_restore_request:
-        return render(request, whole, context)
-    if request.GET.get("v") == context["version"]:
-        return HttpResponse(status=204)
-    # The region's links lead to pages, which have no version.
-    links = request.GET.copy()
-    links.pop("v", None)
-    request.GET = links  # type: ignore[assignment]  # a copy is of the class that can be changed
-    return render(request, region, context)
-
-
-def _act(
-    request: PersonRequest, pk: int, act: Callable[[Schedule], str], *, may: Callable[[Row], bool]
-) -> HttpResponseBase:
-    """Do something to a schedule that its page offers this person; answer with where the act came from."""
+def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpResponseBase:
+    """Do something to a schedule; answer with where the act came from."""
     row = _row(request, pk)
-    said, refusal = "", ""
-    if not may(row):
-        refusal = "The code declares this schedule: only staff may run it, and nobody can switch it."
-        if row.spec is None:
-            refusal = f"The pipeline {row.schedule.pipeline} is no longer installed."
-    else:
-        try:
-            said = act(row.schedule)
-        except Refused as error:
-            refusal = str(error)
-    if not request.htmx:
-        if refusal:
-            messages.warning(request, refusal)
-        else:
-            messages.success(request, said)
-        # Where the button was: a query is one's own page of the list, a name of the schedule its page.
-        return HttpResponseRedirect(_origin(request, row))
-    fresh = _row(request, pk)
-    beside = {"notice": refusal, "said": said, "tells": True}
-    if request.POST.get("on") == "list":
-        return render(request, "headway/_schedule_row.html", {"row": fresh, "schedule": fresh.schedule, **beside})
-    return render(request, "headway/_schedule_regions.html", {**_context(request, fresh), **beside})
+    is_on_list = request.POST.get("on") == "list"
+
+    def show(outcome: Outcome) -> HttpResponseBase:
+        fresh = _row(request, pk)
+        beside = {"notice": outcome.refusal, "said": outcome.said, "tells": True}
+        if is_on_list:
+            return render(request, "headway/_schedule_row.html", {"row": fresh, "schedule": fresh.schedule, **beside})
+        return render(request, "headway/_schedule_regions.html", {**_context(request, fresh), **beside})
+
+    # Where the button was: a name of the schedule on the list, or its page.
+    back = f"{reverse('schedule_list')}{row.anchor}" if is_on_list else row.schedule.get_absolute_url()
+    return answer_act(request, lambda: act(row), back=back, region=show)
 
 
-def _origin(request: PersonRequest, row: Row) -> str:
-    if request.POST.get("on") == "list":
-        return f"{reverse('schedule_list')}#schedule-{row.schedule.pk}"
-    return row.schedule.get_absolute_url()
+def _refuse_unless(row: Row, may: bool) -> None:
+    """Raise Refused when the schedule's page does not offer an act to this person."""
+    if may:
+        return
+    if row.spec is None:
+        raise Refused(f"The pipeline {row.schedule.pipeline} is no longer installed.")
+    raise Refused("The code declares this schedule: only staff may run it, and nobody can switch it.")
 
 
 def _row(request: PersonRequest, pk: int) -> Row:
@@ -259,13 +233,3 @@ def _context(request: PersonRequest, row: Row) -> dict[str, Any]:
         "parameters": job_pages.parameters_of(schedule_pages.as_job(schedule), request) if shows_all else [],
         "files": schedule_pages.files_of(schedule) if shows_all else [],
     }
-
-
-def _back(request: PersonRequest, row: Row, refusal: str) -> HttpResponseBase:
-    messages.warning(request, refusal)
-    return _lead_to(request, row)
-
-
-def _lead_to(request: PersonRequest, row: Row) -> HttpResponseBase:
-    address = row.schedule.get_absolute_url()
-    return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)

@@ -113,7 +113,7 @@ def test_signing_up_can_be_switched_off(client: Client, db: None, settings: Sett
 def test_what_is_wrong_is_said_in_a_sentence(client: Client, alice: User, change: Any, sentence: str) -> None:
     User.objects.filter(pk=alice.pk).update(email="alice@example.org")
     page = client.post("/sign-up/", {**NEW, **change})
-    assert page.status_code == 200
+    assert page.status_code == 422
     assert sentence in page.text
     assert GOOD not in page.text
     assert User.objects.count() == 1
@@ -129,7 +129,7 @@ def test_a_name_may_be_of_any_one_alphabet(client: Client, db: None, name: str) 
 
 def test_one_place_signs_up_so_often_and_no_more(client: Client, db: None) -> None:
     answers = [client.post("/sign-up/", {}).status_code for _ in range(22)]
-    assert answers == [200] * 20 + [429] * 2
+    assert answers == [422] * 20 + [429] * 2
     answer = client.post("/sign-up/", NEW)
     assert (answer.status_code, answer["Retry-After"]) == (429, "180")
     assert client.post("/sign-up/", NEW, REMOTE_ADDR="192.0.2.7").status_code == 302
