@@ -11,7 +11,7 @@ zone is changed, they become instants by the rule of Debian's cron:
 
 cronsim 2.8 goes through zones by the same rule, but for two kinds of changes: where a clock jumps at midnight (Beirut,
 Havana) it moves times that go by the clock out of the gap, and where it is changed by half an hour (Lord Howe) it
-leaves times out. Of 3,000 expressions near changes of ten clocks 26 differed. So it gives the days, and this the instants.
+leaves times out. Of 3,000 expressions near changes of ten clocks 26 differed. So it gives the days, this the instants.
 """
 
 from __future__ import annotations

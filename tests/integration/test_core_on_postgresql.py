@@ -13,12 +13,6 @@ from tests.services.site import CHECKOUT
 
 pytestmark = pytest.mark.main_way
 
-#: What asks no database anything, or only what others ask as well, is not run twice.
-ASK_NOTHING = (
-    *("attempt/test_children.py", "attempt/test_progress.py", "database/test_jsontext.py", "files/test_storage.py"),
-    *("mails/test_settings.py", "management", "pipelines/test_cron.py", "test_documented_words.py", "test_logs.py"),
-)
-
 
 def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgres) -> None:
     url = postgres.create_database("headway_unit")
@@ -27,7 +21,6 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors/runtime"),
-                *(f"--ignore=tests/unit/core/{name}" for name in ASK_NOTHING),
             ],
             cwd=CHECKOUT,
             env={**os.environ, "UNIT_DATABASE_URL": url},
