@@ -6,7 +6,7 @@ The story of a mail:
 2. The job's first step writes it: a row, `ready`, with the Message-ID that it keeps at every try.
 3. It is marked `sending`, and that is committed; then the mail server gets it; then it is marked `sent`.
 4. What the server refuses, or never had, is certain: `refused`, or `ready` again and tried later.
-5. What is found `sending` by a later attempt, and what was under way when the line broke, may have arrived: it is
+5. What is found `sending` by a later attempt, and what was under way when the connection broke, may have arrived: it is
    `unknown`, its job has failed, and nothing sends it again. A person may (`requests.send_again`).
 """
 

@@ -17,7 +17,7 @@ from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
 from core.logs import tell
 from core.mails.message import message_of, new_message_id
-from core.mails.smtp import NotTaken, Unclear, hand_over, new_line
+from core.mails.smtp import NotTaken, Unclear, hand_over, new_connection
 from core.models import Job, Mail
 from core.models.states import TERMINAL
 from core.operation import alarms
@@ -66,13 +66,13 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
     if mail.state in (State.SENDING, State.UNKNOWN):
         raise PermanentError(_maybe_sent(mail))
     message = message_of(mail)
-    line = new_line()
+    connection = new_connection()
     with FencedTransaction(ctx):
         if not Mail.objects.filter(pk=mail_id, state__in=UNSENT).update(state=State.SENDING, answer=""):
             raise HeadwayError("Somebody else has this mail in hand.")
     failpoint("mail")
     try:
-        answer = hand_over(line, message)
+        answer = hand_over(connection, message)
     except NotTaken as refusal:
         _settle(ctx, mail, State.REFUSED if refusal.is_final else State.READY, refusal.words)
         if refusal.is_final:
@@ -86,7 +86,7 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
     else:
         _settle(ctx, mail, State.SENT, answer)
     finally:
-        _close(line)
+        _close(connection)
     return Mail.objects.get(pk=mail_id)
 
 
@@ -150,9 +150,9 @@ def _patiently(act: Callable[[], None]) -> None:
             return
 
 
-def _close(line: BaseEmailBackend) -> None:
+def _close(connection: BaseEmailBackend) -> None:
     try:
-        line.close()
+        connection.close()
     except OSError as error:
         # The mail's fate is written down already.
         tell("mail_line_unclosed", error=f"{type(error).__name__}: {error}")

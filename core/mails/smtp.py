@@ -1,7 +1,7 @@
 """Handing a mail over to a server, knowing what is certain.
 
 Until the server has asked for the body (its 354), it can't have the mail, whatever happens. Once it has answered the
-body, its word counts. In between, a line that breaks leaves open whether it took the mail.
+body, its word counts. In between, a connection that breaks leaves open whether it took the mail.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Unclear(HeadwayError):
 
     def __init__(self, words: str) -> None:
         self.words = words
-        super().__init__(f"The line broke before the mail server had answered. {words}")
+        super().__init__(f"The connection broke before the mail server had answered. {words}")
 
 
-class Line(smtplib.SMTP):
+class Connection(smtplib.SMTP):
     """An SMTP connection that notes how far it came, and that ends in any case."""
 
     #: Whether bytes of the body may be under way.
@@ -88,42 +88,42 @@ class Line(smtplib.SMTP):
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
         """Let the server be silent for so long in the block."""
-        line = self.sock
-        before = line.gettimeout() if line else None
-        if line:
-            line.settimeout(seconds)
+        sock = self.sock
+        before = sock.gettimeout() if sock else None
+        if sock:
+            sock.settimeout(seconds)
         yield
-        if line:
-            line.settimeout(before)
+        if sock:
+            sock.settimeout(before)
 
     def _cut(self) -> None:
-        line = self.sock
-        if line is not None:
+        sock = self.sock
+        if sock is not None:
             with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
 
-class TlsLine(Line, smtplib.SMTP_SSL):
+class TlsConnection(Connection, smtplib.SMTP_SSL):
     """The same over TLS from its first byte."""
 
 
 class Backend(EmailBackend):
-    """Django's backend over such lines; certificates are verified against the system's authorities."""
+    """Django's backend over such connections; certificates are verified against the system's authorities."""
 
-    connection: Line | None
+    connection: Connection | None
 
     @property
-    def connection_class(self) -> type[Line]:
-        return TlsLine if self.use_ssl else Line
+    def connection_class(self) -> type[Connection]:
+        return TlsConnection if self.use_ssl else Connection
 
     def hand_over(self, message: EmailMessage) -> str:
-        """Give the server one mail and return its answer; raise NotTaken or Unclear. The line stays open."""
+        """Give the server one mail and return its answer; raise NotTaken or Unclear. The connection stays open."""
         try:
             self.open()
-            # With the line open it sends, and leaves the line to us.
+            # With the connection open it sends, and leaves closing it to us.
             self.send_messages([message])
         except Exception as error:
-            # Whatever it is: the line tells whether the server may have the mail.
+            # Whatever it is: the connection tells whether the server may have the mail.
             if not self._has_taken:
                 raise self._meaning(error) from error
         if self._answer is None:
@@ -142,7 +142,7 @@ class Backend(EmailBackend):
         if self.connection is not None and self.connection.body_began:
             answer = self.connection.answer
             if answer is None:
-                return Unclear(_told(error))
+                return Unclear(_error_words(error))
             if not 400 <= answer[0] < 600:
                 return Unclear(f"It said {_words(*answer)!r}.")
             return NotTaken(_words(*answer), is_final=_is_final(answer[0]))
@@ -150,9 +150,9 @@ class Backend(EmailBackend):
             code, reply = next(iter(error.recipients.values()))
             return NotTaken(_words(code, reply), is_final=_is_final(code))
         if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)):
-            return NotTaken(_told(error), is_final=_is_final(error.smtp_code))
-        # The line, its encryption or the log-in: nothing is wrong with the mail, and it can go once that is mended.
-        return NotTaken(_told(error))
+            return NotTaken(_error_words(error), is_final=_is_final(error.smtp_code))
+        # The connection, its encryption or the log-in: the mail is right, and can go once that is mended.
+        return NotTaken(_error_words(error))
 
     def _close_connection(self, connection: smtplib.SMTP) -> None:
         # What the server says to QUIT changes nothing any more.
@@ -161,8 +161,8 @@ class Backend(EmailBackend):
         connection.close()
 
 
-def new_line() -> BaseEmailBackend:
-    """Return a line to where the site's mails go, not yet open. Django has called it a mailer since 6.1."""
+def new_connection() -> BaseEmailBackend:
+    """Return a connection to where the site's mails go, not yet open. Django has called it a mailer since 6.1."""
     return mail.mailers.default if hasattr(mail, "mailers") else mail.get_connection()
 
 
@@ -174,7 +174,7 @@ def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:
         connection.open()
         connection.send_messages([message])
     except OSError as error:
-        raise NotTaken(_told(error)) from error
+        raise NotTaken(_error_words(error)) from error
     return "Written down, as no mail server is set up."
 
 
@@ -188,7 +188,7 @@ def _as_body(message: bytes) -> bytes:
     return body + (b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
-def _told(error: Exception) -> str:
+def _error_words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _words(error.smtp_code, error.smtp_error)
     return _one_line(f"{type(error).__name__}: {error}")

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 class Mail(models.Model):
     """One mail of a job to one address.
 
-    `ready → sending → sent`. What was being handed over when its worker died, or when the line broke before the
+    `ready → sending → sent`. What was being handed over when its worker died, or when the connection broke before the
     server's answer, is `unknown`: it may have arrived, so nothing sends it again by itself.
     """
 

@@ -4,7 +4,7 @@ The request that asks for it only stores this job: it takes as long for an addre
 that is away loses nothing. The link's token is made here and handed over; it is stored nowhere, so nobody who may look
 at jobs or mails can log in with it. That is why these mails are not those of the pipeline `mail`, which keeps what it
 sends. A mail may come twice when a worker dies; both links work, and the first new password ends the other. When the
-line breaks, so that nobody knows whether it was sent, the job has failed and nothing sends it again.
+connection breaks, so that nobody knows whether it was sent, the job has failed and nothing sends it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from core.addresses import site_address
 from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
-from core.mails.smtp import NotTaken, Unclear, hand_over, new_line
+from core.mails.smtp import NotTaken, Unclear, hand_over, new_connection
 from core.pipelines import pipeline
 
 #: Accounts of one address that get a mail; there is one, unless they were made before addresses had to differ.
@@ -66,9 +66,9 @@ def _send(user_id: int) -> None:
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
     message.attach_alternative(_TEMPLATES.get_template("password_reset.html").render(Context(context)), "text/html")
-    line = new_line()
+    connection = new_connection()
     try:
-        hand_over(line, message)
+        hand_over(connection, message)
     except NotTaken as refusal:
         if refusal.is_final:
             raise PermanentError(str(refusal)) from refusal
@@ -76,11 +76,11 @@ def _send(user_id: int) -> None:
     except Unclear as error:
         # Tried again, it could come once for each try. Who does not get it asks for another one.
         raise PermanentError(
-            f"The mail to {user.email} may have been sent: the line broke before the mail server had answered. Nothing "
-            "sends it again by itself; whoever does not get it can ask for another one."
+            f"The mail to {user.email} may have been sent: the connection broke before the mail server had "
+            "answered. Nothing sends it again by itself; whoever does not get it can ask for another one."
         ) from error
     finally:
-        line.close()
+        connection.close()
 
 
 def _address_for(user: User) -> str:

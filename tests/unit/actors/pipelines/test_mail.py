@@ -285,15 +285,15 @@ def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_
 
     taken, cancelled = threading.Event(), threading.Event()
     monkeypatch.setattr(MailSink, "keep", keep_and_cancel)
-    real = smtp.Line.getreply
+    real = smtp.Connection.getreply
 
-    def cancel_meanwhile(self: smtp.Line) -> tuple[int, bytes]:
+    def cancel_meanwhile(self: smtp.Connection) -> tuple[int, bytes]:
         if self.body_began and taken.wait(PATIENCE_SECONDS) and not cancelled.is_set():
             requests.cancel(Job.objects.get(pk=job.pk), by="alice")
             cancelled.set()
         return real(self)
 
-    monkeypatch.setattr(smtp.Line, "getreply", cancel_meanwhile)
+    monkeypatch.setattr(smtp.Connection, "getreply", cancel_meanwhile)
     job = run_once(job)
     assert (job.state, mail_of(job).state) == (State.CANCELLED, Mail.State.SENT)
 
@@ -301,15 +301,15 @@ def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_
 def test_an_attempt_that_lost_its_job_while_the_server_had_the_mail_writes_nothing(
     alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, real = order_mail(alice), smtp.Line.getreply
+    job, real = order_mail(alice), smtp.Connection.getreply
 
-    def lose_it(self: smtp.Line) -> tuple[int, bytes]:
+    def lose_it(self: smtp.Connection) -> tuple[int, bytes]:
         answer = real(self)
         if self.body_began:
             Job.objects.filter(pk=job.pk).update(fence=9)
         return answer
 
-    monkeypatch.setattr(smtp.Line, "getreply", lose_it)
+    monkeypatch.setattr(smtp.Connection, "getreply", lose_it)
     run_once(job)
     assert mail_of(job).state == Mail.State.SENDING
     monkeypatch.undo()

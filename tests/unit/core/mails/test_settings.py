@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from core.mails.smtp import new_line
+from core.mails.smtp import new_connection
 from core.settings import _mail_settings, _mailer
 
 
@@ -43,7 +43,7 @@ def test_this_django_makes_its_connection_of_the_address(settings: Settings, url
     mailer = _mailer(url)
     for name, value in _mail_settings(mailer).items():
         setattr(settings, name, value)
-    line = new_line()
+    line = new_connection()
     assert f"{type(line).__module__}.{type(line).__qualname__}" == mailer["BACKEND"]
     assert {name: getattr(line, name) for name in mailer["OPTIONS"]} == mailer["OPTIONS"]
 
