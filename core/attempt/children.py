@@ -267,6 +267,26 @@ class Pool:
             raise ChildLost("the process ends")
 
 
+class BorrowedChild:
+    """The child process of one attempt: one of the pool's, borrowed when it is first needed; its steps share it."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._child: Child | None = None
+
+    def run(self, function: Callable[..., Any], kwargs: dict[str, Any], **options: Any) -> Any:
+        """Run a function in it; see `Child.run`."""
+        if self._child is None:
+            self._child = pool.borrow(self._check)
+        return self._child.run(function, kwargs, check=self._check, **options)
+
+    def give_back(self) -> None:
+        """Let others have it, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            pool.give_back(child)
+
+
 #: What the children of this process are forked from, and the pool of them.
 server = ForkServer()
 pool = Pool()

@@ -1,71 +1,164 @@
-"""The `ctx` of a pipeline's function: progress, steps, files, and an end when the job may not go on."""
+"""The `ctx` of a pipeline's function: progress, steps, files, and an end when the job may not go on.
+
+It has the names that docs/pipelines.md lists and no others. What it stands on belongs to the attempt (`attempt.py`).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from core.attempt import children
-from core.attempt.durable import DurableAttempt
+from core.attempt import artifacts
+from core.attempt.artifacts import InputFile as InputFile
+from core.attempt.children import BorrowedChild, Report
+from core.attempt.display import Display
+from core.attempt.fan_outs import FanOuts
+from core.attempt.fencing import Ownership
+from core.attempt.folders import Folders
+from core.attempt.progress import Stage
+from core.attempt.steps import Steps
 from core.database.jsontext import storable
-from core.errors import PermanentError
 from core.failpoints import failpoint
 from core.files import storage
-from core.life.fan_out import function_of
-from core.models import Artifact
+from core.life.fan_out import Results
+from core.life.ledger import Claim
+from core.models import Artifact, JobEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Report = children.Report
 
 
-@dataclass(frozen=True)
-class InputFile:
-    """A file the person gave with the form."""
-
-    path: Path
-    name: str
-    size: int
-    sha256: str
-
-
-class JobContext(DurableAttempt):
+class JobContext:
     """One attempt of one job, as its pipeline's function sees it. Used by the attempt's thread alone."""
 
-    def execute(self) -> Any:
-        """Run the job's function and return its result: the pipeline's own, or that of a child."""
-        if self.task:
-            return function_of(self.task)(self, self.params["item"])
-        return self.spec.run(self, **self.params)
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        own: Ownership,
+        display: Display,
+        steps: Steps,
+        fan_outs: FanOuts,
+        folders: Folders,
+        child: BorrowedChild,
+    ) -> None:
+        self.job_id = claim.job_id
+        self.owner_id = claim.owner_id
+        self.attempt = claim.attempt
+        self.fence = claim.fence
+        self.params = claim.params
+        self._own = own
+        self._display = display
+        self._steps = steps
+        self._fan_outs = fan_outs
+        self._folders = folders
+        self._child = child
+
+    # -- whether it may go on, and how far it is -------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise when the attempt may not go on: cancelled, lost to another attempt, or the worker is stopping."""
+        self._own.check()
+
+    def stage(self, name: str, title: str = "") -> Stage:
+        """Begin a stage; the one before it is done. Also a context manager that ends it."""
+        self._own.check()
+        progress = self._display.progress
+        progress.begin_stage(name, title)
+        return Stage(progress)
+
+    def progress(
+        self, done: int, total: int | None = None, *, unit: str | None = None, note: str | None = None
+    ) -> None:
+        """Say how far the current stage is. Costs next to nothing: call it in a hot loop.
+
+        `total` None means that the amount of work is not known (yet).
+        """
+        progress = self._display.progress
+        progress.done, progress.total = done, total
+        if unit is not None:
+            progress.unit = unit
+        if note is not None:
+            progress.note = note
+        progress.is_dirty = True
+        if self._own.stop is not None:
+            self._own.check()
+
+    def track(self, items: Iterable[T], *, total: int | None = None, unit: str = "items") -> Iterator[T]:
+        """Yield the items and count them as progress; the total is their number when they have one."""
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        self.progress(0, total, unit=unit)
+        for count, item in enumerate(items, 1):
+            yield item
+            self.progress(count, total)
+
+    def note(self, text: str) -> None:
+        """Show one line beside the progress bar."""
+        progress = self._display.progress
+        progress.note = text
+        progress.is_dirty = True
+        self._own.check()
+
+    def log(self, text: str) -> None:
+        """Add one line to the job's timeline."""
+        with self._own.transaction():
+            JobEvent.objects.create(
+                job_id=self.job_id, kind=JobEvent.Kind.NOTE, attempt=self.attempt, text=storable(text)[:2000]
+            )
+
+    # -- durable work ----------------------------------------------------------------------------------
+
+    def step(
+        self, key: str, run: Callable[..., T], *args: Any, atomic: bool = False, title: str = "", **kwargs: Any
+    ) -> T:
+        """Run a step once for the job and return its JSON result; a completed step only returns it.
+
+        With `atomic` the function runs inside the transaction that writes the checkpoint, so that its effects in
+        our database happen exactly once; keep such a function short. Otherwise what it does outside may happen
+        again after a crash.
+        """
+        result: T = self._steps.run(key, lambda: run(*args, **kwargs), atomic=atomic, title=title)
+        return result
+
+    def fan_out(
+        self,
+        key: str,
+        run: Callable[..., Any],
+        items: Iterable[Any],
+        *,
+        title: str = "",
+        weights: Iterable[float] | None = None,
+        unit: str = "parts",
+        queue: str = "",
+    ) -> Results:
+        """Run `run(ctx, item)` in a child job an item, on any worker, and return how each of them ended.
+
+        `run` is a function of a module, or a pipeline's function: then an item is the dict of its parameters. Items
+        are JSON. `weights` are the items' expected sizes in `unit`, which the job's progress counts.
+
+        The first call makes the children and ends the attempt; this thread is free. When the last child has ended,
+        the pipeline's function is called again from the top, and this call returns. So what comes before it belongs
+        in steps. A child that failed is a result: see `Results.failed` and `Results.values`.
+        """
+        return self._fan_outs.run(key, run, items, title=title, weights=weights, unit=unit, queue=queue)
+
+    # -- files -----------------------------------------------------------------------------------------
 
     def file(self, field: str) -> InputFile:
         """Return the file that was given for this field of the form."""
-        artifact = Artifact.objects.filter(job_id=self.job_id, kind=Artifact.Kind.INPUT, field=field).first()
-        if artifact is None:
-            raise PermanentError(f"No file was given for {field!r}; run the job again with one.")
-        if not artifact.local_path.is_file():
-            raise PermanentError(f"The file {artifact.name} is no longer kept; upload it again.")
-        return InputFile(path=artifact.local_path, name=artifact.name, size=artifact.size, sha256=artifact.sha256)
+        return artifacts.given(self.job_id, field)
 
-    @cached_property
+    @property
     def folder(self) -> Path:
         """The attempt's own folder in the store; what a step's result or an artifact names in it stays."""
-        folder = storage.attempt_folder(self.job_id, self.fence)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self._folders.own
 
-    @cached_property
+    @property
     def scratch(self) -> Path:
         """A folder for the attempt's temporary files; deleted at its end."""
-        folder = storage.scratch_folder(self.job_id, self.fence)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self._folders.scratch
 
     def key(self, path: Path) -> str:
         """Return a file's key in the store; step results hold keys, never paths."""
@@ -96,7 +189,7 @@ class JobContext(DurableAttempt):
     def publish(self, artifacts: Sequence[Artifact]) -> list[int]:
         """Publish files that `artifact` has prepared, and return their ids."""
         failpoint("result-pointer")
-        with self._fenced():
+        with self._own.transaction():
             return Artifact.objects.publish(artifacts)
 
     def artifact(
@@ -114,22 +207,18 @@ class JobContext(DurableAttempt):
 
         For an atomic step: `Artifact.objects.publish` saves it there, with the step's checkpoint.
         """
-        name = storable(name or path.name)
-        if not is_flushed:
-            storage.flush_file(path)
-            storage.flush_folder(path.parent)
-        return Artifact(
-            job_id=self.job_id,
-            kind=Artifact.Kind.OUTPUT,
-            field=_slot(field or name),
+        return artifacts.prepared(
+            self.job_id,
+            path,
             name=name,
             title=title,
-            path=storage.key_of(path),
-            size=path.stat().st_size,
-            sha256=storage.sha256_of(path),
-            preview_path=storage.key_of(preview) if preview else "",
-            content_type=content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
+            content_type=content_type,
+            field=field,
+            preview=preview,
+            is_flushed=is_flushed,
         )
+
+    # -- child processes -------------------------------------------------------------------------------
 
     def run_in_child(
         self,
@@ -153,30 +242,12 @@ class JobContext(DurableAttempt):
             run,
             {**(kwargs or {}), **named},
             on_report=lambda done, total, note: self.progress(done, total, unit=unit or None, note=note or None),
-            check=self.check,
             needs_django=needs_django,
             memory_bytes=memory_bytes,
             timeout_seconds=timeout_seconds,
         )
         return answer
 
-    @cached_property
-    def _child(self) -> children.Child:
-        """The attempt's child process: one of the pool's, which its steps share."""
-        return children.pool.borrow(self.check)
-
     def release_child(self) -> None:
         """Give the child process back before the attempt's end: others may wait for one."""
-        if "_child" in self.__dict__:
-            children.pool.give_back(self.__dict__.pop("_child"))
-
-    def close(self) -> None:
-        """Give the child process back and delete what was temporary."""
-        self.release_child()
-        if "scratch" in self.__dict__:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def _slot(name: str) -> str:
-    """Return the key under which an output replaces itself; long names that begin alike stay apart."""
-    return name if len(name) <= 100 else f"{name[:35]}…{hashlib.sha256(storable(name).encode()).hexdigest()}"
+        self._child.give_back()

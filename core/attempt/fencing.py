@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Protocol
 
 from django.db import IntegrityError, transaction
 
 from core.database import statements
 from core.errors import JobCancelled, JobStopped, LeaseLost
 from core.failpoints import failpoint
-from core.life.ledger import Claim
 
 
-class FencedAttempt:
-    """One attempt of one job."""
+class Owner(Protocol):
+    """Who writes under a fence: an attempt's ownership, or the context that a pipeline has of it."""
 
-    def __init__(self, claim: Claim) -> None:
-        self.job_id = claim.job_id
-        self.owner_id = claim.owner_id
-        self.attempt = claim.attempt
-        self.fence = claim.fence
-        self.params = claim.params
-        self.parent_id = claim.parent_id
-        self.depth = claim.depth
-        self.task = claim.task
-        #: Set by the keeper when the attempt may not go on; raised at the next call of the attempt.
+    @property
+    def job_id(self) -> int: ...
+    @property
+    def fence(self) -> int: ...
+    def check(self) -> None: ...
+
+
+class Ownership:
+    """One attempt's hold on its job."""
+
+    __slots__ = ("fence", "job_id", "stop")
+
+    def __init__(self, job_id: int, fence: int) -> None:
+        self.job_id = job_id
+        self.fence = fence
+        #: Set by another thread when the attempt may not go on; raised at its next call.
         self.stop: type[JobStopped] | None = None
 
     def check(self) -> None:
         """Raise when the attempt may not go on: cancelled, lost to another attempt, or the worker is stopping."""
         if self.stop is not None:
-            raise self.stop(f"job {self.job_id}, attempt {self.attempt}")
+            raise self.stop(f"job {self.job_id}, fence {self.fence}")
 
-    def _fenced(self) -> FencedTransaction:
+    def transaction(self) -> FencedTransaction:
+        """Return a transaction that commits only while the job is this attempt's."""
         return FencedTransaction(self)
 
 
@@ -43,12 +50,12 @@ class FencedTransaction:
     if no other attempt could have claimed the job by then, and long blocks keep no lock.
     """
 
-    def __init__(self, attempt: FencedAttempt) -> None:
-        self._attempt = attempt
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._atomic = transaction.atomic()
 
     def __enter__(self) -> None:
-        self._attempt.check()
+        self._owner.check()
         self._atomic.__enter__()
 
     def __exit__(
@@ -59,10 +66,10 @@ class FencedTransaction:
             if issubclass(kind, IntegrityError):
                 # Most likely a later attempt has completed the same step: then this one has lost the job.
                 with transaction.atomic():
-                    hold_fence(self._attempt.job_id, self._attempt.fence)
+                    hold_fence(self._owner.job_id, self._owner.fence)
             return
         try:
-            hold_fence(self._attempt.job_id, self._attempt.fence)
+            hold_fence(self._owner.job_id, self._owner.fence)
         except BaseException as stale:
             self._atomic.__exit__(type(stale), stale, stale.__traceback__)
             raise

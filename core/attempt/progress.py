@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 #: Seconds of history that the rate is taken over.
@@ -53,6 +54,12 @@ class Progress:
                     stage |= {"done": self.done, "unit": self.unit}
                 self.is_dirty = True
 
+    def pass_stages(self) -> None:
+        """Call the stages done that nobody began."""
+        for stage in self.stages:
+            if stage["state"] == "pending":
+                stage["state"] = "done"
+
     def snapshot(self) -> dict[str, Any]:
         """Return what is to be written, and call it clean."""
         # Cleared first: a change that comes while this is read is written the next time.
@@ -77,6 +84,21 @@ class Progress:
         if last_at - first_at < 0.2 or last <= first:
             return None
         return round((last - first) / (last_at - first_at), 3)
+
+
+class Stage:
+    """A stage that has begun; as a context manager it ends with the block."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._progress.end_stage("done")
 
 
 def _whole(value: Any) -> int | None:

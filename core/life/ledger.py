@@ -23,7 +23,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from core.database import statements
 from core.database.jsontext import dumps
 from core.logs import tell
+from core.models import Job
 from core.models.states import State
+from core.wakeup import jobs_due
 
 #: The name of the thread that commits.
 LEDGER_THREAD = "ledger"
@@ -99,10 +101,6 @@ class Ledger:
     """
 
     worker: str
-    #: Called after a commit that made parents due, with their ids.
-    on_woken: Callable[[list[int]], None] = lambda _: None
-    #: Called after a commit that ended a job which its limits count.
-    on_place_free: Callable[[], None] = lambda: None
     #: Seconds that a claim or an end is tried again while the database is away.
     patience_seconds: float = field(default_factory=lambda: float(settings.LEASE_SECONDS))
     _gathered: queue.SimpleQueue[_Request | None] = field(default_factory=queue.SimpleQueue)
@@ -245,10 +243,12 @@ class Ledger:
         answers = {name: rows for (name, _), rows in zip(parts, statements.run_together(parts), strict=True)}
         states = {(row[0], row[1]): State(row[2]) for row in answers.get("finish", ())}
         claimed = {row[0]: _as_claim(row) for row in answers.get("claim", ())}
-        if woken := [row[0] for row in answers.get("wake", ())]:
-            self.on_woken(woken)
-        if any(end.is_limited for end in ends):
-            self.on_place_free()
+        woken = [row[0] for row in answers.get("wake", ())]
+        for parent_id in woken:
+            tell("parent_woken", job=parent_id)
+        # What ended may have been what others waited for: their parents, or a place under their limits.
+        if woken or any(end.is_limited for end in ends):
+            jobs_due.send(sender=Job, count=len(woken))
         for request in batch:
             if request.end is not None:
                 request.answer = states.get((request.end.job_id, request.end.fence))

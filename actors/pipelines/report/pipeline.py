@@ -80,7 +80,7 @@ def _was_reported(ctx: JobContext, fetched: dict[str, Any], url: str, recipients
     """Whether these people have this data already: a report that failed, or an import by hand, brought it to nobody."""
     if not fetched.get("unchanged"):
         return False
-    before = Job.objects.filter(owner_id=ctx.owner_id, pipeline=ctx.spec.name, state=State.SUCCEEDED)
+    before = Job.objects.filter(owner_id=ctx.owner_id, pipeline="report", state=State.SUCCEEDED)
     before = before.filter(params__url=url, result__dataset=fetched["dataset"])
     return any(set(recipients) <= set(job.params["recipients"]) for job in before.only("params"))
 

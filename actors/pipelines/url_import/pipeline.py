@@ -19,7 +19,7 @@ from actors.fetching.many import Failure
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
 from actors.imports.steps import import_table, name_of
-from core import amounts
+from core import amounts, pipelines
 from core.attempt.context import InputFile, JobContext
 from core.errors import PermanentError
 from core.life.fan_out import Results
@@ -113,7 +113,7 @@ def _give_up(
 ) -> None:
     """Raise when the job has nothing to go on with, or when trying again is worth it."""
     for error in failures.values():
-        is_worth_it = isinstance(error, Unreachable) and ctx.attempt < ctx.spec.max_attempts
+        is_worth_it = isinstance(error, Unreachable) and ctx.attempt < pipelines.get("url_import").max_attempts
         if len(urls) == 1 or is_worth_it:
             raise error
     if failures and not here:

@@ -11,6 +11,7 @@ from django.db import connection
 
 import tests.pipelines  # noqa: F401  registers them
 from core import pipelines
+from core.attempt.attempt import Attempt
 from core.attempt.context import JobContext
 from core.life.ledger import Claim, End, Ledger
 from core.life.submission import submit
@@ -47,10 +48,20 @@ def claim(job: Job, *, worker: str = "here:1") -> Claim:
     return taken
 
 
+def begin_attempt(job: Job, *, worker: str = "here:1") -> Attempt:
+    """Claim the job and return its attempt, which nobody runs."""
+    taken = claim(job, worker=worker)
+    return Attempt(taken, pipelines.get(taken.pipeline))
+
+
 def begin(job: Job, *, worker: str = "here:1") -> JobContext:
     """Claim the job and return its attempt's context."""
-    taken = claim(job, worker=worker)
-    return JobContext(taken, pipelines.get(taken.pipeline))
+    return begin_attempt(job, worker=worker).context
+
+
+def call(attempt: Attempt) -> Any:
+    """Call the job's function as an attempt does, whatever it raises."""
+    return attempt.call(pipelines.get(attempt.claim.pipeline))
 
 
 def end(attempt: Claim | JobContext, state: State = State.SUCCEEDED, **fields: Any) -> State | None:

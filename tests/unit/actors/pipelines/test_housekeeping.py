@@ -17,7 +17,6 @@ from pytest_django import Settings
 import actors.pipelines.housekeeping.pipeline as night
 from core import housekeeping, pipelines
 from core.attempt.attempts import Attempts
-from core.errors import Interrupted
 from core.files import storage, uploads
 from core.forms import open_form
 from core.life import requests
@@ -109,8 +108,7 @@ def test_a_round_that_is_told_to_stop_goes_on_at_its_step(
 
     def expire_and_stop(ids: list[int], **options: Any) -> None:
         expire(ids, **options)
-        for ctx in attempts._snapshot().values():
-            ctx.stop = Interrupted
+        attempts.stop_all()
 
     monkeypatch.setattr(jobs, "_expire", expire_and_stop)
     job = order(alice)

@@ -125,7 +125,7 @@ def test_progress_is_written_while_the_work_goes_on_but_not_at_every_call(
 def test_a_cancel_reaches_a_running_attempt(alice: User, running: Keeper, define: Callable[..., str]) -> None:
     def works(ctx: JobContext) -> None:
         requests.cancel(Job.objects.get(pk=ctx.job_id), by="alice")
-        wait_until(lambda: ctx.stop is not None, what="the cancel to be noticed")
+        wait_until(lambda: ctx._own.stop is not None, what="the cancel to be noticed")
         ctx.check()
 
     job = submit_job(alice, define(works))

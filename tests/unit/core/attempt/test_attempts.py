@@ -10,10 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from core import pipelines
-from core.attempt.attempts import Attempts, backoff_seconds
+from core.attempt.attempts import Attempts
 from core.attempt.children import ChildLost
 from core.attempt.context import JobContext
+from core.attempt.outcomes import backoff_seconds
 from core.database.clock import database_now
 from core.errors import LeaseLost, PermanentError
 from core.life import leases, outbox, requests
@@ -21,7 +21,7 @@ from core.models import Artifact, Job, JobEvent, JobStep
 from core.models.states import State
 from core.operation import metrics
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
-from tests.unit.core.acts import claim, fresh, progress_of, submit_job, timeline
+from tests.unit.core.acts import begin_attempt, claim, fresh, progress_of, submit_job, timeline
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -385,7 +385,7 @@ def test_an_attempt_whose_end_cannot_be_made_is_let_go(
     alice: User, attempts: Attempts, define: Callable[..., str]
 ) -> None:
     def odd(ctx: JobContext) -> None:
-        ctx.shown.stages = None  # type: ignore[assignment]
+        ctx._display.progress.stages = None  # type: ignore[assignment]
 
     job = submit_job(alice, define(odd))
     with pytest.raises(TypeError):
@@ -459,11 +459,10 @@ def test_progress_is_written_only_when_it_has_changed(
 def test_progress_of_many_attempts_is_one_statement_and_each_keeps_its_own(alice: User, attempts: Attempts) -> None:
     contexts = []
     for number in range(3):
-        taken = claim(submit_job(alice))
-        ctx = JobContext(taken, pipelines.get("noop"))
-        ctx.progress(number, 10)
-        attempts._held[leases.Held(taken.job_id, taken.fence)] = ctx
-        contexts.append(ctx)
+        attempt = begin_attempt(submit_job(alice))
+        attempt.context.progress(number, 10)
+        attempts._hold(attempt)
+        contexts.append(attempt.context)
     attempts.write_progress()
     assert [progress_of(Job.objects.get(pk=ctx.job_id)).done for ctx in contexts] == [0, 1, 2]
 
@@ -481,9 +480,9 @@ def test_the_last_progress_is_never_lost(alice: User, attempts: Attempts, define
 
 def test_a_stale_fence_writes_no_progress(alice: User, attempts: Attempts, clock: Clock) -> None:
     job = submit_job(alice)
-    taken = claim(job)
-    zombie = JobContext(taken, pipelines.get("noop"))
-    attempts._held[leases.Held(taken.job_id, taken.fence)] = zombie
+    attempt = begin_attempt(job)
+    zombie = attempt.context
+    attempts._hold(attempt)
     clock.advance(61)
     leases.reap()
     zombie.progress(7, 10)

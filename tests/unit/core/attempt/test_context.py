@@ -21,7 +21,7 @@ from core.life import leases, requests
 from core.life.leases import Held
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep
 from core.models.states import State
-from tests.unit.core.acts import Work, begin, claim, end, fresh, in_threads, submit_job, timeline
+from tests.unit.core.acts import Work, begin, begin_attempt, call, claim, end, fresh, in_threads, submit_job, timeline
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -160,10 +160,10 @@ def test_a_result_that_is_no_json_fails_with_a_sentence(alice: User, value: Any)
 
 
 def test_a_stopped_attempt_begins_no_step(alice: User) -> None:
-    ctx, work = begin(submit_job(alice)), Work()
-    ctx.stop = Interrupted
+    attempt, work = begin_attempt(submit_job(alice)), Work()
+    attempt.own.stop = Interrupted
     with pytest.raises(Interrupted):
-        ctx.step("late", work)
+        attempt.context.step("late", work)
     assert work.runs == 0
 
 
@@ -310,8 +310,9 @@ def test_the_fence_is_held_until_the_commit(alice: User, clock: Clock) -> None:
 
 @pytest.mark.parametrize("reason", [JobCancelled, LeaseLost, Interrupted])
 def test_every_call_of_an_attempt_that_may_not_go_on_raises(alice: User, reason: type[JobStopped]) -> None:
-    ctx = begin(submit_job(alice))
-    ctx.stop = reason
+    attempt = begin_attempt(submit_job(alice))
+    attempt.own.stop = reason
+    ctx = attempt.context
     for act in (
         ctx.check,
         lambda: ctx.progress(1),
@@ -329,35 +330,38 @@ def test_every_call_of_an_attempt_that_may_not_go_on_raises(alice: User, reason:
 
 
 def test_progress_and_stages_are_kept_in_memory(alice: User, django_assert_num_queries: Any) -> None:
-    ctx = begin(submit_job(alice, "count"))
+    attempt = begin_attempt(submit_job(alice, "count"))
+    ctx, shown = attempt.context, attempt.display.progress
     with django_assert_num_queries(0):
         ctx.stage("count")
         for number in range(1000):
             ctx.progress(number, 1000, unit="rows", note="reading")
         ctx.note("done")
-    assert (ctx.shown.done, ctx.shown.total, ctx.shown.unit, ctx.shown.note) == (999, 1000, "rows", "done")
+    assert (shown.done, shown.total, shown.unit, shown.note) == (999, 1000, "rows", "done")
 
 
 def test_tracking_counts_what_it_yields(alice: User) -> None:
-    ctx = begin(submit_job(alice))
-    seen = [(item, ctx.shown.done, ctx.shown.total) for item in ctx.track("abc", unit="letters")]
+    attempt = begin_attempt(submit_job(alice))
+    shown = attempt.display.progress
+    seen = [(item, shown.done, shown.total) for item in attempt.context.track("abc", unit="letters")]
     assert seen == [("a", 0, 3), ("b", 1, 3), ("c", 2, 3)]
-    assert (ctx.shown.done, ctx.shown.unit) == (3, "letters")
+    assert (shown.done, shown.unit) == (3, "letters")
 
 
 def test_the_total_of_what_has_no_length_is_unknown(alice: User) -> None:
-    ctx = begin(submit_job(alice))
-    assert list(ctx.track(iter([1, 2]))) == [1, 2]
-    assert (ctx.shown.done, ctx.shown.total) == (2, None)
+    attempt = begin_attempt(submit_job(alice))
+    assert list(attempt.context.track(iter([1, 2]))) == [1, 2]
+    assert (attempt.display.progress.done, attempt.display.progress.total) == (2, None)
 
 
 def test_a_stage_as_a_block_is_done_at_its_end_unless_it_raises(alice: User) -> None:
-    ctx = begin(submit_job(alice))
+    attempt = begin_attempt(submit_job(alice))
+    ctx = attempt.context
     with ctx.stage("first"):
         pass
     with pytest.raises(ValueError, match="no"), ctx.stage("second", "The second"):
         raise ValueError("no")
-    assert [(stage["title"], stage["state"]) for stage in ctx.shown.stages] == [
+    assert [(stage["title"], stage["state"]) for stage in attempt.display.progress.stages] == [
         ("First", "done"),
         ("The second", "running"),
     ]
@@ -367,12 +371,12 @@ def test_a_second_attempt_goes_on_from_the_stages_that_were_done(alice: User, de
     def staged(ctx: object) -> None: ...
 
     job = submit_job(alice, define(staged, stages=("read", ("write", "Write it"))))
-    ctx = begin(job)
-    ctx.stage("read")
-    ctx.stage("write")
-    end(ctx, State.RETRYING, progress={"id": ctx.job_id, "fence": ctx.fence, **ctx.shown.snapshot()})
-    again = begin(job)
-    assert [(stage["name"], stage["state"]) for stage in again.shown.stages] == [
+    attempt = begin_attempt(job)
+    attempt.context.stage("read")
+    attempt.context.stage("write")
+    end(attempt.claim, State.RETRYING, progress=attempt.display.last(State.RETRYING))
+    again = begin_attempt(job)
+    assert [(stage["name"], stage["state"]) for stage in again.display.progress.stages] == [
         ("read", "done"),
         ("write", "pending"),
     ]
@@ -473,10 +477,11 @@ def test_long_names_that_begin_alike_are_different_artifacts(alice: User) -> Non
 
 
 def test_scratch_is_gone_at_the_end_and_the_folder_is_not(alice: User) -> None:
-    ctx = begin(submit_job(alice))
+    attempt = begin_attempt(submit_job(alice))
+    ctx = attempt.context
     (ctx.scratch / "temporary").write_text("x")
     kept = _written(ctx)
-    ctx.close()
+    attempt.close()
     assert not ctx.scratch.exists()
     assert kept.exists()
 
@@ -485,5 +490,5 @@ def test_the_function_is_called_with_the_context_and_its_parameters(alice: User,
     def called(ctx: JobContext, a: int, b: list[int]) -> tuple[Any, ...]:
         return ctx, a, b
 
-    ctx = begin(submit_job(alice, define(called), params={"a": 1, "b": [2]}))
-    assert ctx.execute() == (ctx, 1, [2])
+    attempt = begin_attempt(submit_job(alice, define(called), params={"a": 1, "b": [2]}))
+    assert call(attempt) == (attempt.context, 1, [2])

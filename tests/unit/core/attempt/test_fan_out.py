@@ -20,7 +20,18 @@ from core.models import Artifact, Dataset, Job, JobStep
 from core.models.job import Priority
 from core.models.states import CLAIMABLE, LIVE, State
 from tests.pipelines import run_part
-from tests.unit.core.acts import begin, claim, end, fresh, in_threads, progress_of, submit_job, timeline
+from tests.unit.core.acts import (
+    begin,
+    begin_attempt,
+    call,
+    claim,
+    end,
+    fresh,
+    in_threads,
+    progress_of,
+    submit_job,
+    timeline,
+)
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -152,9 +163,9 @@ def test_a_crash_after_the_children_were_made_makes_none_again(
     alice: User, attempts: Attempts, clock: Clock, effects: Callable[[], list[str]]
 ) -> None:
     job = split(alice)
-    ctx = begin(job)
+    attempt = begin_attempt(job)
     with pytest.raises(Exception, match="3 parts"):
-        ctx.execute()
+        call(attempt)
     # The process is gone before it could write that it waits.
     clock.advance(3600)
     leases.reap()
@@ -169,12 +180,12 @@ def test_children_that_ended_before_their_parent_began_to_wait_wake_it_all_the_s
     alice: User, attempts: Attempts
 ) -> None:
     job = split(alice)
-    ctx = begin(job)
+    attempt = begin_attempt(job)
     with pytest.raises(Exception, match="3 parts"):
-        ctx.execute()
+        call(attempt)
     for child in children_of(job):
         attempts.run(child.pk)
-    assert end(ctx, State.WAITING) == State.WAITING
+    assert end(attempt.claim, State.WAITING) == State.WAITING
     assert fresh(job).state == State.QUEUED
 
 
@@ -241,9 +252,9 @@ def test_a_function_that_workers_could_not_import_is_refused(alice: User, define
     def wrong(ctx: JobContext) -> None:
         ctx.fan_out("parts", inner, [1])
 
-    ctx = begin(submit_job(alice, define(wrong)))
+    attempt = begin_attempt(submit_job(alice, define(wrong)))
     with pytest.raises(ValueError, match="function of a module"):
-        ctx.execute()
+        call(attempt)
 
 
 def test_a_child_whose_function_is_gone_fails_with_a_sentence(alice: User, attempts: Attempts) -> None:
@@ -441,11 +452,10 @@ def test_a_waiting_parents_progress_is_its_childrens(alice: User, attempts: Atte
 def test_a_childs_own_count_replaces_its_expected_weight(alice: User, attempts: Attempts) -> None:
     job = split(alice, parts=2)
     attempts.run(job.pk)
-    ctx = begin(children_of(job)[0])
+    attempt = begin_attempt(children_of(job)[0])
     # Announced as two numbers, found to be ten.
-    ctx.progress(4, 10, unit="numbers")
-    held = {leases.Held(ctx.job_id, ctx.fence): ctx}
-    attempts._held.update(held)
+    attempt.context.progress(4, 10, unit="numbers")
+    attempts._hold(attempt)
     attempts.write_progress()
     attempts.roll_up()
     shown = progress_of(job)
@@ -454,9 +464,9 @@ def test_a_childs_own_count_replaces_its_expected_weight(alice: User, attempts: 
 
 def test_a_roll_up_never_touches_a_parent_that_runs(alice: User, attempts: Attempts) -> None:
     job = split(alice)
-    ctx = begin(job)
+    attempt = begin_attempt(job)
     with pytest.raises(Exception, match="3 parts"):
-        ctx.execute()
+        call(attempt)
     before = progress_of(job).version
     assert not families.roll_up(job.pk)
     assert progress_of(job).version == before

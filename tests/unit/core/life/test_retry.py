@@ -15,6 +15,7 @@ from core.people import audit
 from tests.unit.core.acts import (
     Work,
     begin,
+    begin_attempt,
     claim,
     end,
     fresh,
@@ -178,11 +179,12 @@ def test_a_retry_from_the_start_keeps_the_files_the_person_gave(alice: User) -> 
 
 def test_a_retry_from_the_start_shows_a_job_that_has_not_begun(alice: User) -> None:
     job = submit_job(alice, "count", params={"count": 3, "seconds": 0})
-    ctx = begin(job)
+    attempt = begin_attempt(job)
+    ctx = attempt.context
     ctx.stage("count")
     ctx.progress(2, 3, unit="numbers", note="two")
     ctx.step("first", lambda: 1)
-    end(ctx, State.FAILED, error="x", progress={"id": job.pk, "fence": ctx.fence, **ctx.snapshot()})
+    end(ctx, State.FAILED, error="x", progress=attempt.display.last(State.FAILED))
     before = progress_of(job)
     assert (before.done, before.stages[0]["state"]) == (2, "running")
     requests.retry(fresh(job), by="alice", from_start=True)

@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from pytest_django import Settings
 
+from core.attempt.attempt import Attempt
 from core.attempt.context import JobContext
 from core.database import statements
 from core.database.clock import database_now
@@ -47,7 +48,7 @@ PLACES = 2
 
 
 @dataclass
-class Attempt:
+class Worked:
     """A worker's attempt, as it sees itself."""
 
     ctx: JobContext
@@ -69,9 +70,9 @@ class Life(RuleBasedStateMachine):
         statements.clock_offset_seconds = 0.0
         self.ledger = Ledger(worker="here:1", patience_seconds=0)
         self.messages: list[int] = []
-        self.attempts: list[Attempt] = []
+        self.attempts: list[Worked] = []
         #: The attempt that owns each running job, as the answers so far imply.
-        self.owners: dict[int, Attempt] = {}
+        self.owners: dict[int, Worked] = {}
         self.keys: dict[str, int] = {}
         self.states: dict[int, State] = {}
         #: How often people had each job begin anew.
@@ -123,7 +124,7 @@ class Life(RuleBasedStateMachine):
         assert before.run_at <= database_now(), "claimed before its time"
         assert not before.is_held, "claimed while a limit keeps it back"
         assert (claim.fence, claim.attempt) == (before.fence + 1, before.attempt + 1)
-        attempt = Attempt(JobContext(claim, get(self.pipeline)))
+        attempt = Worked(Attempt(claim, get(self.pipeline)).context)
         self.attempts.append(attempt)
         self.owners[job_id] = attempt
 
@@ -390,7 +391,7 @@ class Life(RuleBasedStateMachine):
 
     # -- what an attempt writes, and whether it may ----------------------------------------------------
 
-    def _show(self, attempt: Attempt, done: int) -> None:
+    def _show(self, attempt: Worked, done: int) -> None:
         ctx = attempt.ctx
         before = JobProgress.objects.get(job_id=ctx.job_id).version
         shown = {"stages": [], "done": done, "total": None, "unit": "", "note": "", "rate": None}
@@ -399,9 +400,9 @@ class Life(RuleBasedStateMachine):
         written = JobProgress.objects.get(job_id=ctx.job_id).version - before
         assert written == self._owns(attempt)
 
-    def _complete_step(self, attempt: Attempt) -> None:
+    def _complete_step(self, attempt: Worked) -> None:
         ctx, key = attempt.ctx, STEPS[attempt.steps % len(STEPS)]
-        is_known = key in ctx._steps
+        is_known = key in ctx._steps.results
         is_cancelling = Job.objects.get(pk=ctx.job_id).cancel_requested_at is not None
         try:
             ctx.step(key, self._take_effect, ctx, key, atomic=True)
@@ -417,7 +418,7 @@ class Life(RuleBasedStateMachine):
             assert is_known or not is_cancelling
             attempt.steps += 1
 
-    def _end(self, attempt: Attempt, state: State) -> None:
+    def _end(self, attempt: Worked, state: State) -> None:
         ctx, owns = attempt.ctx, self._owns(attempt)
         job = Job.objects.get(pk=ctx.job_id)
         if state == State.RETRYING and job.attempt >= job.max_attempts:
@@ -436,10 +437,10 @@ class Life(RuleBasedStateMachine):
 
     # -- parts -----------------------------------------------------------------------------------------
 
-    def _attempt(self, pick: int) -> Attempt:
+    def _attempt(self, pick: int) -> Worked:
         return self.attempts[pick % len(self.attempts)]
 
-    def _owns(self, attempt: Attempt) -> bool:
+    def _owns(self, attempt: Worked) -> bool:
         return self.owners.get(attempt.ctx.job_id) is attempt
 
     def _job(self, pick: int) -> Job:

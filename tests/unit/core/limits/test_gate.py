@@ -14,7 +14,7 @@ from core.errors import RetryAfter
 from core.life import outbox, requests
 from core.life.submission import Order, submit_many
 from core.limits import Concurrent, Rate, gate
-from core.limits.remote import LONGEST_PATIENCE
+from core.limits.remote import MOST_DEFERRALS
 from core.models import Job, JobEvent, LimitBucket
 from core.models.job import Priority
 from core.models.states import State
@@ -315,10 +315,10 @@ def test_a_remote_that_never_answers_otherwise_fails_the_job_in_the_end(alice: U
         raise RetryAfter(0)
 
     job = submit_job(alice, define(fetch))
-    JobEvent.objects.bulk_create(JobEvent(job=job, kind=JobEvent.Kind.DEFERRED) for _ in range(LONGEST_PATIENCE))
+    JobEvent.objects.bulk_create(JobEvent(job=job, kind=JobEvent.Kind.DEFERRED) for _ in range(MOST_DEFERRALS))
     Attempts().run(job.pk)
     assert fresh(job).state == State.FAILED
-    assert str(LONGEST_PATIENCE) in fresh(job).error
+    assert str(MOST_DEFERRALS) in fresh(job).error
 
 
 def test_jobs_of_a_pipeline_that_lost_its_limits_go(alice: User, define: Define) -> None:

@@ -15,7 +15,7 @@ from core.life.leases import Held
 from core.models import Dataset, Job
 from core.models.job import job_version
 from core.models.states import LIVE, TERMINAL, State
-from tests.unit.core.acts import begin, claim, end, fresh, submit_job
+from tests.unit.core.acts import begin, begin_attempt, claim, end, fresh, submit_job
 from tests.unit.core.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -107,9 +107,10 @@ def test_the_version_changes_with_each_visible_change(alice: User, clock: Clock)
         seen.append(version)
 
     attempts = Attempts(worker="here:1")
-    ctx = begin(job)
+    attempt = begin_attempt(job)
+    ctx = attempt.context
     note()
-    attempts._held[Held(ctx.job_id, ctx.fence)] = ctx
+    attempts._hold(attempt)
     ctx.progress(1, 3)
     attempts.write_progress()
     note()

@@ -1,0 +1,68 @@
+"""The files of a job as its function has them: those that were given, and those that it publishes."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.database.jsontext import storable
+from core.errors import PermanentError
+from core.files import storage
+from core.models import Artifact
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file the person gave with the form."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+
+
+def given(job_id: int, field: str) -> InputFile:
+    """Return the file that was given for this field of the form; raise PermanentError when it is not there."""
+    artifact = Artifact.objects.filter(job_id=job_id, kind=Artifact.Kind.INPUT, field=field).first()
+    if artifact is None:
+        raise PermanentError(f"No file was given for {field!r}; run the job again with one.")
+    if not artifact.local_path.is_file():
+        raise PermanentError(f"The file {artifact.name} is no longer kept; upload it again.")
+    return InputFile(path=artifact.local_path, name=artifact.name, size=artifact.size, sha256=artifact.sha256)
+
+
+def prepared(
+    job_id: int,
+    path: Path,
+    *,
+    name: str,
+    title: str,
+    content_type: str,
+    field: str,
+    preview: Path | None,
+    is_flushed: bool,
+) -> Artifact:
+    """Return what is to be published, not yet saved; the file is flushed, unless it is so already."""
+    name = storable(name or path.name)
+    if not is_flushed:
+        storage.flush_file(path)
+        storage.flush_folder(path.parent)
+    return Artifact(
+        job_id=job_id,
+        kind=Artifact.Kind.OUTPUT,
+        field=_slot(field or name),
+        name=name,
+        title=title,
+        path=storage.key_of(path),
+        size=path.stat().st_size,
+        sha256=storage.sha256_of(path),
+        preview_path=storage.key_of(preview) if preview else "",
+        content_type=content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
+    )
+
+
+def _slot(name: str) -> str:
+    """Return the key under which an output replaces itself; long names that begin alike stay apart."""
+    return name if len(name) <= 100 else f"{name[:35]}…{hashlib.sha256(storable(name).encode()).hexdigest()}"

@@ -1,0 +1,83 @@
+"""One attempt of one job: the machine around a pipeline's function. It owns the context that the function is given."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from core.attempt import outcomes
+from core.attempt.children import BorrowedChild
+from core.attempt.context import JobContext
+from core.attempt.display import Display
+from core.attempt.fan_outs import FanOuts
+from core.attempt.fencing import Ownership
+from core.attempt.folders import Folders
+from core.attempt.outcomes import Outcome, Succeeded
+from core.attempt.steps import Steps
+from core.database.jsontext import dumps_limited
+from core.life.fan_out import function_of
+from core.life.leases import Held
+from core.life.ledger import Claim, End
+from core.pipelines import Pipeline
+
+
+class Attempt:
+    """What an attempt has in hand. Its thread works with it; the keeper's reads it, and tells it to stop."""
+
+    def __init__(self, claim: Claim, spec: Pipeline | None) -> None:
+        self.claim = claim
+        self.key = Held(claim.job_id, claim.fence)
+        self.began = time.monotonic()
+        #: Set when there is only its end to be written.
+        self.is_over = False
+        self.own = Ownership(claim.job_id, claim.fence)
+        # A child's function announces no stages.
+        self.display = Display(claim, spec.stages if spec and not claim.task else ())
+        steps = Steps(claim, self.own, self.display)
+        self.fan_outs = FanOuts(claim, self.own, self.display, steps)
+        self._folders = Folders(claim.job_id, claim.fence)
+        self._child = BorrowedChild(self.own.check)
+        self._spec = spec
+        self.context = JobContext(
+            claim,
+            own=self.own,
+            display=self.display,
+            steps=steps,
+            fan_outs=self.fan_outs,
+            folders=self._folders,
+            child=self._child,
+        )
+
+    def run(self) -> Outcome:
+        """Run the job's function and return what became of it, whatever that is."""
+        if self._spec is None:
+            return outcomes.without_pipeline(self.claim)
+        self._folders.remove_earlier()
+        try:
+            self.own.check()
+            return Succeeded(dumps_limited(self.call(self._spec), what="The result"))
+        except BaseException as error:
+            # Whatever it is, SystemExit too: an attempt that is not ended here would be renewed for ever.
+            return outcomes.of_error(error, self.claim)
+
+    def call(self, spec: Pipeline) -> Any:
+        """Call the job's function: the pipeline's own, or that of a child."""
+        if self.claim.task:
+            return function_of(self.claim.task)(self.context, self.claim.params["item"])
+        return spec.run(self.context, **self.claim.params)
+
+    def close(self) -> None:
+        """Give the child process back and delete what was temporary."""
+        self._child.give_back()
+        self._folders.close()
+
+    def end_of(self, outcome: Outcome) -> End | None:
+        """Return what is written for this outcome, with the last progress; None for nothing."""
+        if isinstance(outcome, outcomes.Lost):
+            return None
+        return outcomes.end_of(outcome, self.claim, progress=self.display.last(outcome.state))
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is progress to be written by itself: the last one is in the end."""
+        return not self.is_over and self.display.is_changed

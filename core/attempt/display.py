@@ -1,0 +1,101 @@
+"""What a job's page shows of an attempt: its progress, and the step that runs. The keeper writes what has changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from core.attempt.progress import Progress
+from core.life.fan_out import title_of
+from core.life.ledger import Claim
+from core.models import JobProgress
+from core.models.states import State
+
+#: Seconds from which a running step is shown on the job's page.
+SHOWN_SECONDS = 0.2
+#: How the stage that was running stands when its attempt has ended so; a state that is not here leaves it to run again.
+_STAGE_STATES = {State.SUCCEEDED: "done", State.CANCELLED: "cancelled", State.FAILED: "failed"}
+
+
+class Display:
+    """Changed by the attempt's thread, read by the keeper's."""
+
+    def __init__(self, claim: Claim, stages: tuple[tuple[str, str], ...]) -> None:
+        #: The step that has begun and is not completed, as JobProgress.step describes it.
+        self.step: dict[str, Any] | None = None
+        self._claim = claim
+        self._stages = stages
+        self._progress: Progress | None = None
+        self._step_written: dict[str, Any] | None = None
+        #: Both threads may be the first to need the progress.
+        self._guard = threading.Lock()
+
+    @property
+    def progress(self) -> Progress:
+        """The progress in memory, made when it is first needed."""
+        if self._progress is None:
+            with self._guard:
+                if self._progress is None:
+                    self._progress = Progress(stages=self._first_stages())
+        return self._progress
+
+    def call_changed(self) -> None:
+        """Have the progress written again: what was taken of it did not arrive."""
+        self.progress.is_dirty = True
+
+    def begin_step(self, key: str, title: str, *, state: str = "running") -> None:
+        self.step = {
+            "key": key,
+            "title": title or title_of(key),
+            "state": state,
+            "started_at": round(time.time(), 3),
+        }
+
+    def end_step(self) -> None:
+        if self._step_written is not None:
+            self.call_changed()
+        self.step = None
+
+    def begin_wait(self, key: str, title: str, *, total: int, unit: str) -> None:
+        """Show the fan-out that the job waits for."""
+        self.begin_step(key, title, state="waiting")
+        progress = self.progress
+        progress.done, progress.total, progress.unit, progress.note = 0, total, unit, ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is something to be written. Short steps are not worth a write of their own."""
+        if self._progress is not None and self._progress.is_dirty:
+            return True
+        step = self.step
+        return step is not None and step is not self._step_written and time.time() > step["started_at"] + SHOWN_SECONDS
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is to be written, and call it clean."""
+        self._step_written = self.step
+        return {**self.progress.snapshot(), "step": self.step}
+
+    def last(self, state: State) -> dict[str, Any] | None:
+        """Return what is written with the attempt's end in this state; None where it never showed anything."""
+        if self._progress is None and not self._stages and self.step is None:
+            return None
+        progress = self.progress
+        if state != State.WAITING:
+            if self.step is not None:
+                ended = "failed" if state == State.FAILED else "interrupted"
+                self.step = {**self.step, "state": ended, "ended_at": round(time.time(), 3)}
+            progress.end_stage(_STAGE_STATES.get(state, "pending"))
+        if state == State.SUCCEEDED:
+            progress.pass_stages()
+        return {"id": self._claim.job_id, "fence": self._claim.fence, **self.snapshot()}
+
+    def _first_stages(self) -> list[dict[str, Any]]:
+        announced = [{"name": name, "title": title, "state": "pending"} for name, title in self._stages]
+        if self._claim.fence == 1:
+            return announced
+        # A second attempt goes on from what the first had shown.
+        written = JobProgress.objects.filter(job_id=self._claim.job_id).values_list("stages", flat=True).first()
+        return [
+            stage if stage.get("state") == "done" else {**stage, "state": "pending"} for stage in written or announced
+        ]

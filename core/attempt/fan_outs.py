@@ -1,0 +1,112 @@
+"""Fan-outs of a running job: its children are made once, and the attempt ends until the last of them has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import transaction
+
+from core import pipelines
+from core.attempt.display import Display
+from core.attempt.fencing import Ownership
+from core.attempt.steps import Steps
+from core.errors import PermanentError, Suspended
+from core.life import families
+from core.life.fan_out import Results, pipeline_of, task_of, title_of
+from core.life.ledger import Claim
+from core.models import Job
+from core.wakeup import jobs_due
+
+
+class FanOuts:
+    """The fan-outs of one attempt's job."""
+
+    def __init__(self, claim: Claim, own: Ownership, display: Display, steps: Steps) -> None:
+        #: Whether the job has child jobs, as far as this attempt came.
+        self.has_children = False
+        self._claim = claim
+        self._own = own
+        self._display = display
+        self._steps = steps
+
+    def run(
+        self,
+        key: str,
+        run: Callable[..., Any],
+        items: Iterable[Any],
+        *,
+        title: str,
+        weights: Iterable[float] | None,
+        unit: str,
+        queue: str,
+    ) -> Results:
+        """Return how the children ended; raise Suspended while they have not, after making them if need be."""
+        self._own.check()
+        title = title or title_of(key)
+        if key not in self._keys:
+            wanted = list(items)
+            if not wanted:
+                return Results(title=title)
+            sizes = [1.0] * len(wanted) if weights is None else [float(weight) for weight in weights]
+            self._refuse_large(title, width=len(wanted))
+            self._insert(key, run, wanted, sizes, title=title, queue=queue)
+            self._suspend(key, title, total=sum(sizes), count=len(wanted), unit=unit)
+        self.has_children = True
+        # What the page shows of the wait is over, however the attempt ends.
+        _ = self._display.progress
+        if families.live_children(self._claim.job_id, key=key):
+            rows = families.sizes(self._claim.job_id, key=key)
+            self._suspend(key, title, total=sum(rows), count=len(rows), unit=unit)
+        results = Results(title=title, children=families.answers(self._claim.job_id, key=key))
+        self._steps.complete(
+            key,
+            {"succeeded": len(results) - len(results.failed), "failed": len(results.failed)},
+            seconds=families.seconds_of(self._claim.job_id, key=key),
+            title=title,
+            children=len(results),
+        )
+        return results
+
+    @cached_property
+    def _keys(self) -> set[str]:
+        # As with steps: the first claim has none.
+        return families.keys_of(self._claim.job_id) if self._claim.fence > 1 else set()
+
+    def _refuse_large(self, title: str, *, width: int) -> None:
+        if width > settings.FAN_OUT_WIDTH:
+            raise PermanentError(
+                f"{title}: {width:,} parts are more than the {settings.FAN_OUT_WIDTH:,} a job may be split into. "
+                "Make the parts larger, or the input smaller."
+            )
+        if self._claim.depth >= settings.FAN_OUT_DEPTH:
+            raise PermanentError(
+                f"{title}: this job is a part of a part already, {self._claim.depth} deep; no more than "
+                f"{settings.FAN_OUT_DEPTH} are allowed."
+            )
+
+    def _insert(
+        self, key: str, run: Callable[..., Any], items: list[Any], weights: list[float], *, title: str, queue: str
+    ) -> None:
+        pipeline = pipeline_of(run)
+        task = "" if pipeline else task_of(run)
+        spec = pipeline or pipelines.get(self._claim.pipeline)
+        with self._own.transaction():
+            families.insert_children(
+                self._claim.job_id,
+                key=key,
+                title=title,
+                spec=spec,
+                task=task,
+                queue=queue or spec.queue,
+                items=items,
+                weights=weights,
+            )
+            transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(items)))
+
+    def _suspend(self, key: str, title: str, *, total: float, count: int, unit: str) -> NoReturn:
+        self.has_children = True
+        self._display.begin_wait(key, title, total=max(1, round(total)), unit=unit)
+        raise Suspended(f"{title}: {count:,} parts")

@@ -1,0 +1,207 @@
+"""What becomes of an attempt, as a value, and what is written for it.
+
+The attempt's thread makes one of these of what the pipeline's function returned or raised (`of_error`); `end_of` says
+what the ledger writes for it. Nothing else ends an attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from core import pipelines
+from core.attempt.children import ChildLost
+from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended
+from core.life.ledger import Claim, End
+from core.limits import remote
+from core.logs import tell
+from core.models import JobEvent
+from core.models.states import State
+from core.operation import alarms
+
+_DETAIL_LENGTH = 20_000
+_ERROR_LENGTH = 2_000
+_RELEASED = "The worker is being restarted; the job goes on by itself."
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The function has returned."""
+
+    state: ClassVar[State] = State.SUCCEEDED
+    #: JSON text.
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Trying again cannot help, or has not."""
+
+    state: ClassVar[State] = State.FAILED
+    error: str
+    #: A traceback, for staff.
+    detail: str = ""
+    #: Whether a child process was lost.
+    is_crash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Something went wrong, and the job has attempts left."""
+
+    state: ClassVar[State] = State.RETRYING
+    error: str
+    #: Seconds until the next attempt.
+    delay: float
+    detail: str = ""
+    is_crash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A remote asks to be left alone: no attempt is counted."""
+
+    state: ClassVar[State] = State.SCHEDULED
+    reason: str
+    #: Seconds until the job may go on.
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The job has child jobs at work, and is woken by the last of them."""
+
+    state: ClassVar[State] = State.WAITING
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """The worker stops: the job goes on elsewhere, and no attempt is counted."""
+
+    state: ClassVar[State] = State.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody has cancelled the job, and the attempt has heard of it."""
+
+    state: ClassVar[State] = State.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Another attempt owns the job: this one has nothing to write."""
+
+
+Outcome = Succeeded | Failed | Retry | Deferred | Waiting | HandedBack | Cancelled | Lost
+
+
+def end_of(outcome: Outcome, claim: Claim, *, progress: dict[str, Any] | None) -> End | None:
+    """Return what is written for an outcome, with the last progress; None for nothing."""
+    if isinstance(outcome, Lost):
+        return None
+    end = End(
+        job_id=claim.job_id,
+        fence=claim.fence,
+        parent_id=claim.parent_id,
+        is_limited=claim.lane != "",
+        state=outcome.state,
+        progress=progress,
+    )
+    match outcome:
+        case Succeeded(result):
+            return replace(end, result=result)
+        case Failed(error, detail, is_crash):
+            return replace(end, error=error, detail=detail, crashed=int(is_crash))
+        case Retry(error, delay, detail, is_crash):
+            return replace(end, error=error, delay=delay, detail=detail, crashed=int(is_crash))
+        case Deferred(reason, delay):
+            return replace(end, kind=JobEvent.Kind.DEFERRED, error=reason, delay=delay)
+        case Waiting(reason):
+            return replace(end, error=reason)
+        case HandedBack():
+            return replace(end, kind=JobEvent.Kind.RELEASED, error=_RELEASED)
+        case Cancelled():
+            return end
+
+
+def of_error(error: BaseException, claim: Claim) -> Outcome:
+    """Return what an error of the function, or of a call of its context, makes of the attempt."""
+    match error:
+        case JobCancelled():
+            return Cancelled()
+        case Interrupted():
+            return HandedBack()
+        case Suspended():
+            return Waiting(str(error))
+        case JobStopped():
+            return Lost()
+        case RetryAfter():
+            return _of_retry_after(error, claim)
+        case PermanentError():
+            return Failed(str(error)[:_ERROR_LENGTH], detail=_traceback(error))
+        case _:
+            return _of_fault(error, claim)
+
+
+def without_pipeline(claim: Claim) -> Failed | Retry:
+    """Return the outcome where the pipeline isn't here: in the middle of a deploy, another worker has it."""
+    alarms.count(alarms.UNKNOWN_PIPELINE, claim.pipeline, job=claim.job_id)
+    sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site."
+    if claim.attempt >= claim.max_attempts:
+        return Failed(f"{sentence} Ask an operator.")
+    # The upper half of the jitter only: all attempts used up within seconds would be of no use to a deploy.
+    longest = _longest_backoff(claim.attempt - 1)
+    return Retry(f"{sentence} It is tried again.", delay=random.uniform(longest / 2, longest))
+
+
+def backoff_seconds(failures: int) -> float:
+    """Return the seconds until the next attempt: doubling from the base to the cap, with full jitter."""
+    return random.uniform(0, _longest_backoff(failures))
+
+
+def _longest_backoff(failures: int) -> float:
+    longest: float = min(settings.RETRY_BASE_SECONDS * 2 ** max(0, min(failures, 30)), settings.RETRY_CAP_SECONDS)
+    return longest
+
+
+def _of_retry_after(error: RetryAfter, claim: Claim) -> Deferred | Failed:
+    deferrals = remote.deferrals(claim.job_id)
+    if deferrals >= remote.MOST_DEFERRALS:
+        return Failed(f"{error} It was told so {deferrals} times; try again later.")
+    if error.key:
+        # Before the job's own end: all jobs with the same key wait from now on.
+        spec = pipelines.get(claim.pipeline)
+        remote.block(spec, key=error.key, owner_id=claim.owner_id, params=claim.params, seconds=error.seconds)
+    return Deferred(str(error), delay=error.seconds)
+
+
+def _of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
+    is_crash = isinstance(error, ChildLost)
+    tell(
+        "attempt_raised",
+        level=logging.WARNING,
+        exc_info=not is_crash,
+        job=claim.job_id,
+        attempt=claim.attempt,
+        error=type(error).__name__,
+    )
+    sentence, detail = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH], _traceback(error)
+    if is_crash and claim.crashes + 1 >= claim.max_crashes:
+        lost = f"The child process was lost {claim.crashes + 1} times while it ran this job. The last one: {error}"
+        return Failed(lost, detail, is_crash)
+    if claim.attempt >= claim.max_attempts:
+        return Failed(f"All {claim.max_attempts} attempts failed. The last one: {sentence}", detail, is_crash)
+    # After a person's retry the waits begin small again.
+    before = max(0, claim.max_attempts - pipelines.get(claim.pipeline).max_attempts)
+    return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash)
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-_DETAIL_LENGTH:]
