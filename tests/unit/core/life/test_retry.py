@@ -184,7 +184,7 @@ def test_a_retry_from_the_start_shows_a_job_that_has_not_begun(alice: User) -> N
     ctx.stage("count")
     ctx.progress(2, 3, unit="numbers", note="two")
     ctx.step("first", lambda: 1)
-    end(ctx, State.FAILED, error="x", progress=attempt.display.last(State.FAILED))
+    end(ctx, State.FAILED, error="x", progress={"id": job.pk, "fence": ctx.fence, **attempt.display.snapshot()})
     before = progress_of(job)
     assert (before.done, before.stages[0]["state"]) == (2, "running")
     requests.retry(fresh(job), by="alice", from_start=True)
