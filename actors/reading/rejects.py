@@ -15,7 +15,7 @@ from actors.tables import engine
 from actors.tables.formulas import neutral
 
 from .account import KEPT_RAW, REJECT_FIELDS
-from .scan import LINE_FEED
+from .windows import LINE_FEED
 
 Entry = tuple[int, str, str, str, str]
 
