@@ -59,10 +59,6 @@ def answer_page(
     asks_for_news = "v" in request.GET
     if version and request.GET.get("v") == version:
         return HttpResponse(status=204)
-    # The region's links lead to pages, which have no version.
-    links = request.GET.copy()
-    links.pop("v", None)
-    request.GET = links  # type: ignore[assignment]  # a copy is of the class that can be changed
     response = render(request, region, context)
     # A page that looks for news by itself moves nobody's address.
     return replace_url(response, address) if address and not asks_for_news else response

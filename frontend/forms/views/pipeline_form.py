@@ -30,6 +30,7 @@ from frontend.forms.pages.answers import KEY_FIELD, FormPage
 from frontend.forms.pages.reading import KEY_LENGTH, asks_for_priority, unreadable
 from frontend.site.answers import Done, lead_to
 from frontend.site.errors import refusal_context, refused_by, with_retry_after
+from frontend.site.listing import as_id
 from frontend.site.security import PersonRequest, person_required
 
 
@@ -137,6 +138,4 @@ def _origin(request: PersonRequest, spec: Pipeline) -> Job | None:
     again = request.GET.get("again", "")
     if not again:
         return None
-    if not (again.isascii() and again.isdigit() and len(again) < 19):
-        raise Http404("no such job")
-    return get_object_or_404(Job.objects.for_user(request.user), pk=int(again), pipeline=spec.name)
+    return get_object_or_404(Job.objects.for_user(request.user), pk=as_id(again), pipeline=spec.name)

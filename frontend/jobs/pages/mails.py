@@ -5,31 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
-from django.db.models import QuerySet
-from django.http import QueryDict
+from django.db.models import Q, QuerySet
 
 from core import pipelines
 from core.mails.orders import ROLE, ended_key
 from core.mails.requests import can_send_again
 from core.models import Job, Mail
 from core.models.job import JobQuerySet
+from frontend.site.listing import Listing, OneOf, Text
 
 PAGE_LENGTH = 50
 #: Mails that the page of a job shows, and unknown ones above the list of all.
 SHOWN = 50
 UNKNOWN_SHOWN = 10
-_LONGEST = 200
 
 #: The tabs of the list: name in the address, title.
-TABS = (
-    ("", "All"),
-    ("unknown", "May have been sent"),
-    ("refused", "Refused"),
-    ("ready", "Not yet sent"),
-    ("sent", "Sent"),
-)
+TABS = {
+    "": "All",
+    "unknown": "May have been sent",
+    "refused": "Refused",
+    "ready": "Not yet sent",
+    "sent": "Sent",
+}
+_STATES = {
+    "unknown": Q(state=Mail.State.UNKNOWN),
+    "refused": Q(state=Mail.State.REFUSED),
+    "ready": Q(state__in=(Mail.State.READY, Mail.State.SENDING)),
+    "sent": Q(state=Mail.State.SENT),
+}
 #: How each state looks: the state of a job that it is coloured as, its icon.
 _LOOKS = {
     Mail.State.READY: ("queued", "mail"),
@@ -72,33 +76,25 @@ class MailEntry:
         return can_send_again(self.mail)
 
 
-@dataclass(frozen=True)
-class MailList:
-    """The mails that an address asks for, the newest first. Pages go by id."""
+class MailList(Listing[Mail]):
+    """The mails that an address asks for, the newest first."""
 
-    query: QueryDict
+    length = PAGE_LENGTH
+    state = OneOf(_STATES)
+    to = Text(lookup="to__icontains")
 
-    @cached_property
-    def state(self) -> str:
-        asked = self.query.get("state", "")
-        return asked if asked in {name for name, _ in TABS} else ""
-
-    @cached_property
-    def to(self) -> str:
-        return self.query.get("to", "").replace("\x00", "").strip()[:_LONGEST]
-
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.state or self.to)
+    def rows(self) -> QuerySet[Mail]:
+        # Those that may have been sent stand above the unfiltered list, and under a tab of their own.
+        return _known() if self.is_filtered else _known().exclude(state=Mail.State.UNKNOWN)
 
     @cached_property
     def entries(self) -> list[MailEntry]:
-        return [MailEntry(mail) for mail in self._rows[:PAGE_LENGTH]]
+        return [MailEntry(mail) for mail in self.page]
 
     @cached_property
     def unknown(self) -> list[MailEntry]:
         """What may have been sent, for the top of the unfiltered list: somebody has to look into it."""
-        if self.is_filtered or self._before:
+        if self.is_filtered or self.first_page:
             return []
         return [MailEntry(mail) for mail in _known().filter(state=Mail.State.UNKNOWN)[:UNKNOWN_SHOWN]]
 
@@ -107,56 +103,13 @@ class MailList:
         return Mail.objects.filter(state=Mail.State.UNKNOWN).order_by().count()
 
     @property
-    def tabs(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "title": title,
-                "address": self._address(state=name),
-                "is_current": name == self.state,
-                "count": self.unknown_count if name == Mail.State.UNKNOWN else None,
-            }
-            for name, title in TABS
-        ]
-
-    @property
-    def next_page(self) -> str:
-        """The query of the next page, empty on the last."""
-        return self._address(before=self._rows[PAGE_LENGTH - 1].pk) if len(self._rows) > PAGE_LENGTH else ""
-
-    @property
-    def first_page(self) -> str:
-        """The query of the first page, empty on it."""
-        return self._address() if self._before else ""
+    def state_tabs(self) -> list[dict[str, Any]]:
+        return self.tabs("state", TABS, {"unknown": self.unknown_count})
 
     @property
     def unknown_page(self) -> str:
-        """The query of all that may have been sent."""
-        return self._address(state=str(Mail.State.UNKNOWN))
-
-    @property
-    def _before(self) -> int:
-        asked = self.query.get("before", "")
-        return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
-
-    @cached_property
-    def _rows(self) -> list[Mail]:
-        found = _known()
-        if not self.is_filtered:
-            # Those stand above, and under a tab of their own.
-            found = found.exclude(state=Mail.State.UNKNOWN)
-        if self.state == Mail.State.READY:
-            found = found.filter(state__in=(Mail.State.READY, Mail.State.SENDING))
-        elif self.state:
-            found = found.filter(state=self.state)
-        if self.to:
-            found = found.filter(to__icontains=self.to)
-        if self._before:
-            found = found.filter(pk__lt=self._before)
-        return list(found[: PAGE_LENGTH + 1])
-
-    def _address(self, **changes: Any) -> str:
-        kept = {"state": self.state, "to": self.to, **changes}
-        return "?" + urlencode({name: value for name, value in kept.items() if value})
+        """The address of all that may have been sent."""
+        return self.address(state="unknown")
 
 
 def mails_of(job: Job) -> list[MailEntry]:

@@ -7,12 +7,11 @@ in the database, whose times a round trip through Python would not leave as they
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import User
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.http import QueryDict
 from django.urls import reverse
@@ -21,6 +20,7 @@ from django.utils import timezone
 from core import pipelines
 from core.models import Artifact, Dataset, Job, Preferences
 from core.models.job import JobQuerySet
+from frontend.site.listing import Listing
 
 PAGE_LENGTH = 25
 #: Unread notices that are counted; the bell says "99+" from here on.
@@ -64,49 +64,39 @@ def mark_read(user: User, up_to: Job) -> None:
     Preferences.objects.filter(unseen, user=user).update(notices_seen_at=Subquery(ended_at))
 
 
-@dataclass(frozen=True)
-class NoticeList:
-    """One page of a person's notices; pages go by the job they continue after."""
+class NoticeList(Listing[Job]):
+    """One page of a person's notices."""
 
-    user: User
-    query: QueryDict
+    order = ("-finished_at", "-pk")
+    length = PAGE_LENGTH
+
+    def __init__(self, user: User, query: QueryDict) -> None:
+        super().__init__(query, reverse("notices"))
+        self.user = user
+
+    def rows(self) -> QuerySet[Job]:
+        return ended(self.user)
+
+    def whole(self, rows: QuerySet[Job]) -> QuerySet[Job]:
+        return cast(JobQuerySet, rows).brief().annotate(named_dataset=KT("result__dataset"))
 
     @cached_property
-    def before(self) -> int:
-        """The id of the job that the page before ended with; 0 for the newest notices."""
-        asked = self.query.get("before", "")
-        return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
-
-    @cached_property
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Any]:
         """The jobs of this page, each with `is_unread` and with `results`, the links to what it made."""
-        jobs = self._found[:PAGE_LENGTH]
+        jobs: list[Any] = self.page
         unread_ids = set(unread(self.user).filter(pk__in=[job.pk for job in jobs]).values_list("pk", flat=True))
         results = _results_of(jobs, self.user)
         for job in jobs:
-            job.is_unread = job.pk in unread_ids  # type: ignore[attr-defined]  # for its line
-            job.results = results.get(job.pk, [])  # type: ignore[attr-defined]  # for its line
+            job.is_unread = job.pk in unread_ids
+            job.results = results.get(job.pk, [])
         return jobs
 
     @property
     def has_all_unread(self) -> bool:
         """Whether this is the newest page, and nothing unread stands on a later one."""
-        if self.before or not any(job.is_unread for job in self.jobs):  # type: ignore[attr-defined]
+        if self.first_page or not any(job.is_unread for job in self.jobs):
             return False
-        return len(self._found) <= PAGE_LENGTH or not self.jobs[-1].is_unread  # type: ignore[attr-defined]
-
-    @property
-    def next_page(self) -> str:
-        """The address of the next page, empty on the last."""
-        return f"{reverse('notices')}?before={self.jobs[-1].pk}" if len(self._found) > PAGE_LENGTH else ""
-
-    @cached_property
-    def _found(self) -> list[Job]:
-        jobs = ended(self.user).brief().annotate(named_dataset=KT("result__dataset"))
-        if self.before:
-            last = Subquery(Job.objects.filter(pk=self.before, owner=self.user).values("finished_at")[:1])
-            jobs = jobs.filter(Q(finished_at__lt=last) | Q(finished_at=last, pk__lt=self.before))
-        return list(jobs[: PAGE_LENGTH + 1])
+        return not self.next_page or not self.jobs[-1].is_unread
 
 
 def _results_of(jobs: list[Any], user: User) -> dict[int, list[tuple[str, str, str]]]:

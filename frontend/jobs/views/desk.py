@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_htmx.http import replace_url
 
@@ -44,6 +43,4 @@ def jobs(request: PersonRequest) -> HttpResponseBase:
     if asked.is_unchanged:
         return HttpResponse(status=204)
     response = render(request, "headway/_jobs.html", {"list": asked})
-    if "v" not in request.GET:
-        replace_url(response, reverse("desk") + asked.own_address)
-    return response
+    return response if "v" in request.GET else replace_url(response, asked.path + asked.own_query)

@@ -17,6 +17,7 @@ from frontend.jobs.pages import notices as notice_list
 from frontend.jobs.pages.job import page_title
 from frontend.jobs.pages.notices import NoticeList
 from frontend.site.answers import answer_act
+from frontend.site.listing import as_id
 from frontend.site.security import PersonRequest, person_required
 
 #: Jobs that one page may watch.
@@ -75,8 +76,8 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
 @person_required
 def watched_jobs(request: PersonRequest) -> HttpResponseBase:
     """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
-    asked = [int(text) for text in request.GET.getlist("job") if text.isascii() and text.isdigit() and len(text) < 19]
-    jobs = Job.objects.for_user(request.user).filter(pk__in=asked[:WATCHED]).select_related("progress")
+    asked = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]
+    jobs = Job.objects.for_user(request.user).filter(pk__in=asked).select_related("progress")
     return JsonResponse({"jobs": [_told(job) for job in jobs.brief()]})
 
 

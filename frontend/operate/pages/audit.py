@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import QuerySet
-from django.http import QueryDict
 
 from core import pipelines
 from core.models import AuditEntry, Job
+from frontend.site.listing import Listing, Number, Text
 
 PAGE_LENGTH = 50
 #: Characters of a value that a line shows.
@@ -83,24 +82,16 @@ class Line:
         return changes_of(self.entry.before, self.entry.after)
 
 
-@dataclass(frozen=True)
-class Trail:
-    """The part of the trail that an address asks for, the newest first. Pages go by id."""
+class Trail(Listing[AuditEntry]):
+    """The part of the trail that an address asks for, the newest first."""
 
-    query: QueryDict
+    length = PAGE_LENGTH
+    who = Text(lookup="who__iexact", length=150)
+    act = Text(lookup="act", length=40)
+    job = Number(lookup="job_id")
 
-    @property
-    def who(self) -> str:
-        return self.query.get("who", "").strip()[:150]
-
-    @property
-    def act(self) -> str:
-        return self.query.get("act", "").strip()[:40]
-
-    @property
-    def job(self) -> str:
-        """The number of a job as it was typed, without its sign."""
-        return self.query.get("job", "").strip().removeprefix("#")[:18]
+    def rows(self) -> QuerySet[AuditEntry]:
+        return AuditEntry.objects.all()
 
     @property
     def acts(self) -> list[tuple[str, str]]:
@@ -108,47 +99,11 @@ class Trail:
         known = list(ACTS.items())
         return known if not self.act or self.act in ACTS else [*known, (self.act, self.act)]
 
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.who or self.act or self.job)
-
     @cached_property
     def lines(self) -> list[Line]:
-        entries = self._entries[:PAGE_LENGTH]
-        ids = {entry.job_id for entry in entries if entry.job_id}
+        ids = {entry.job_id for entry in self.page if entry.job_id}
         there = set(Job.objects.filter(pk__in=ids).values_list("pk", flat=True))
-        return [Line(entry, has_job=entry.job_id in there) for entry in entries]
-
-    @property
-    def next_page(self) -> str:
-        """The query of the next page, empty on the last."""
-        return self._address(before=self._entries[PAGE_LENGTH - 1].pk) if len(self._entries) > PAGE_LENGTH else ""
-
-    @property
-    def first_page(self) -> str:
-        """The query of the first page, empty on it."""
-        return self._address() if self._before else ""
-
-    @property
-    def _before(self) -> int:
-        return _as_id(self.query.get("before", ""))
-
-    @cached_property
-    def _entries(self) -> list[AuditEntry]:
-        found: QuerySet[AuditEntry] = AuditEntry.objects.order_by("-pk")
-        if self.who:
-            found = found.filter(who__iexact=self.who)
-        if self.act:
-            found = found.filter(act=self.act)
-        if self.job:
-            found = found.filter(job_id=_as_id(self.job))
-        if self._before:
-            found = found.filter(pk__lt=self._before)
-        return list(found[: PAGE_LENGTH + 1])
-
-    def _address(self, **changes: Any) -> str:
-        kept = {"who": self.who, "act": self.act, "job": self.job, **changes}
-        return "?" + urlencode({name: value for name, value in kept.items() if value})
+        return [Line(entry, has_job=entry.job_id in there) for entry in self.page]
 
 
 def changes_of(before: Any, after: Any) -> list[Change]:
@@ -194,7 +149,3 @@ def _in_words(value: Any) -> str:
     if isinstance(value, (int, float)):
         return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _as_id(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

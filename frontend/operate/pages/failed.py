@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 
 from core import pipelines
 from core.life import dead_letters
@@ -16,6 +16,7 @@ from core.life.dead_letters import Search
 from core.models import Job
 from core.models.job import JobQuerySet
 from core.models.states import State
+from frontend.site.listing import Listing, Text, as_id
 from frontend.site.security import PersonRequest
 
 PAGE_LENGTH = 25
@@ -25,28 +26,35 @@ COUNTED = 1000
 NAMED_JOBS = 10
 #: What an act can be on: the chosen jobs, those of the page, or all that match.
 SCOPES = ("selected", "page", "all")
-#: Characters that are looked for.
-_LONGEST = 200
 
 
-@dataclass(frozen=True)
-class FailedList:
+class FailedList(Listing[Job]):
     """The failed jobs of one search, the newest first."""
 
-    request: PersonRequest
-    query: QueryDict
+    order = ("-finished_at", "-pk")
+    length = PAGE_LENGTH
+    # What they narrow is `dead_letters.find`, which acts on many go by as well.
+    pipeline = Text()
+    owner = Text()
+    text = Text()
+    error = Text()
+
+    def __init__(self, request: PersonRequest, query: QueryDict) -> None:
+        super().__init__(query, reverse("failed_list"))
+        self.request = request
+        if not request.user.is_staff:
+            # There is nobody else's for them to find.
+            self.values["owner"] = ""
 
     @cached_property
     def search(self) -> Search:
-        asked = {name: self.query.get(name, "").strip()[:_LONGEST] for name in ("pipeline", "owner", "text", "error")}
-        if not self.request.user.is_staff:
-            # There is nobody else's for them to find.
-            asked["owner"] = ""
-        return Search(**asked)
+        return Search(**self.values)
 
-    @property
-    def is_filtered(self) -> bool:
-        return self.search != Search()
+    def rows(self) -> QuerySet[Job]:
+        return self.found
+
+    def whole(self, rows: QuerySet[Job]) -> QuerySet[Job]:
+        return rows.select_related("owner").defer("params", "result")
 
     @property
     def pipelines(self) -> list[tuple[str, str]]:
@@ -60,9 +68,8 @@ class FailedList:
         return dead_letters.find(self.request.user, self.search)
 
     @cached_property
-    def page(self) -> Page[Job]:
-        rows = self.found.select_related("owner").defer("params", "result")
-        return Paginator(rows, PAGE_LENGTH).get_page(self.query.get("page"))
+    def count(self) -> int:
+        return self.found.count()
 
     @property
     def terms(self) -> list[tuple[str, str]]:
@@ -75,17 +82,6 @@ class FailedList:
             ("Error holds", self.search.error),
         ]
         return [(what, text) for what, text in pairs if text]
-
-    @property
-    def fields(self) -> list[tuple[str, str]]:
-        """The search as hidden fields of a form."""
-        names = ("pipeline", "owner", "text", "error")
-        return [(name, value) for name in names if (value := getattr(self.search, name))]
-
-    @property
-    def address(self) -> str:
-        """The query that names this search."""
-        return "?" + urlencode(dict(self.fields)) if self.fields else ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ class Choice:
         if self.scope == "all":
             return None
         names = self.query.getlist("job") if self.scope == "selected" else self.query.get("on_page", "").split(",")
-        return sorted({int(name) for name in names[:1000] if name.isascii() and name.isdigit() and len(name) < 19})
+        return sorted({as_id(name) for name in names[:1000]} - {0})
 
     @cached_property
     def jobs(self) -> JobQuerySet:

@@ -15,11 +15,11 @@ from frontend.site.security import PersonRequest, staff_required
 @staff_required
 def audit_trail(request: PersonRequest) -> HttpResponseBase:
     """Show the trail; to htmx its lines alone."""
-    trail = Trail(request.GET)
+    trail = Trail(request.GET, reverse("audit_trail"))
     return answer_page(
         request,
         {"trail": trail},
         whole="headway/audit_trail.html",
         region="headway/_audit.html",
-        address=f"{reverse('audit_trail')}?{request.GET.urlencode()}",
+        address=trail.path + trail.own_query,
     )

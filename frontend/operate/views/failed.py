@@ -11,12 +11,12 @@ from collections.abc import Callable
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from core.life import dead_letters
 from frontend.operate.pages.failed import Choice, FailedList
 from frontend.site.answers import answer_act, answer_page, turn_back
+from frontend.site.listing import as_id
 from frontend.site.security import PersonRequest, person_required
 
 #: Does the act on so many jobs as were confirmed; returns on how many it was done.
@@ -33,7 +33,7 @@ def failed_list(request: PersonRequest) -> HttpResponseBase:
         {"list": asked},
         whole="headway/failed_list.html",
         region="headway/_failed.html",
-        address=reverse("failed_list") + asked.address,
+        address=asked.address(),
     )
 
 
@@ -72,14 +72,14 @@ def failed_discard(request: PersonRequest) -> HttpResponseBase:
 def _answer(request: PersonRequest, template: str, act: Act, *, done: str) -> HttpResponseBase:
     is_sent = request.method == "POST"
     choice = Choice(FailedList(request, request.POST if is_sent else request.GET))
-    back = reverse("failed_list") + choice.among.address
+    back = choice.among.address()
 
     def show(refusal: str) -> HttpResponseBase | None:
         return _confirm(request, template, choice, refusal=refusal) if choice.count else None
 
     if not is_sent:
         return show("") or turn_back(request, _nothing(choice), to=back)
-    expected = _as_number(request.POST.get("expected", ""))
+    expected = as_id(request.POST.get("expected", ""))
     return answer_act(request, lambda: _told(act(choice, expected), done, of=expected), back=back, ask_again=show)
 
 
@@ -108,7 +108,3 @@ def _nothing(choice: Choice) -> str:
     if choice.ids is None or choice.ids:
         return "None of these jobs is a failed one any more."
     return "No job was selected. Tick some, or choose all that match."
-
-
-def _as_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import Refused
@@ -18,7 +19,7 @@ from frontend.site.security import PersonRequest, person_required, staff_require
 @staff_required
 def mails(request: PersonRequest) -> HttpResponseBase:
     """List the mails, those first that may have been sent."""
-    return render(request, "headway/mails.html", {"list": MailList(request.GET)})
+    return render(request, "headway/mails.html", {"list": MailList(request.GET, reverse("mails"))})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,9 +7,11 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.contrib.auth.models import User
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
 
 from core import pipelines
 from core.database.clock import database_now
@@ -22,6 +24,8 @@ from core.schedules import static
 from frontend.forms.pages.times import TIMES_LENGTH, Moment, moment
 from frontend.jobs.pages import job as job_pages
 from frontend.jobs.pages.job import BADGES, ICONS
+from frontend.site.listing import Listing, Text
+from frontend.site.security import PersonRequest
 
 #: Runs that a strip shows.
 STRIP_LENGTH = 30
@@ -240,20 +244,54 @@ class TickRow:
     next: Moment | None
 
 
+class ScheduleList(Listing[Schedule]):
+    """The schedules that people made, as far as this one may see them, the newest first."""
+
+    length = PAGE_LENGTH
+    search = Text("q")
+
+    def __init__(self, request: PersonRequest) -> None:
+        super().__init__(request.GET, reverse("schedule_list"))
+        self.user = request.user
+
+    def rows(self) -> QuerySet[Schedule]:
+        found = Schedule.objects.for_user(self.user).filter(code_name__isnull=True)
+        if search := self.search:
+            named = [spec.name for spec in pipelines.every() if search.casefold() in spec.title.casefold()]
+            found = found.filter(Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named))
+        return found
+
+    def whole(self, rows: QuerySet[Schedule]) -> QuerySet[Schedule]:
+        return _with_strip_begin(rows.select_related("owner").defer("params", "files"))
+
+
+class RunList(Listing[ScheduledRun]):
+    """The runs of a schedule, the newest first."""
+
+    order = ("-due_at", "-pk")
+    length = RUNS_LENGTH
+
+    def __init__(self, request: PersonRequest, schedule: Schedule) -> None:
+        super().__init__(request.GET, schedule.get_absolute_url())
+        self.user, self.schedule = request.user, schedule
+
+    def rows(self) -> QuerySet[ScheduledRun]:
+        return ScheduledRun.objects.filter(schedule=self.schedule)
+
+    def whole(self, rows: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
+        return _runs(rows)
+
+    @cached_property
+    def lines(self) -> list[Run]:
+        """The runs of this page as the table shows them."""
+        return [_run(run, self.schedule, self.user) for run in self.page]
+
+
 def visible_to(user: User) -> QuerySet[Schedule]:
     """Return the schedules that this person may look at: their own and those of the code; staff sees all."""
     if user.is_staff:
         return Schedule.objects.all()
     return Schedule.objects.filter(Q(owner_id=user.pk) | Q(code_name__isnull=False))
-
-
-def listed(user: User, *, search: str = "") -> QuerySet[Schedule]:
-    """Return the schedules that people made, as far as this one may see them, the newest first."""
-    found = Schedule.objects.for_user(user).filter(code_name__isnull=True)
-    if search:
-        named = [spec.name for spec in pipelines.every() if search.casefold() in spec.title.casefold()]
-        found = found.filter(Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named))
-    return _with_strip_begin(found.select_related("owner").defer("params", "files"))
 
 
 def of_code() -> QuerySet[Schedule]:
@@ -290,7 +328,7 @@ def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
         since = Q(due_at__gt=begin - dt.timedelta(seconds=1)) if begin else Q()
         asked |= Q(schedule_id=schedule.pk) & since
     if found:
-        for run in _runs(ScheduledRun.objects.filter(asked)):
+        for run in _runs(ScheduledRun.objects.filter(asked)).order_by("-due_at", "-pk"):
             strips[run.schedule_id].append(_run(run, known[run.schedule_id], user))
     return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in found]
 
@@ -308,16 +346,6 @@ def version_of(rows: Iterable[Row]) -> str:
         for row in rows
     ]
     return format(zlib.crc32(repr(told).encode()), "08x")
-
-
-def runs_of(schedule: Schedule) -> QuerySet[ScheduledRun]:
-    """Return the schedule's runs with what a table says of them, the newest first."""
-    return _runs(ScheduledRun.objects.filter(schedule=schedule))
-
-
-def lines(runs: Iterable[ScheduledRun], schedule: Schedule, user: User) -> list[Run]:
-    """Return runs that `runs_of` found as the table shows them."""
-    return [_run(run, schedule, user) for run in runs]
 
 
 def in_words(expression: str) -> str:
@@ -375,8 +403,7 @@ def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
     kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
     own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
     rows = runs.select_related("job").only(*own, *(f"job__{name}" for name in kept))
-    told = rows.annotate(told_warning=F("job__result__warning"))
-    return told.order_by(F("due_at").desc(), "-pk")
+    return rows.annotate(told_warning=F("job__result__warning"))
 
 
 def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:

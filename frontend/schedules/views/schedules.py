@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -35,15 +34,11 @@ from frontend.site.security import PersonRequest, person_required
 @person_required
 def schedule_list(request: PersonRequest) -> HttpResponseBase:
     """List the person's schedules, the newest first, and those of the code; to htmx the lists alone."""
-    search = request.GET.get("q", "").strip()[:200]
-    page = Paginator(schedule_pages.listed(request.user, search=search), schedule_pages.PAGE_LENGTH).get_page(
-        request.GET.get("page")
-    )
-    own = list(page)
+    asked = schedule_pages.ScheduleList(request)
+    own = asked.page
     every = schedule_pages.rows([*own, *schedule_pages.of_code()], request.user)
     context: dict[str, Any] = {
-        "page": page,
-        "search": search,
+        "list": asked,
         "rows": every[: len(own)],
         "code_rows": every[len(own) :],
         "ticks": schedule_pages.ticks(),
@@ -220,15 +215,13 @@ def _row(request: PersonRequest, pk: int) -> Row:
 
 def _context(request: PersonRequest, row: Row) -> dict[str, Any]:
     schedule = row.schedule
-    runs = Paginator(schedule_pages.runs_of(schedule), schedule_pages.RUNS_LENGTH).get_page(request.GET.get("page"))
     shows_all = request.user.is_staff or schedule.owner_id == request.user.pk
     return {
         "row": row,
         "schedule": schedule,
         "version": schedule_pages.version_of([row]),
         "times": schedule_pages.times_of(schedule),
-        "runs": runs,
-        "lines": schedule_pages.lines(runs, schedule, request.user),
+        "runs": schedule_pages.RunList(request, schedule),
         # What the code's own schedules are given is not everybody's.
         "parameters": job_pages.parameters_of(schedule_pages.as_job(schedule), request) if shows_all else [],
         "files": schedule_pages.files_of(schedule) if shows_all else [],

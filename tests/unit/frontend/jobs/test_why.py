@@ -163,7 +163,7 @@ def test_the_reasons_of_a_whole_list_cost_the_same_as_of_one(
     as_alice: Client, alice: User, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_job(alice)
-    with django_assert_num_queries(9) as few:
+    with django_assert_num_queries(8) as few:
         as_alice.get("/jobs/", headers=HTMX)
     for _ in range(5):
         make_job(alice)
