@@ -1,6 +1,0 @@
--- A remote asked to be left alone until then; a longer wait that is known already stays.
-INSERT INTO core_limitbucket (pipeline, "limit", value, tat, blocked_until)
-VALUES (%(pipeline)s, %(limit)s, %(value)s, 0, %(until)s)
-ON CONFLICT (pipeline, "limit", value) DO UPDATE SET
-    blocked_until = CASE WHEN core_limitbucket.blocked_until > excluded.blocked_until
-        THEN core_limitbucket.blocked_until ELSE excluded.blocked_until END

@@ -1,2 +1,0 @@
--- Until the commit no other account gets a name or an address: two that sign up at once cannot take the same one.
-SELECT pg_advisory_xact_lock(hashtext('headway accounts'))

@@ -1,7 +1,0 @@
--- Takes one from a rate, if there is one to take: a row says that there was. GCRA, as the gate's buckets.
-INSERT INTO core_limitbucket (pipeline, "limit", value, tat, blocked_until)
-VALUES (%(what)s, %(limit)s, %(value)s, extract(epoch FROM {now}) + %(interval)s, 0)
-ON CONFLICT (pipeline, "limit", value) DO UPDATE
-    SET tat = greatest(core_limitbucket.tat, extract(epoch FROM {now})) + %(interval)s
-    WHERE core_limitbucket.tat <= extract(epoch FROM {now}) + %(slack)s
-RETURNING tat

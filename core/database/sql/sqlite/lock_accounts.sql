@@ -1,2 +1,0 @@
--- The transaction holds the database's write lock already.
-SELECT 1
