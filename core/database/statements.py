@@ -1,7 +1,7 @@
-"""The SQL of a job's life, one file a statement and one folder a database.
+"""The SQL of a job's life, one file a statement for both databases: an act on jobs (`acts`) or plain SQL.
 
-A file may hold several statements, each ended by `;` at a line's end; the rows are those of the one that returns
-any. `{now}` stands for the database's own clock: processes whose clocks differ agree on it.
+`{now}` stands for the database's own clock: processes whose clocks differ agree on it. The other braces are
+`fragments`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
 
-FOLDER = Path(__file__).parent / "sql"
+from core.database.acts import Act, read_act
+from core.database.fragments import FOLDER, NOW, expand
 
 _NOW = {
     "postgresql": "clock_timestamp()",
@@ -31,21 +31,20 @@ clock_offset_seconds: float = 0.0
 
 def run(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run the statement of this name in one transaction and return its rows."""
-    texts = _texts(name, connection.vendor)
     if connection.vendor == "postgresql":
-        return _execute(texts[0].replace("{now}", now_sql()), params)
+        return _execute(one_statement(name), params)[1]
+    statement = _statement(name, connection.vendor)
     with transaction.atomic():
-        # One instant for all the statements of a file: what the first selects, the next one changes.
-        params = {**params, "now": _execute(f"SELECT {now_sql()}", {})[0][0]}
-        rows: list[tuple[Any, ...]] = []
-        for text in texts:
-            rows = _execute(text.replace("{now}", "%(now)s"), params) or rows
-        return rows
+        # One instant for all the statements of an act: what the first selects, the next one changes.
+        params = {**params, "now": _execute(f"SELECT {now_sql()}", {})[1][0][0]}
+        if isinstance(statement, Act):
+            return statement.in_steps(_execute_at_now, params)
+        return _execute_at_now(statement, params)[1]
 
 
 def read(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement that only reads, outside any transaction of its own: on SQLite it then waits for no writer."""
-    return _execute(_texts(name, connection.vendor)[0].removesuffix(";").replace("{now}", now_sql()), params)
+    return _execute(one_statement(name), params)[1]
 
 
 def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
@@ -59,8 +58,15 @@ def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple
     with connection.wrap_database_errors, connection.connection.pipeline():
         for name, params in parts:
             cursor = connection.connection.cursor()
-            cursors.append(cursor.execute(_texts(name, connection.vendor)[0].replace("{now}", now_sql()), params))
+            cursors.append(cursor.execute(one_statement(name), params))
     return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+def one_statement(name: str) -> str:
+    """Return the text of a plain statement, or for PostgreSQL of an act as well, with the clock set in."""
+    statement = _statement(name, connection.vendor)
+    text = statement.as_one if isinstance(statement, Act) else statement
+    return text.replace(NOW, now_sql())
 
 
 def now_sql() -> str:
@@ -70,19 +76,26 @@ def now_sql() -> str:
     return _NOW[connection.vendor]
 
 
-def id_list(ids: Iterable[float]) -> Any:
-    """Return many ids, or other numbers, as one parameter of this database's statements."""
+def id_list(ids: Iterable[float | str]) -> Any:
+    """Return many ids, or other numbers and names, as one parameter of this database's statements."""
     return list(ids) if connection.vendor == "postgresql" else json.dumps(list(ids))
 
 
-def _execute(text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _execute_at_now(text: str, params: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    return _execute(text.replace(NOW, "%(now)s"), params)
+
+
+def _execute(text: str, params: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
     with connection.cursor() as cursor:
         cursor.execute(text, params)
-        return cursor.fetchall() if cursor.description else []
+        if not cursor.description:
+            return [], []
+        return [column[0] for column in cursor.description], cursor.fetchall()
 
 
 @cache
-def _texts(name: str, vendor: str) -> list[str]:
-    lines = (FOLDER / vendor / f"{name}.sql").read_text().splitlines()
+def _statement(name: str, vendor: str) -> Act | str:
+    lines = (FOLDER / f"{name}.sql").read_text().splitlines()
     body = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
-    return [text.strip() for text in (body + "\n").split(";\n") if text.strip()]
+    text = expand(body, vendor).strip()
+    return read_act(text) or text

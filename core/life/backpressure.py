@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from core import amounts
+from core import amounts, pipelines
 from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.files import storage
@@ -102,6 +102,7 @@ def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
             "submits": submits,
             "earlier": max(0, submits - jobs),
             "stored": settings.OWNER_STORED_BYTES,
+            "no_load": statements.id_list(spec.name for spec in pipelines.every() if not spec.counts_as_load),
             "all": settings.QUEUED_LIMIT if count_site else 0,
         },
     )[0]

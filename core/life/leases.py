@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -47,11 +48,11 @@ def renew(held: Iterable[Held]) -> dict[Held, bool]:
         "renew",
         {
             "ids": statements.id_list(entry.job_id for entry in wanted),
-            "fences": statements.id_list(entry.fence for entry in wanted),
+            "held": json.dumps([{"id": entry.job_id, "fence": entry.fence} for entry in wanted]),
             "lease": settings.LEASE_SECONDS,
         },
     )
-    return {Held(job_id, fence): asked_at is not None for job_id, fence, asked_at in rows}
+    return {Held(job_id, fence): bool(is_cancelling) for job_id, fence, is_cancelling in rows}
 
 
 def reap(*, worker: str = "") -> list[tuple[int, State]]:

@@ -51,7 +51,7 @@ def take_before_others(*, limit: int, queue: str = "default") -> list[DueJob]:
 
 def next_due_seconds(queue: str = "default") -> float | None:
     """Return the seconds until the queue's next job is to be published, 0 when one is due, None when there is none."""
-    seconds = statements.run("next_due", {"queue": queue})[0][0]
+    seconds = statements.run("next_due", {"queue": queue, "lowest": int(Priority.LOW)})[0][0]
     return None if seconds is None else max(0.0, float(seconds))
 
 

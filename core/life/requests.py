@@ -22,14 +22,11 @@ from core.life import families, leftovers
 from core.logs import tell
 from core.models import AuditEntry, Job, JobProgress
 from core.models.job import Priority
-from core.models.states import CLAIMABLE, TERMINAL, State
+from core.models.states import IDLE, RETRIABLE, TERMINAL, State
 from core.people import audit
 from core.pipelines import Pipeline
 from core.pipelines.declared import lane_of
 from core.wakeup import jobs_due
-
-#: States that a person's retry leaves.
-RETRIABLE = (State.FAILED, State.CANCELLED)
 
 
 def cancel(job: Job, *, by: str) -> State:
@@ -138,7 +135,7 @@ def reprioritise(job: Job, priority: Priority, *, by: str) -> None:
     priority = Priority(priority)
     with transaction.atomic():
         was = _lock(job.pk)
-        if was.state not in (*CLAIMABLE, State.WAITING):
+        if was.state not in IDLE:
             raise Refused(f"Job {job.pk} is {_word(was)} now: its priority makes no difference any more.")
         if was.priority == priority:
             return

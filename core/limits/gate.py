@@ -142,11 +142,8 @@ class _Pass:
         if not self._chosen:
             return 0
         self.is_short = len(self._chosen) >= PASS_JOBS or any(lane.is_read_out for lane in lanes)
-        ids = [job_id for job_id, _ in self._chosen]
-        gone = statements.run(
-            "let_go",
-            {"ids": statements.id_list(ids), "slots": statements.id_list([slot for _, slot in self._chosen])},
-        )
+        rows = [{"id": job_id, "slot": slot} for job_id, slot in self._chosen]
+        gone = statements.run("let_go", {"rows": json.dumps(rows)})
         self._write_buckets()
         Gate.objects.filter(pk=gate.pk).update(last_owner=last)
         return len(gone)

@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 
 from core import pipelines
 from core.addresses import path_of
-from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, TERMINAL, WARNED, State
+from core.models.literals import HeldField, StateField
+from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, RETRIABLE, TERMINAL, WARNED, State
 from core.pipelines import Pipeline
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class Job(models.Model):
     #: The values of the keys that its pipeline's limits count by, as JSON; empty for a job without limits.
     lane = models.CharField(max_length=250, blank=True, default="", db_default="")
     #: Whether a limit or a pause keeps it back: it is not published and can't be claimed until core.limits lets it go.
-    is_held = models.BooleanField(default=False, db_default=False)
+    is_held = HeldField(default=False, db_default=False)
 
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    state = StateField(max_length=10, choices=State, default=State.QUEUED)
     #: When the job may be claimed, by the database's clock.
     run_at = models.DateTimeField()
     #: When the relay should next try to publish; moved on by each relay that takes the job.
@@ -206,7 +207,7 @@ class Job(models.Model):
 
     @property
     def can_retry(self) -> bool:
-        return self.state in (State.FAILED, State.CANCELLED)
+        return self.state in RETRIABLE
 
     @property
     def spec(self) -> Pipeline | None:

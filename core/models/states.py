@@ -2,6 +2,8 @@
 
 from django.db.models import TextChoices
 
+from core.database import fragments
+
 
 class State(TextChoices):
     """Where a job stands. A cancel request is a timestamp beside the state, never a state."""
@@ -29,7 +31,26 @@ OUTCOMES: dict[str, str] = {
 CLAIMABLE = (State.SCHEDULED, State.QUEUED, State.RETRYING)
 #: States a job never leaves by itself.
 TERMINAL = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-LIVE = (*CLAIMABLE, State.RUNNING, State.WAITING)
+#: States of an attempt that goes on, and of a live job that nobody runs.
+BEGUN = (State.RUNNING, State.WAITING)
+IDLE = (*CLAIMABLE, State.WAITING)
+LIVE = (*CLAIMABLE, *BEGUN)
+#: States that a person's retry leaves.
+RETRIABLE = (State.FAILED, State.CANCELLED)
+#: Ends of an attempt by which it waits for its time, and by which it does not count as one.
+DELAYED = (State.RETRYING, State.SCHEDULED)
+UNCOUNTED = (State.QUEUED, State.WAITING, State.SCHEDULED)
+
+fragments.define_states(
+    claimable=CLAIMABLE,
+    begun=BEGUN,
+    idle=IDLE,
+    live=LIVE,
+    terminal=TERMINAL,
+    retriable=RETRIABLE,
+    delayed=DELAYED,
+    uncounted=UNCOUNTED,
+)
 
 #: Every legal transition. `failed` and `cancelled` are left by a person's retry only.
 TRANSITIONS: dict[State, frozenset[State]] = {

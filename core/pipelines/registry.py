@@ -69,6 +69,8 @@ class Pipeline:
     #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
     #: list only when it is asked for, or failed.
     is_told: bool = True
+    #: Whether its jobs are of their owner's making: others don't count against what one person may have in hand.
+    counts_as_load: bool = True
     #: Whether what a cancelled job had made is deleted or kept.
     on_cancel: Literal["discard", "keep"] = "discard"
     #: Hidden pipelines have no entry on the desk.

@@ -59,7 +59,7 @@ class Verdict:
     printed: str
 
 
-_SQL = "core/database/sql/postgresql"
+_SQL = "core/database/sql"
 _QUICK = ("--quiet-seconds", "12")
 MUTANTS = {
     mutant.name: mutant
@@ -70,9 +70,9 @@ MUTANTS = {
             scenario="zombies",
             arguments=("--zombies", "4", *_QUICK),
             cuts=(
-                Cut(f"{_SQL}/hold_fence.sql", " AND fence = %(fence)s"),
+                Cut(f"{_SQL}/hold_fence.sql", " AND j.fence = %(fence)s"),
                 Cut(f"{_SQL}/finish.sql", " AND w.fence = j.fence"),
-                Cut(f"{_SQL}/progress.sql", " AND j.fence = w.fence"),
+                Cut(f"{_SQL}/progress.sql", " AND l.fence = w.fence"),
             ),
             # At least one for each cut: what a step writes, the end, progress.
             shown_by=tuple(
@@ -86,9 +86,9 @@ MUTANTS = {
             scenario="clocks",
             arguments=("--clock-jobs", "12", *_QUICK),
             cuts=(
-                Cut(f"{_SQL}/claim.sql", "{now} + make_interval(secs => %(lease)s)", "to_timestamp(%(lease)s)"),
+                Cut(f"{_SQL}/claim.sql", "{later:%(lease)s}", "{time:%(lease)s}"),
                 Cut("core/life/ledger.py", '"lease": settings.', '"lease": time.time() + settings.'),
-                Cut(f"{_SQL}/renew.sql", "{now} + make_interval(secs => %(lease)s)", "to_timestamp(%(lease)s)"),
+                Cut(f"{_SQL}/renew.sql", "{later:%(lease)s}", "{time:%(lease)s}"),
                 Cut("core/life/leases.py", '"lease": settings.', '"lease": __import__("time").time() + settings.'),
             ),
             # The clock that is ahead makes leases last, the one that is behind ends them at once.
@@ -143,11 +143,11 @@ MUTANTS = {
             scenario="poison",
             arguments=("--poison", "1", "--poison-jobs", "10", *_QUICK),
             cuts=(
-                Cut(f"{_SQL}/claim.sql", " attempt = attempt + 1,"),
+                Cut(f"{_SQL}/claim.sql", " attempt = j.attempt + 1,"),
                 Cut(
                     f"{_SQL}/finish.sql",
-                    "WHEN h.state IN ('queued', 'waiting', 'scheduled') THEN j.attempt - 1",
-                    "WHEN h.state IN ('retrying', 'failed') THEN j.attempt + 1",
+                    "WHEN p.state IN {uncounted} THEN j.attempt - 1",
+                    "WHEN p.state IN ('retrying', 'failed') THEN j.attempt + 1",
                 ),
             ),
             shown_by=(r"1\d jobs whose attempts are out of bounds or miscounted",),
@@ -157,13 +157,7 @@ MUTANTS = {
             rule="a cancel is one compare-and-set with completion",
             scenario="cancel_race",
             arguments=("--cancels", "40", *_QUICK),
-            cuts=(
-                Cut(
-                    f"{_SQL}/cancel.sql",
-                    " AND cancel_requested_at IS NULL\n"
-                    "      AND state IN ('scheduled', 'queued', 'retrying', 'waiting', 'running')",
-                ),
-            ),
+            cuts=(Cut(f"{_SQL}/cancel.sql", " AND {can_be_cancelled}"),),
             shown_by=(
                 r"cancels that were accepted and something appeared all the same",
                 r"illegal transitions: .*succeeded -> cancelled",
@@ -204,7 +198,7 @@ MUTANTS = {
             rule="leases that ran out are looked for",
             scenario="workers_and_broker",
             arguments=("--jobs", "16", "--worker-kills", "2", "--broker-kills", "0", *_QUICK),
-            cuts=(Cut(f"{_SQL}/reap.sql", "WHERE state = 'running'", "WHERE false AND state = 'running'"),),
+            cuts=(Cut(f"{_SQL}/reap.sql", "WHERE j.state = 'running'", "WHERE false AND j.state = 'running'"),),
             shown_by=("jobs that have not succeeded: .*'running'",),
         ),
         Mutant(
@@ -220,7 +214,7 @@ MUTANTS = {
             rule="what the broker has lost is published again",
             scenario="brokers",
             arguments=("--broker-kills", "1", "--broker-jobs", "40", *_QUICK),
-            cuts=(Cut(f"{_SQL}/unpublish.sql", "WHERE queue =", "WHERE false AND queue ="),),
+            cuts=(Cut(f"{_SQL}/unpublish.sql", "WHERE j.queue =", "WHERE false AND j.queue ="),),
             shown_by=("jobs that have not succeeded: .*'queued'",),
         ),
     )

@@ -42,6 +42,7 @@ def rate_of(text: str) -> Rate:
     is_listed=False,
     is_told=False,
     role="mail",
+    counts_as_load=False,
 )
 def mail(
     ctx: JobContext,

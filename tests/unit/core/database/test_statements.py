@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,32 +12,22 @@ from django.db import Error, connection
 
 from core.database import statements
 from core.database.clock import database_now
+from core.database.fragments import FOLDER
 from core.life import leases, outbox
 from core.models.states import State
 from tests.unit.core.acts import claim, end, fresh, submit_job, try_claim
 from tests.unit.core.conftest import Clock
 
-
-def names(vendor: str) -> set[str]:
-    return {path.stem for path in (statements.FOLDER / vendor).glob("*.sql")}
+NAMES = sorted(path.stem for path in FOLDER.glob("*.sql") if path.stem != "fragments")
 
 
-def parameters(path: Path) -> set[str]:
-    return set(re.findall(r"%\((\w+)\)s", path.read_text()))
-
-
-def test_every_statement_exists_for_both_databases() -> None:
-    assert names("sqlite") == names("postgresql") != set()
-
-
-@pytest.mark.parametrize("name", sorted(names("postgresql")))
+@pytest.mark.parametrize("name", NAMES)
 def test_no_statement_asks_for_the_python_clock(name: str) -> None:
-    for vendor in ("sqlite", "postgresql"):
-        text = (statements.FOLDER / vendor / f"{name}.sql").read_text().lower()
-        assert "current_timestamp" not in text
-        # now() is the start of the transaction in PostgreSQL: a batch that waited would be in the past.
-        assert not re.search(r"\bnow\(\)", text)
-        assert "%(now)s" not in text
+    text = (FOLDER / f"{name}.sql").read_text().lower()
+    assert "current_timestamp" not in text
+    # now() is the start of the transaction in PostgreSQL: a batch that waited would be in the past.
+    assert not re.search(r"\bnow\(\)", text)
+    assert "%(now)s" not in text
 
 
 @pytest.mark.django_db
@@ -51,8 +40,6 @@ def test_booleans_in_conditions_of_indexes_are_in_the_words_of_the_statements(db
         conditions = {name: sql.partition("WHERE")[2] for name, sql in cursor.fetchall()}
     for name, value in (("job_held", 1), ("job_turn", 0), ("job_let_go", 0)):
         assert f'"is_held" = {value}' in conditions[name]
-    for path in (statements.FOLDER / "sqlite").glob("*.sql"):
-        assert not re.search(r"NOT (\w\.)?is_held|(WHERE|AND) (\w\.)?is_held(?! = [01])", path.read_text()), path.name
 
 
 def test_an_unknown_statement_is_an_error() -> None:

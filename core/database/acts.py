@@ -1,0 +1,143 @@
+"""Acts on jobs, each written once: which rows, what becomes of them, what the timeline is told, what comes back.
+
+A file of an act has sections, each begun by its word at the start of a line:
+
+    WITH    what the next one needs; mostly left out
+    SELECT  the rows, locked in the order of their ids (no deadlocks); `p` in what follows
+    SET     what becomes of each; `j` is the job's row, and after it the changed one
+    INSERT  in the place of these: makes jobs, `done` in what follows
+    ALSO    inserts more beside them
+    TELL    an event on the timeline of each: `kind = …`, where they differ from the usual `attempt = …`, `worker = …`,
+            `text = …` and `detail = …`, and under the condition `only = …`
+    RETURN  the columns of the act's own rows
+
+`SET core_jobprogress.job_id:` changes that table instead. On PostgreSQL an act is one statement with a CTE for each
+section. SQLite has no such; there each section is a statement, all in one transaction, and the rows of the first are
+given to the others as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from core.database.fragments import NOW
+
+#: Runs one statement; returns the names of its columns, and its rows.
+Execute = Callable[[str, dict[str, Any]], tuple[Sequence[str], list[tuple[Any, ...]]]]
+
+_SECTION = re.compile(r"^(WITH|SELECT|SET|INSERT|ALSO|TELL|RETURN)\b", flags=re.MULTILINE)
+_FIELD = re.compile(r"(?:^|,\s+)(kind|attempt|worker|text|detail|only) = ")
+_EVENT = ("kind", "attempt", "worker", "text", "detail")
+_COMMA = re.compile(r",\s+(?![^()]*\))")
+
+
+@dataclass(frozen=True)
+class Act:
+    """The sections of an act, in the words of one database."""
+
+    #: WITH and SELECT, or INSERT.
+    first: str
+    makes_jobs: bool
+    #: The table that is changed, and its column with the job's id.
+    table: str
+    key: str
+    sets: str
+    also: tuple[str, ...]
+    #: The fields of each event.
+    tells: tuple[tuple[tuple[str, str], ...], ...]
+    #: The columns that come back.
+    returns: tuple[str, ...]
+
+    @property
+    def as_one(self) -> str:
+        """The statement for PostgreSQL."""
+        columns = [f"{text} AS r{number}" for number, text in enumerate(self.returns)]
+        if self.makes_jobs:
+            # Their own names are what the next sections read.
+            parts = [f"done AS (\n{self.first}\nRETURNING {', '.join((*self.returns, *columns))}\n)"]
+        else:
+            told = [f"{text} AS {field}{number}" for number, tell in enumerate(self.tells) for field, text in tell]
+            columns += [*(["j.id AS job"] if told else []), *told]
+            parts = [
+                f"picked AS (\n{self.first}\n)",
+                f"done AS (\n{self._update('picked p')}\nRETURNING {', '.join(columns)}\n)",
+            ]
+        parts += [f"also{number} AS (\n{text}\n)" for number, text in enumerate(self.also)]
+        if self.tells:
+            parts.append(f"told AS (\n{self._events(' FROM done', is_named=not self.makes_jobs)}\n)")
+        rows = ", ".join(f"r{number}" for number in range(len(self.returns)))
+        return f"WITH {', '.join(parts)}\nSELECT {rows} FROM done"
+
+    def in_steps(self, execute: Execute, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Run it on SQLite, in the caller's transaction, and return its rows."""
+        first = f"{self.first}\nRETURNING {', '.join(self.returns)}" if self.makes_jobs else self.first
+        names, rows = execute(first, params)
+        if rows:
+            params = {**params, "first": json.dumps(rows)}
+            for step in self._steps(tuple(names)):
+                _, answer = execute(step, params)
+        return answer if rows and not self.makes_jobs else rows
+
+    def _steps(self, names: Iterable[str]) -> list[str]:
+        """Return the statements after the first one, whose rows have columns of these names."""
+        columns = ", ".join(f"value ->> {number} AS {name}" for number, name in enumerate(names))
+        rows = f"(SELECT {columns} FROM json_each(%(first)s))"  # noqa: S608  names that the database gave
+        if self.makes_jobs:
+            steps = [f"WITH done AS {rows}\n{text}" for text in self.also]
+            return [*steps, self._events(f" FROM {rows} AS done")]
+        # In this order and no other: the events are those of the first rows, one after the other.
+        changed = f" FROM {rows} AS p CROSS JOIN {self.table} AS j ON j.{self.key} = p.id"
+        return [
+            self._update(f"{rows} AS p"),
+            *([self._events(changed)] if self.tells else []),
+            f"SELECT {', '.join(self.returns)}{changed}",
+        ]
+
+    def _update(self, source: str) -> str:
+        # The parts are of files of this folder.
+        return f"UPDATE {self.table} AS j SET {self.sets}\nFROM {source} WHERE j.{self.key} = p.id"  # noqa: S608
+
+    def _events(self, source: str, *, is_named: bool = False) -> str:
+        """Return the INSERT of the events: from what they say, or where that has names from these."""
+        selects = []
+        for number, tell in enumerate(self.tells):
+            said = {field: f"{field}{number}" if is_named else text for field, text in tell}
+            job = "job" if is_named else "id" if self.makes_jobs else "j.id"
+            only = f" WHERE {said['only']}" if "only" in said else ""
+            selects.append(f"SELECT {job}, {NOW}, {', '.join(said[field] for field in _EVENT)}{source}{only}")
+        into = f"INSERT INTO core_jobevent (job_id, at, {', '.join(_EVENT)})"
+        return f"{into}\n{' UNION ALL '.join(selects)}"
+
+
+@cache
+def read_act(body: str) -> Act | None:
+    """Return the act that a text is; None for a plain statement."""
+    parts = _SECTION.split(body)
+    sections = [(word, text.strip()) for word, text in zip(parts[1::2], parts[2::2], strict=True)]
+    texts = dict(sections)
+    if "RETURN" not in texts:
+        return None
+    makes_jobs = "INSERT" in texts
+    begins = ("INSERT",) if makes_jobs else ("WITH", "SELECT")
+    table, key, sets = re.fullmatch(r"(?:(\w+)\.(\w+):)?(.*)", texts.get("SET", ""), flags=re.DOTALL).groups()  # type: ignore[union-attr]
+    usual = {"attempt": "0" if makes_jobs else "j.attempt", "worker": "''", "text": "''", "detail": "''"}
+    return Act(
+        first="\n".join(f"{word} {text}" for word, text in sections if word in begins),
+        makes_jobs=makes_jobs,
+        table=table or "core_job",
+        key=key or "id",
+        sets=sets.strip(),
+        also=tuple(text for word, text in sections if word == "ALSO"),
+        tells=tuple(tuple({**usual, **_fields(text)}.items()) for word, text in sections if word == "TELL"),
+        returns=tuple(_COMMA.split(texts["RETURN"])),
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    parts = _FIELD.split(text)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))

@@ -1,0 +1,24 @@
+-- The lanes in which jobs of a pipeline are held, each found by one probe of the index, and the first due jobs of each;
+-- a lane without a due one is told as well, so that a reader knows how far it came.
+WITH RECURSIVE lanes (owner_id, lane) AS (
+    SELECT * FROM (
+        SELECT j.owner_id, j.lane FROM core_job j
+        WHERE j.pipeline = %(pipeline)s AND {held}
+          AND (j.owner_id, j.lane) >= (%(owner)s, %(lane)s) AND (j.owner_id, j.lane) < (%(until_owner)s, %(until_lane)s)
+        ORDER BY j.owner_id, j.lane LIMIT 1
+    ) AS start
+    UNION ALL
+    SELECT n.owner_id, n.lane FROM lanes l {each:n
+        WHERE j.pipeline = %(pipeline)s AND {held} AND (j.owner_id, j.lane) > (l.owner_id, l.lane)
+          AND (j.owner_id, j.lane) < (%(until_owner)s, %(until_lane)s)
+        ORDER BY j.owner_id, j.lane LIMIT 1}
+    {sqlite:LIMIT %(lanes)s}
+), found AS MATERIALIZED (
+    SELECT * FROM lanes {postgresql:LIMIT %(lanes)s}
+)
+SELECT h.id, h.priority, l.owner_id, l.lane
+FROM found l LEFT {each:h
+    WHERE j.pipeline = %(pipeline)s AND {held} AND j.owner_id = l.owner_id AND j.lane = l.lane
+      AND j.run_at <= (SELECT {now})
+    ORDER BY j.priority DESC, j.id LIMIT (SELECT {greatest}(2, %(jobs)s / count(*)) FROM found)}
+ORDER BY l.owner_id, l.lane
