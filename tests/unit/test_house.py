@@ -90,6 +90,13 @@ def test_no_pipeline_and_no_queue_is_known_by_name(package: str) -> None:
     ] == []
 
 
+def test_no_statement_names_a_pipeline_or_a_queue() -> None:
+    known = "|".join(sorted(names_of_pipelines_and_queues()))
+    statements = sorted((CHECKOUT / "core").rglob("*.sql"))
+    assert statements
+    assert [path.name for path in statements if re.search(rf"'({known})'", path.read_text())] == []
+
+
 def test_the_core_reverses_no_address() -> None:
     """Only `core.addresses` does, by names that the pages' app has given it."""
     found = []
