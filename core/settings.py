@@ -2,7 +2,6 @@
 
 import os
 import re
-from datetime import timedelta
 from email.headerregistry import HeaderRegistry
 from pathlib import Path
 from typing import Any
@@ -315,7 +314,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.forms",
     "django_htmx",
-    "axes",
     "django_dramatiq",
     "core",
     "actors",
@@ -337,7 +335,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "frontend.site.outages.OutageMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "frontend.accounts.login_tries.LoginTriesMiddleware",
 ]
 ROOT_URLCONF = "frontend.urls"
 WSGI_APPLICATION = "frontend.wsgi.application"
@@ -363,26 +361,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "frontend.accounts.people.PersonBackend"]
+AUTHENTICATION_BACKENDS = ["frontend.accounts.people.PersonBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"
 #: Seconds that the link of a mail for a new password works.
 PASSWORD_RESET_TIMEOUT = 4 * 3600
-
-AXES_HANDLER = "frontend.accounts.login_tries.LoginTries"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
-AXES_FAILURE_LIMIT = LOGIN_TRIES
-AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_WAIT_MINUTES)
-AXES_LOCKOUT_CALLABLE = "frontend.accounts.login_tries.locked_out"
-AXES_USERNAME_CALLABLE = "frontend.accounts.login_tries.username_of"
-AXES_CLIENT_IP_CALLABLE = "frontend.site.addresses.address_of"
-AXES_RESET_ON_SUCCESS = True
-# Who goes on trying during the wait does not make it longer, and no row grows with it.
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-# Only wrong passwords are kept, and only for as long as they count.
-AXES_DISABLE_ACCESS_LOG = True
-AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -437,7 +421,5 @@ LOGGING = {
         # Pika tells each reconnect with a traceback; the relay's and the consumer's own lines say it once.
         "pika": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
-        # Each log-in with several lines; what it has to warn of is told.
-        "axes": {"level": "WARNING"},
     },
 }

@@ -1,10 +1,7 @@
-"""What is left behind by people and processes that are gone: sessions, tries to log in, workers, runs, buckets."""
+"""What is left behind by people and processes that are gone: sessions, workers, runs, buckets."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
@@ -13,8 +10,6 @@ from core.models import LimitBucket, Schedule, ScheduledRun
 from core.models.states import LIVE
 from core.operation import presence
 
-#: Days that tries to log in are kept.
-TRY_DAYS = 30
 #: Runs of one schedule that are kept at most, and those that are kept however old they are: its page shows them.
 RUNS = 1_000
 SHOWN_RUNS = 30
@@ -23,13 +18,9 @@ BUCKET_HOURS = 24
 
 
 def forget_sessions(work: Round) -> Tally:
-    """Delete sessions that have ended, old tries to log in, dead workers, old runs of schedules, and idle buckets."""
+    """Delete sessions that have ended, dead workers, old runs of schedules, and idle buckets."""
     tally = Tally()
     delete_rows(Session.objects.filter(expire_date__lt=work.now), "sessions", work=work, tally=tally)
-    if apps.is_installed("axes"):
-        for model in tries():
-            old = model._default_manager.filter(attempt_time__lt=work.before(days=TRY_DAYS))
-            delete_rows(old, "tries to log in", work=work, tally=tally)
     if not work.is_dry:
         tally.counts["workers"] += presence.forget_the_dead()
     _forget_runs(work, tally)
@@ -37,12 +28,6 @@ def forget_sessions(work: Round) -> Tally:
     buckets = LimitBucket.objects.filter(tat__lt=idle, blocked_until__lt=idle)
     delete_rows(buckets, "idle limits", work=work, tally=tally)
     return tally
-
-
-def tries() -> list[type[Any]]:
-    """Return the tables of tries to log in; what else hangs on them goes with them."""
-    models = apps.get_app_config("axes").get_models()
-    return [model for model in models if any(field.name == "attempt_time" for field in model._meta.get_fields())]
 
 
 def _forget_runs(work: Round, tally: Tally) -> None:

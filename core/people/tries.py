@@ -1,4 +1,4 @@
-"""How often something may be tried from one place: accounts made, mails asked for, passwords given.
+"""How often something may be tried: accounts made, mails asked for, passwords given, of one name or from one place.
 
 Kept in the database with the buckets of limits, so that all processes count together and a restart forgets nothing. The
 worker deletes buckets that have filled up again.
@@ -6,18 +6,82 @@ worker deletes buckets that have filled up again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Self
+
+from django.db.models import F, QuerySet
 
 from core.database import statements
+from core.database.clock import database_now
+from core.models import LimitBucket
+
+#: The name under which the buckets of limits hold these.
+_KIND = "accounts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tries:
+    """Tries of one kind by one value: `amount` may come at once, and in `per_seconds` as many come back, one by one."""
+
+    what: str
+    #: What tells the value apart: names and addresses of people are not kept themselves.
+    digest: str
+    amount: int
+    per_seconds: float
+
+    @classmethod
+    def of(cls, what: str, *values: str, amount: int, per_seconds: float) -> Self:
+        return cls(what=what, digest=":".join(map(_digest, values)), amount=amount, per_seconds=per_seconds)
+
+    def take(self) -> bool:
+        """Return whether one more is allowed, and count it. A try that is refused costs nothing."""
+        params = {"what": _KIND, "limit": self.what, "value": self.digest}
+        return bool(statements.run("spend", {**params, "interval": self._interval, "slack": self._slack}))
+
+    def give_back(self) -> None:
+        """Let one that was taken not count."""
+        self._rows.update(tat=F("tat") - self._interval)
+        now = database_now().timestamp()
+        self._rows.filter(tat__lte=now, blocked_until__lte=now).delete()
+
+    def lock_when_used_up(self) -> bool:
+        """Let none be taken for `per_seconds`, if the last one was taken; return whether it is so."""
+        now = database_now().timestamp()
+        used_up = self._rows.filter(tat__gt=now + self._slack)
+        return bool(used_up.update(blocked_until=now + self.per_seconds))
+
+    def wait_seconds(self) -> float:
+        """Return for how long it is locked; 0 when it is not."""
+        until = self._rows.values_list("blocked_until", flat=True).first() or 0.0
+        return max(0.0, until - database_now().timestamp()) if until else 0.0
+
+    def forget(self) -> None:
+        """Let none count that were taken so far."""
+        self._rows.delete()
+
+    @property
+    def _rows(self) -> QuerySet[LimitBucket]:
+        return LimitBucket.objects.filter(pipeline=_KIND, limit=self.what, value=self.digest)
+
+    @property
+    def _interval(self) -> float:
+        return self.per_seconds / self.amount
+
+    @property
+    def _slack(self) -> float:
+        return self._interval * (self.amount - 1)
 
 
 def may_try(what: str, value: str, *, amount: int, per_seconds: float) -> bool:
-    """Return whether one more is allowed, and count it. A try that is refused costs nothing.
+    """Return whether one more is allowed, and count it. A try that is refused costs nothing."""
+    return Tries.of(what, value, amount=amount, per_seconds=per_seconds).take()
 
-    `amount` may come at once; after that one at a time, as `per_seconds` lets them come back.
-    """
-    interval = per_seconds / amount
-    # Addresses of people are kept by what tells them apart only.
-    digest = sha256(value.strip().casefold().encode()).hexdigest()
-    params = {"what": "accounts", "limit": what, "value": digest}
-    return bool(statements.run("spend", {**params, "interval": interval, "slack": interval * (amount - 1)}))
+
+def forget_all(what: str, value: str) -> int:
+    """Forget the tries of this kind whose first value is this one; return of how many buckets."""
+    return LimitBucket.objects.filter(pipeline=_KIND, limit=what, value__startswith=_digest(value)).delete()[0]
+
+
+def _digest(value: str) -> str:
+    return sha256(value.strip().casefold().encode()).hexdigest()[:48]

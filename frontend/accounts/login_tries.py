@@ -1,64 +1,96 @@
 """Wrong passwords: how many are allowed, and what is answered when there were too many.
 
-django-axes counts them in the database, by name and address. Two things are ours. An address by itself may have more
-wrong ones than a name has from it, since people share addresses. And a right password forgives the wrong ones for that
-name only: else whoever has an account of their own could guess at another's for ever, with a log-in of their own after
-each few tries.
+1. Each try is counted before the password is looked at, for its name from its place and for the place by itself, which
+   may have more, since people share addresses: guesses that come together get no further than one after another.
+2. A right password is given back, and forgives the wrong ones for that name only: else whoever has an account of their
+   own could guess at another's for ever, with a log-in of their own after each few tries.
+3. The last wrong one locks the name there, or the place, for a while. What comes then is not looked at, and makes the
+   wait no longer.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from typing import Any
+from collections.abc import Callable
 
-from axes.handlers.database import AxesDatabaseHandler
-from axes.utils import reset
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
-from core.people.tries import may_try
+from core.people.tries import Tries, forget_all, may_try
 from frontend.site.addresses import address_of
 from frontend.site.errors import with_retry_after
 
 #: An address may have so many times the wrong passwords that one name may have from it.
 ADDRESS_SHARE = 5
-#: Rows of wrong passwords that are looked at to tell when the wait ends.
-_ROWS = 500
+_BY_NAME, _BY_PLACE = "login", "login_place"
 
 
-class LoginTries(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
-    """Counts wrong passwords for a name from an address, and from an address for all names."""
+class LogIn:
+    """A name that is tried from a place."""
 
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        by_name, by_address = (_sum(rows) for rows in self.get_user_attempts(request, credentials))
-        return max(by_name, by_address // ADDRESS_SHARE)
+    def __init__(self, request: HttpRequest, username: str) -> None:
+        self._request = request
+        tries, seconds, place = settings.LOGIN_TRIES, settings.LOGIN_WAIT_MINUTES * 60, address_of(request)
+        self._by_name = Tries.of(_BY_NAME, name_of(username), place, amount=tries, per_seconds=seconds)
+        self._by_place = Tries.of(_BY_PLACE, place, amount=tries * ADDRESS_SHARE, per_seconds=seconds)
 
-    def reset_user_attempts(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        of_name, _ = self.filter_user_attempts(request, credentials)
-        return int(of_name.delete()[0])
+    def may_go_on(self) -> bool:
+        """Return whether the password may be looked at, and count the try; the answer is the wait's, if not."""
+        if self._is_locked():
+            return False
+        if not self._by_place.take():
+            return self._lock()
+        if not self._by_name.take():
+            self._by_place.give_back()
+            return self._lock()
+        return True
 
-    def wait_ends_at(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> dt.datetime:
-        """Return when one more may be tried, if nobody tries meanwhile."""
-        by_name, by_address = self.get_user_attempts(request, credentials)
-        return max(_falls_under(by_name, 1), _falls_under(by_address, ADDRESS_SHARE))
+    def succeed(self) -> None:
+        self._by_name.forget()
+        self._by_place.give_back()
+
+    def fail(self) -> None:
+        """Lock what has used up its tries with this one."""
+        self._lock()
+
+    def forgive(self) -> None:
+        """Forget the wrong passwords for this name from here."""
+        self._by_name.forget()
+
+    def _lock(self) -> bool:
+        for tries in (self._by_name, self._by_place):
+            tries.lock_when_used_up()
+        self._is_locked()
+        return False
+
+    def _is_locked(self) -> bool:
+        seconds = max(self._by_name.wait_seconds(), self._by_place.wait_seconds())
+        if seconds:
+            # For the middleware: forms know only that the password is not right.
+            self._request.login_wait_seconds = seconds  # type: ignore[attr-defined]
+        return bool(seconds)
 
 
-def username_of(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
+class LoginTriesMiddleware:
+    """Answers a log-in that has to wait, whatever form asked; in the same words whether the name has an account."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        seconds: float | None = getattr(request, "login_wait_seconds", None)
+        return response if seconds is None else _locked_out(request, seconds)
+
+
+def name_of(username: str) -> str:
     """Return the name that is tried, the same however it is written."""
-    name = (credentials or {}).get("username") or request.POST.get("username") or ""
-    return unicodedata.normalize("NFKC", str(name)).strip().casefold().replace("\0", "")[:150]
-
-
-def locked_out(request: HttpRequest, _: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
-    """Answer a log-in that has to wait; in the same words whether the name has an account or not."""
-    at = LoginTries().wait_ends_at(request, credentials)
-    page = render(request, "headway/locked_out.html", {"retry_at": at}, status=429)
-    return with_retry_after(page, 429, (at - timezone.now()).total_seconds())
+    return unicodedata.normalize("NFKC", username).strip().casefold().replace("\0", "")[:150]
 
 
 def may_confirm(user: User) -> bool:
@@ -71,22 +103,20 @@ def may_confirm(user: User) -> bool:
 
 def forgive(request: HttpRequest, user: User) -> None:
     """Forget the wrong passwords for a name from here: the person has shown in another way that it is theirs."""
-    reset(username=username_of(request, {"username": user.get_username()}), ip=address_of(request))
+    LogIn(request, user.get_username()).forgive()
 
 
-def _sum(rows: QuerySet[Any]) -> int:
-    return sum(rows.values_list("failures_since_start", flat=True)[:_ROWS])
+def forgive_name(username: str) -> int:
+    """Forget the wrong passwords for a name wherever they came from; return from how many places."""
+    return forget_all(_BY_NAME, name_of(username))
 
 
-def _falls_under(rows: QuerySet[Any], share: int) -> dt.datetime:
-    """Return when so many of these wrong passwords are too old to count that one more may be tried."""
-    counted = list(rows.order_by("attempt_time").values_list("attempt_time", "failures_since_start")[:_ROWS])
-    left = sum(failures for _, failures in counted)
-    for at, failures in counted:
-        if left // share < settings.AXES_FAILURE_LIMIT:
-            break
-        left -= failures
-        if left // share < settings.AXES_FAILURE_LIMIT:
-            ends_at: dt.datetime = at + dt.timedelta(minutes=settings.LOGIN_WAIT_MINUTES)
-            return ends_at
-    return timezone.now()
+def forgive_place(address: str) -> int:
+    """Forget the wrong passwords from an address for all names together; return 1 if there were some."""
+    return forget_all(_BY_PLACE, address)
+
+
+def _locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
+    at = timezone.now() + dt.timedelta(seconds=seconds)
+    page = render(request, "headway/locked_out.html", {"retry_at": at}, status=429)
+    return with_retry_after(page, 429, seconds)

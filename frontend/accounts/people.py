@@ -1,11 +1,16 @@
-"""Who a request is from: the person with their preferences, in one query."""
+"""Who a request is from: who gave the right password, and then the person with their preferences, in one query."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 
 from core.models import Preferences
+from frontend.accounts.login_tries import LogIn
 from frontend.accounts.theme import theme_of
 from frontend.site.security import PersonRequest
 
@@ -14,7 +19,23 @@ BACKEND = "frontend.accounts.people.PersonBackend"
 
 
 class PersonBackend(ModelBackend):
-    """Finds a session's person together with their preferences, as each page needs both."""
+    """Looks at passwords as often as that is allowed, and finds a session's person together with their preferences."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        if request is None or username is None or password is None:
+            # Code that asks by itself comes from no place.
+            return super().authenticate(request, username, password, **kwargs)
+        attempt = LogIn(request, username)
+        if not attempt.may_go_on():
+            raise PermissionDenied
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is None:
+            attempt.fail()
+        else:
+            attempt.succeed()
+        return user
 
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("preferences").filter(pk=user_id).first()

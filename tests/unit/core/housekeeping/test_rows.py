@@ -21,7 +21,6 @@ from core.housekeeping import (
     tidy_database,
 )
 from core.housekeeping import events as timelines
-from core.housekeeping.sessions import tries
 from core.models import AlarmCount, AuditEntry, JobEvent, LimitBucket, Mail, Schedule, ScheduledRun, Worker
 from core.models.states import State
 from tests.unit.core.acts import timeline
@@ -95,17 +94,6 @@ def test_sessions_that_have_ended_dead_workers_and_idle_limits_go(world: World) 
     assert Session.objects.get().session_key == "valid"
     assert Worker.objects.get().name == "alive:1"
     assert set(LimitBucket.objects.values_list("value", flat=True)) == {"used", "blocked"}
-
-
-def test_old_tries_to_log_in_go(world: World) -> None:
-    assert len(tries()) == 3
-    for model in tries():
-        more = {"failures_since_start": 1} if hasattr(model, "failures_since_start") else {}
-        kept = model._default_manager.create(username="alice", ip_address="127.0.0.1", **more)
-        old = model._default_manager.create(username="bob", ip_address="127.0.0.2", **more)
-        model._default_manager.filter(pk=old.pk).update(attempt_time=world.now - dt.timedelta(days=31))
-        forget_sessions(Round())
-        assert list(model._default_manager.all()) == [kept]
 
 
 def runs_of(schedule: Schedule) -> int:
