@@ -27,6 +27,11 @@ def act(client: Client, name: str, *jobs: Job) -> str:
     return client.post(reverse("admin:core_job_changelist"), chosen, follow=True).content.decode()
 
 
+def test_only_tables_that_the_site_fills_are_shown(operator: Client) -> None:
+    shown = {app["app_label"] for app in operator.get(reverse("admin:index")).context["app_list"]}
+    assert shown == {"auth", "core"}
+
+
 def test_the_list_and_a_job_are_shown_escaped(operator: Client, job: Job) -> None:
     for address in (reverse("admin:core_job_changelist"), reverse("admin:core_job_change", args=[job.pk])):
         answer = operator.get(address)
