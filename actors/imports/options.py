@@ -7,6 +7,12 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from actors.reading.rules import Rule
+
+from .profiling import reading_of
+
 if TYPE_CHECKING:
     from core.models import Dataset
 
@@ -81,11 +87,11 @@ class Options:
         if before.get("blanks"):
             # Runs of blanks are no sign that could be set.
             dialect = {"header": dialect["header"]}
-        columns = [
-            {"name": column.name, "reading": column.stats["reading"]}
+        columns = {
+            column.name: reading_of(column)
             for column in model.columns.order_by("position")
             if "reading" in column.stats
-        ]
+        }
         return replace(
             self,
             dialect={**dialect, **self.dialect},
@@ -112,3 +118,8 @@ class Options:
             self.model,
         ]
         return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def entry_of(rule: Rule) -> dict[str, Any]:
+    """Return a rule as a person writes it: as JSON without what it does not ask for."""
+    return {key: value for key, value in msgspec.to_builtins(rule).items() if value}

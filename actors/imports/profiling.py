@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from actors.reading.columns import Column
+from actors.reading.made import Profile
+from actors.reading.types import Reading
 from core.models import DatasetColumn
 
 #: The stage of a job that profiles, and the mark in a dataset's dialect until it has.
@@ -14,20 +18,26 @@ PENDING = "pending"
 _READING = ("reading", "nearly", "note")
 
 
-def stats_of(column: dict[str, Any], entry: dict[str, Any] | None) -> dict[str, Any]:
+def stats_of(column: Column, entry: Profile | None) -> dict[str, Any]:
     """The `stats` of a column by its plan, with its profile where it has one."""
-    kept = {key: column[key] for key in _READING if column.get(key)}
-    return {**(entry["stats"] if entry else {}), **kept}
+    kept = {key: value for key in _READING if (value := getattr(column, key))}
+    return {**(entry.stats if entry else {}), **msgspec.to_builtins(kept)}
 
 
-def order_of(column: DatasetColumn) -> dict[str, Any]:
+def reading_of(column: DatasetColumn) -> Reading:
+    """How the text of a dataset's column was read."""
+    return msgspec.convert(column.stats["reading"], Reading)
+
+
+def order_of(column: DatasetColumn) -> Column:
     """What the profiling of a column's values needs to know, as `reading.profile` takes it."""
-    planned = Column(position=column.position, name=column.name, source_name=column.source_name)
-    return {**planned.as_json(), "reading": column.stats["reading"]}
+    return Column(
+        position=column.position, name=column.name, source_name=column.source_name, reading=reading_of(column)
+    )
 
 
-def with_profile(column: DatasetColumn, entry: dict[str, Any]) -> None:
+def with_profile(column: DatasetColumn, entry: Profile) -> None:
     """Put a profile into a column that was read before."""
     kept = {key: column.stats[key] for key in _READING if key in column.stats}
-    column.stats = {**entry["stats"], **kept}
-    column.nulls, column.distinct = entry["nulls"], entry["distinct"]
+    column.stats = {**entry.stats, **kept}
+    column.nulls, column.distinct = entry.nulls, entry.distinct

@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 from actors.reading.rules import RuleError, parse_rules, rules_from
 from actors.reading.types import TYPES
 
+from .options import entry_of
+
 #: Rows of inputs shown: at least, and at most when rules are filled in again.
 SHOWN_ROWS = 4
 MOST_ROWS = 30
@@ -65,12 +67,12 @@ class RulesField(forms.Field):
             return []
         try:
             if isinstance(value, str):
-                return [rule.as_json() for rule in parse_rules(value)]
+                return [entry_of(rule) for rule in parse_rules(value)]
             if isinstance(value, list):
-                return [rule.as_json() for rule in rules_from(value)]
+                return [entry_of(rule) for rule in rules_from(value)]
             entries = [_entry(row, number) for number, row in enumerate(value["rows"], 1)]
-            more = [rule.as_json() for rule in parse_rules(value["json"])]
-            return [rule.as_json() for rule in rules_from([*entries, *more])]
+            more = [entry_of(rule) for rule in parse_rules(value["json"])]
+            return [entry_of(rule) for rule in rules_from([*entries, *more])]
         except RuleError as error:
             raise ValidationError(str(error), code="rules") from error
 

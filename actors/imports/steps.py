@@ -21,27 +21,32 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from django.conf import settings
 
 from actors.reading import check, detect, profile, read, unpack, whole, write
 from actors.reading.errors import Unreadable
+from actors.reading.made import Detected, Loaded, Plan, Profile, Whole
 from actors.reading.remarks import warnings_of
 from core import pipelines
 from core.attempt.context import InputFile, JobContext
 from core.attempt.datasets import publish_dataset
+from core.database.jsontext import typed
 from core.errors import PermanentError
 from core.files import storage
 from core.life.submission import submit
 from core.models import Artifact, Dataset
 from core.models.job import Priority
 
-from .options import Options
+from .options import Options, entry_of
 from .profiling import PENDING, stats_of
 from .telling import facts_of, headline_of, report_of
+
+T = TypeVar("T")
 
 #: Resident bytes of a child process at which it is ended: several times what it needs.
 CHILD_MEMORY = 4 * 1024**3
@@ -67,15 +72,22 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """What the steps before the publishing left: how the file was read, what was counted, and the files' keys."""
+class Received:
+    """The content to read."""
 
-    dialect: dict[str, Any]
-    tally: dict[str, Any]
-    plan: dict[str, Any]
-    files: dict[str, str]
-    #: The profile of each column, or None when it is worked out later.
-    profile: list[dict[str, Any]] | None
+    #: Its key; empty where it is the file itself.
+    content: str
+    #: Its name in an archive.
+    member: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a step left in the store: a folder, and what it says of it, which may be too long for a row."""
+
+    folder: str
+    said: str
 
 
 def import_table(
@@ -101,22 +113,22 @@ def import_table(
     options = options.like(_model_of(ctx, options), most_rejected_percent=settings.IMPORT_MAX_REJECTED_PERCENT)
     ctx.stage("receive")
     received = _received(ctx, source, unpacked_limit_bytes)
-    content = ctx.resolve(received["content"]) if received["content"] else source.path
-    if received["bytes"] <= SMALL_BYTES:
+    content = ctx.resolve(received.content) if received.content else source.path
+    if received.bytes <= SMALL_BYTES:
         made = _small(ctx, content, options, charset)
     else:
         made = _large(ctx, content, options, charset)
     artifacts = _artifacts(ctx, made, name)
-    if made.plan["refused"]:
+    if made.plan.refused:
         ctx.publish(artifacts)
-        raise PermanentError(made.plan["refused"])
+        raise PermanentError(made.plan.refused)
     ctx.stage("publish")
     identity = {"fingerprint": fingerprint, "name": name}
     dataset_id = ctx.step(
-        "publish", _publish, ctx, source, identity, made, received["member"], artifacts, also, atomic=True
+        "publish", _publish, ctx, source, identity, made, received.member, artifacts, also, atomic=True
     )
-    if received["content"]:
-        ctx.resolve(received["content"]).unlink(missing_ok=True)
+    if received.content:
+        ctx.resolve(received.content).unlink(missing_ok=True)
     warnings = warnings_of(made.plan, made.tally)
     result = {"headline": headline_of(made.plan), "facts": facts_of(made.plan, made.tally), "dataset": dataset_id}
     return {**result, "warning": " ".join(warnings)} if warnings else result
@@ -135,36 +147,31 @@ def _model_of(ctx: JobContext, options: Options) -> Dataset | None:
     return Dataset.objects.filter(pk=options.model, owner_id=ctx.owner_id).first()
 
 
-def _received(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> dict[str, Any]:
-    """The content to read: {"content": its key, empty when it is the file itself, "member", "bytes"}."""
+def _received(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> Received:
     given: dict[str, Any] = {"path": str(source.path), "name": source.name}
     if limit_bytes is not None:
         given["limit_bytes"] = limit_bytes
     if unpack.is_packed(source.path):
-        return ctx.step("receive", _unpack, ctx, given)
+        return ctx.step("receive", _unpack, ctx, given, returns=Received)
     try:
         # Nothing to unpack: worth neither a process nor a checkpoint.
         received = unpack.unpack(_silent, folder=str(ctx.scratch), **given)
     except Unreadable as error:
         raise PermanentError(str(error)) from error
-    return {"content": "", "member": "", "bytes": received["bytes"]}
+    return Received(content="", member="", bytes=received.bytes)
 
 
 def _silent(done: int, total: int | None = None, note: str = "") -> None:
     """A report of what takes no time."""
 
 
-def _unpack(ctx: JobContext, given: dict[str, Any]) -> dict[str, Any]:
+def _unpack(ctx: JobContext, given: dict[str, Any]) -> Received:
     folder = _folder(ctx, "received")
     received = _in_child(ctx, unpack.unpack, unit="bytes", folder=str(folder), **given)
-    return {
-        "content": ctx.key(folder / received["unpacked"]),
-        "member": received["member"],
-        "bytes": received["bytes"],
-    }
+    return Received(content=ctx.key(folder / received.name), member=received.member, bytes=received.bytes)
 
 
-def _small(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
+def _small(ctx: JobContext, content: Path, options: Options, charset: str) -> Whole:
     """Read a file that takes less time than a checkpoint is worth: after a crash it is read again."""
     ctx.stage("read")
     folder = _folder(ctx, "dataset")
@@ -187,37 +194,36 @@ def _small(ctx: JobContext, content: Path, options: Options, charset: str) -> Ma
     )
     # What follows needs no child process, and others may wait for one.
     ctx.release_child()
-    _flush(folder, made["files"])
-    files = {kind: ctx.key(folder / name) for kind, name in made["files"].items()}
-    return Made(**{**made, "files": files})
+    return replace(made, files=_flushed(ctx, folder, made.files))
 
 
-def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Made:
+def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Whole:
     ctx.stage("read")
     declared = charset or options.encoding_before
-    detected = ctx.step("detect", _detect, ctx, content, options, declared, title="Detect the format")
-    loaded = ctx.step("read", _read, ctx, content, _load(ctx, detected["dialect"]), options)
-    dialect = _load(ctx, loaded["dialect"])
+    detected = ctx.step("detect", _detect, ctx, content, options, declared, title="Detect the format", returns=str)
+    read_step = ctx.step("read", _read, ctx, content, _load(ctx, detected, Detected), options, returns=Kept)
+    loaded = _load(ctx, read_step.said, Loaded)
     ctx.stage("check")
-    checked = ctx.step("check", _check, ctx, loaded, dialect, options)
+    check_step = ctx.step("check", _check, ctx, read_step.folder, loaded, options, returns=Kept)
+    plan = _load(ctx, check_step.said, Plan)
     ctx.stage("write")
-    written = ctx.step("write", _write, ctx, loaded, checked, dialect, options)
+    folders = read_step.folder, check_step.folder
+    files = ctx.step("write", _write, ctx, folders, loaded, plan, options, returns=dict[str, str])
     ctx.release_child()
-    for key in (loaded["folder"], checked["folder"]):
+    for key in folders:
         shutil.rmtree(ctx.resolve(key), ignore_errors=True)
-    plan = _load(ctx, checked["plan"])
-    tally = {**loaded["tally"], "after_table": loaded["tally"]["after_table"] + plan["totals"]}
-    return Made(dialect=dialect, tally=tally, plan=plan, files=written, profile=None)
+    tally = replace(loaded.tally, after_table=loaded.tally.after_table + plan.totals)
+    return Whole(dialect=loaded.dialect, tally=tally, plan=plan, files=files, profile=None)
 
 
-def _detect(ctx: JobContext, content: Path, options: Options, declared: str) -> dict[str, Any]:
-    dialect = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect, declared=declared)
-    return {"dialect": _keep(ctx, "dialect.json", dialect)}
+def _detect(ctx: JobContext, content: Path, options: Options, declared: str) -> str:
+    found = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect, declared=declared)
+    return _keep(ctx, "dialect.json", found)
 
 
-def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Options) -> dict[str, Any]:
+def _read(ctx: JobContext, content: Path, detected: Detected, options: Options) -> Kept:
     folder = _folder(ctx, "read")
-    tally = _in_child(
+    loaded = _in_child(
         ctx,
         read.read,
         unit="bytes",
@@ -225,70 +231,62 @@ def _read(ctx: JobContext, content: Path, dialect: dict[str, Any], options: Opti
         path=str(content),
         folder=str(folder),
         scratch=str(ctx.scratch),
-        dialect=dialect,
+        detected=detected,
         settings=options.dialect,
         ragged=options.ragged,
         quotes=options.quotes,
     )
-    return {"folder": ctx.key(folder), "dialect": _keep(ctx, "read.json", tally.pop("dialect")), "tally": tally}
+    return Kept(folder=ctx.key(folder), said=_keep(ctx, "read.json", loaded))
 
 
-def _check(ctx: JobContext, loaded: dict[str, Any], dialect: dict[str, Any], options: Options) -> dict[str, Any]:
+def _check(ctx: JobContext, raw: str, loaded: Loaded, options: Options) -> Kept:
     folder = _folder(ctx, "check")
     plan = _in_child(
         ctx,
         check.check,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
-        folder=str(ctx.resolve(loaded["folder"])),
+        folder=str(ctx.resolve(raw)),
         target=str(folder),
         scratch=str(ctx.scratch),
-        dialect=dialect,
-        tally=loaded["tally"],
+        loaded=loaded,
         rules=options.rules,
         keys=options.keys,
         options=options.checks,
     )
-    return {"folder": ctx.key(folder), "plan": _keep(ctx, "plan.json", plan)}
+    return Kept(folder=ctx.key(folder), said=_keep(ctx, "plan.json", plan))
 
 
-def _write(
-    ctx: JobContext,
-    loaded: dict[str, Any],
-    checked: dict[str, Any],
-    dialect: dict[str, Any],
-    options: Options,
-) -> dict[str, str]:
+def _write(ctx: JobContext, folders: tuple[str, str], loaded: Loaded, plan: Plan, options: Options) -> dict[str, str]:
+    raw, checks = folders
     folder = _folder(ctx, "dataset")
     files = _in_child(
         ctx,
         write.write,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
-        folder=str(ctx.resolve(loaded["folder"])),
-        checks=str(ctx.resolve(checked["folder"])),
+        folder=str(ctx.resolve(raw)),
+        checks=str(ctx.resolve(checks)),
         target=str(folder),
         scratch=str(ctx.scratch),
-        dialect=dialect,
-        checked=_load(ctx, checked["plan"]),
-        tally=loaded["tally"],
+        loaded=loaded,
+        plan=plan,
         neutralise=not options.keep_formulas,
     )
-    _flush(folder, files)
-    return {kind: ctx.key(folder / name) for kind, name in files.items()}
+    return _flushed(ctx, folder, files)
 
 
 def _publish(
     ctx: JobContext,
     source: InputFile,
     identity: dict[str, str],
-    made: Made,
+    made: Whole,
     member: str,
     artifacts: list[Artifact],
     also: Callable[[int], None] | None,
 ) -> int:
     plan, is_profiled = made.plan, made.profile is not None
-    nothing: list[dict[str, Any] | None] = [None] * len(plan["columns"])
+    nothing: list[Profile | None] = [None] * len(plan.columns)
     entries = made.profile or nothing
     dataset_id = publish_dataset(
         ctx,
@@ -296,25 +294,25 @@ def _publish(
         fingerprint=identity["fingerprint"],
         source_name=source.name,
         source_bytes=source.size,
-        records=plan["records"],
-        rows=plan["rows"],
-        rejected=plan["rejected"],
-        duplicates=plan["duplicates"],
+        records=plan.records,
+        rows=plan.rows,
+        rejected=plan.rejected,
+        duplicates=plan.duplicates,
         dialect=report_of(made.dialect, made.tally, plan, member=member, is_profiled=is_profiled),
-        rules={"columns": plan["rules"], "keys": plan["keys"]},
+        rules={"columns": [entry_of(rule) for rule in plan.rules], "keys": plan.keys},
         parquet_path=made.files["parquet"],
         rejects_path=made.files.get("rejected", ""),
         preview_path=made.files["preview"],
         columns=[
             {
-                "name": column["name"],
-                "source_name": column["source_name"],
-                "type": column["reading"]["type"],
-                "nulls": entry["nulls"] if entry else 0,
-                "distinct": entry["distinct"] if entry else 0,
+                "name": column.name,
+                "source_name": column.source_name,
+                "type": column.reading.type,
+                "nulls": entry.nulls if entry else 0,
+                "distinct": entry.distinct if entry else 0,
                 "stats": stats_of(column, entry),
             }
-            for column, entry in zip(plan["columns"], entries, strict=True)
+            for column, entry in zip(plan.columns, entries, strict=True)
         ],
     )
     Artifact.objects.publish(artifacts)
@@ -337,17 +335,17 @@ def _publish_again(dataset_id: int, also: Callable[[int], None]) -> int:
     return dataset_id
 
 
-def _artifacts(ctx: JobContext, made: Made, name: str) -> list[Artifact]:
+def _artifacts(ctx: JobContext, made: Whole, name: str) -> list[Artifact]:
     """The files that the job's page shows, ready to be published."""
     stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in name).strip() or "dataset"
     return [
         ctx.artifact(ctx.resolve(made.files[kind]), name=f"{stem}.{ending}", title=title, field=kind, is_flushed=True)
         for kind, ending, title in _SHOWN
-        if kind in made.files and (made.plan["rows"] or kind != "parquet")
+        if kind in made.files and (made.plan.rows or kind != "parquet")
     ]
 
 
-def _in_child(ctx: JobContext, function: Callable[..., Any], **named: Any) -> Any:
+def _in_child(ctx: JobContext, function: Callable[..., T], **named: Any) -> T:
     """Run a function of the reading toolkit in the job's child process; what it can't read fails the job for good."""
     try:
         return ctx.run_in_child(function, **named)
@@ -363,22 +361,24 @@ def _folder(ctx: JobContext, name: str) -> Path:
     return folder
 
 
-def _flush(folder: Path, files: dict[str, str]) -> None:
+def _flushed(ctx: JobContext, folder: Path, files: dict[str, str]) -> dict[str, str]:
+    """Flush these files of the folder and return their keys."""
     for name in files.values():
         storage.flush_file(folder / name)
     storage.flush_folder(folder)
+    return {kind: ctx.key(folder / name) for kind, name in files.items()}
 
 
 def _keep(ctx: JobContext, name: str, value: Any) -> str:
     """Keep a result that may be too long for a row in a file; return its key."""
     path = ctx.folder / name
-    path.write_text(json.dumps(value), encoding="utf-8")
+    path.write_text(json.dumps(msgspec.to_builtins(value)), encoding="utf-8")
     storage.flush_file(path)
     return ctx.key(path)
 
 
-def _load(ctx: JobContext, key: str) -> Any:
-    return json.loads(ctx.resolve(key).read_text(encoding="utf-8"))
+def _load(ctx: JobContext, key: str, kind: type[T]) -> T:
+    return typed(json.loads(ctx.resolve(key).read_text(encoding="utf-8")), kind, what="What the import has kept")
 
 
 def name_of(file_name: str) -> str:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from actors.reading.account import Tally
+from actors.reading.dialect import Dialect
+from actors.reading.made import Plan
 from actors.reading.remarks import TOLD_COLUMNS, notes_of, warnings_of
 
 #: The keys of the page's account, by those of the scan's tally.
@@ -40,48 +45,46 @@ _LATER_FACTS = (
     ("nul_bytes", "Control bytes left out"),
 )
 #: Names in the report of a dataset's dialect that its columns have, or nobody asks for.
-_NOT_REPORTED = frozenset(("names", "source_names", "shapes", "above", "alternatives", "least", "fallback"))
+_NOT_REPORTED = frozenset(("names", "source_names", "shapes", "above", "least", "fallback"))
 
 
-def counts_of(tally: dict[str, Any]) -> dict[str, int]:
+def counts_of(tally: Tally) -> dict[str, int]:
     """The account of the file's lines; what there is none of is absent."""
-    return {name: tally[key] for key, name in _COUNTS.items() if tally[key]}
+    return {name: count for key, name in _COUNTS.items() if (count := getattr(tally, key))}
 
 
-def facts_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[list[Any]]:
+def facts_of(plan: Plan, tally: Tally) -> list[list[Any]]:
     """The (title, number) pairs of the job's result."""
-    facts: list[list[Any]] = [["Records in the file", plan["records"]], ["Rows", plan["rows"]]]
-    facts.append(["Rejected", plan["rejected"]])
-    facts += [[title, tally[key]] for key, title in _FACTS if tally[key]]
-    if plan["looked_for_duplicates"]:
-        facts.append(["Duplicates", plan["duplicates"]])
-    facts.append(["Columns", len(plan["columns"])])
-    if nearly := sum(1 for column in plan["columns"] if column["nearly"]):
+    facts: list[list[Any]] = [["Records in the file", plan.records], ["Rows", plan.rows]]
+    facts.append(["Rejected", plan.rejected])
+    facts += [[title, count] for key, title in _FACTS if (count := getattr(tally, key))]
+    if plan.looked_for_duplicates:
+        facts.append(["Duplicates", plan.duplicates])
+    facts.append(["Columns", len(plan.columns)])
+    if nearly := sum(1 for column in plan.columns if column.nearly):
         facts.append(["Of these nearly of a type", nearly])
-    facts += [[title, tally[key]] for key, title in _LATER_FACTS if tally[key]]
+    facts += [[title, count] for key, title in _LATER_FACTS if (count := getattr(tally, key))]
     return facts
 
 
-def report_of(
-    dialect: dict[str, Any], tally: dict[str, Any], plan: dict[str, Any], *, member: str, is_profiled: bool
-) -> dict[str, Any]:
+def report_of(dialect: Dialect, tally: Tally, plan: Plan, *, member: str, is_profiled: bool) -> dict[str, Any]:
     """What the dataset's row keeps of how the file was read, for its page and for imports that are to be like it."""
-    report = {key: value for key, value in dialect.items() if key not in _NOT_REPORTED}
-    columns = plan["columns"][:TOLD_COLUMNS]
+    report = {key: value for key, value in msgspec.to_builtins(dialect).items() if key not in _NOT_REPORTED}
+    columns = plan.columns[:TOLD_COLUMNS]
     return {
         **report,
         "notes": notes_of(dialect, plan),
         "warnings": warnings_of(plan, tally),
         "counts": counts_of(tally),
-        "looked_for_duplicates": plan["looked_for_duplicates"],
-        "formats": {item["name"]: item["reading"]["format"] for item in columns if item["reading"]["format"]},
+        "looked_for_duplicates": plan.looked_for_duplicates,
+        "formats": {column.name: column.reading.format for column in columns if column.reading.format},
         **({"member": member} if member else {}),
         **({} if is_profiled else {"profile": "pending"}),
     }
 
 
-def headline_of(plan: dict[str, Any]) -> str:
+def headline_of(plan: Plan) -> str:
     """The result in a few words."""
-    rows = plan["rows"]
+    rows = plan.rows
     headline = f"{rows:,} {'row' if rows == 1 else 'rows'} imported"
-    return headline + (f", {plan['rejected']:,} rejected" if plan["rejected"] else "")
+    return headline + (f", {plan.rejected:,} rejected" if plan.rejected else "")

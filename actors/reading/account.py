@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 REJECT_FIELDS = ("line", "column", "value", "reason", "raw")
 ASIDE_FIELDS = ("first_line", "last_line", "kind", "text")
@@ -21,6 +20,14 @@ MOST_NOTES = 20
 NOTES_SHARE = 0.34
 #: Bytes of a raw line that are kept of a rejected record.
 KEPT_RAW = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FirstReject:
+    """One of the first rejected records: its line, and why."""
+
+    line: int
+    reason: str
 
 
 @dataclass
@@ -53,7 +60,7 @@ class Tally:
     parted: int = 0
     #: Bytes of the longest record.
     longest: int = 0
-    first_rejects: list[dict[str, Any]] = field(default_factory=list)
+    first_rejects: list[FirstReject] = field(default_factory=list)
 
 
 class Account:
@@ -86,7 +93,7 @@ class Account:
         self._notes += kind == "note"
         self._reject_rows.writerow((line, "", "", reason, text))
         if len(tally.first_rejects) < KEPT_REJECTS:
-            tally.first_rejects.append({"line": line, "reason": reason})
+            tally.first_rejects.append(FirstReject(line, reason))
         if len(self.texts) < KEPT_TEXTS and kind != "other table":
             self.texts.append(text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from actors.tables import engine
 from . import policy
 from .asking import Hints
 from .columns import Column
+from .dialect import Dialect
 from .finding import find_types, types_before
+from .made import Loaded, Plan
 from .read import raw_rows, row_number
 from .rules import Rule, columns_of, position_of, rules_from, violation
-from .types import Reading
 
 Report = Callable[..., None]
 #: Words that begin a line of totals.
@@ -34,26 +35,25 @@ def check(
     folder: str,
     target: str,
     scratch: str,
-    dialect: dict[str, Any],
-    tally: dict[str, Any],
+    loaded: Loaded,
     rules: list[dict[str, Any]] | None = None,
     keys: list[str] | None = None,
     options: dict[str, Any] | None = None,
     memory_mb: int = engine.MEMORY_MB,
-) -> dict[str, Any]:
+) -> Plan:
     """Write rejects.parquet and duplicates.parquet to `target`; return the columns' plan and the counts.
 
     `folder` is what `read` wrote.
     `options`, each optional: null_words, decimal_mark, date_order, max_rejected (rows) and max_rejected_percent (of
-    the table's records; DEFAULT_MAX_REJECTED_PERCENT where absent), and model: the columns of an earlier dataset as
-    {"name", "reading"}, whose types hold for the columns of the same names.
-    The plan's "refused" is empty, or the sentence why more rows were rejected than the limits allow: the files are
-    written all the same, so that they can be looked at.
+    the table's records; DEFAULT_MAX_REJECTED_PERCENT where absent), and model: the readings of an earlier dataset's
+    columns by their names, which hold for the columns of the same names. Where more rows were rejected than the limits
+    allow, the files are written all the same, so that they can be looked at.
     """
     settings = options or {}
+    dialect, tally = loaded.dialect, loaded.tally
     work, out = Path(folder), Path(target)
     out.mkdir(parents=True, exist_ok=True)
-    names, source_names = list(dialect["names"]), list(dialect["source_names"])
+    names, source_names = list(dialect.names), list(dialect.source_names)
     parsed = rules_from(rules or [])
     by_position = columns_of(parsed, names, source_names)
     key_positions = [position_of(key, names, source_names) for key in keys or []]
@@ -62,12 +62,12 @@ def check(
         Column(position=position, name=name, source_name=source, words=words)
         for position, (name, source) in enumerate(zip(names, source_names, strict=True))
     ]
-    total, totals = tally["rows"], 0
+    total, totals = tally.rows, 0
     report(0, total)
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
         # The files do not change while they are asked about, and to learn of many columns takes long.
         con.execute("SET parquet_metadata_cache = true")
-        checker = _Checker(con, work, columns, tally["batches"], report, total)
+        checker = _Checker(con, work, columns, loaded.batches, report, total)
         hints = _hints(settings)
         if total:
             checker.find_repeated_headers(dialect)
@@ -86,25 +86,25 @@ def check(
         duplicates = checker.duplicates
     rows = total - rejected - duplicates
     report(total, total)
-    return {
-        "columns": [column.as_json() for column in columns],
-        "rejected": rejected + tally["rejected"],
-        "duplicates": duplicates,
-        "totals": totals,
-        "looked_for_duplicates": bool(key_positions),
-        "rows": rows,
-        "records": tally["records"],
-        "refused": refused,
-        "rules": [rule.as_json() for rule in parsed],
-        "keys": [names[position] for position in key_positions],
-    }
+    return Plan(
+        columns=tuple(columns),
+        records=tally.records,
+        rows=rows,
+        rejected=rejected + tally.rejected,
+        duplicates=duplicates,
+        totals=totals,
+        looked_for_duplicates=bool(key_positions),
+        refused=refused,
+        rules=tuple(parsed),
+        keys=tuple(names[position] for position in key_positions),
+    )
 
 
 def _hints(settings: dict[str, Any]) -> Hints:
     return Hints(
         decimal_mark=settings.get("decimal_mark") or "",
         date_order=settings.get("date_order") or "",
-        model={entry["name"]: Reading.from_json(entry["reading"]) for entry in settings.get("model") or ()},
+        model=settings.get("model") or {},
     )
 
 
@@ -114,7 +114,7 @@ class _Checker:
         con: duckdb.DuckDBPyConnection,
         folder: Path,
         columns: list[Column],
-        starts: list[int],
+        starts: Sequence[int],
         report: Report,
         total: int,
     ) -> None:
@@ -135,10 +135,10 @@ class _Checker:
     def rows(self) -> str:
         return raw_rows(self.folder)
 
-    def find_repeated_headers(self, dialect: dict[str, Any]) -> None:
+    def find_repeated_headers(self, dialect: Dialect) -> None:
         """Reject the lines that say the header again: files that were put together have them."""
-        names = [name.strip() for name in dialect["source_names"]]
-        if dialect["header_lines"] != 1 or not dialect.get("has_certain_header", True) or not any(names):
+        names = [name.strip() for name in dialect.source_names]
+        if dialect.header_lines != 1 or not dialect.has_certain_header or not any(names):
             return
         same = " AND ".join(
             f"coalesce(trim(c{index}), '') = {engine.literal(name)}" for index, name in enumerate(names[:50])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from . import types
 from .types import Reading
@@ -14,6 +14,19 @@ GROUP = 100
 MOST_GROUP = 1_000
 #: Values up to which a group may be larger than GROUP.
 GROUP_VALUES = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearly:
+    """The type that nearly all values of a column of text have."""
+
+    type: str
+    format: str
+    #: Values that have it, of all that are not empty.
+    count: int
+    of: int
+    #: The most frequent of the others, each with its count.
+    others: tuple[tuple[str, int], ...]
 
 
 @dataclass(kw_only=True)
@@ -33,9 +46,8 @@ class Column:
     ignored: tuple[str, ...] = ()
     #: Words that are no value in a column whose type an earlier file gave.
     absent: tuple[str, ...] = ()
-    #: Of a column that stays text although most of its values have a type: "type", "format", "count" of those
-    #: values, "of" all that are not empty, and the most frequent "others" as pairs of value and count.
-    nearly: dict[str, Any] | None = None
+    #: Of a column that stays text although most of its values have a type.
+    nearly: Nearly | None = None
 
     @property
     def raw(self) -> str:
@@ -64,20 +76,6 @@ class Column:
     def _value(self, *, guarded: bool) -> str:
         return self.reading.expression(self.raw, declared=guarded, trims=self.trims, words=self.words)
 
-    def as_json(self) -> dict[str, Any]:
-        lists = {key: list(getattr(self, key)) for key in _LISTS}
-        return {**self.__dict__, **lists, "reading": self.reading.as_json()}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Column:
-        known = {field.name for field in fields(cls)}
-        given = {key: item for key, item in value.items() if key in known}
-        lists = {key: tuple(value.get(key, ())) for key in _LISTS}
-        return cls(**{**given, **lists, "reading": Reading.from_json(value["reading"])})
-
-
-_LISTS = ("words", "ignored", "absent")
-
 
 def said(column: str, words: tuple[str, ...]) -> str:
     """The condition that a raw text is a value: more than blanks, and none of the words for "no value"."""
@@ -85,10 +83,10 @@ def said(column: str, words: tuple[str, ...]) -> str:
     return f"{text} <> ''" + (f" AND {types.without_words(text, words)} IS NOT NULL" if words else "")
 
 
-def groups_of(columns: list[Column], rows: int) -> list[list[Column]]:
+def groups_of(columns: Sequence[Column], rows: int) -> list[list[Column]]:
     """The columns in groups that one statement can read at a time."""
     size = max(GROUP, min(MOST_GROUP, GROUP_VALUES // max(1, rows)))
-    return [columns[start : start + size] for start in range(0, len(columns), size)]
+    return [list(columns[start : start + size]) for start in range(0, len(columns), size)]
 
 
 #: What values of a type are called, where it is not the type's name with an s.
@@ -117,12 +115,12 @@ def _plain_form(name: str) -> str:
     return name
 
 
-def nearly_said(nearly: dict[str, Any]) -> str:
+def nearly_said(nearly: Nearly) -> str:
     """The sentence about a column nearly all of whose values have a type."""
-    kind = _KINDS.get(nearly["type"], f"{nearly['type']}s")
-    form = f" ({_plain_form(nearly['format'])})" if nearly["format"] else ""
-    listed = [f"“{value}” ({count:,})" for value, count in nearly["others"]]
-    rest = nearly["of"] - nearly["count"] - sum(count for _, count in nearly["others"])
+    kind = _KINDS.get(nearly.type, f"{nearly.type}s")
+    form = f" ({_plain_form(nearly.format)})" if nearly.format else ""
+    listed = [f"“{value}” ({count:,})" for value, count in nearly.others]
+    rest = nearly.of - nearly.count - sum(count for _, count in nearly.others)
     if rest:
         listed.append(f"{rest:,} more")
-    return f"{nearly['count']:,} of {nearly['of']:,} values are {kind}{form}; the others: {', '.join(listed)}"
+    return f"{nearly.count:,} of {nearly.of:,} values are {kind}{form}; the others: {', '.join(listed)}"

@@ -13,6 +13,7 @@ from .dialect import Certainty, Decision, Dialect, unique_names, with_names
 from .encoding import named_encoding, sample_text
 from .errors import Unreadable
 from .layout import CERTAIN_HEADER
+from .made import Detected, Writing
 from .shapes import is_typed
 from .weigh import Reading, weigh
 from .weights import WEIGHTS, Weights
@@ -40,8 +41,8 @@ _SIGNS = {
 }
 
 
-def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], declared: str = "") -> dict[str, Any]:
-    """Return the Dialect as JSON, with "alternatives": the settings of the next best readings.
+def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], declared: str = "") -> Detected:
+    """Return how the file is written, and the next best readings of it.
 
     `options` are the person's own settings; what is absent is detected. `declared` is the charset that a server gave.
     """
@@ -61,7 +62,7 @@ def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], d
         notes=(*sample.notes, *dialect.notes),
     )
     report(size, size)
-    return {**dialect.as_json(), "alternatives": others}
+    return Detected(dialect=dialect, alternatives=tuple(others))
 
 
 def detect_in(path: Path, *, encoding: str, options: dict[str, Any], further: Sequence[str] = ()) -> Dialect:
@@ -80,7 +81,7 @@ def detect_in(path: Path, *, encoding: str, options: dict[str, Any], further: Se
 
 def detect_all(
     sample: str, *, encoding: str, complete: bool, options: dict[str, Any], weights: Weights = WEIGHTS
-) -> tuple[Dialect, list[dict[str, str]]]:
+) -> tuple[Dialect, list[Writing]]:
     """The same, and the delimiter, quote and escape of the next best readings."""
     if not sample.strip("\r\n \t\0"):
         raise Unreadable("The file holds no records: it is empty or has only blank lines.")
@@ -119,7 +120,7 @@ def detect_all(
     decisions = _decisions(readings, dialect, options, is_said=hint is not None, weights=weights)
     dialect = replace(dialect, decisions=decisions)
     others = [
-        {"delimiter": item.writing.delimiter, "quote": item.writing.quote or "none", "escape": item.writing.escape}
+        Writing(delimiter=item.writing.delimiter, quote=item.writing.quote or "none", escape=item.writing.escape)
         for item in readings[1:]
         if item.writing.delimiter != best.writing.delimiter and not item.writing.blanks
     ]

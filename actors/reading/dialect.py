@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 #: Stands for "no delimiter" while bytes are scanned: text does not have it.
 NO_DELIMITER = "\x1f"
@@ -79,18 +79,6 @@ class Dialect:
     def width(self) -> int:
         """The number of columns."""
         return len(self.names)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Dialect:
-        known = {item.name: value[item.name] for item in fields(cls) if item.name in value}
-        for name in ("names", "source_names", "shapes", "preamble", "notes"):
-            known[name] = tuple(known.get(name, ()))
-        known["above"] = tuple(Above(**item) for item in known.get("above", ()))
-        known["decisions"] = tuple(Decision(**item) for item in known.get("decisions", ()))
-        return cls(**known)
 
 
 def with_names(dialect: Dialect, names: list[str]) -> Dialect:

@@ -18,7 +18,7 @@ import duckdb
 
 from . import moments, numbers, proving
 from .asking import Asking, Finding, Hints, asking_of
-from .columns import Column, groups_of, nearly_said
+from .columns import Column, Nearly, groups_of, nearly_said
 from .proving import Answer, Question
 from .rules import Rule
 from .types import Reading
@@ -114,13 +114,13 @@ def _count_nearly(finding: Finding, answering: proving.Engine | proving.Here) ->
     best = [item for item, answer in zip(questions, answers, strict=True) if answer.misfits == least]
     reading = best[0].reading
     is_open = moments.is_ambiguous([item.reading for item in best])
-    column.nearly = {
-        "type": reading.type,
-        "format": "" if is_open else reading.format,
-        "count": total - least,
-        "of": total,
-        "others": answering.others(column, best[0]),
-    }
+    column.nearly = Nearly(
+        type=reading.type,
+        format="" if is_open else reading.format,
+        count=total - least,
+        of=total,
+        others=answering.others(column, best[0]),
+    )
     column.note = nearly_said(column.nearly)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from .account import KEPT_RAW
 from .decoding import utf8_blocks
 from .dialect import Dialect
+from .made import Loaded, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +44,25 @@ class Lines:
         return self.in_places == self.total
 
 
-def lines_of(path: Path, folder: Path, *, dialect: Dialect, tally: dict[str, Any], plan: dict[str, Any]) -> Lines:
+def lines_of(path: Path, folder: Path, *, loaded: Loaded, plan: Plan) -> Lines:
     """The account of a file that `read` has read into `folder`, with what `check` found."""
-    other, after = tally["other_table"], tally["after_table"]
+    dialect, tally = loaded.dialect, loaded.tally
+    other, after = tally.other_table, tally.after_table
     within, is_cut = _within_rejected(folder, dialect)
     lines = Lines(
         total=_physical_lines(path, dialect),
-        rows=plan["rows"],
-        within_records=_within_rows(folder, dialect, tally["rows"]) + within,
-        rejected=plan["rejected"] - other - after + plan["duplicates"],
+        rows=plan.rows,
+        within_records=_within_rows(folder, dialect, tally.rows) + within,
+        rejected=plan.rejected - other - after + plan.duplicates,
         other_table=other,
         after_table=after,
-        header=tally["header_lines"],
-        before_table=tally["before_table"],
-        comments=tally["comment_lines"],
-        blank=tally["blank_lines"],
-        on_shared_lines=tally.get("parted", 0),
+        header=tally.header_lines,
+        before_table=tally.before_table,
+        comments=tally.comment_lines,
+        blank=tally.blank_lines,
+        on_shared_lines=tally.parted,
     )
-    if is_cut and tally["lines"] == lines.total:
+    if is_cut and tally.lines == lines.total:
         # Of a record that is too long to keep, the scan alone knows the lines.
         lines = replace(lines, within_records=lines.within_records + lines.total - lines.in_places)
     return lines

@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 
+from .account import FirstReject, Tally
 from .columns import Column
+from .dialect import Dialect
 from .rejects import line_of
 from .rules import not_of_type
 
@@ -33,17 +35,17 @@ def refusal(
     folder: Path,
     columns: list[Column],
     *,
-    tally: dict[str, Any],
+    tally: Tally,
     settings: dict[str, Any],
-    dialect: dict[str, Any],
+    dialect: Dialect,
 ) -> str:
     """The sentence of a file too many of whose records were rejected; empty where they are within the limits.
 
     What stands after the table, or is another one, is rejected but no fault of the table's records.
     """
-    aside = tally.get("other_table", 0) + tally.get("after_table", 0)
+    aside = tally.other_table + tally.after_table
     found = con.execute("SELECT count(*) FROM rejects").fetchall()[0][0]
-    rejected, records = found + tally["rejected"] - aside, tally["records"] - aside
+    rejected, records = found + tally.rejected - aside, tally.records - aside
     limit, percent = settings.get("max_rejected"), settings.get("max_rejected_percent")
     percent = DEFAULT_MAX_REJECTED_PERCENT if percent is None else float(percent)
     if limit is not None and rejected > int(limit):
@@ -53,19 +55,19 @@ def refusal(
     else:
         return ""
     said = f"{rejected:,} of {records:,} records were rejected, {over}."
-    by_scan = tally["rejected"] - aside
-    if by_scan > found and tally["first_rejects"]:
-        return f"{said} {_scans_reason(tally['first_rejects'], dialect)}"
-    known = {entry["name"] for entry in settings.get("model") or ()}
+    by_scan = tally.rejected - aside
+    if by_scan > found and tally.first_rejects:
+        return f"{said} {_scans_reason(tally.first_rejects, dialect)}"
+    known = set(settings.get("model") or ())
     return f"{said} {_breaches(con, folder, columns, known)}"
 
 
-def _scans_reason(first: list[dict[str, Any]], dialect: dict[str, Any]) -> str:
-    own = [entry for entry in first if not any(words in entry["reason"] for words in _OTHER_TABLE)] or first
-    cause = Counter(_cause(entry["reason"]) for entry in own).most_common(1)[0][0]
-    example = next(entry for entry in own if _cause(entry["reason"]) == cause)
-    asked = cause.format(delimiter=_named(dialect["delimiter"]), quote=_named(dialect["quote"] or ""))
-    return f"Most were like line {example['line']:,}: {_ended(example['reason'])} {asked}"
+def _scans_reason(first: list[FirstReject], dialect: Dialect) -> str:
+    own = [entry for entry in first if not any(words in entry.reason for words in _OTHER_TABLE)] or first
+    cause = Counter(_cause(entry.reason) for entry in own).most_common(1)[0][0]
+    example = next(entry for entry in own if _cause(entry.reason) == cause)
+    asked = cause.format(delimiter=_named(dialect.delimiter), quote=_named(dialect.quote))
+    return f"Most were like line {example.line:,}: {_ended(example.reason)} {asked}"
 
 
 def _cause(reason: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import duckdb
 from actors.tables import engine
 
 from .columns import Column, groups_of
+from .made import Profile
 from .small_profile import profile_small
 from .spread import (
     NUMBERS,
@@ -35,22 +36,21 @@ def profile(
     *,
     parquet: str,
     scratch: str,
-    columns: list[dict[str, Any]],
+    columns: Sequence[Column],
     rows: int,
     memory_mb: int = engine.MEMORY_MB,
-) -> list[dict[str, Any]]:
-    """One entry a column: {"name", "source_name", "type", "nulls", "distinct", "stats"}, in their order.
+) -> list[Profile]:
+    """One profile a column, in their order.
 
     Distinct counts and quantiles are the engine's estimates (a few per cent off at most) on large tables.
     """
-    planned = [Column.from_json(value) for value in columns]
     total = max(1, rows)
     report(0, total)
-    profiles: list[dict[str, Any]] = []
+    profiles: list[Profile] = []
     with engine.connect(Path(scratch), width=1, memory_mb=memory_mb) as con:
         con.execute("SET parquet_metadata_cache = true")
         source = f"read_parquet({engine.literal(parquet)})"
-        groups = groups_of(planned, rows)
+        groups = groups_of(columns, rows)
         for number, group in enumerate(groups):
             share = 1 / len(groups)
 
@@ -68,7 +68,7 @@ def profile(
 
 def _profile_group(
     con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int, telling: Any
-) -> list[dict[str, Any]]:
+) -> list[Profile]:
     asked: list[str] = []
     for column in group:
         name = engine.name(column.name)

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -95,13 +94,13 @@ class Engine:
             for count, low, high, met, said in parts
         ]
 
-    def others(self, column: Column, question: Question) -> list[list[Any]]:
+    def others(self, column: Column, question: Question) -> tuple[tuple[str, int], ...]:
         """The most frequent values that do not fit, with their counts."""
         misfit = question.reading.misfit(column.raw, trims=question.trims, missing=question.missing)
         query = f"""
             SELECT left({column.raw}, {_SHOWN}), count(*) FROM {raw_rows(self._folder)}
             WHERE {misfit} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_OTHERS}"""
-        return [list(row) for row in engine.run(self._con, query, self._on_progress)]
+        return tuple((value, count) for value, count in engine.run(self._con, query, self._on_progress))
 
 
 class Here:
@@ -114,10 +113,10 @@ class Here:
     def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
         return [self._answer(column.position, question) for column, question in asked]
 
-    def others(self, column: Column, question: Question) -> list[list[Any]]:
+    def others(self, column: Column, question: Question) -> tuple[tuple[str, int], ...]:
         misfits = set(self._misfits(column.position, question))
         found = Counter(value[:_SHOWN] for value in self._values[column.position] if value in misfits)
-        return [list(pair) for pair in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:_OTHERS]]
+        return tuple(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:_OTHERS])
 
     def _misfits(self, position: int, question: Question) -> list[str]:
         if position not in self._distinct:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from .detect import detect_in
 from .dialect import Dialect
 from .errors import Unreadable
 from .load import Loader
+from .made import Detected, Loaded
 from .scan import MAX_RECORD, Scanner
 
 #: Rejected records, and their share of all, from which the file gets a second look.
@@ -62,19 +63,18 @@ def read(
     path: str,
     folder: str,
     scratch: str,
-    dialect: dict[str, Any],
+    detected: Detected,
     settings: dict[str, Any] | None = None,
     ragged: str = "pad",
     quotes: str = "repair",
     memory_mb: int = engine.MEMORY_MB,
     chunk_bytes: int = CHUNK_BYTES,
     max_record: int = MAX_RECORD,
-) -> dict[str, Any]:
+) -> Loaded:
     """Read the file into `folder`: raw/*.parquet (text columns c0, c1, …), chunks/, lines.bin, scan_rejects.csv.
 
     `settings` is what the person set of the dialect. When much of the file is rejected, the rest of the dialect is
     found out anew with what was rejected, and the next best readings are tried: the one that loses least stays.
-    Returns the scan's tally with "batches", the first row's number of each Parquet file, and "dialect" as it was read.
     """
     source, target = Path(path), Path(folder)
     limits = Limits(
@@ -85,8 +85,8 @@ def read(
         chunk_bytes=chunk_bytes,
         max_record=max_record,
     )
-    best = _read_once(report, source, target, Dialect.from_json(dialect), limits)
-    for other in _other_dialects(source, best, dialect, settings or {}):
+    best = _read_once(report, source, target, detected.dialect, limits)
+    for other in _other_dialects(source, best, detected, settings or {}):
         again = target.with_name(f"{target.name}-again")
         shutil.rmtree(again, ignore_errors=True)
         try:
@@ -99,21 +99,21 @@ def read(
             best = tried
         else:
             shutil.rmtree(again, ignore_errors=True)
-    return {**asdict(best.tally), "batches": best.starts, "dialect": best.dialect.as_json()}
+    return Loaded(dialect=best.dialect, tally=best.tally, batches=tuple(best.starts))
 
 
-def _other_dialects(path: Path, first: Read, detected: dict[str, Any], settings: dict[str, Any]) -> Iterator[Dialect]:
+def _other_dialects(path: Path, first: Read, detected: Detected, settings: dict[str, Any]) -> Iterator[Dialect]:
     """Other ways to read a file of which much was rejected, the likeliest first."""
     lost, records = first.lost, first.tally.records
     if lost <= max(SECOND_LOOK_RECORDS, SECOND_LOOK_SHARE * records) and lost <= OTHER_READINGS_SHARE * records:
         return
     tried = {_key(first.dialect)}
-    for changed in [{}, *(detected.get("alternatives") or ())]:
+    for changed in (None, *detected.alternatives):
         if changed and lost <= OTHER_READINGS_SHARE * records:
             return
         try:
             if changed:
-                given = {**changed, **settings}
+                given = {**asdict(changed), **settings}
                 other = detect_in(path, encoding=first.dialect.encoding, options=given)
             else:
                 other = _second_look(path, first, settings)
@@ -189,7 +189,7 @@ def raw_rows(folder: Path) -> str:
     return f"read_parquet({engine.literal(str(folder / 'raw' / '*.parquet'))}, file_row_number = true)"
 
 
-def row_number(starts: list[int]) -> str:
+def row_number(starts: Sequence[int]) -> str:
     """The expression of a raw row's number, 0 for the first."""
     if len(starts) <= 1:
         return "file_row_number"

@@ -15,6 +15,7 @@ from actors.tables import engine
 from actors.tables.formulas import neutral
 
 from .account import KEPT_RAW, REJECT_FIELDS
+from .dialect import Dialect
 from .windows import LINE_FEED
 
 Entry = tuple[int, str, str, str, str]
@@ -43,12 +44,12 @@ def line_of(folder: Path, number: int) -> int:
 class RawRows:
     """The raw text of rows by number, found again in the chunk files; ask in ascending order."""
 
-    def __init__(self, folder: Path, dialect: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, dialect: Dialect) -> None:
         self._folder = folder / "chunks"
         pieces = np.fromfile(folder / "pieces.bin", dtype="<i8").reshape(-1, 3).tolist()
         self._pieces: list[list[int]] = pieces
-        self._quote = (dialect["quote"] or "\x1e").encode()[0]
-        self._long_delimiter = dialect["delimiter"] if len(dialect["delimiter"].encode()) > 1 else ""
+        self._quote = (dialect.quote or "\x1e").encode()[0]
+        self._long_delimiter = dialect.delimiter if len(dialect.delimiter.encode()) > 1 else ""
         self._at = -1
         self._first = self._end = 0
         self._text = b""
@@ -87,7 +88,7 @@ def write_rejects(
     target: Path,
     *,
     names: list[str],
-    dialect: dict[str, Any],
+    dialect: Dialect,
     neutralise: bool = True,
 ) -> int:
     """Write rejected.csv in the order of the lines; returns its rows."""
@@ -101,7 +102,7 @@ def write_duplicates(
     made: Path,
     target: Path,
     *,
-    dialect: dict[str, Any],
+    dialect: Dialect,
     neutralise: bool = True,
 ) -> int:
     """Write duplicates.csv: the rows left out because an earlier one has their key."""
@@ -131,7 +132,7 @@ def _from_scan(folder: Path) -> Iterator[Entry]:
 
 
 def _from_check(
-    con: duckdb.DuckDBPyConnection, folder: Path, made: Path, names: list[str], dialect: dict[str, Any]
+    con: duckdb.DuckDBPyConnection, folder: Path, made: Path, names: list[str], dialect: Dialect
 ) -> Iterator[Entry]:
     lines, raws = LineMap(folder), RawRows(folder, dialect)
     source = engine.literal(str(made / "rejects.parquet"))

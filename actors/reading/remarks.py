@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .dialect import Decision
+from .account import Tally
+from .dialect import Dialect
+from .made import Plan
 
 #: Lines, and their share of the file's, from which what is left out is a warning.
 HANDFUL = 5
@@ -13,31 +13,31 @@ WARNED_SHARE = 0.01
 TOLD_COLUMNS = 200
 
 
-def warnings_of(plan: dict[str, Any], tally: dict[str, Any]) -> list[str]:
+def warnings_of(plan: Plan, tally: Tally) -> list[str]:
     """Sentences about what is not among the rows, where it is more than a handful or more than a hundredth."""
-    records, found = plan["records"], []
-    other, after = tally["other_table"], tally["after_table"]
-    lost = plan["rejected"] - other - after
+    records, found = plan.records, []
+    other, after = tally.other_table, tally.after_table
+    lost = plan.rejected - other - after
     if _is_much(lost, records):
         found.append(f"{_share(lost, records, 'record')} rejected.")
     if _is_much(other, records):
         found.append(f"{_share(other, records, 'record')} of another table and left out.")
     if _is_much(after, records):
         found.append(f"{_lines(after)} after the table {_were(after)} left out.")
-    for key, where in (("before_table", "before the table"), ("comment_lines", "of comments")):
-        if tally[key] > HANDFUL:
-            found.append(f"{_lines(tally[key])} {where} {_were(tally[key])} left out.")
-    if plan["records"] and not plan["rows"]:
+    for count, where in ((tally.before_table, "before the table"), (tally.comment_lines, "of comments")):
+        if count > HANDFUL:
+            found.append(f"{_lines(count)} {where} {_were(count)} left out.")
+    if plan.records and not plan.rows:
         found.append("No record became a row.")
     return found
 
 
-def notes_of(dialect: dict[str, Any], plan: dict[str, Any]) -> list[str]:
+def notes_of(dialect: Dialect, plan: Plan) -> list[str]:
     """What is worth knowing about how the file was read: notes, guesses, and what columns have to say."""
-    notes = list(dialect["notes"])
-    guesses = [Decision(**item) for item in dialect["decisions"] if item["certainty"] == "guess"]
+    notes = list(dialect.notes)
+    guesses = [decision for decision in dialect.decisions if decision.certainty == "guess"]
     notes += [f"A guess: {decision.name} {decision}." for decision in guesses]
-    notes += [f"{column['name']}: {column['note']}." for column in plan["columns"][:TOLD_COLUMNS] if column["note"]]
+    notes += [f"{column.name}: {column.note}." for column in plan.columns[:TOLD_COLUMNS] if column.note]
     return notes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,6 @@ class Rule:
     max_length: int | None = None
     pattern: str = ""
     allowed: tuple[str, ...] = field(default=())
-
-    def as_json(self) -> dict[str, Any]:
-        return {key: list(value) if key == "allowed" else value for key, value in asdict(self).items() if value}
 
 
 def parse_rules(text: str) -> list[Rule]:

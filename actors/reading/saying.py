@@ -134,7 +134,7 @@ def _columns(columns: Sequence[ColumnSeen]) -> Iterator[str]:
     for column in shown:
         form = f" ({column.format})" if column.format else ""
         # What nearly fits is said in the column's note, with the rest.
-        nearly = f", nearly {column.nearly['type']}" if column.nearly else ""
+        nearly = f", nearly {column.nearly.type}" if column.nearly else ""
         yield f"{_INDENT}{_padded(_cell(column.name), size)}  {column.type}{printable(form)}{nearly}"
     if len(columns) > len(shown):
         yield f"{_INDENT}… and {len(columns) - len(shown):,} more"

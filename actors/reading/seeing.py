@@ -17,9 +17,11 @@ from actors.tables import engine
 
 from . import check, detect, read, unpack, write
 from .account import ASIDE_FIELDS, REJECT_FIELDS
+from .columns import Nearly
 from .dialect import Dialect
 from .errors import Unreadable
 from .lines import Lines, lines_of
+from .made import Plan
 from .remarks import notes_of, warnings_of
 from .settings import Settings, as_options
 
@@ -40,9 +42,8 @@ class ColumnSeen:
     #: How dates and numbers are written, such as "%d.%m.%Y", where it is not the usual way.
     format: str
     note: str
-    #: Of a column of text of which nearly all values have a type: "type", "format", "count" of those, "of" all, and
-    #: "others" as pairs of value and count.
-    nearly: dict[str, Any] | None
+    #: Of a column of text of which nearly all values have a type.
+    nearly: Nearly | None
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,18 @@ def look(path: str | Path, **settings: Unpack[Settings]) -> Table:
 def _read(path: Path, folder: Path, options: dict[str, Any]) -> Table:
     scratch, work = str(folder / "scratch"), folder / "read"
     received = unpack.unpack(_silent, path=str(path), name=path.name, folder=str(folder))
-    content = folder / received["unpacked"] if received["unpacked"] else path
-    with engine.sharing() if received["bytes"] <= SMALL_BYTES else nullcontext():
-        found = detect.detect(_silent, path=str(content), options=options)
-        tally = read.read(
-            _silent, path=str(content), folder=str(work), scratch=scratch, dialect=found, settings=options
+    content = folder / received.name if received.name else path
+    with engine.sharing() if received.bytes <= SMALL_BYTES else nullcontext():
+        detected = detect.detect(_silent, path=str(content), options=options)
+        loaded = read.read(
+            _silent, path=str(content), folder=str(work), scratch=scratch, detected=detected, settings=options
         )
-        dialect = tally.pop("dialect")
         plan = check.check(
             _silent,
             folder=str(work),
             target=str(folder / "check"),
             scratch=scratch,
-            dialect=dialect,
-            tally=tally,
+            loaded=loaded,
         )
         write.write(
             _silent,
@@ -108,17 +107,17 @@ def _read(path: Path, folder: Path, options: dict[str, Any]) -> Table:
             checks=str(folder / "check"),
             target=str(folder / "dataset"),
             scratch=scratch,
-            dialect=dialect,
-            checked=plan,
-            tally=tally,
+            loaded=loaded,
+            plan=plan,
             neutralise=False,
         )
-    lines = lines_of(content, work, dialect=Dialect.from_json(dialect), tally=tally, plan=plan)
+    lines = lines_of(content, work, loaded=loaded, plan=plan)
     for name in ("read", "check", "scratch"):
         shutil.rmtree(folder / name, ignore_errors=True)
     if content != path:
         content.unlink()
-    return Table(folder, dialect, plan, lines, notes=notes_of(dialect, plan), warnings=warnings_of(plan, tally))
+    notes, warnings = notes_of(loaded.dialect, plan), warnings_of(plan, loaded.tally)
+    return Table(folder, loaded.dialect, plan, lines, notes=notes, warnings=warnings)
 
 
 def _silent(done: int, total: int | None = None, note: str = "") -> None:
@@ -131,8 +130,8 @@ class Table:
     def __init__(
         self,
         folder: Path,
-        dialect: dict[str, Any],
-        plan: dict[str, Any],
+        dialect: Dialect,
+        plan: Plan,
         lines: Lines,
         *,
         notes: list[str],
@@ -140,25 +139,25 @@ class Table:
     ) -> None:
         self._folder = folder
         self._end = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.dialect = Dialect.from_json(dialect)
+        self.dialect = dialect
         self.lines = lines
         self.columns = [
             ColumnSeen(
-                name=column["name"],
-                source_name=column["source_name"],
-                type=column["reading"]["type"],
-                format=column["reading"]["format"],
-                note=column["note"],
-                nearly=column["nearly"],
+                name=column.name,
+                source_name=column.source_name,
+                type=column.reading.type,
+                format=column.reading.format,
+                note=column.note,
+                nearly=column.nearly,
             )
-            for column in plan["columns"]
+            for column in plan.columns
         ]
         #: records = row_count + rejected_count, always.
-        self.records: int = plan["records"]
-        self.row_count: int = plan["rows"]
-        self.rejected_count: int = plan["rejected"]
+        self.records = plan.records
+        self.row_count = plan.rows
+        self.rejected_count = plan.rejected
         #: Why an import would fail although the file could be read: most of it was rejected. Empty when it would not.
-        self.refused: str = plan["refused"]
+        self.refused = plan.refused
         self.notes = notes
         self.warnings = warnings
 

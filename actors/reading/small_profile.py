@@ -12,6 +12,7 @@ import numpy as np
 from actors.tables import engine
 
 from .columns import Column
+from .made import Profile
 from .spread import (
     NUMBERS,
     QUANTILES,
@@ -29,7 +30,7 @@ from .spread import (
 _EXACT = 2.0**53
 
 
-def profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int) -> list[dict[str, Any]]:
+def profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int) -> list[Profile]:
     """One entry for each column of `group`, as `profile.profile` returns them."""
     listed = ", ".join(f"{_fetched(column)} AS v{index}" for index, column in enumerate(group))
     arrays = con.execute(f"SELECT {listed} FROM {source}").fetchnumpy()

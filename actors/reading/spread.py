@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .columns import Column
+from .made import Profile
 
 TOP_VALUES = 10
 BINS = 20
@@ -20,9 +21,7 @@ NUMBERS = ("integer", "decimal", "float")
 Counted = tuple[int | None, list[list[Any]], list[dict[str, Any]]]
 
 
-def entries(
-    group: list[Column], found: list[dict[str, Any]], counted: list[Counted], rows: int
-) -> list[dict[str, Any]]:
+def entries(group: list[Column], found: list[dict[str, Any]], counted: list[Counted], rows: int) -> list[Profile]:
     """The profiles of columns, of what was found and counted of each."""
     profiles = []
     for column, entry, (distinct, top_values, histogram) in zip(group, found, counted, strict=True):
@@ -38,16 +37,11 @@ def entries(
             if histogram:
                 stats["histogram"] = histogram
         profiles.append(
-            {
-                "name": column.name,
-                "source_name": column.source_name,
-                "type": column.reading.type,
-                "format": column.reading.format,
-                "note": column.note,
-                "nulls": rows - entry["count"],
-                "distinct": entry["distinct"] if distinct is None else distinct,
-                "stats": stats,
-            }
+            Profile(
+                nulls=rows - entry["count"],
+                distinct=entry["distinct"] if distinct is None else distinct,
+                stats=stats,
+            )
         )
     return profiles
 

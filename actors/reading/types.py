@@ -13,8 +13,7 @@ import calendar
 import functools
 import re
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from actors.tables.engine import literal
 
@@ -145,13 +144,6 @@ class Reading:
     def skips_blanks(self) -> bool:
         """Whether the engine's cast passes over blanks around the text, so that nothing has to cut them off."""
         return self.value.startswith("TRY_CAST({c} AS ") and self.type in ("integer", "decimal", "float")
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Reading:
-        return cls(**value)
 
     def _keeps(self, text: str) -> bool:
         """Whether a text of the right form means something, and all of it is kept."""

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from . import sizes
 from .errors import Unreadable
@@ -54,6 +54,17 @@ _DAMAGE = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """The content of a file that may be packed."""
+
+    #: Its name in the folder; empty where the file itself is the content.
+    name: str
+    #: Its name in the archive, where it has one.
+    member: str
+    bytes: int
+
+
 @dataclass
 class _Budget:
     """What may still be written, and what was, over all layers."""
@@ -71,10 +82,9 @@ class _Budget:
             raise Unreadable(f"{self.name} unpacks to more than {MAX_RATIO} times its size; that is refused.")
 
 
-def unpack(report: Report, *, path: str, name: str, folder: str, limit_bytes: int | None = None) -> dict[str, Any]:
+def unpack(report: Report, *, path: str, name: str, folder: str, limit_bytes: int | None = None) -> Unpacked:
     """Unpack the file to `folder` when it is packed; `name` is what the sentences call it.
 
-    Return {"unpacked": name of the file in the folder or None, "member": its name in the archive, "bytes": its size}.
     Raise Unreadable for what is damaged, too large, several files, or no table.
     """
     source, current, member = Path(path), Path(path), ""
@@ -96,9 +106,9 @@ def unpack(report: Report, *, path: str, name: str, folder: str, limit_bytes: in
     refuse_what_is_no_table(current, name if current == source else f"The file inside {name}")
     if current == source:
         report(size, size)
-        return {"unpacked": None, "member": "", "bytes": size}
+        return Unpacked(name="", member="", bytes=size)
     current = current.replace(Path(folder) / UNPACKED)
-    return {"unpacked": UNPACKED, "member": member, "bytes": current.stat().st_size}
+    return Unpacked(name=UNPACKED, member=member, bytes=current.stat().st_size)
 
 
 def is_packed(path: Path) -> bool:

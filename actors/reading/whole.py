@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from actors.tables import engine
 
 from . import check, detect, profile, read, write
+from .made import Whole
 
 #: Rows times columns up to which the columns are profiled in the same call: it takes no longer than a new beginning.
 PROFILED_CELLS = 400_000
@@ -31,11 +33,10 @@ def whole(
     keys: list[str] | None = None,
     checks: dict[str, Any] | None = None,
     neutralise: bool = True,
-) -> dict[str, Any]:
+) -> Whole:
     """Read the file and write its dataset into `folder`, which has nothing else in it afterwards.
 
-    The other arguments are those of `detect`, `read`, `check` and `write`. Returns {"dialect", "tally", "plan",
-    "files": names by kind, "profile": the columns' or None for a table that is too large}. Raises Unreadable.
+    The other arguments are those of `detect`, `read`, `check` and `write`. Raises Unreadable.
     """
     target, size = Path(folder), max(1, Path(path).stat().st_size)
 
@@ -45,55 +46,52 @@ def whole(
 
         return said
 
-    dialect = detect.detect(part(0.0, 0.1), path=path, options=settings or {}, declared=declared)
-    tally = read.read(
+    detected = detect.detect(part(0.0, 0.1), path=path, options=settings or {}, declared=declared)
+    loaded = read.read(
         part(0.1, 0.3),
         path=path,
         folder=str(target / "read"),
         scratch=scratch,
-        dialect=dialect,
+        detected=detected,
         settings=settings,
         ragged=ragged,
         quotes=quotes,
     )
-    dialect = tally.pop("dialect")
     plan = check.check(
         part(0.4, 0.2),
         folder=str(target / "read"),
         target=str(target / "check"),
         scratch=scratch,
-        dialect=dialect,
-        tally=tally,
+        loaded=loaded,
         rules=rules,
         keys=keys,
         options=checks,
     )
     # A total that the values told stands after the table, as those that the scan saw.
-    tally["after_table"] += plan["totals"]
+    tally = replace(loaded.tally, after_table=loaded.tally.after_table + plan.totals)
     files = write.write(
         part(0.6, 0.3),
         folder=str(target / "read"),
         checks=str(target / "check"),
         target=str(target),
         scratch=scratch,
-        dialect=dialect,
-        checked=plan,
-        tally=tally,
+        loaded=loaded,
+        plan=plan,
         neutralise=neutralise,
     )
     columns = None
-    if plan["rows"] * len(plan["columns"]) <= PROFILED_CELLS and not plan["refused"]:
+    if plan.rows * len(plan.columns) <= PROFILED_CELLS and not plan.refused:
         columns = profile.profile(
             part(0.9, 0.1),
             parquet=str(target / files["parquet"]),
             scratch=scratch,
-            columns=plan["columns"],
-            rows=plan["rows"],
+            columns=plan.columns,
+            rows=plan.rows,
         )
     for name in ("read", "check"):
         shutil.rmtree(target / name, ignore_errors=True)
     report(size, size)
-    return {"dialect": dialect, "tally": tally, "plan": plan, "files": files, "profile": columns}
+    return Whole(dialect=loaded.dialect, tally=tally, plan=plan, files=files, profile=columns)
 
 
 #: A table with something of most kinds: what reading it loads, other tables find loaded.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import duckdb
 from actors.tables import engine
 from actors.tables.formulas import neutral
 
+from .account import Tally
 from .columns import Column
+from .made import Loaded, Plan
 from .read import raw_rows, row_number
 from .rejects import write_duplicates, write_rejects
 
@@ -46,20 +48,19 @@ def write(
     checks: str,
     target: str,
     scratch: str,
-    dialect: dict[str, Any],
-    checked: dict[str, Any],
-    tally: dict[str, Any],
+    loaded: Loaded,
+    plan: Plan,
     neutralise: bool = True,
     memory_mb: int = engine.MEMORY_MB,
-) -> dict[str, Any]:
+) -> dict[str, str]:
     """Write the files to `target` from what `read` left in `folder` and `check` in `checks`.
 
     Returns their names by kind: a file without any line is left out. Raises when their rows are not those counted.
     """
     work, made, out = Path(folder), Path(checks), Path(target)
     out.mkdir(parents=True, exist_ok=True)
-    columns = [Column.from_json(value) for value in checked["columns"]]
-    total = max(1, checked["rows"])
+    columns = plan.columns
+    total = max(1, plan.rows)
     paths = {kind: out / name for kind, name in FILES.items()}
 
     def telling(start: float, share: float, note: str) -> Callable[[float], None]:
@@ -67,60 +68,60 @@ def write(
 
     report(0, total)
     with engine.connect(Path(scratch), width=len(columns), memory_mb=memory_mb) as con:
-        statement = _parquet_sql(con, work, made, columns, checked, tally, paths["parquet"])
+        statement = _parquet_sql(con, work, made, plan, loaded, paths["parquet"])
         written = engine.copy_in_order(con, statement, telling(0, 0.95, "writing Parquet"))
-        _agree("Parquet", written, checked["rows"])
+        _agree("Parquet", written, plan.rows)
         rejected = write_rejects(
             con,
             work,
             made,
             paths["rejected"],
             names=[column.name for column in columns],
-            dialect=dialect,
+            dialect=loaded.dialect,
             neutralise=neutralise,
         )
-        _agree("the rejected rows", rejected, checked["rejected"])
-        repeated = write_duplicates(con, work, made, paths["duplicates"], dialect=dialect, neutralise=neutralise)
-        _agree("the duplicates", repeated, checked["duplicates"])
+        _agree("the rejected rows", rejected, plan.rejected)
+        repeated = write_duplicates(con, work, made, paths["duplicates"], dialect=loaded.dialect, neutralise=neutralise)
+        _agree("the duplicates", repeated, plan.duplicates)
         copy_aside(work / "aside.csv", paths["aside"], neutralise=neutralise)
         preview = preview_of(con, paths["parquet"], columns)
         preview["rejected"] = first_rejected(paths["rejected"])
-    if checked["records"] != checked["rows"] + checked["rejected"] + checked["duplicates"]:
-        raise AssertionError(f"the records do not add up: {checked}")
+    if plan.records != plan.rows + plan.rejected + plan.duplicates:
+        raise AssertionError(f"the records do not add up: {plan}")
     paths["preview"].write_text(json.dumps(preview, ensure_ascii=False))
     report(total, total)
-    counts = {"rejected": checked["rejected"], "duplicates": checked["duplicates"], "aside": _lines_aside(tally)}
+    counts = {"rejected": plan.rejected, "duplicates": plan.duplicates, "aside": _lines_aside(loaded.tally)}
     for kind, count in counts.items():
         if not count:
             paths.pop(kind).unlink()
     return {kind: path.name for kind, path in paths.items()}
 
 
-def _lines_aside(tally: dict[str, Any]) -> int:
+def _lines_aside(tally: Tally) -> int:
     """Lines that are no records, but for a header: a file with nothing else has nothing to look at."""
-    return int(tally["before_table"] + tally["comment_lines"] + tally["blank_lines"])
+    return tally.before_table + tally.comment_lines + tally.blank_lines
 
 
 def _parquet_sql(
     con: duckdb.DuckDBPyConnection,
     work: Path,
     made: Path,
-    columns: list[Column],
-    checked: dict[str, Any],
-    tally: dict[str, Any],
+    plan: Plan,
+    loaded: Loaded,
     target: Path,
 ) -> str:
+    columns, tally = plan.columns, loaded.tally
     values = ", ".join(f"{column.kept_value} AS {engine.name(column.name)}" for column in columns)
-    if not tally["rows"]:
+    if not tally.rows:
         empty = ", ".join(f"NULL::{column.reading.sql_type} AS {engine.name(column.name)}" for column in columns)
         source = f"SELECT {empty} LIMIT 0"
-    elif checked["rows"] < tally["rows"]:
-        number = row_number(tally["batches"])
-        source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally['rows'])}"
+    elif plan.rows < tally.rows:
+        number = row_number(loaded.batches)
+        source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally.rows)}"
     else:
         source = f"SELECT {values} FROM {raw_rows(work)}"
     # Of a short table two row groups: each thread of the engine compresses one.
-    rows = min(engine.row_group_rows(len(columns)), max(LEAST_GROUP_ROWS, -(-checked["rows"] // 2)))
+    rows = min(engine.row_group_rows(len(columns)), max(LEAST_GROUP_ROWS, -(-plan.rows // 2)))
     settings = f"ROW_GROUP_SIZE {rows}"
     if len(columns) > engine.WIDE:
         # Of so many columns the dictionaries would take more memory than the values.
@@ -162,7 +163,7 @@ def copy_aside(source: Path, target: Path, *, neutralise: bool) -> None:
             writer.writerow((first, last, kind, neutral(text) if neutralise else text))
 
 
-def preview_of(con: Any, parquet: Path, columns: list[Column]) -> dict[str, Any]:
+def preview_of(con: Any, parquet: Path, columns: Sequence[Column]) -> dict[str, Any]:
     """The first rows as the dataset's page shows them, all as text."""
     shown = columns[:PREVIEW_COLUMNS]
     listed = ", ".join(f"left(({engine.name(column.name)})::VARCHAR, {PREVIEW_TEXT})" for column in shown)

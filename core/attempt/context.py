@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import msgspec
+
 from core.attempt import artifacts
 from core.attempt.artifacts import InputFile as InputFile
 from core.attempt.children import BorrowedChild, Report
@@ -18,7 +20,7 @@ from core.attempt.fencing import Ownership
 from core.attempt.folders import Folders
 from core.attempt.progress import Stage
 from core.attempt.steps import Steps
-from core.database.jsontext import storable
+from core.database.jsontext import storable, typed
 from core.failpoints import failpoint
 from core.files import storage
 from core.life.fan_out import Results
@@ -111,16 +113,30 @@ class JobContext:
     # -- durable work ----------------------------------------------------------------------------------
 
     def step(
-        self, key: str, run: Callable[..., T], *args: Any, atomic: bool = False, title: str = "", **kwargs: Any
+        self,
+        key: str,
+        run: Callable[..., T],
+        *args: Any,
+        atomic: bool = False,
+        title: str = "",
+        returns: type[T] | None = None,
+        **kwargs: Any,
     ) -> T:
         """Run a step once for the job and return its JSON result; a completed step only returns it.
+
+        With `returns`, a dataclass or another type that msgspec knows, the result is one of these: it is kept as JSON
+        and made of that again. One that a former version of the code has kept, and which does not fit, is a
+        PermanentError.
 
         With `atomic` the function runs inside the transaction that writes the checkpoint, so that its effects in
         our database happen exactly once; keep such a function short. Otherwise what it does outside may happen
         again after a crash.
         """
-        result: T = self._steps.run(key, lambda: run(*args, **kwargs), atomic=atomic, title=title)
-        return result
+        if returns is None:
+            plain: T = self._steps.run(key, lambda: run(*args, **kwargs), atomic=atomic, title=title)
+            return plain
+        kept = self._steps.run(key, lambda: msgspec.to_builtins(run(*args, **kwargs)), atomic=atomic, title=title)
+        return typed(kept, returns, what=f"The result of step {key!r}")
 
     def fan_out(
         self,

@@ -29,7 +29,7 @@ class Steps:
         self._display = display
 
     def run(self, key: str, work: Callable[[], Any], *, atomic: bool, title: str) -> Any:
-        """Run the step unless it is completed, and return its JSON result."""
+        """Run the step unless it is completed, and return its result as JSON has it."""
         self._own.check()
         if key in self.results:
             return self.results[key]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from core.errors import StepTooLarge
+from core.errors import PermanentError, StepTooLarge
+
+T = TypeVar("T")
 
 #: JSON text that may hold what is not storable.
 _SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")
@@ -43,6 +46,17 @@ def dumps_limited(value: Any, *, what: str) -> str:
             f"{what} is {len(text):,} bytes long, more than {settings.JSON_LIMIT_BYTES:,}; keep it in a file"
         )
     return text
+
+
+def typed(value: Any, kind: type[T], *, what: str) -> T:
+    """Return a JSON value as this type; raise PermanentError where it is not one: another version has kept it."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise PermanentError(
+            f"{what} is of another version of the site, which this one can't go on from ({error}). "
+            "Run the job again from the start."
+        ) from error
 
 
 def _storable(value: Any) -> Any:

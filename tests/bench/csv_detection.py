@@ -40,18 +40,20 @@ def headway_reading(case: Case, folder: Path) -> Reading:
     target = folder / "read"
     shutil.rmtree(target, ignore_errors=True)
     try:
-        dialect = detect.detect(_silent, path=str(path), options={})
-        tally = read.read(_silent, path=str(path), folder=str(target), scratch=str(folder / "scratch"), dialect=dialect)
+        detected = detect.detect(_silent, path=str(path), options={})
+        loaded = read.read(
+            _silent, path=str(path), folder=str(target), scratch=str(folder / "scratch"), detected=detected
+        )
     except Unreadable as error:
         return Reading(error=str(error))
-    # The reading may find that another dialect loses less.
-    dialect = tally.get("dialect", dialect)
+    # The reading may have found that another dialect loses less.
+    dialect = loaded.dialect
     return Reading(
-        names=list(dialect["source_names"]) if dialect["header_lines"] else None,
-        rows=_raw_rows(target, len(tally["batches"])),
+        names=list(dialect.source_names) if dialect.header_lines else None,
+        rows=_raw_rows(target, len(loaded.batches)),
         reported=_reported(target),
-        delimiter="" if len(dialect["names"]) == 1 else dialect["delimiter"],
-        quote=dialect["quote"],
+        delimiter="" if dialect.width == 1 else dialect.delimiter,
+        quote=dialect.quote,
     )
 
 

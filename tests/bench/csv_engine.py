@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import resource
 import shutil
@@ -67,17 +66,16 @@ def run_steps(path: str, folder: str) -> dict[str, float]:
     """The toolkit's steps, as the pipeline's child processes run them, with rules and a key."""
     clock = _Clock()
     scratch = f"{folder}/scratch"
-    dialect = json.loads(json.dumps(detect.detect(_silent, path=path, options={})))
+    detected = detect.detect(_silent, path=path, options={})
     clock.lap("detect")
-    tally = read.read(_silent, path=path, folder=f"{folder}/read", scratch=scratch, dialect=dialect)
+    loaded = read.read(_silent, path=path, folder=f"{folder}/read", scratch=scratch, detected=detected)
     clock.lap("read")
     plan = check.check(
         _silent,
         folder=f"{folder}/read",
         target=f"{folder}/check",
         scratch=scratch,
-        dialect=dialect,
-        tally=tally,
+        loaded=loaded,
         rules=RULES,
         keys=KEYS,
     )
@@ -88,9 +86,8 @@ def run_steps(path: str, folder: str) -> dict[str, float]:
         checks=f"{folder}/check",
         target=f"{folder}/out",
         scratch=scratch,
-        dialect=dialect,
-        checked=plan,
-        tally=tally,
+        loaded=loaded,
+        plan=plan,
         neutralise=False,
     )
     clock.lap("write")
@@ -98,11 +95,11 @@ def run_steps(path: str, folder: str) -> dict[str, float]:
         _silent,
         parquet=f"{folder}/out/dataset.parquet",
         scratch=scratch,
-        columns=plan["columns"],
-        rows=plan["rows"],
+        columns=plan.columns,
+        rows=plan.rows,
     )
     clock.lap("profile")
-    return {**clock.laps, "rows": plan["rows"], "rejected": plan["rejected"], "duplicates": plan["duplicates"]}
+    return {**clock.laps, "rows": plan.rows, "rejected": plan.rejected, "duplicates": plan.duplicates}
 
 
 def run_statements(path: str, folder: str) -> dict[str, float]:

@@ -157,12 +157,12 @@ def bare_documents(world: World, job: int) -> float:
             {
                 "batch": str(world.path(f"{plan['folder']}/{batch['file']}")),
                 "folder": str(world.path(plan["template"])),
-                "families": plan["fonts"],
+                "families": plan["planned"]["fonts"],
                 "output": "pdf",
                 "logo": "",
                 "timestamp": 0,
             }
-            for batch in plan["batches"]
+            for batch in plan["planned"]["batches"]
         ],
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.imports.profiling import PROFILING, order_of, with_profile
 from actors.reading import profile
+from actors.reading.made import Profile
 from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
@@ -47,7 +48,7 @@ def dataset_profile(ctx: JobContext, *, dataset: int) -> dict[str, Any]:
     return {"headline": "The columns are profiled", "facts": [["Columns", len(columns)]], "dataset": found.pk}
 
 
-def _publish(dataset_id: int, columns: list[DatasetColumn], made: list[dict[str, Any]]) -> None:
+def _publish(dataset_id: int, columns: list[DatasetColumn], made: list[Profile]) -> None:
     for column, entry in zip(columns, made, strict=True):
         with_profile(column, entry)
     DatasetColumn.objects.bulk_update(columns, ["nulls", "distinct", "stats"], batch_size=_BATCH)

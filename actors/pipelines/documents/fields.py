@@ -6,7 +6,7 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -66,9 +66,6 @@ class TemplateField:
             return datetime.date.fromisoformat(match[1] if match else text).isoformat()
         except ValueError:
             raise UnreadableValue(f"{self.label} is no date: “{_short(text)}”. It has to be like 2025-12-31.") from None
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def fields_of(template: Template) -> list[TemplateField]:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ from actors.typesetting.preview import first_page_png
 from .packing import Packer
 
 Report = Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """What was made of all batches."""
+
+    documents: int
+    pages: int
+    failed: int
+    #: Why the first row that failed did; empty where none did.
+    first_reason: str
 
 
 def deliver(
@@ -31,11 +43,11 @@ def deliver(
     output: str,
     title: str,
     timestamp: int,
-) -> dict[str, Any]:
+) -> Delivered:
     """Join the parts, which may be missing where nothing was made, into `target`; draw its first page.
 
-    `failures` are further JSON files of [row, name, reason], beside those of the parts. Returns {"documents",
-    "pages", "failed", "first_reason"}. When nothing at all was made no file is written.
+    `failures` are further JSON files of [row, name, reason], beside those of the parts. When nothing at all
+    was made no file is written.
     """
     outline: list[Entry] = []
     pages = 0
@@ -66,12 +78,12 @@ def deliver(
             drawn.result()
     if rows:
         _write_not_made(Path(not_made), rows)
-    return {
-        "documents": len(outline),
-        "pages": pages,
-        "failed": len(rows),
-        "first_reason": f"Row {rows[0][0]:,}: {rows[0][2]}" if rows else "",
-    }
+    return Delivered(
+        documents=len(outline),
+        pages=pages,
+        failed=len(rows),
+        first_reason=f"Row {rows[0][0]:,}: {rows[0][2]}" if rows else "",
+    )
 
 
 def _preview_of_zip(pack: Path, preview: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.contrib.auth import get_user_model
 
 from actors.tables import selection
 from actors.typesetting import logo, templates
 from core.attempt.context import JobContext
+from core.database.jsontext import typed
 from core.errors import PermanentError
 from core.life.fan_out import ChildResult
 from core.models import Artifact, Dataset
@@ -28,6 +31,48 @@ BATCH_SECONDS = 900.0
 MERGE_SECONDS = 1_800.0
 KIT = Path(__file__).parent / "kit" / "headway.typ"
 ENDINGS = {"pdf": "application/pdf", "zip": "application/zip"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planning:
+    """The rows that are read, and the keys of the folders that hold the batches and the template's copy."""
+
+    title: str
+    folder: str
+    template: str
+    #: The name of the picture in the template's copy, if there is one.
+    logo: str
+    planned: plan.Planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a child job sets: one batch, with the template's copy."""
+
+    batch: str
+    folder: str
+    output: str
+    families: list[str]
+    logo: str
+    timestamp: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A batch that is set, with the key of its file."""
+
+    part: str
+    made: int
+    failed: int
+    pages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was made of all rows, and the keys of the files: target, preview, not_made."""
+
+    files: dict[str, str]
+    delivered: merging.Delivered
 
 
 @pipeline(
@@ -63,51 +108,56 @@ def documents(
         "row_limit": row_limit,
         "name_column": name_column,
     }
-    planned = ctx.step("plan", _plan, ctx, found, template, choices, title="Read the rows")
-    if planned["missing"]:
+    planning = ctx.step("plan", _plan, ctx, found, template, choices, title="Read the rows", returns=Planning)
+    planned = planning.planned
+    if planned.missing:
         ctx.step("missing", lambda: ctx.log(_missing_sentence(planned)), title="Look for missing glyphs")
-    items = [
-        {
-            "batch": f"{planned['folder']}/{batch['file']}",
-            "folder": planned["template"],
-            "output": output,
-            "families": planned["fonts"],
-            "logo": planned["logo"],
-            "timestamp": timestamp,
-        }
-        for batch in planned["batches"]
+    orders = [
+        Order(
+            batch=f"{planning.folder}/{batch.file}",
+            folder=planning.template,
+            output=output,
+            families=planned.fonts,
+            logo=planning.logo,
+            timestamp=timestamp,
+        )
+        for batch in planned.batches
     ]
-    weights = [batch["rows"] for batch in planned["batches"]]
+    items, weights = msgspec.to_builtins(orders), [batch.rows for batch in planned.batches]
     results = ctx.fan_out(
         "render", render_batch, items, title="Make the documents", weights=weights, unit="documents", queue="cpu"
     )
-    made = ctx.step("merge", _deliver, ctx, list(results), planned, output, timestamp, title="Put them together")
-    if not made["documents"]:
-        raise PermanentError(f"No document could be made. {made['first_reason']}")
-    _publish(ctx, made, title=planned["title"], stem=safe_name(found.name) or "documents", output=output)
-    return _told(made, planned, dataset=found.pk)
+    children, title = list(results), "Put them together"
+    made = ctx.step("merge", _deliver, ctx, children, planning, output, timestamp, title=title, returns=Made)
+    if not made.delivered.documents:
+        raise PermanentError(f"No document could be made. {made.delivered.first_reason}")
+    _publish(ctx, made.files, title=planning.title, stem=safe_name(found.name) or "documents", output=output)
+    return _told(made.delivered, planned, dataset=found.pk)
 
 
 def render_batch(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
-    """Set one batch; the child job of the fan-out. Returns {"part": key, "made", "failed", "pages"}."""
-    target = ctx.folder / f"part.{item['output']}"
+    """Set one batch: the child job of the fan-out."""
+    order = typed(item, Order, what="What the part was given")
+    target = ctx.folder / f"part.{order.output}"
     made = ctx.run_in_child(
         typeset.typeset,
         unit="documents",
         memory_bytes=CHILD_MEMORY,
         timeout_seconds=BATCH_SECONDS,
-        batch=str(ctx.resolve(item["batch"])),
-        folder=str(ctx.resolve(item["folder"])),
+        batch=str(ctx.resolve(order.batch)),
+        folder=str(ctx.resolve(order.folder)),
         target=str(target),
-        output=item["output"],
-        families=item["families"],
-        logo=item["logo"],
-        timestamp=item["timestamp"],
+        output=order.output,
+        families=order.families,
+        logo=order.logo,
+        timestamp=order.timestamp,
     )
-    return {"part": ctx.key(target), **made}
+    part = Part(part=ctx.key(target), made=made.made, failed=made.failed, pages=made.pages)
+    answer: dict[str, Any] = msgspec.to_builtins(part)
+    return answer
 
 
-def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, Any]) -> dict[str, Any]:
+def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, Any]) -> Planning:
     chosen = templates.get("documents", template)
     fields = fields_of(chosen)
     columns = list(dataset.columns.order_by("position").values_list("name", "type"))
@@ -136,16 +186,16 @@ def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, A
         folder=str(batches),
         scratch=str(ctx.scratch),
         columns=columns,
-        fields=[field.as_json() for field in fields],
+        fields=fields,
         **choices,
     )
-    return {
-        "title": f"{chosen.title}: {dataset.name}",
-        "folder": ctx.key(batches),
-        "template": ctx.key(copy),
-        "logo": picture,
-        **planned,
-    }
+    return Planning(
+        title=f"{chosen.title}: {dataset.name}",
+        folder=ctx.key(batches),
+        template=ctx.key(copy),
+        logo=picture,
+        planned=planned,
+    )
 
 
 def _logo(ctx: JobContext, folder: Path) -> str:
@@ -159,31 +209,32 @@ def _logo(ctx: JobContext, folder: Path) -> str:
 def _deliver(
     ctx: JobContext,
     results: list[ChildResult],
-    planned: dict[str, Any],
+    planning: Planning,
     output: str,
     timestamp: int,
-) -> dict[str, Any]:
-    batches = ctx.resolve(planned["folder"])
+) -> Made:
+    batches = ctx.resolve(planning.folder)
     failures = [batches / plan.FAILURES]
     if lost := [child for child in results if not child.succeeded]:
         failures.append(_lost_rows(ctx, lost))
     target, preview, not_made = (ctx.folder / name for name in (f"documents.{output}", "preview.png", "not-made.csv"))
-    made = ctx.run_in_child(
+    parts = [typed(child.result, Part, what="What a part returned") for child in results if child.succeeded]
+    delivered = ctx.run_in_child(
         merging.deliver,
         unit="pages",
         memory_bytes=CHILD_MEMORY,
         timeout_seconds=MERGE_SECONDS,
-        parts=[str(ctx.resolve(child.result["part"])) for child in results if child.succeeded],
+        parts=[str(ctx.resolve(part.part)) for part in parts],
         failures=[str(path) for path in failures],
         target=str(target),
         preview=str(preview),
         not_made=str(not_made),
         output=output,
-        title=planned["title"],
+        title=planning.title,
         timestamp=timestamp,
     )
     files = {name: ctx.key(path) for name, path in _existing(target=target, preview=preview, not_made=not_made)}
-    return {**made, "files": files}
+    return Made(files=files, delivered=delivered)
 
 
 def _lost_rows(ctx: JobContext, lost: list[ChildResult]) -> Path:
@@ -202,8 +253,8 @@ def _existing(**paths: Path) -> list[tuple[str, Path]]:
     return [(name, path) for name, path in paths.items() if path.is_file()]
 
 
-def _publish(ctx: JobContext, made: dict[str, Any], *, title: str, stem: str, output: str) -> None:
-    files = {name: ctx.resolve(key) for name, key in made["files"].items()}
+def _publish(ctx: JobContext, keys: dict[str, str], *, title: str, stem: str, output: str) -> None:
+    files = {name: ctx.resolve(key) for name, key in keys.items()}
     ctx.add_artifact(
         files["target"],
         name=f"{stem}.{output}",
@@ -218,19 +269,19 @@ def _publish(ctx: JobContext, made: dict[str, Any], *, title: str, stem: str, ou
         )
 
 
-def _told(made: dict[str, Any], planned: dict[str, Any], *, dataset: int) -> dict[str, Any]:
-    headline = f"{made['documents']:,} document{'' if made['documents'] == 1 else 's'}"
-    facts: list[list[Any]] = [["Documents", made["documents"]], ["Pages", made["pages"]]]
-    if made["failed"]:
-        headline += f"; {made['failed']:,} not made"
-        facts += [["Not made", made["failed"]], ["The first of them", made["first_reason"]]]
-    if planned["missing"]:
+def _told(made: merging.Delivered, planned: plan.Planned, *, dataset: int) -> dict[str, Any]:
+    headline = f"{made.documents:,} document{'' if made.documents == 1 else 's'}"
+    facts: list[list[Any]] = [["Documents", made.documents], ["Pages", made.pages]]
+    if made.failed:
+        headline += f"; {made.failed:,} not made"
+        facts += [["Not made", made.failed], ["The first of them", made.first_reason]]
+    if planned.missing:
         facts.append(["Missing glyphs", _missing_sentence(planned)])
     return {"headline": headline, "facts": facts, "dataset": dataset}
 
 
-def _missing_sentence(planned: dict[str, Any]) -> str:
-    count = planned["missing_characters"]
-    named = " ".join(f"{mark} (U+{ord(mark):04X})" for mark in planned["missing"])
+def _missing_sentence(planned: plan.Planned) -> str:
+    count = planned.missing_characters
+    named = " ".join(f"{mark} (U+{ord(mark):04X})" for mark in planned.missing)
     verb = "1 character has" if count == 1 else f"{count:,} characters have"
-    return f"{verb} no glyph in the installed fonts: {named}{' …' if count > len(planned['missing']) else ''}"
+    return f"{verb} no glyph in the installed fonts: {named}{' …' if count > len(planned.missing) else ''}"

@@ -33,12 +33,31 @@ FAILURES = "failures.json"
 _FETCHED_ROWS = 2_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchFile:
+    """The name of a batch's file, and its rows."""
+
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """Rows that are read: the batches of documents to be set, and what they need."""
+
+    batches: tuple[BatchFile, ...]
+    #: The most frequent of the characters that no font has, and the number of all of them.
+    missing: tuple[str, ...]
+    missing_characters: int
+    fonts: list[str]
+
+
 @dataclass
 class Tally:
     """What the plan counts while it reads."""
 
     rows: int = 0
-    batches: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[BatchFile] = field(default_factory=list)
     #: [row number, name, reason] of each row that cannot become a document.
     failures: list[list[Any]] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
@@ -52,24 +71,23 @@ def plan(
     folder: str,
     scratch: str,
     columns: list[tuple[str, str]],
-    fields: list[dict[str, Any]],
+    fields: list[TemplateField],
     mapping: dict[str, dict[str, str]],
     filters: list[dict[str, Any]],
     sort: list[dict[str, Any]],
     row_limit: int | None,
     name_column: str,
-) -> dict[str, Any]:
+) -> Planned:
     """Write the batches and `failures.json` into `folder`.
 
     A batch is a JSON file {"documents", "rows", "names", "files"}: four lists, of which the first holds what the
     template gets. `rows` are numbers of rows in the dataset, from 1. Failures are [row, name, reason] of the rows that
-    make no document. Returns {"rows", "batches", "failed", "missing", "missing_characters", "fonts"}; `missing`
-    are the most frequent of the characters that no font has.
+    make no document.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     known = [(name, kind) for name, kind in columns]
-    asked = [TemplateField(**each) for each in fields]
+    asked = fields
     tally, names = Tally(), Names()
     with engine.connect(Path(scratch), width=len(known)) as con:
         where = selection.where_sql(filters, known)
@@ -90,14 +108,13 @@ def plan(
             _write(target / f"batch-{len(tally.batches):05}.json", batch, tally)
             report(tally.rows, total)
     (target / FAILURES).write_text(json.dumps(tally.failures), encoding="utf-8")
-    return {
-        "rows": tally.rows,
-        "batches": tally.batches,
-        "failed": len(tally.failures),
-        "missing": [mark for mark, _ in sorted(tally.missing.items(), key=lambda each: (-each[1], each[0]))[:NAMED]],
-        "missing_characters": len(tally.missing),
-        "fonts": fonts.families(only=tally.families),
-    }
+    missing = sorted(tally.missing.items(), key=lambda each: (-each[1], each[0]))
+    return Planned(
+        batches=tuple(tally.batches),
+        missing=tuple(mark for mark, _ in missing[:NAMED]),
+        missing_characters=len(missing),
+        fonts=fonts.families(only=tally.families),
+    )
 
 
 def _numbered(con: duckdb.DuckDBPyConnection, parquet: str, names: list[str]) -> tuple[str, str]:
@@ -175,7 +192,7 @@ def _empty() -> dict[str, list[Any]]:
 def _write(path: Path, batch: dict[str, list[Any]], tally: Tally) -> None:
     text = json.dumps(batch, ensure_ascii=False)
     path.write_text(text, encoding="utf-8", errors="replace")
-    tally.batches.append({"file": path.name, "rows": len(batch["rows"])})
+    tally.batches.append(BatchFile(file=path.name, rows=len(batch["rows"])))
     # All the values at once: the quotes and brackets between them are in every font.
     points = codepoints("".join(value or "" for document in batch["documents"] for value in document.values()))
     known = coverage()

@@ -95,6 +95,15 @@ class Setting:
         return made, [*(int(page) - 1 for page in begins), int(ends[-1])]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typeset:
+    """What was made of a batch."""
+
+    made: int
+    failed: int
+    pages: int
+
+
 def typeset(
     report: Report,
     *,
@@ -105,11 +114,11 @@ def typeset(
     families: list[str],
     logo: str,
     timestamp: int,
-) -> dict[str, Any]:
+) -> Typeset:
     """Set the batch into `target`, and beside it write `target.json` with what is in it.
 
-    That is {"documents": [[name, index of its first page, pages]…], "failures": [[row, name, reason]…]}. Returns
-    {"made", "failed", "pages"}; `target` is there only when something was made.
+    That is {"documents": [[name, index of its first page, pages]…], "failures": [[row, name, reason]…]}. `target` is
+    there only when something was made.
     """
     values = json.loads(Path(batch).read_text(encoding="utf-8"))
     todo = Batch(**values)
@@ -129,7 +138,7 @@ def typeset(
     Path(f"{target}.json").write_text(json.dumps({"documents": listed, "failures": todo.failures}), encoding="utf-8")
     compiler.forget()
     report(total, total)
-    return {"made": len(listed), "failed": len(todo.failures), "pages": sum(pages for _, _, pages in listed)}
+    return Typeset(made=len(listed), failed=len(todo.failures), pages=sum(pages for _, _, pages in listed))
 
 
 def _set_what_can_be(report: Report, setting: Setting, batch: Batch) -> tuple[bytes, list[int]] | None:

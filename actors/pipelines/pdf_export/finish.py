@@ -6,7 +6,6 @@ import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from actors.typesetting.merge import merge
 from actors.typesetting.preview import first_page_png
@@ -23,8 +22,8 @@ def finish(
     author: str,
     subject: str,
     created: float,
-) -> dict[str, Any]:
-    """Join the parts as the plan in `folder` says. Returns {"pages", "bytes"}."""
+) -> int:
+    """Join the parts as the plan in `folder` says; return the pages."""
     plan = json.loads((Path(folder) / "plan.json").read_text(encoding="utf-8"))
     report(0, plan["pages"])
     pages = merge(
@@ -41,4 +40,4 @@ def finish(
     if pages != plan["pages"]:
         raise AssertionError(f"{pages} pages were joined, {plan['pages']} were planned")
     first_page_png(Path(out), Path(preview))
-    return {"pages": pages, "bytes": Path(out).stat().st_size}
+    return pages

@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from actors.typesetting import logo, templates
 from core.attempt.context import JobContext
+from core.database.jsontext import typed
 from core.errors import PermanentError
 from core.models import Artifact, Dataset
 from core.pipelines import pipeline
@@ -35,6 +39,44 @@ MERGE_SECONDS = 1_800.0
 _NAMED = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planning:
+    """The plan of a report, and the key of the folder that has it."""
+
+    folder: str
+    title: str
+    #: Seconds since 1970 of the report's date.
+    timestamp: int
+    planned: plan.Planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a child job sets: `front` or `chunk-00001` of the plan in this folder."""
+
+    folder: str
+    timestamp: int
+    part: str
+    pages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A part that is set: its key, and its pages."""
+
+    file: str
+    pages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """The report's keys."""
+
+    file: str
+    preview: str
+    pages: int
+
+
 @pipeline(
     title="Make a PDF",
     description="Sets a dataset as a printed report: title page, contents, charts, and the table with its totals.",
@@ -48,51 +90,54 @@ def pdf_export(ctx: JobContext, *, dataset: int, **params: Any) -> dict[str, Any
     found = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
     if found is None:
         raise PermanentError("The dataset is no longer there.")
-    planned = ctx.step("plan", _plan, ctx, found, params, title="Plan the pages")
-    if planned["missing"]:
-        ctx.step("missing", _log_missing, ctx, planned, title="Look for missing glyphs", atomic=True)
-    folder = ctx.resolve(planned["folder"])
-    parts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["parts"]
-    items = [{"folder": planned["folder"], "timestamp": planned["timestamp"], **part} for part in parts]
-    rendered = ctx.fan_out(
+    planning = ctx.step("plan", _plan, ctx, found, params, title="Plan the pages", returns=Planning)
+    if planning.planned.missing:
+        ctx.step("missing", _log_missing, ctx, planning.planned, title="Look for missing glyphs", atomic=True)
+    pages = json.loads((ctx.resolve(planning.folder) / "plan.json").read_text(encoding="utf-8"))["parts"]
+    parts = [Part(folder=planning.folder, timestamp=planning.timestamp, **part) for part in pages]
+    results = ctx.fan_out(
         "render",
         render_chunk,
-        items,
+        [msgspec.to_builtins(part) for part in parts],
         title="Render the pages",
-        weights=[part["pages"] for part in parts],
+        weights=[part.pages for part in parts],
         unit="pages",
         queue="cpu",
-    ).values()
-    merged = ctx.step("merge", _merge, ctx, found, planned, rendered, title="Put the parts together")
+    )
+    rendered = typed(results.values(), list[Rendered], what="What the parts returned")
+    title = "Put the parts together"
+    merged = ctx.step("merge", _merge, ctx, found, planning, rendered, title=title, returns=Merged)
     ctx.add_artifact(
-        ctx.resolve(merged["file"]),
-        name=f"{_file_name(planned['title'])}.pdf",
-        title=planned["title"],
+        ctx.resolve(merged.file),
+        name=f"{_file_name(planning.title)}.pdf",
+        title=planning.title,
         content_type="application/pdf",
         field="pdf",
-        preview=ctx.resolve(merged["preview"]),
+        preview=ctx.resolve(merged.preview),
     )
-    return _result(found, planned, merged)
+    return _result(found, planning.planned, pages=merged.pages)
 
 
 def render_chunk(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
-    """Set one part of the plan; returns its file and pages."""
-    out = ctx.folder / f"{item['part']}.pdf"
+    """Set one part of the plan."""
+    part = typed(item, Part, what="What the part was given")
+    out = ctx.folder / f"{part.part}.pdf"
     pages = ctx.run_in_child(
         render.render,
         unit="pages",
         memory_bytes=CHILD_MEMORY,
         timeout_seconds=PART_SECONDS,
-        folder=str(ctx.resolve(item["folder"])),
-        part=item["part"],
-        pages=item["pages"],
+        folder=str(ctx.resolve(part.folder)),
+        part=part.part,
+        pages=part.pages,
         out=str(out),
-        timestamp=item["timestamp"],
+        timestamp=part.timestamp,
     )
-    return {"file": ctx.key(out), "pages": pages}
+    answer: dict[str, Any] = msgspec.to_builtins(Rendered(file=ctx.key(out), pages=pages))
+    return answer
 
 
-def _plan(ctx: JobContext, dataset: Dataset, params: dict[str, Any]) -> dict[str, Any]:
+def _plan(ctx: JobContext, dataset: Dataset, params: dict[str, Any]) -> Planning:
     known = [(name, kind) for name, kind in dataset.columns.order_by("position").values_list("name", "type")]
     request = Request.from_params(params, name=dataset.name, known=known)
     template = templates.get("pdf_export", request.template)
@@ -112,12 +157,12 @@ def _plan(ctx: JobContext, dataset: Dataset, params: dict[str, Any]) -> dict[str
         parquet=str(parquet),
         folder=str(folder),
         scratch=str(ctx.scratch),
-        request=request.as_json(),
+        request=request,
         dataset=dataset.name,
         created=created,
         logo=_logo(ctx, folder / "template"),
     )
-    return {**planned, "folder": ctx.key(folder), "title": request.title, "timestamp": int(created)}
+    return Planning(folder=ctx.key(folder), title=request.title, timestamp=int(created), planned=planned)
 
 
 def _logo(ctx: JobContext, folder: Path) -> str:
@@ -128,49 +173,47 @@ def _logo(ctx: JobContext, folder: Path) -> str:
     return logo.take_in(file.path, folder, file.name)
 
 
-def _log_missing(ctx: JobContext, planned: dict[str, Any]) -> None:
+def _log_missing(ctx: JobContext, planned: plan.Planned) -> None:
     ctx.log(_missing_sentence(planned))
 
 
-def _merge(
-    ctx: JobContext, dataset: Dataset, planned: dict[str, Any], rendered: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _merge(ctx: JobContext, dataset: Dataset, planning: Planning, rendered: list[Rendered]) -> Merged:
     out, preview = ctx.folder / "report.pdf", ctx.folder / "preview.png"
-    merged = ctx.run_in_child(
+    pages = ctx.run_in_child(
         finish.finish,
         unit="pages",
         memory_bytes=CHILD_MEMORY,
         timeout_seconds=MERGE_SECONDS,
-        folder=str(ctx.resolve(planned["folder"])),
-        parts=[str(ctx.resolve(part["file"])) for part in rendered],
+        folder=str(ctx.resolve(planning.folder)),
+        parts=[str(ctx.resolve(part.file)) for part in rendered],
         out=str(out),
         preview=str(preview),
-        title=planned["title"],
+        title=planning.title,
         author=dataset.owner.get_username(),
-        subject=f"{planned['rows']:,} rows of {dataset.name}",
+        subject=f"{planning.planned.rows:,} rows of {dataset.name}",
         created=dataset.created_at.timestamp(),
     )
-    return {**merged, "file": ctx.key(out), "preview": ctx.key(preview)}
+    return Merged(file=ctx.key(out), preview=ctx.key(preview), pages=pages)
 
 
-def _result(dataset: Dataset, planned: dict[str, Any], merged: dict[str, Any]) -> dict[str, Any]:
-    facts: list[list[Any]] = [["Pages", merged["pages"]], ["Rows", planned["rows"]]]
-    if planned["cut_cells"]:
-        facts.append(["Long texts that end with “…”", planned["cut_cells"]])
-    if planned["missing"]:
+def _result(dataset: Dataset, planned: plan.Planned, *, pages: int) -> dict[str, Any]:
+    facts: list[list[Any]] = [["Pages", pages], ["Rows", planned.rows]]
+    if planned.cut_cells:
+        facts.append(["Long texts that end with “…”", planned.cut_cells])
+    if planned.missing:
         facts.append(["Missing glyphs", _missing_sentence(planned)])
-    pages = "1 page" if merged["pages"] == 1 else f"{merged['pages']:,} pages"
-    rows = "1 row" if planned["rows"] == 1 else f"{planned['rows']:,} rows" if planned["rows"] else "no rows match"
+    sheets = "1 page" if pages == 1 else f"{pages:,} pages"
+    rows = "1 row" if planned.rows == 1 else f"{planned.rows:,} rows" if planned.rows else "no rows match"
     return {
-        "headline": f"{rows} on {pages}" if planned["rows"] else f"{pages}: {rows}",
+        "headline": f"{rows} on {sheets}" if planned.rows else f"{sheets}: {rows}",
         "facts": facts,
         "dataset": dataset.pk,
     }
 
 
-def _missing_sentence(planned: dict[str, Any]) -> str:
-    count = planned["missing_characters"]
-    named = " ".join(f"{mark} (U+{ord(mark):04X})" for mark, _ in planned["missing"][:_NAMED])
+def _missing_sentence(planned: plan.Planned) -> str:
+    count = planned.missing_characters
+    named = " ".join(f"{mark} (U+{ord(mark):04X})" for mark, _ in planned.missing[:_NAMED])
     more = " …" if count > _NAMED else ""
     verb = "1 character has" if count == 1 else f"{count:,} characters have"
     return f"{verb} no glyph in the installed fonts: {named}{more}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,20 @@ from .wrapping import is_rtl
 
 _SAMPLED_CHARACTERS = 400
 _SAMPLED_WORDS = 800
+_KEPT_MISSING = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A report that is planned."""
+
+    pages: int
+    rows: int
+    #: Texts that were too long for a cell.
+    cut_cells: int
+    #: The most frequent characters without a glyph, each with how often it comes; and the number of all of them.
+    missing: tuple[tuple[str, int], ...]
+    missing_characters: int
 
 
 def plan(
@@ -38,17 +53,13 @@ def plan(
     parquet: str,
     folder: str,
     scratch: str,
-    request: dict[str, Any],
+    request: Request,
     dataset: str,
     created: float,
     logo: str = "",
-) -> dict[str, Any]:
-    """Plan the report of `request` (Request.as_json) into `folder`, which holds the template's copy.
-
-    `created` is the report's moment in seconds. Returns {"pages", "parts", "rows", "cut_cells", "missing"}, the last
-    as [character, how often] pairs.
-    """
-    asked, out = Request.from_json(request), Path(folder)
+) -> Planned:
+    """Plan the report into `folder`, which holds the template's copy; `created` is its moment in seconds."""
+    asked, out = request, Path(folder)
     settings = templates.load("pdf_export", out / "template").settings
     measures = Measures.from_settings(asked.template, settings)
     moment = datetime.datetime.fromtimestamp(created, datetime.UTC)
@@ -75,14 +86,13 @@ def plan(
     outline = {"outline": made.outline, "links": made.links}
     _write(out / "plan.json", {"parts": parts, "pages": pages, **outline})
     missing = sorted(glyphs.missing.items(), key=lambda entry: (-entry[1], entry[0]))
-    return {
-        "pages": pages,
-        "parts": len(parts),
-        "rows": source.rows,
-        "cut_cells": table.cut_cells,
-        "missing": [[chr(point), count] for point, count in missing[:50]],
-        "missing_characters": len(missing),
-    }
+    return Planned(
+        pages=pages,
+        rows=source.rows,
+        cut_cells=table.cut_cells,
+        missing=tuple((chr(point), count) for point, count in missing[:_KEPT_MISSING]),
+        missing_characters=len(missing),
+    )
 
 
 def _wants(source: Source, name: str, kind: str, known: Coverage) -> Wants:

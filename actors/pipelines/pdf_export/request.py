@@ -59,14 +59,6 @@ class Request:
     def types(self) -> dict[str, str]:
         return dict(self.known)
 
-    def as_json(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Request:
-        pairs = {key: [(name, kind) for name, kind in value[key]] for key in ("columns", "known")}
-        return cls(**{**value, **pairs})
-
     @classmethod
     def from_params(cls, params: dict[str, Any], *, name: str, known: list[tuple[str, str]]) -> Request:
         """Read the parameters of a job on the dataset `name`; raise PermanentError with what to change."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from actors.fetching.addresses import Address, read_address
 from actors.fetching.errors import AskedToWait, Unfetchable
@@ -14,11 +13,13 @@ from actors.fetching.partial import Partial
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
 from core.attempt.context import JobContext
+from core.database.jsontext import typed
 from core.errors import RetryAfter
 from core.files import storage
 from core.models import JobStep
 
 from . import sources
+from .kept import Collected, KeptFile, Unchanged
 
 _STEP = "fetch-"
 _FOLDER = "fetch"
@@ -29,19 +30,17 @@ def fingerprint_of(url: str, options: Options) -> str:
     return options.fingerprint(f"url:{url}")
 
 
-def collected(job_id: int) -> dict[int, dict[str, Any]]:
+def collected(job_id: int) -> dict[int, Collected]:
     """Return what a job has fetched already, by the number of its address."""
     steps = JobStep.objects.filter(job_id=job_id, key__startswith=_STEP).values_list("key", "result")
-    return {int(key.removeprefix(_STEP)): result for key, result in steps if isinstance(result, dict)}
+    return {int(key.removeprefix(_STEP)): typed(result, Collected, what="What was fetched") for key, result in steps}
 
 
 def collect(
     ctx: JobContext, urls: Mapping[int, str], options: Options
-) -> tuple[dict[int, dict[str, Any]], dict[int, Failure]]:
+) -> tuple[dict[int, Collected], dict[int, Failure]]:
     """Fetch the addresses that have not been, and return all that is here, and why the rest is not.
 
-    What is here: {"fetched": {"file", "name", "bytes", "sha256", "etag", "last_modified", "charset"}}, or
-    {"unchanged": {"dataset", "rows", "since"}}.
     Raise RetryAfter, when the others are here, if a server asks to be left alone for long.
     """
     here = {number: result for number, result in collected(ctx.job_id).items() if number in urls}
@@ -74,6 +73,7 @@ def collect(
             known.get(number),
             fetched,
             atomic=True,
+            returns=Collected,
             title=f"Fetch {(fetched.name if fetched else file.address.file_name) or file.address.host}"[:200],
         )
 
@@ -101,23 +101,23 @@ def _wanted(
     )
 
 
-def _result(ctx: JobContext, fingerprint: str, known: sources.Known | None, fetched: Fetched | None) -> dict[str, Any]:
+def _result(ctx: JobContext, fingerprint: str, known: sources.Known | None, fetched: Fetched | None) -> Collected:
     if known is not None and (fetched is None or fetched.sha256 == known.sha256):
         if fetched is not None:
             sources.confirm(ctx, fingerprint, etag=fetched.etag, last_modified=fetched.last_modified)
-        return {"unchanged": {"dataset": known.dataset, "rows": known.rows, "since": known.since}}
+        return Collected(unchanged=Unchanged(dataset=known.dataset, rows=known.rows, since=known.since))
     assert fetched is not None  # noqa: S101 - only what is known is asked for by its word
-    return {
-        "fetched": {
-            "file": ctx.key(fetched.path),
-            "name": fetched.name,
-            "bytes": fetched.size,
-            "sha256": fetched.sha256,
-            "etag": fetched.etag,
-            "last_modified": fetched.last_modified,
-            "charset": fetched.charset,
-        }
-    }
+    return Collected(
+        fetched=KeptFile(
+            file=ctx.key(fetched.path),
+            name=fetched.name,
+            bytes=fetched.size,
+            sha256=fetched.sha256,
+            etag=fetched.etag,
+            last_modified=fetched.last_modified,
+            charset=fetched.charset,
+        )
+    )
 
 
 def _earlier_folders(ctx: JobContext) -> list[Path]:

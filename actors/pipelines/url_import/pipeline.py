@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from actors.fetching.addresses import read_address
 from actors.fetching.errors import Unreachable
 from actors.fetching.many import Failure
@@ -21,6 +23,7 @@ from actors.imports.options import Options
 from actors.imports.steps import import_table, name_of
 from core import amounts, pipelines
 from core.attempt.context import InputFile, JobContext
+from core.database.jsontext import typed
 from core.errors import PermanentError
 from core.life.fan_out import Results
 from core.models import Dataset, Job
@@ -29,6 +32,7 @@ from core.pipelines import pipeline
 from . import sources
 from .collect import collect, collected, fingerprint_of
 from .forms import UrlImportForm
+from .kept import Collected, Part, Unchanged
 
 _FAN_OUT = "import"
 #: Reasons that the sentence about failed addresses names.
@@ -55,12 +59,12 @@ def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
         _give_up(ctx, urls, here, failures)
         _show_files(ctx, here)
     ctx.stage("import")
-    items = _items(urls, here, failures)
+    parts = _parts(urls, here, failures)
     results = ctx.fan_out(
         _FAN_OUT,
         import_one,
         # Nothing to import is no reason for a child: what failed is in the answer below.
-        items if any("file" in item for item in items) else [],
+        [msgspec.to_builtins(part) for part in parts] if any(part.file for part in parts) else [],
         title="Import",
         queue="cpu",
     )
@@ -73,24 +77,26 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
     """Make a dataset of one file: the child's part."""
     parent = Job.objects.only("params").get(children=ctx.job_id)
     options = Options.from_params(parent.params)
-    if "file" in item:
-        result = collected(parent.pk)[item["number"]]
+    part = typed(item, Part, what="What the part was given")
+    if part.file:
+        result = collected(parent.pk)[part.number]
     else:
         # Fetched in vain by its parent; a person's retry is worth another try.
         if ctx.attempt == 1:
-            raise PermanentError(item["error"])
-        here, failures = collect(ctx, {item["number"]: item["url"]}, options)
+            raise PermanentError(part.error)
+        here, failures = collect(ctx, {part.number: part.url}, options)
         for error in failures.values():
             raise error
-        result = here[item["number"]]
-        if "unchanged" in result:
-            return _unchanged(result["unchanged"])
-    fetched = result["fetched"]
-    path = ctx.resolve(fetched["file"])
+        result = here[part.number]
+        if result.unchanged:
+            return _unchanged(result.unchanged)
+    fetched = result.fetched
+    assert fetched is not None  # noqa: S101 - what is not unchanged was fetched
+    path = ctx.resolve(fetched.file)
     if not path.is_file():
-        raise PermanentError(f"The file {fetched['name']} is no longer kept; run the job again from the start.")
-    source = InputFile(path=path, name=fetched["name"], size=fetched["bytes"], sha256=fetched["sha256"])
-    fingerprint = fingerprint_of(item["url"], options)
+        raise PermanentError(f"The file {fetched.name} is no longer kept; run the job again from the start.")
+    source = InputFile(path=path, name=fetched.name, size=fetched.bytes, sha256=fetched.sha256)
+    fingerprint = fingerprint_of(part.url, options)
     if options.model is None:
         options = options.like_dataset(sources.model_for(ctx, fingerprint, parent.pk))
     if options.name and len(parent.params["urls"]) > 1:
@@ -100,17 +106,15 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
         ctx,
         source,
         options,
-        also=partial(sources.remember, ctx, fingerprint, item["url"], fetched),
+        also=partial(sources.remember, ctx, fingerprint, part.url, fetched),
         unpacked_limit_bytes=Policy.from_settings().limit_bytes,
-        charset=fetched.get("charset") or "",
+        charset=fetched.charset,
     )
     is_new = Dataset.objects.filter(pk=made["dataset"], job_id=ctx.job_id).exists()
     return made if is_new else {**made, "unchanged": True}
 
 
-def _give_up(
-    ctx: JobContext, urls: dict[int, str], here: dict[int, dict[str, Any]], failures: dict[int, Failure]
-) -> None:
+def _give_up(ctx: JobContext, urls: dict[int, str], here: dict[int, Collected], failures: dict[int, Failure]) -> None:
     """Raise when the job has nothing to go on with, or when trying again is worth it."""
     for error in failures.values():
         is_worth_it = isinstance(error, Unreachable) and ctx.attempt < pipelines.get("url_import").max_attempts
@@ -120,37 +124,36 @@ def _give_up(
         raise PermanentError(_told(urls, {number: str(error) for number, error in failures.items()}))
 
 
-def _items(urls: dict[int, str], here: dict[int, dict[str, Any]], failures: dict[int, Failure]) -> list[dict[str, Any]]:
+def _parts(urls: dict[int, str], here: dict[int, Collected], failures: dict[int, Failure]) -> list[Part]:
     """What the children are given; the rest is in the steps of their parent."""
-    items = []
+    parts = []
     for number, url in urls.items():
-        item = {"number": number, "url": url}
-        if fetched := here.get(number, {}).get("fetched"):
-            items.append({**item, "file": fetched["file"], "name": fetched["name"]})
+        if fetched := here.get(number, Collected()).fetched:
+            parts.append(Part(number=number, url=url, file=fetched.file, name=fetched.name))
         elif number in failures:
-            items.append({**item, "error": _in_words(failures[number])})
-    return items
+            parts.append(Part(number=number, url=url, error=_in_words(failures[number])))
+    return parts
 
 
-def _show_files(ctx: JobContext, here: dict[int, dict[str, Any]]) -> None:
+def _show_files(ctx: JobContext, here: dict[int, Collected]) -> None:
     """Put the files as they were fetched on the job's page."""
     for number, result in sorted(here.items()):
-        if fetched := result.get("fetched"):
-            path = ctx.resolve(fetched["file"])
+        if fetched := result.fetched:
+            path = ctx.resolve(fetched.file)
             if path.is_file():
-                ctx.add_artifact(path, name=fetched["name"], title="As it was fetched", field=f"fetched-{number}")
+                ctx.add_artifact(path, name=fetched.name, title="As it was fetched", field=f"fetched-{number}")
 
 
 def _answer(
     urls: dict[int, str],
-    here: dict[int, dict[str, Any]],
+    here: dict[int, Collected],
     results: Results,
     told: dict[int, str],
     *,
     go_on: bool,
 ) -> dict[str, Any]:
     made = {child.item["number"]: child.result for child in results if child.succeeded}
-    made |= {number: _unchanged(each["unchanged"]) for number, each in here.items() if "unchanged" in each}
+    made |= {number: _unchanged(each.unchanged) for number, each in here.items() if each.unchanged}
     if told and len(urls) == 1:
         raise PermanentError(next(iter(told.values())))
     if told and not (go_on and made):
@@ -158,15 +161,15 @@ def _answer(
         raise PermanentError(_told(urls, told) + left)
     if len(urls) == 1:
         answer: dict[str, Any] = next(iter(made.values()))
-        if fetched := here.get(1, {}).get("fetched"):
-            answer = {**answer, "facts": [["Fetched", amounts.size(fetched["bytes"])], *answer["facts"]]}
+        if fetched := here.get(1, Collected()).fetched:
+            answer = {**answer, "facts": [["Fetched", amounts.size(fetched.bytes)], *answer["facts"]]}
         return answer
     datasets = list(dict.fromkeys(made[number]["dataset"] for number in sorted(made)))
     unchanged = sum(1 for each in made.values() if each.get("unchanged"))
     headline = f"{len(made) - unchanged} of {len(urls)} files imported"
     if unchanged:
         headline += f", {unchanged} unchanged"
-    size = sum(each["fetched"]["bytes"] for each in here.values() if "fetched" in each)
+    size = sum(each.fetched.bytes for each in here.values() if each.fetched)
     facts: list[list[Any]] = [
         ["Fetched", amounts.size(size)],
         ["Rows", sum(Dataset.objects.filter(pk__in=datasets).values_list("rows", flat=True))],
@@ -184,11 +187,11 @@ def _answer(
     return answer
 
 
-def _unchanged(known: dict[str, Any]) -> dict[str, Any]:
+def _unchanged(known: Unchanged) -> dict[str, Any]:
     return {
-        "headline": f"Unchanged since {known['since']}",
-        "facts": [["Rows", known["rows"]]],
-        "dataset": known["dataset"],
+        "headline": f"Unchanged since {known.since}",
+        "facts": [["Rows", known.rows]],
+        "dataset": known.dataset,
         "unchanged": True,
     }
 

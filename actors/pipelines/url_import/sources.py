@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models.functions import Now
 
@@ -11,6 +10,8 @@ from core.attempt.context import JobContext
 from core.files import storage
 from core.models import ScheduledRun, Source
 from core.models.states import State
+
+from .kept import KeptFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +57,16 @@ def model_for(ctx: JobContext, fingerprint: str, job_id: int) -> int | None:
     )
 
 
-def remember(ctx: JobContext, fingerprint: str, url: str, fetched: dict[str, Any], dataset_id: int) -> None:
+def remember(ctx: JobContext, fingerprint: str, url: str, fetched: KeptFile, dataset_id: int) -> None:
     """Keep what was fetched, in the caller's fenced transaction: the next fetch of the same is a conditional one."""
     Source.objects.update_or_create(
         owner_id=ctx.owner_id,
         fingerprint=fingerprint,
         defaults={
             "url": url,
-            "etag": fetched["etag"],
-            "last_modified": fetched["last_modified"],
-            "sha256": fetched["sha256"],
+            "etag": fetched.etag,
+            "last_modified": fetched.last_modified,
+            "sha256": fetched.sha256,
             "dataset_id": dataset_id,
             "fetched_at": Now(),
         },

@@ -36,7 +36,7 @@ class Report:
     """A report that is planned, and set when its file is asked for."""
 
     folder: Path
-    planned: dict[str, Any]
+    planned: plan.Planned
     request: Request
 
     def json(self, name: str) -> Any:
@@ -93,7 +93,7 @@ def plan_report(folder: Path, known: Columns, rows: Sequence[Sequence[Any]], **p
     (out / "template").mkdir(parents=True)
     templates.copy_to(templates.get("pdf_export", request.template), out / "template")
     planned = plan.plan(
-        silent, parquet=str(parquet), folder=str(out), scratch=str(folder / "scratch"), request=request.as_json(),
+        silent, parquet=str(parquet), folder=str(out), scratch=str(folder / "scratch"), request=request,
         dataset="orders", created=CREATED,
     )  # fmt: skip
     return Report(out, planned, request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from core.life.submission import submit
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from core.models.states import State
 from tests.unit.actors.pipelines.reporting import write_table
+from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def store(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A file store of this test alone, and the export's work in this process."""
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
-        return json.loads(json.dumps(function(silent, **kwargs)))
+        return as_sent(function(silent, **kwargs))
 
     settings.STORAGE_ROOT = tmp_path / "files"
     monkeypatch.setattr(JobContext, "run_in_child", call)

@@ -23,6 +23,7 @@ from core.attempt.datasets import publish_dataset
 from core.forms import open_form
 from core.models import Artifact, Dataset, Job
 from core.models.states import State
+from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +42,7 @@ def same_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """The steps' functions without a child process each; one test has the real ones."""
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
-        return json.loads(json.dumps(function(silent, **kwargs)))
+        return as_sent(function(silent, **kwargs))
 
     if request.node.name != "test_a_csv_becomes_a_dataset":
         monkeypatch.setattr(JobContext, "run_in_child", call)

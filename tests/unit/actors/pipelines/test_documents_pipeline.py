@@ -20,6 +20,7 @@ from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.models import Artifact, Job
 from core.models.states import State
+from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
 from .documenting import (
@@ -52,7 +53,7 @@ def same_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
         kwargs.pop("timeout_seconds", None)
-        return json.loads(json.dumps(function(silent, **kwargs)))
+        return as_sent(function(silent, **kwargs))
 
     if request.node.name != "test_each_row_becomes_an_invoice_in_one_pdf":
         monkeypatch.setattr(JobContext, "run_in_child", call)
@@ -190,7 +191,7 @@ def test_when_no_row_can_be_set_the_job_fails_with_the_first_reason(alice: User)
 def test_rows_of_a_batch_that_was_lost_are_listed_with_its_reason(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     set_batch = typeset.typeset
 
-    def lose_the_second(report: Any, *, batch: str, **options: Any) -> dict[str, Any]:
+    def lose_the_second(report: Any, *, batch: str, **options: Any) -> typeset.Typeset:
         if batch.endswith("batch-00001.json"):
             raise PermanentError("This needed more memory than it may use, and was stopped.")
         return set_batch(report, batch=batch, **options)

@@ -22,6 +22,7 @@ from core.attempt.context import JobContext
 from core.forms import open_form
 from core.models import Artifact, Dataset, DatasetColumn, Job, JobEvent, JobStep
 from core.models.states import State
+from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
 from .documenting import make_dataset, output, run_family
@@ -47,7 +48,7 @@ def same_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
         kwargs.pop("timeout_seconds", None)
-        return json.loads(json.dumps(function(silent, **kwargs)))
+        return as_sent(function(silent, **kwargs))
 
     if request.node.name != "test_a_dataset_becomes_a_pdf":
         monkeypatch.setattr(JobContext, "run_in_child", call)

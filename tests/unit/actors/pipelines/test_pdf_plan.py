@@ -47,7 +47,7 @@ def one_column(folder: Path, values: list[Any], kind: str = "text", **params: An
 def test_every_row_stands_once_in_the_files_order(tmp_path: Path) -> None:
     report = plan_report(tmp_path, ORDERS, orders(300))
     assert [row[0] for row in cells(report)] == [str(number) for number in range(300)]
-    assert report.planned["rows"] == 300
+    assert report.planned.rows == 300
 
 
 def test_rows_are_chosen_sorted_and_limited_and_ties_keep_the_files_order(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_what_is_set_has_the_pages_that_were_planned(tmp_path: Path, monkeypatch
     report = plan_report(tmp_path, ORDERS, orders(400), group_by="region", charts=["customer", "amount", "ordered"])
     assert len(report.parts) > 4
     pages = texts_of(report.set())
-    assert len(pages) == report.planned["pages"] == sum(part["pages"] for part in report.parts)
+    assert len(pages) == report.planned.pages == sum(part["pages"] for part in report.parts)
     assert all(f"Page {number} of {len(pages)}" in text for number, text in enumerate(pages, 1) if number > 1)
     for page, text in zip(report.table_pages, pages[report.parts[0]["pages"] :], strict=True):
         for row in page["rows"]:
@@ -175,17 +175,17 @@ def test_one_column_makes_a_report(tmp_path: Path) -> None:
 def test_sixty_small_columns_fit_a_large_page_and_are_refused_with_their_number_on_a_small_one(tmp_path: Path) -> None:
     wide = [(f"c{number}", "integer") for number in range(60)]
     rows = [list(range(60))] * 3
-    assert plan_report(tmp_path, wide, rows, page_size="a3").planned["rows"] == 3
+    assert plan_report(tmp_path, wide, rows, page_size="a3").planned.rows == 3
     with pytest.raises(PermanentError, match=r"60 columns do not fit on a page of A5.* Leave out at least \d+ of them"):
         plan_report(tmp_path / "small", wide, rows, page_size="a5")
 
 
 def test_a_cell_of_ten_thousand_characters_is_cut_counted_and_fits_a_page(tmp_path: Path) -> None:
     report = one_column(tmp_path, ["word " * 2_000, "i" * 10_000, "short"])
-    assert report.planned["cut_cells"] == 2
+    assert report.planned.cut_cells == 2
     assert cells(report)[0][0].endswith("…")
     assert cells(report)[0][0].count("\n") == 11
-    assert len(texts_of(report.set())) == report.planned["pages"]
+    assert len(texts_of(report.set())) == report.planned.pages
 
 
 def test_newlines_begin_lines_and_controls_are_left_out(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_text_from_right_to_left_is_marked_and_a_column_of_it_stands_right(tmp_p
 
 def test_characters_without_a_glyph_are_counted(tmp_path: Path) -> None:
     report = one_column(tmp_path, ["a\ue123", "\ue123\ue124", "日本 भारत ไทย שלום"])
-    assert report.planned["missing"] == [["\ue123", 2], ["\ue124", 1]]
-    assert report.planned["missing_characters"] == 2
+    assert report.planned.missing == (("\ue123", 2), ("\ue124", 1))
+    assert report.planned.missing_characters == 2
 
 
 def test_only_the_fonts_that_are_needed_are_asked_for(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_names_that_the_engine_uses_itself_are_names_like_others(tmp_path: Path)
         sort=[{"column": "file_row_number"}],
     )  # fmt: skip
     assert len(cells(report)) == 30
-    assert len(texts_of(report.set())) == report.planned["pages"]
+    assert len(texts_of(report.set())) == report.planned.pages
 
 
 def test_dates_before_the_year_one_are_written_and_not_drawn(tmp_path: Path) -> None:

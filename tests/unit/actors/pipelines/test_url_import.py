@@ -27,6 +27,7 @@ from core.models import Artifact, Dataset, Job, JobEvent, JobStep, Schedule, Sch
 from core.models.states import State
 from core.pipelines import pipeline
 from tests.unit.actors.fetching.serving import Answers, Handler, Server, serving
+from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps' functions without a child process each, and no pauses to speak of."""
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
-        return json.loads(json.dumps(function(silent, **kwargs)))
+        return as_sent(function(silent, **kwargs))
 
     monkeypatch.setattr(JobContext, "run_in_child", call)
     monkeypatch.setattr("actors.fetching.fetching.BACKOFF_SECONDS", 0.001)
@@ -278,7 +279,9 @@ def test_a_person_may_choose_to_go_on_without_those_that_fail(alice: User, serve
 def test_the_charset_of_the_answer_is_kept_with_the_file(alice: User, serve: Serve) -> None:
     server = serve(lambda request: request.send(TABLE, content_type="text/csv; charset=windows-1252"))
     job = make(alice, server.url("/orders.csv"))
-    assert collected(job.pk)[1]["fetched"]["charset"] == "windows-1252"
+    fetched = collected(job.pk)[1].fetched
+    assert fetched is not None
+    assert fetched.charset == "windows-1252"
 
 
 def test_a_file_that_is_no_table_fails_alone(alice: User, serve: Serve) -> None:

@@ -6,22 +6,35 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
+import msgspec
 
 from actors.imports.options import Options
 from actors.reading import check, detect, profile, read, unpack, write
+from actors.reading.account import Tally
+from actors.reading.dialect import Dialect
+from actors.reading.made import Loaded, Plan, Profile
+
+T = TypeVar("T")
 
 
 @dataclass
 class Imported:
     """What came of a file."""
 
-    dialect: dict[str, Any]
-    tally: dict[str, Any]
-    plan: dict[str, Any]
+    loaded: Loaded
+    plan: Plan
     folder: Path
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.loaded.dialect
+
+    @property
+    def tally(self) -> Tally:
+        return self.loaded.tally
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:
@@ -31,11 +44,11 @@ class Imported:
 
     @property
     def names(self) -> list[str]:
-        return [column["name"] for column in self.plan["columns"]]
+        return [column.name for column in self.plan.columns]
 
     @property
     def types(self) -> list[str]:
-        return [column["reading"]["type"] for column in self.plan["columns"]]
+        return [column.reading.type for column in self.plan.columns]
 
     @property
     def rejected(self) -> list[dict[str, str]]:
@@ -50,13 +63,13 @@ class Imported:
         loaded: dict[str, Any] = json.loads((self.folder / "dataset" / "preview.json").read_text())
         return loaded
 
-    def profile(self) -> list[dict[str, Any]]:
+    def profile(self) -> list[Profile]:
         return profile.profile(
             silent,
             parquet=str(self.folder / "dataset" / "dataset.parquet"),
             scratch=str(self.folder / "scratch"),
-            columns=self.plan["columns"],
-            rows=self.plan["rows"],
+            columns=self.plan.columns,
+            rows=self.plan.rows,
         )
 
     @property
@@ -75,6 +88,11 @@ def silent(done: int, total: int | None = None, note: str = "") -> None:
     """A report that nobody reads."""
 
 
+def as_kept(value: T) -> T:
+    """The value as a step of the pipeline keeps it and has it again."""
+    return msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(value))), type(value))
+
+
 def import_bytes(data: bytes, folder: Path, *, file_name: str = "table.csv", **params: Any) -> Imported:
     """Import bytes with the form's parameters; `chunk_bytes` and `max_record` set the scan's own limits."""
     limits = {key: params.pop(key) for key in ("chunk_bytes", "max_record") if key in params}
@@ -84,41 +102,40 @@ def import_bytes(data: bytes, folder: Path, *, file_name: str = "table.csv", **p
     path.write_bytes(data)
     scratch = str(folder / "scratch")
     received = unpack.unpack(silent, path=str(path), name=file_name, folder=str(folder))
-    content = str(folder / received["unpacked"]) if received["unpacked"] else str(path)
-    dialect = json.loads(json.dumps(detect.detect(silent, path=content, options=options.dialect)))
-    tally = read.read(
+    content = str(folder / received.name) if received.name else str(path)
+    detected = as_kept(detect.detect(silent, path=content, options=options.dialect))
+    loaded = read.read(
         silent,
         path=content,
         folder=str(folder / "read"),
         scratch=scratch,
-        dialect=dialect,
+        detected=detected,
         settings=options.dialect,
         ragged=options.ragged,
         quotes=options.quotes,
         **limits,
     )
-    dialect = json.loads(json.dumps(tally.pop("dialect")))
+    loaded = as_kept(loaded)
     plan = check.check(
         silent,
         folder=str(folder / "read"),
         target=str(folder / "check"),
         scratch=scratch,
-        dialect=dialect,
-        tally=tally,
+        loaded=loaded,
         rules=options.rules,
         keys=options.keys,
         options=options.checks,
     )
+    plan = as_kept(plan)
     write.write(
         silent,
         folder=str(folder / "read"),
         checks=str(folder / "check"),
         target=str(folder / "dataset"),
         scratch=scratch,
-        dialect=dialect,
-        checked=plan,
-        tally=tally,
+        loaded=loaded,
+        plan=plan,
         neutralise=not options.keep_formulas,
     )
-    assert plan["records"] == plan["rows"] + plan["rejected"] + plan["duplicates"]
-    return Imported(dialect, tally, plan, folder)
+    assert plan.records == plan.rows + plan.rejected + plan.duplicates
+    return Imported(loaded, plan, folder)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actors.reading import detect, read
+from actors.reading.account import Tally
 from actors.reading.decoding import utf8_blocks
 from actors.reading.dialect import Dialect
+from actors.reading.made import Detected
 from actors.reading.rejects import LineMap
 from actors.reading.scan import Scanner
 
@@ -24,8 +26,8 @@ _ENDS = {"\n": b"\r?\n", "\r": b"\r\n|\r", "any": b"\r\n|\r|\n"}
 class Places:
     """What a reading made of a file: its lines, and the places that each of them has."""
 
-    dialect: dict[str, Any]
-    tally: dict[str, Any]
+    dialect: Dialect
+    tally: Tally
     lines: list[bytes]
     #: Names of places by the number of a line, 1 for the first: right are exactly one for each line.
     places: dict[int, list[str]]
@@ -40,15 +42,15 @@ class Places:
             if not self._is_accounted(line)
         ]
         tally = self.tally
-        if tally["lines"] != len(self.lines):
-            wrong.append(f"{tally['lines']} lines counted, there are {len(self.lines)}")
-        if tally["records"] != tally["rows"] + tally["rejected"]:
-            wrong.append(f"{tally['records']} records, {tally['rows']} rows and {tally['rejected']} rejected")
+        if tally.lines != len(self.lines):
+            wrong.append(f"{tally.lines} lines counted, there are {len(self.lines)}")
+        if tally.records != tally.rows + tally.rejected:
+            wrong.append(f"{tally.records} records, {tally.rows} rows and {tally.rejected} rejected")
         counted = {
-            "header": tally["header_lines"],
-            "before the table": tally["before_table"],
-            "comment": tally["comment_lines"],
-            "blank": tally["blank_lines"],
+            "header": tally.header_lines,
+            "before the table": tally.before_table,
+            "comment": tally.comment_lines,
+            "blank": tally.blank_lines,
         }
         found = [place for places in self.places.values() for place in places]
         wrong += [
@@ -71,34 +73,33 @@ class Places:
 
     def _is_parted(self, line: int) -> bool:
         """Whether a bare return may have parted the line in several records: the file's lines end otherwise."""
-        return self.dialect["line_end"] == "\n" and b"\r" in self.lines[line - 1]
+        return self.dialect.line_end == "\n" and b"\r" in self.lines[line - 1]
 
     def _stands_at(self, line: int, text: str) -> bool:
-        ends = _ENDS[self.dialect["line_end"]]
+        ends = _ENDS[self.dialect.line_end]
         raw = text.encode("utf-8", "surrogatepass")
         standing = b"\n".join(self.lines[line - 1 :][: 1 + len(re.findall(ends, raw))])
         raw = re.sub(ends, b"\n", raw)
         if not _is_utf8(standing):
             # A record is decoded as a whole, and what is decoded here are lines.
             raw, standing = _ascii(raw), _ascii(standing)
-        if self.dialect["blanks"]:
+        if self.dialect.blanks:
             # Runs of blanks are kept as one.
             raw, standing = re.sub(rb"[ \t]+", b"", raw), re.sub(rb"[ \t]+", b"", standing)
         return raw in standing if self._is_parted(line) else standing == raw
 
 
 def places_of(
-    data: bytes, folder: Path, *, settings: dict[str, Any] | None = None, dialect: dict[str, Any] | None = None
+    data: bytes, folder: Path, *, settings: dict[str, Any] | None = None, told: Detected | None = None
 ) -> Places:
     """Read the bytes with nothing but detection and the scan. Raises Unreadable."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "table.csv"
     path.write_bytes(data)
-    found = dialect or detect.detect(silent, path=str(path), options=settings or {})
+    found = told or detect.detect(silent, path=str(path), options=settings or {})
     scratch, target = str(folder / "scratch"), folder / "read"
-    tally = read.read(silent, path=str(path), folder=str(target), scratch=scratch, dialect=found, settings=settings)
-    dialect = tally.pop("dialect")
-    return places_in(path, target, dialect, tally)
+    loaded = read.read(silent, path=str(path), folder=str(target), scratch=scratch, detected=found, settings=settings)
+    return places_in(path, target, loaded.dialect, loaded.tally)
 
 
 def scanned_places_of(data: bytes, folder: Path, *, settings: dict[str, Any] | None = None) -> Places:
@@ -106,15 +107,15 @@ def scanned_places_of(data: bytes, folder: Path, *, settings: dict[str, Any] | N
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "table.csv"
     path.write_bytes(data)
-    dialect = Dialect.from_json(detect.detect(silent, path=str(path), options=settings or {}))
+    dialect = detect.detect(silent, path=str(path), options=settings or {}).dialect
     scanner = Scanner(dialect, folder, on_chunk=lambda *_: None)
     tally = scanner.scan((block for block, _ in utf8_blocks(path, dialect.encoding)), silent)
-    return places_in(path, folder, dialect.as_json(), asdict(tally))
+    return places_in(path, folder, dialect, tally)
 
 
-def places_in(path: Path, folder: Path, dialect: dict[str, Any], tally: dict[str, Any]) -> Places:
+def places_in(path: Path, folder: Path, dialect: Dialect, tally: Tally) -> Places:
     """The places of a file that has been read into `folder`."""
-    ends = _ENDS[dialect["line_end"]]
+    ends = _ENDS[dialect.line_end]
     places: dict[int, list[str]] = defaultdict(list)
     kept: list[tuple[int, str]] = []
 
@@ -123,8 +124,8 @@ def places_in(path: Path, folder: Path, dialect: dict[str, Any], tally: dict[str
             places[line].append(place)
 
     rows = _raw_rows(folder, dialect)
-    if len(rows) != tally["rows"]:
-        raise AssertionError(f"the chunks hold {len(rows)} rows of {tally['rows']}")
+    if len(rows) != tally.rows:
+        raise AssertionError(f"the chunks hold {len(rows)} rows of {tally.rows}")
     starts = LineMap(folder).lines_of(list(range(len(rows))))
     for line, row in zip(starts, rows, strict=True):
         put(line, 1 + len(re.findall(ends, row)), "row")
@@ -142,10 +143,10 @@ def places_in(path: Path, folder: Path, dialect: dict[str, Any], tally: dict[str
     return Places(dialect, tally, _lines(path, dialect, ends), places, kept)
 
 
-def _lines(path: Path, dialect: dict[str, Any], ends: bytes) -> list[bytes]:
+def _lines(path: Path, dialect: Dialect, ends: bytes) -> list[bytes]:
     """The file's physical lines, in UTF-8 where they can be."""
-    text = b"".join(block for block, _ in utf8_blocks(path, dialect["encoding"])).replace(b"\0", b"")
-    if dialect["blanks"] or len(dialect["delimiter"].encode()) != 1:
+    text = b"".join(block for block, _ in utf8_blocks(path, dialect.encoding)).replace(b"\0", b"")
+    if dialect.blanks or len(dialect.delimiter.encode()) != 1:
         # Left out as zero bytes are, where it would be taken for the delimiter.
         text = text.replace(b"\x1f", b"")
     lines = re.split(ends, text)
@@ -161,9 +162,9 @@ def _ascii(text: bytes) -> bytes:
     return bytes(byte for byte in text if byte < 0x80)
 
 
-def _raw_rows(folder: Path, dialect: dict[str, Any]) -> list[bytes]:
+def _raw_rows(folder: Path, dialect: Dialect) -> list[bytes]:
     """The rows as they stand in the chunk files, without their ends."""
-    quote = (dialect["quote"] or "\x1e").encode()
+    quote = (dialect.quote or "\x1e").encode()
     rows: list[bytes] = []
     for path in sorted((folder / "chunks").glob("*.csv")):
         row, inside = b"", False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_a_type_is_given_when_every_value_keeps_its_meaning(
     imported = import_bytes(("v;k\n" + "".join(f"{value};x\n" for value in values)).encode(), tmp_path)
     assert imported.types[0] == type
     assert imported.rows[0][0] == first
-    assert imported.plan["rejected"] == 0
+    assert imported.plan.rejected == 0
 
 
 def test_one_late_value_makes_the_column_text_and_costs_no_row(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_one_late_value_makes_the_column_text_and_costs_no_row(tmp_path: Path) -
     lines.append("n/k,x")
     imported = import_bytes(("n,k\n" + "\n".join(lines) + "\n").encode(), tmp_path)
     assert imported.types[0] == "text"
-    assert imported.plan["rows"] == 5001
+    assert imported.plan.rows == 5001
 
 
 def test_a_declared_type_rejects_what_does_not_fit(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_each_kind_of_rule_is_checked_and_all_reasons_are_said(tmp_path: Path) -
         "code is longer than 4 characters; state is not one of the allowed values; day is below 2024-01-01.",
         "day is not a date.",
     ]
-    assert imported.plan["rows"] == 1
+    assert imported.plan.rows == 1
 
 
 def test_a_unique_column_keeps_its_first_row_and_names_its_line(tmp_path: Path) -> None:
@@ -118,8 +119,8 @@ def test_a_unique_column_keeps_its_first_row_and_names_its_line(tmp_path: Path) 
 def test_duplicates_by_key_are_counted_apart(tmp_path: Path) -> None:
     data = b'a,b,c\n1,x,p\n1,y,q\n1,"x",r\n,,s\n,,t\n'
     imported = import_bytes(data, tmp_path, keys=["a", "b"])
-    assert imported.plan["rows"] == 4
-    assert imported.plan["duplicates"] == 1
+    assert imported.plan.rows == 4
+    assert imported.plan.duplicates == 1
     (duplicate,) = imported.duplicates
     assert (duplicate["line"], duplicate["reason"], duplicate["raw"]) == (
         "4",
@@ -132,30 +133,30 @@ def test_a_rejected_row_is_nobodys_original(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     imported = import_bytes(b"k,n\nx,bad\nx,1\nx,2\n", tmp_path, rules=rules, keys=["k"])
     assert imported.rows == [("x", 1)]
-    assert imported.plan["rejected"] == imported.plan["duplicates"] == 1
+    assert imported.plan.rejected == imported.plan.duplicates == 1
 
 
 def test_more_rejected_rows_than_allowed_are_refused_with_the_files_written(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     data = b"n,k\n1,a\nx,b\ny,c\n2,d\n"
     imported = import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
-    assert imported.plan["refused"] == (
+    assert imported.plan.refused == (
         "2 of 4 records were rejected, more than the 1 allowed. Most were like line 3: n is not an integer. "
         "Is “n” really an integer? Its values look like “x”, “y”."
     )
     assert [row["value"] for row in imported.rejected] == ["x", "y"]
     assert imported.rows == [(1, "a"), (2, "d")]
     imported = import_bytes(data, tmp_path / "b", rules=rules, max_rejected_percent=49)
-    assert "more than the 49 % allowed" in imported.plan["refused"]
-    assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan["refused"] == ""
+    assert "more than the 49 % allowed" in imported.plan.refused
+    assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan.refused == ""
 
 
 def test_half_of_the_records_may_be_rejected_unless_it_is_said_otherwise(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     half = import_bytes(b"n,k\n1,a\nx,b\n", tmp_path / "a", rules=rules)
-    assert half.plan["refused"] == ""
+    assert half.plan.refused == ""
     most = import_bytes(b"n,k\n1,a\nx,b\ny,c\n", tmp_path / "b", rules=rules)
-    assert "2 of 3 records were rejected, more than the 50 % allowed" in most.plan["refused"]
+    assert "2 of 3 records were rejected, more than the 50 % allowed" in most.plan.refused
 
 
 def test_a_rule_for_an_unknown_column_says_which_there_are(tmp_path: Path) -> None:
@@ -202,12 +203,13 @@ def test_formulas_are_neutral_in_the_rejected_rows_and_themselves_in_parquet(tmp
 def test_the_profile_counts_what_is_there(tmp_path: Path) -> None:
     data = b"n,s,d\n" + b"".join(b"%d,%s,2024-01-%02d\n" % (n, b"x" if n % 2 else b"", n % 28 + 1) for n in range(100))
     number, text, day = import_bytes(data, tmp_path).profile()
-    assert (number["nulls"], number["distinct"]) == (0, pytest.approx(100, rel=0.1))
-    assert (number["stats"]["min"], number["stats"]["max"], number["stats"]["mean"]) == (0, 99, 49.5)
-    assert sum(entry["count"] for entry in number["stats"]["histogram"]) == 100
-    assert (text["nulls"], text["distinct"], text["stats"]["top"]) == (50, 1, [["x", 50]])
-    assert (day["stats"]["min"], day["stats"]["max"]) == ("2024-01-01", "2024-01-28")
-    assert sum(entry["count"] for entry in day["stats"]["histogram"]) == 100
+    assert number.nulls == 0
+    assert number.distinct == pytest.approx(100, rel=0.1)
+    assert (number.stats["min"], number.stats["max"], number.stats["mean"]) == (0, 99, 49.5)
+    assert sum(entry["count"] for entry in number.stats["histogram"]) == 100
+    assert (text.nulls, text.distinct, text.stats["top"]) == (50, 1, [["x", 50]])
+    assert (day.stats["min"], day.stats["max"]) == ("2024-01-01", "2024-01-28")
+    assert sum(entry["count"] for entry in day.stats["histogram"]) == 100
 
 
 def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,50 +220,49 @@ def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch
     imported = import_bytes(("i,d,t,day,at,b,u,e\n" + "\n".join(lines) + "\n").encode(), tmp_path)
     here = imported.profile()
     monkeypatch.setattr("actors.reading.profile.SMALL_ROWS", 0)
-    for ours, theirs in zip(here, imported.profile(), strict=True):
-        assert ours["distinct"] == pytest.approx(theirs["distinct"], rel=0.1)
-        stats, expected = ours["stats"], theirs["stats"]
+    for name, ours, theirs in zip(imported.names, here, imported.profile(), strict=True):
+        assert ours.distinct == pytest.approx(theirs.distinct, rel=0.1)
+        stats, expected = ours.stats, theirs.stats
         assert stats.keys() == expected.keys()
-        assert (ours["type"], ours["nulls"]) == (theirs["type"], theirs["nulls"])
+        assert ours.nulls == theirs.nulls
         for key in {"min", "max", "histogram"} & stats.keys():
             assert stats[key] == expected[key]
         if "mean" in stats:
             assert stats["mean"] == pytest.approx(expected["mean"])
         if "quantiles" in stats:
             assert stats["quantiles"] == pytest.approx(expected["quantiles"], rel=0.1, abs=1)
-        if ours["name"] in ("i", "t", "b"):
+        if name in ("i", "t", "b"):
             assert sorted(map(str, stats["top"])) == sorted(map(str, expected["top"]))
 
 
 def test_a_refusal_says_the_most_frequent_reason_and_its_likely_cause(tmp_path: Path) -> None:
     short = b"a;b;c\n1;2;3\n" + b"1;2\n" * 8 + b"4;5;6\n"
     imported = import_bytes(short, tmp_path / "a", ragged="reject")
-    assert imported.plan["refused"].startswith("8 of 10 records were rejected, more than the 50 % allowed.")
-    assert "Is the delimiter right? It was taken to be a semicolon." in imported.plan["refused"]
+    assert imported.plan.refused.startswith("8 of 10 records were rejected, more than the 50 % allowed.")
+    assert "Is the delimiter right? It was taken to be a semicolon." in imported.plan.refused
     rules = [{"column": "n", "min": 10}]
     imported = import_bytes(b"n,k\n1,a\n2,b\n30,c\n", tmp_path / "b", rules=rules)
-    assert imported.plan["refused"].endswith("Most were like line 2: n is below 10. Is the rule for “n” right?")
+    assert imported.plan.refused.endswith("Most were like line 2: n is below 10. Is the rule for “n” right?")
 
 
 def test_what_is_not_of_the_table_counts_for_no_limit(tmp_path: Path) -> None:
     imported = import_bytes(b"n,k\n1,a\nx,b\n", tmp_path, rules=[{"column": "n", "type": "integer"}])
-    aside = {**imported.tally, "records": 12, "rejected": 10, "other_table": 7, "after_table": 3}
+    aside = replace(imported.tally, records=12, rejected=10, other_table=7, after_table=3)
     plan = check.check(
         silent,
         folder=str(tmp_path / "read"),
         target=str(tmp_path / "again"),
         scratch=str(tmp_path / "scratch"),
-        dialect=imported.dialect,
-        tally=aside,
+        loaded=replace(imported.loaded, tally=aside),
         rules=[{"column": "n", "type": "integer"}],
         options={"max_rejected_percent": 50, "max_rejected": 1},
     )
-    assert plan["refused"] == ""
+    assert plan.refused == ""
 
 
 def test_duplicates_are_spoken_of_where_they_were_looked_for(tmp_path: Path) -> None:
-    assert not import_bytes(b"n,k\n1,a\n", tmp_path / "a").plan["looked_for_duplicates"]
-    assert import_bytes(b"n,k\n1,a\n", tmp_path / "b", keys=["n"]).plan["looked_for_duplicates"]
+    assert not import_bytes(b"n,k\n1,a\n", tmp_path / "a").plan.looked_for_duplicates
+    assert import_bytes(b"n,k\n1,a\n", tmp_path / "b", keys=["n"]).plan.looked_for_duplicates
 
 
 @pytest.mark.usefixtures("either_way")
@@ -272,8 +273,8 @@ def test_the_profile_of_what_python_has_no_room_for_is_exact(tmp_path: Path) -> 
     ]
     data = "f,ns,d\n" + "\n".join([*lines, "inf,2024-01-31 10:00:00.923456789,1.50"]) + "\n"
     number, moment, exact = import_bytes(data.encode(), tmp_path).profile()
-    assert (number["stats"]["max"], number["distinct"]) == ("inf", 4)
-    assert moment["stats"]["max"] == "2024-01-31 10:00:00.923456789"
-    assert ["2024-01-31 10:00:00.123456789", 20] in moment["stats"]["top"]
-    assert (exact["stats"]["max"], exact["distinct"]) == ("9123456789012347.25", 4)
-    assert ["9123456789012346.25", 20] in exact["stats"]["top"]
+    assert (number.stats["max"], number.distinct) == ("inf", 4)
+    assert moment.stats["max"] == "2024-01-31 10:00:00.923456789"
+    assert ["2024-01-31 10:00:00.123456789", 20] in moment.stats["top"]
+    assert (exact.stats["max"], exact.distinct) == ("9123456789012347.25", 4)
+    assert ["9123456789012346.25", 20] in exact.stats["top"]

@@ -11,6 +11,7 @@ import pytest
 
 from actors.reading import check
 from actors.reading.asking import Hints
+from actors.reading.made import Plan
 from actors.reading.rules import Rule
 from actors.reading.types import Reading
 
@@ -131,22 +132,21 @@ def test_blanks_alone_are_no_value_of_a_declared_type(tmp_path: Path) -> None:
 EARLIER = b"price;day;count;code;note\n1,5;31.01.2024;1;001;x\n2,25;02.03.2024;2;002;y\n"
 
 
-def again(imported: Imported, model: Imported, **options: Any) -> dict[str, Any]:
+def again(imported: Imported, model: Imported, **options: Any) -> Plan:
     """The check of a file whose columns are to have the types of an earlier one."""
-    columns = [{"name": column["name"], "reading": column["reading"]} for column in model.plan["columns"]]
+    columns = {column.name: column.reading for column in model.plan.columns}
     return check.check(
         silent,
         folder=str(imported.folder / "read"),
         target=str(imported.folder / "again"),
         scratch=str(imported.folder / "scratch"),
-        dialect=imported.dialect,
-        tally=imported.tally,
+        loaded=imported.loaded,
         options={"model": columns, **options},
     )
 
 
-def types_of(plan: dict[str, Any]) -> list[str]:
-    return [column["reading"]["type"] for column in plan["columns"]]
+def types_of(plan: Plan) -> list[str]:
+    return [column.reading.type for column in plan.columns]
 
 
 def test_a_later_file_has_the_types_of_the_earlier_one(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_a_later_file_has_the_types_of_the_earlier_one(tmp_path: Path) -> None:
     data = b"price;day;count;code;note\n3;01.02.2024;;7;1\n4;03.04.2024;;8;2\nNA;;;9;3\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
     assert types_of(plan) == model.types
-    assert (plan["rejected"], plan["rows"], plan["refused"]) == (0, 3, "")
-    assert [column["reading"] for column in plan["columns"]] == [column["reading"] for column in model.plan["columns"]]
+    assert (plan.rejected, plan.rows, plan.refused) == (0, 3, "")
+    assert [column.reading for column in plan.columns] == [column.reading for column in model.plan.columns]
 
 
 def test_what_does_not_fit_the_earlier_type_is_rejected_with_its_row(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_does_not_fit_the_earlier_type_is_rejected_with_its_row(tmp_path: P
     data = b"price;day;count;code;note\n3,5;01.02.2024;1;7;x\n4,5;soon;2;8;y\n5,5;NA;3;9;z\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
     assert types_of(plan) == model.types
-    assert (plan["rejected"], plan["rows"]) == (1, 2)
+    assert (plan.rejected, plan.rows) == (1, 2)
 
 
 def test_a_type_that_has_become_too_narrow_is_widened(tmp_path: Path) -> None:
@@ -172,15 +172,15 @@ def test_a_type_that_has_become_too_narrow_is_widened(tmp_path: Path) -> None:
     data = b"price;day;count;code;note\n3,123456;01.02.2024 10:15;1.5;7;x\n4,5;03.04.2024 11:00;2;8;y\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
     assert types_of(plan) == ["decimal", "timestamp", "decimal", "text", "text"]
-    assert plan["rejected"] == 0
-    assert plan["columns"][2]["note"] == "decimal now: some values do not fit the integer of the earlier file"
+    assert plan.rejected == 0
+    assert plan.columns[2].note == "decimal now: some values do not fit the integer of the earlier file"
 
 
 def test_values_written_in_another_way_than_before_are_refused_with_that_cause(tmp_path: Path) -> None:
     model = import_bytes(EARLIER, tmp_path / "a")
     data = b"price;day;count;code;note\n3.25;01.02.2024;1;7;x\n4.75;03.04.2024;2;8;y\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
-    assert plan["refused"].endswith(
+    assert plan.refused.endswith(
         "In the earlier file “price” was a decimal (decimal mark ','); here its values look like “3.25”, “4.75”."
     )
 

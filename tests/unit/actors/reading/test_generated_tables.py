@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.reading import look, read
+from actors.reading.account import Tally
+from actors.reading.made import Detected
 from actors.tables import engine
 
 from .importing import silent
@@ -39,17 +41,17 @@ WAYS = st.builds(
 MARKS = "ab019 ,;\t|\"'\\\n\r=-.#:<>\x1e"
 
 
-def read_as_told(data: bytes, dialect: dict[str, Any], *, chunk_bytes: int) -> tuple[list[list[str]], dict[str, Any]]:
+def read_as_told(data: bytes, told: Detected, *, chunk_bytes: int) -> tuple[list[list[str]], Tally]:
     """The raw rows, and the tally."""
     with tempfile.TemporaryDirectory() as folder, engine.sharing():
         path, target, scratch = Path(folder, "table.csv"), Path(folder, "read"), Path(folder, "scratch")
         path.write_bytes(data)
-        tally = read.read(
-            silent, path=str(path), folder=str(target), scratch=str(scratch), dialect=dialect, chunk_bytes=chunk_bytes
+        loaded = read.read(
+            silent, path=str(path), folder=str(target), scratch=str(scratch), detected=told, chunk_bytes=chunk_bytes
         )
         with engine.connect(scratch) as con:
-            rows = con.sql(f"FROM {read.raw_rows(target)}").fetchall() if tally["rows"] else []
-    return [["" if cell is None else cell for cell in row[: len(dialect["names"])]] for row in rows], tally
+            rows = con.sql(f"FROM {read.raw_rows(target)}").fetchall() if loaded.tally.rows else []
+    return [["" if cell is None else cell for cell in row[: told.dialect.width]] for row in rows], loaded.tally
 
 
 @TOLD
@@ -65,9 +67,9 @@ def test_a_table_comes_back_when_the_dialect_is_told(way: Way, width: int, data:
         comments = {}
     written = way.write(names, rows, comments=comments)
     found, tally = read_as_told(written, way.dialect(names), chunk_bytes=data.draw(st.sampled_from([20, 1 << 20])))
-    assert (found, tally["rejected"]) == (rows, 0)
-    assert tally["comment_lines"] == sum(number < len(rows) for number in comments)
-    assert tally["header_lines"] == way.has_header
+    assert (found, tally.rejected) == (rows, 0)
+    assert tally.comment_lines == sum(number < len(rows) for number in comments)
+    assert tally.header_lines == way.has_header
 
 
 WORDS = ["Anna", "Berlin", "Kiel", "north", "paper", "Lyon", "blue", "Otto", "river", "York", "seven", "Malta", "lamp"]
@@ -125,7 +127,7 @@ def test_a_table_comes_back_typed_when_its_dialect_is_found_out(way: Way, count:
         path.write_bytes(way.write(names, [as_cells(row) for row in rows]))
         with look(path) as table:
             assert table.dialect.delimiter == way.delimiter or table.dialect.blanks
-            assert [column.name for column in table.columns] == list(way.dialect(names)["names"])
+            assert [column.name for column in table.columns] == list(way.dialect(names).dialect.names)
             assert list(table.rows()) == rows
             assert list(table.rejected()) == []
             assert table.lines.add_up

@@ -46,7 +46,7 @@ def test_other_encodings_are_found(tmp_path: Path, encoding: str, text: str) -> 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "||", "::", "¤", "^"])
 def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     imported = import_bytes(TABLE.decode().replace(",", delimiter).encode(), tmp_path)
-    assert imported.dialect["delimiter"] == delimiter
+    assert imported.dialect.delimiter == delimiter
     assert imported.names == ["id", "name", "price"]
     assert len(imported.rows) == 3
 
@@ -60,7 +60,7 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path: Path) -> None:
     lines = [f"{number},name {number},x" for number in range(1, 2001)]
     lines[1201] = '1202,"open,x'
     imported = import_bytes(("id,name,k\n" + "\n".join(lines) + "\n").encode(), tmp_path)
-    assert imported.plan["rows"] == 1999
+    assert imported.plan.rows == 1999
     (reject,) = imported.rejected
     assert reject["line"] == "1203"
     assert reject["reason"] == "a quote opened here is never closed"
@@ -77,7 +77,7 @@ def test_quotes_inside_a_value_are_kept(tmp_path: Path) -> None:
     data = b'id,name,k\n1,5" pipe,x\n2,"He said "hi" twice",x\n3,"ok ""q""",x\n4,plain,x\n'
     imported = import_bytes(data, tmp_path)
     assert [row[1] for row in imported.rows] == ['5" pipe', 'He said "hi" twice', 'ok "q"', "plain"]
-    assert imported.tally["repaired"] == 1
+    assert imported.tally.repaired == 1
 
 
 def test_backslashed_quotes_are_found(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_short_rows_are_rejected_when_asked(tmp_path: Path) -> None:
 def test_a_preamble_a_footer_and_a_second_table_are_set_apart(tmp_path: Path) -> None:
     data = b"Report 2024\nmade, today\n\n" + TABLE + b"\nTotal: 3\n\nx,y\n1,2\n"
     imported = import_bytes(data, tmp_path)
-    assert imported.dialect["preamble_lines"] == 3
-    assert imported.dialect["preamble"][0] == "Report 2024"
+    assert imported.dialect.preamble_lines == 3
+    assert imported.dialect.preamble[0] == "Report 2024"
     assert len(imported.rows) == 3
     assert [reject["line"] for reject in imported.rejected] == ["9", "11", "12"]
 
@@ -148,8 +148,8 @@ def test_titles_as_wide_as_the_table_stand_before_it(
     assert imported.names == (
         names or (["a", "b", "Trip Air", "Trip Rail", "e"] if not before else ["Name", "Day", "Cost"])
     )
-    assert (imported.dialect["preamble_lines"], len(imported.rows)) == (before, rows)
-    assert imported.dialect["preamble"] == data.decode().split("\n")[:before]
+    assert (imported.dialect.preamble_lines, len(imported.rows)) == (before, rows)
+    assert imported.dialect.preamble == tuple(data.decode().split("\n")[:before])
 
 
 def test_a_header_with_a_quote_that_is_never_closed_is_a_header(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_the_lines_of_a_second_table_with_its_own_header_are_not_merged(tmp_path
 def test_of_two_tables_nearly_as_wide_the_first_is_read(tmp_path: Path) -> None:
     first = b"a,b,c,d,e\n" + b"1,2,3,4,5\n" * 6
     imported = import_bytes(first + b"a,b,c,d,e,f\n" + b"1,2,3,4,5,6\n" * 6, tmp_path / "two")
-    assert (len(imported.rows), imported.plan["rejected"], imported.dialect["preamble_lines"]) == (6, 7, 0)
+    assert (len(imported.rows), imported.plan.rejected, imported.dialect.preamble_lines) == (6, 7, 0)
     notes = import_bytes(b"k,v\n" * 4 + b"a,b,c\n" + b"1,2,3\n" * 6, tmp_path / "notes")
-    assert (notes.names, len(notes.rows), notes.dialect["preamble_lines"]) == (["a", "b", "c"], 6, 4)
+    assert (notes.names, len(notes.rows), notes.dialect.preamble_lines) == (["a", "b", "c"], 6, 4)
 
 
 def test_lines_that_say_the_header_again_are_rejected_and_types_stay(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     imported = import_bytes(b"a,b,c\n", tmp_path)
     assert imported.names == ["a", "b", "c"]
     assert imported.rows == []
-    assert imported.profile()[0]["nulls"] == 0
+    assert imported.profile()[0].nulls == 0
 
 
 def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_a_line_in_another_encoding_is_read_as_western(tmp_path: Path) -> None:
     data = "a,b\nZoë,1\nñandú,2\nÅse,3\nJosé,5\n".encode() + b"Malm\xf6,4\n"
     imported = import_bytes(data, tmp_path)
     assert [row[0] for row in imported.rows][-1] == "Malmö"
-    assert imported.tally["mixed_encoding"] == 1
+    assert imported.tally.mixed_encoding == 1
 
 
 def test_nul_bytes_are_left_out_and_counted(tmp_path: Path) -> None:
     imported = import_bytes(b"a,b\n1,x\0y\n2,z\n", tmp_path)
     assert imported.rows == [(1, "xy"), (2, "z")]
-    assert imported.tally["nul_bytes"] == 1
+    assert imported.tally.nul_bytes == 1
 
 
 def test_a_record_over_the_limit_is_rejected_and_the_rest_read(tmp_path: Path) -> None:

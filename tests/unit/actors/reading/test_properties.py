@@ -170,9 +170,9 @@ def test_damaged_bytes_are_read_or_refused_with_a_sentence(data: st.DataObject, 
         except Unreadable:
             return
         plan = imported.plan
-        assert plan["records"] == plan["rows"] + plan["rejected"] + plan["duplicates"]
-        assert len(imported.rows) == plan["rows"]
-        assert len(imported.rejected) == plan["rejected"]
+        assert plan.records == plan.rows + plan.rejected + plan.duplicates
+        assert len(imported.rows) == plan.rows
+        assert len(imported.rejected) == plan.rejected
 
 
 def test_rows_keep_their_order_and_lines_over_many_chunks(tmp_path: Path) -> None:

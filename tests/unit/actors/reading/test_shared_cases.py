@@ -68,7 +68,7 @@ def check(folder: Path, case: dict[str, Any], scratch: Path) -> None:
     is_header_allowed = "header" in case["note"] and case["columns"][0] == "column_1"
     if not (is_header_allowed and differences(with_header(case), imported) == []):
         assert differences(case, imported) == [], case["note"]
-    assert bool(imported.plan["refused"]) == case.get("refused", False)
+    assert bool(imported.plan.refused) == case.get("refused", False)
 
 
 @pytest.mark.parametrize(("folder", "case"), cases(OWN))

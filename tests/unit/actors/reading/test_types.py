@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors.reading.asking import Hints
+from actors.reading.columns import Nearly
 
 from .typed import typed
 
@@ -281,23 +282,23 @@ def test_a_column_of_nearly_one_type_is_text_and_counted(tmp_path: Path) -> None
         ["1.5"] * 30 + ["x"] * 2,
     )
     assert found.type == "text"
-    assert found.column.nearly == {
-        "type": "date",
-        "format": "%d.%m.%Y",
-        "count": 280,
-        "of": 284,
-        "others": [["unknown", 2], ["30.02.2024", 1], ["n/a", 1]],
-    }
+    assert found.column.nearly == Nearly(
+        type="date",
+        format="%d.%m.%Y",
+        count=280,
+        of=284,
+        others=(("unknown", 2), ("30.02.2024", 1), ("n/a", 1)),
+    )
     assert found.column.note == (
         "280 of 284 values are dates (dd.mm.yyyy); the others: “unknown” (2), “30.02.2024” (1), “n/a” (1)"
     )
     assert few.column.nearly is None
     assert odd.column.nearly
-    assert (odd.column.nearly["type"], odd.column.nearly["count"]) == ("decimal", 30)
+    assert (odd.column.nearly.type, odd.column.nearly.count) == ("decimal", 30)
 
 
 def test_only_the_most_frequent_of_many_others_are_named(tmp_path: Path) -> None:
     (found,) = typed(tmp_path, ["5"] * 200 + [f"w{number}" for number in range(8)] + ["w7"])
     assert found.column.nearly
-    assert found.column.nearly["others"][0] == ["w7", 2]
+    assert found.column.nearly.others[0] == ("w7", 2)
     assert found.column.note.endswith("“w3” (1), 3 more")

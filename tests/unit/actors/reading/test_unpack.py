@@ -69,12 +69,12 @@ def unpacked(
     target = folder / "out"
     target.mkdir()
     found = unpack.unpack(silent, path=str(source), name=name, folder=str(target), limit_bytes=limit_bytes)
-    content = target / found["unpacked"] if found["unpacked"] else source
+    content = target / found.name if found.name else source
     # Nothing is left of the layers between.
-    assert sorted(path.name for path in target.iterdir()) == ([found["unpacked"]] if found["unpacked"] else [])
-    assert found["bytes"] == content.stat().st_size
-    assert unpack.is_packed(source) == bool(found["unpacked"])
-    return content.read_bytes(), found["member"]
+    assert sorted(path.name for path in target.iterdir()) == ([found.name] if found.name else [])
+    assert found.bytes == content.stat().st_size
+    assert unpack.is_packed(source) == bool(found.name)
+    return content.read_bytes(), found.member
 
 
 class TestPackings:

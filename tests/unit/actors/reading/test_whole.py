@@ -9,23 +9,24 @@ from typing import Any
 import pytest
 
 from actors.reading import whole
+from actors.reading.made import Whole
 from tests.unit.actors.reading.importing import silent
 
 
 def test_a_rehearsal_has_something_of_everything_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[dict[str, Any]] = []
+    made: list[Whole] = []
     call = whole.whole
 
-    def watched(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    def watched(*args: Any, **kwargs: Any) -> Whole:
         made.append(call(*args, **kwargs))
         return made[-1]
 
     monkeypatch.setattr(whole, "whole", watched)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     whole.rehearse(silent)
-    assert [column["reading"]["type"] for column in made[0]["plan"]["columns"]] == [
+    assert [column.reading.type for column in made[0].plan.columns] == [
         "integer",
         "text",
         "decimal",
@@ -35,5 +36,5 @@ def test_a_rehearsal_has_something_of_everything_and_leaves_nothing_behind(
         "boolean",
         "text",
     ]
-    assert set(made[0]["files"]) == {"parquet", "rejected", "duplicates", "preview"}
+    assert set(made[0].files) == {"parquet", "rejected", "duplicates", "preview"}
     assert not list(tmp_path.iterdir())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from actors.reading.dialect import Dialect
+from actors.reading.made import Detected
 
 #: Letters outside ASCII that an encoding has.
 LETTERS = {
@@ -43,7 +43,7 @@ class Way:
     #: Whether the last line has an end.
     is_ended: bool = True
 
-    def dialect(self, names: list[str]) -> dict[str, Any]:
+    def dialect(self, names: list[str]) -> Detected:
         """What a reader is told."""
         shown = tuple(names) if self.has_header else tuple(f"column_{place + 1}" for place in range(len(names)))
         dialect = Dialect(
@@ -59,7 +59,7 @@ class Way:
             names=shown,
             source_names=shown,
         )
-        return {**dialect.as_json(), "alternatives": []}
+        return Detected(dialect=dialect)
 
     def can_write(self, cell: str) -> bool:
         """Whether the value can be written so that it is the same value again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,45 @@ def test_the_first_attempt_sees_a_steps_result_as_a_later_one_would(alice: User)
     assert ctx.step("mixed", work) == expected
     end(ctx, State.RETRYING)
     assert begin(job).step("mixed", work) == expected
+
+
+@dataclass(frozen=True)
+class Count:
+    rows: int
+    names: tuple[str, ...]
+    day: dt.date | None = None
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_step_returns_the_type_that_it_says_in_each_attempt(alice: User, atomic: bool) -> None:
+    job, counted = submit_job(alice), Count(3, ("a", "b"), dt.date(2025, 3, 1))
+    ctx = begin(job)
+    assert ctx.step("count", Work(counted), returns=Count, atomic=atomic) == counted
+    assert JobStep.objects.get().result == {"rows": 3, "names": ["a", "b"], "day": "2025-03-01"}
+    end(ctx, State.RETRYING)
+    assert begin(job).step("count", Work(counted), returns=Count, atomic=atomic) == counted
+
+
+def test_a_typed_result_too_is_what_the_database_can_store(alice: User) -> None:
+    assert begin(submit_job(alice)).step("count", Work(Count(1, ("a\x00",))), returns=Count).names == ("a\ufffd",)
+
+
+@pytest.mark.parametrize("kept", [{"rows": "three", "names": []}, {"names": []}, [1, 2], None])
+def test_a_result_that_another_version_has_kept_fails_with_a_sentence(alice: User, kept: Any) -> None:
+    job = submit_job(alice)
+    ctx = begin(job)
+    ctx.step("count", Work(kept))
+    end(ctx, State.RETRYING)
+    said = r"The result of step 'count' is of another version of the site, .* Run the job again from the start\."
+    with pytest.raises(PermanentError, match=said):
+        begin(job).step("count", Work(), returns=Count)
+
+
+def test_what_a_later_version_has_added_to_a_result_is_passed_over(alice: User) -> None:
+    job = submit_job(alice)
+    ctx = begin(job)
+    ctx.step("count", Work({"rows": 3, "names": [], "more": True}))
+    assert ctx.step("count", Work(), returns=Count) == Count(3, ())
 
 
 def test_an_atomic_steps_effect_and_checkpoint_commit_together(alice: User) -> None:
