@@ -22,10 +22,11 @@ from core.housekeeping.events import forget_events
 from core.housekeeping.files import collect_files
 from core.housekeeping.jobs import expire_jobs
 from core.housekeeping.mails import forget_mails
-from core.housekeeping.rounds import Round, Tally
+from core.housekeeping.rounds import Done, Round, Tally
 from core.housekeeping.sessions import forget_sessions
 
 __all__ = [
+    "Done",
     "Round",
     "Tally",
     "collect_files",

@@ -37,6 +37,16 @@ class Round:
         return self.now - dt.timedelta(days=days, hours=hours)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a part of a round has done, or would do: see `Tally`."""
+
+    counts: dict[str, int]
+    bytes: int
+    left: tuple[str, ...]
+    left_count: int
+
+
 @dataclass
 class Tally:
     """How many of each have gone, or would go."""
@@ -54,13 +64,14 @@ class Tally:
         if len(self.left) < NAMED:
             self.left.append(sentence[:300])
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "counts": {name: count for name, count in self.counts.items() if count},
-            "bytes": self.bytes,
-            "left": self.left,
-            "left_count": self.left_count,
-        }
+    def done(self) -> Done:
+        """Return what has been counted, to be kept."""
+        return Done(
+            counts={name: count for name, count in self.counts.items() if count},
+            bytes=self.bytes,
+            left=tuple(self.left),
+            left_count=self.left_count,
+        )
 
 
 def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:

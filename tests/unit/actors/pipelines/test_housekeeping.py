@@ -133,8 +133,8 @@ def test_what_was_left_alone_is_named_in_the_result(world: World, alice: User) -
 
 
 def test_sizes_and_numbers_are_told_in_words() -> None:
-    tally = {"counts": {"events": 1}, "bytes": 3 * 1024**3 // 2, "left": [], "left_count": 0}
-    assert night._result([tally], is_dry=False)["headline"] == "1 row, 1.5 GB deleted"
+    done = housekeeping.Done(counts={"events": 1}, bytes=3 * 1024**3 // 2, left=(), left_count=0)
+    assert night._result([done], is_dry=False)["headline"] == "1 row, 1.5 GB deleted"
 
 
 _KILLED = """

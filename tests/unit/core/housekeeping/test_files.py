@@ -339,7 +339,7 @@ def test_a_dry_round_says_what_goes_and_leaves_it(world: World) -> None:
     assert len(stored()) == 4
     real = collected()
     assert stored() == set()
-    assert dry.as_json() == real.as_json()
+    assert dry.done() == real.done()
     assert dry.counts["files"] == 4
 
 
