@@ -6,6 +6,7 @@ Packed twice or three times is unpacked as often: the limits on size and growth 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import tarfile
@@ -51,6 +52,8 @@ _DAMAGE = (
     UnicodeError,
     ValueError,
     RuntimeError,
+    # A member without a name.
+    IndexError,
 )
 
 
@@ -156,8 +159,8 @@ def _blocks(packed: IO[bytes], packing: str, name: str) -> Iterator[bytes]:
     except Unreadable:
         raise
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            # The disk's trouble, not the file's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            # The disk's trouble, not the file's; invalid is a place before its first byte, which the file names.
             raise
         raise Unreadable(f"{name} is a damaged {_WORDS[packing]}: {_reason(error)}.") from error
 

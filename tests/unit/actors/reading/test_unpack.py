@@ -314,10 +314,21 @@ class TestKinds:
             kind_of(path)
 
 
+#: Damaged lists of zip archives: a member without a name, and one that begins before the file does.
+_NAMELESS = b"PK\x03\x04PK\x01\x02" + bytes(29) + b"\x01" + bytes(13) + b"PK\x05\x06" + bytes(8) + b"/" + bytes(9)
+_TOO_EARLY = (
+    b"PK\x03\x04PK\x01\x02"
+    + (bytes(25) + b"\x01" + bytes(16) + b"\x01")
+    + (b"PK\x05\x06" + bytes(8) + b"/" + bytes(6) + b"\x01" + bytes(2))
+)
+
+
 @MANY
 @example(data=b"\x1f\x8b\x08")
 @example(data=b"PK\x03\x04broken")
 @example(data=b"PK\x05\x06" + bytes(18))
+@example(data=_NAMELESS)
+@example(data=_TOO_EARLY)
 @example(data=bytes(257) + b"ustar" + bytes(300))
 @example(data=b"BZh91AY&SYxx")
 @example(data=b"\xfd7zXZ\0\0")
