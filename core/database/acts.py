@@ -13,7 +13,7 @@ A file of an act has sections, each begun by its word at the start of a line:
 
 `SET core_jobprogress.job_id:` changes that table instead. On PostgreSQL an act is one statement with a CTE for each
 section. SQLite has no such; there each section is a statement, all in one transaction, and the rows of the first are
-given to the others as JSON.
+given to the others as JSON. Where nothing asks for more than their ids, SELECT is a part of the change.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
-
-from core.database.fragments import NOW
 
 #: Runs one statement; returns the names of its columns, and its rows.
 Execute = Callable[[str, dict[str, Any]], tuple[Sequence[str], list[tuple[Any, ...]]]]
@@ -36,7 +34,7 @@ _EVENT = ("kind", "attempt", "worker", "text", "detail")
 _COMMA = re.compile(r",\s+(?![^()]*\))")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Act:
     """The sections of an act, in the words of one database."""
 
@@ -52,8 +50,11 @@ class Act:
     tells: tuple[tuple[tuple[str, str], ...], ...]
     #: The columns that come back.
     returns: tuple[str, ...]
+    #: The clock's expression.
+    now: str
+    _steps: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def as_one(self) -> str:
         """The statement for PostgreSQL."""
         columns = [f"{text} AS r{number}" for number, text in enumerate(self.returns)]
@@ -75,32 +76,66 @@ class Act:
 
     def in_steps(self, execute: Execute, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run it on SQLite, in the caller's transaction, and return its rows."""
-        first = f"{self.first}\nRETURNING {', '.join(self.returns)}" if self.makes_jobs else self.first
-        names, rows = execute(first, params)
-        if rows:
-            params = {**params, "first": json.dumps(rows)}
-            for step in self._steps(tuple(names)):
-                _, answer = execute(step, params)
-        return answer if rows and not self.makes_jobs else rows
+        names, rows = execute(self._first_step, params)
+        if not rows or (self._is_short and not self.tells):
+            return rows
+        width = 1 if self._is_short else len(names)
+        params = {**params, "first": json.dumps([row[:width] for row in rows])}
+        answers = [execute(step, params)[1] for step in self._next_steps(tuple(names[:width]))]
+        if self.makes_jobs or self._is_short:
+            return rows
+        return answers[0] if self._returns_columns else answers[-1]
 
-    def _steps(self, names: Iterable[str]) -> list[str]:
+    @cached_property
+    def _is_short(self) -> bool:
+        """Whether the picked rows are needed for their ids alone: then the change itself can pick them."""
+        told = [text for tell in self.tells for _, text in tell]
+        is_by_id = self.returns[0] == "j.id" or not told
+        return self._returns_columns and is_by_id and not re.search(r"\bp\.", " ".join((self.sets, *told)))
+
+    @cached_property
+    def _returns_columns(self) -> bool:
+        """Whether columns of the changed row are all that comes back: SQLite's RETURNING has nothing else."""
+        return not self.makes_jobs and all(re.fullmatch(r"j\.\w+", text) for text in self.returns)
+
+    @cached_property
+    def _returning(self) -> str:
+        return f"\nRETURNING {', '.join(text.removeprefix('j.') for text in self.returns)}"
+
+    @cached_property
+    def _first_step(self) -> str:
+        if self._is_short:
+            return f"{self._change}\nWHERE j.{self.key} IN (\n{self.first}\n){self._returning}"
+        return self.first + (self._returning if self.makes_jobs else "")
+
+    def _next_steps(self, names: tuple[str, ...]) -> list[str]:
         """Return the statements after the first one, whose rows have columns of these names."""
+        if names not in self._steps:
+            self._steps[names] = self._make_steps(names)
+        return self._steps[names]
+
+    def _make_steps(self, names: Iterable[str]) -> list[str]:
         columns = ", ".join(f"value ->> {number} AS {name}" for number, name in enumerate(names))
         rows = f"(SELECT {columns} FROM json_each(%(first)s))"  # noqa: S608  names that the database gave
         if self.makes_jobs:
-            steps = [f"WITH done AS {rows}\n{text}" for text in self.also]
-            return [*steps, self._events(f" FROM {rows} AS done")]
+            return [*(f"WITH done AS {rows}\n{text}" for text in self.also), self._events(f" FROM {rows} AS done")]
         # In this order and no other: the events are those of the first rows, one after the other.
         changed = f" FROM {rows} AS p CROSS JOIN {self.table} AS j ON j.{self.key} = p.id"
-        return [
-            self._update(f"{rows} AS p"),
-            *([self._events(changed)] if self.tells else []),
-            f"SELECT {', '.join(self.returns)}{changed}",
-        ]
+        events = [self._events(changed)] if self.tells else []
+        if self._is_short:
+            return events
+        update = self._update(f"{rows} AS p")
+        if self._returns_columns:
+            return [update + self._returning, *events]
+        return [update, *events, f"SELECT {', '.join(self.returns)}{changed}"]
+
+    @property
+    def _change(self) -> str:
+        # The parts are of files of this folder.
+        return f"UPDATE {self.table} AS j SET {self.sets}"  # noqa: S608
 
     def _update(self, source: str) -> str:
-        # The parts are of files of this folder.
-        return f"UPDATE {self.table} AS j SET {self.sets}\nFROM {source} WHERE j.{self.key} = p.id"  # noqa: S608
+        return f"{self._change}\nFROM {source} WHERE j.{self.key} = p.id"
 
     def _events(self, source: str, *, is_named: bool = False) -> str:
         """Return the INSERT of the events: from what they say, or where that has names from these."""
@@ -109,14 +144,13 @@ class Act:
             said = {field: f"{field}{number}" if is_named else text for field, text in tell}
             job = "job" if is_named else "id" if self.makes_jobs else "j.id"
             only = f" WHERE {said['only']}" if "only" in said else ""
-            selects.append(f"SELECT {job}, {NOW}, {', '.join(said[field] for field in _EVENT)}{source}{only}")
+            selects.append(f"SELECT {job}, {self.now}, {', '.join(said[field] for field in _EVENT)}{source}{only}")
         into = f"INSERT INTO core_jobevent (job_id, at, {', '.join(_EVENT)})"
         return f"{into}\n{' UNION ALL '.join(selects)}"
 
 
-@cache
-def read_act(body: str) -> Act | None:
-    """Return the act that a text is; None for a plain statement."""
+def read_act(body: str, *, now: str) -> Act | None:
+    """Return the act that a text is, with the clock's expression in it; None for a plain statement."""
     parts = _SECTION.split(body)
     sections = [(word, text.strip()) for word, text in zip(parts[1::2], parts[2::2], strict=True)]
     texts = dict(sections)
@@ -135,6 +169,7 @@ def read_act(body: str) -> Act | None:
         also=tuple(text for word, text in sections if word == "ALSO"),
         tells=tuple(tuple({**usual, **_fields(text)}.items()) for word, text in sections if word == "TELL"),
         returns=tuple(_COMMA.split(texts["RETURN"])),
+        now=now,
     )
 
 

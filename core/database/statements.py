@@ -33,13 +33,7 @@ def run(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run the statement of this name in one transaction and return its rows."""
     if connection.vendor == "postgresql":
         return _execute(one_statement(name), params)[1]
-    statement = _statement(name, connection.vendor)
-    with transaction.atomic():
-        # One instant for all the statements of an act: what the first selects, the next one changes.
-        params = {**params, "now": _execute(f"SELECT {now_sql()}", {})[1][0][0]}
-        if isinstance(statement, Act):
-            return statement.in_steps(_execute_at_now, params)
-        return _execute_at_now(statement, params)[1]
+    return run_together([(name, params)])[0]
 
 
 def read(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -49,9 +43,14 @@ def read(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple[Any, ...]]]:
     """Run several statements in one transaction and return the rows of each; on PostgreSQL in one round trip."""
-    if connection.vendor != "postgresql" or len(parts) < 2:
+    if connection.vendor != "postgresql":
+        loaded = [(_statement(name, connection.vendor, now="%(now)s"), params) for name, params in parts]
         with transaction.atomic():
-            return [run(name, params) for name, params in parts]
+            # One instant for all: what the first statement selects, the next one changes.
+            now = _execute(f"SELECT {now_sql()}", {})[1][0][0]
+            return [_run_in_steps(statement, {**params, "now": now}) for statement, params in loaded]
+    if len(parts) == 1:
+        return [run(*parts[0])]
     connection.ensure_connection()
     cursors = []
     # What is sent in a pipeline without BEGIN is one transaction, which ends with it.
@@ -81,8 +80,8 @@ def id_list(ids: Iterable[float | str]) -> Any:
     return list(ids) if connection.vendor == "postgresql" else json.dumps(list(ids))
 
 
-def _execute_at_now(text: str, params: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    return _execute(text.replace(NOW, "%(now)s"), params)
+def _run_in_steps(statement: Act | str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return statement.in_steps(_execute, params) if isinstance(statement, Act) else _execute(statement, params)[1]
 
 
 def _execute(text: str, params: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -94,8 +93,8 @@ def _execute(text: str, params: dict[str, Any]) -> tuple[list[str], list[tuple[A
 
 
 @cache
-def _statement(name: str, vendor: str) -> Act | str:
+def _statement(name: str, vendor: str, *, now: str = NOW) -> Act | str:
     lines = (FOLDER / f"{name}.sql").read_text().splitlines()
     body = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
-    text = expand(body, vendor).strip()
-    return read_act(text) or text
+    text = expand(body, vendor).replace(NOW, now).strip()
+    return read_act(text, now=now) or text

@@ -8,7 +8,7 @@ FROM core_job j JOIN {rows:ends AS w (
     id bigint, fence bigint, state text, kind text, result jsonb, error text, detail text, delay double precision,
     crashed int
 )} ON w.id = j.id AND w.fence = j.fence
-WHERE j.id {in:ids} AND (j.state = 'running') IS TRUE
+WHERE {postgresql:j.id {in:ids} AND} (j.state = 'running') IS TRUE
 ORDER BY j.id {lock}
 SET
     state = p.state,

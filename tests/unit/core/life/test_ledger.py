@@ -373,14 +373,14 @@ def test_a_stale_end_beside_the_true_one_in_a_batch_is_told_that_it_is_stale(ali
 def test_a_database_that_is_away_for_a_moment_is_asked_again(alice: User) -> None:
     job = submit_job(alice)
     ledger = Ledger(worker="here:1", patience_seconds=30)
-    run, faults = statements.run, [OperationalError("away"), OperationalError("still away")]
+    run, faults = statements.run_together, [OperationalError("away"), OperationalError("still away")]
 
-    def flaky(name: str, params: dict[str, Any]) -> Any:
+    def flaky(parts: Any) -> Any:
         if faults:
             raise faults.pop()
-        return run(name, params)
+        return run(parts)
 
-    with mock.patch.object(statements, "run", flaky):
+    with mock.patch.object(statements, "run_together", flaky):
         taken = ledger.claim(job.pk)
     assert taken is not None
     assert faults == []
@@ -391,7 +391,7 @@ def test_a_database_that_stays_away_is_an_error_after_the_patience(alice: User) 
     job = submit_job(alice)
     ledger = Ledger(worker="here:1", patience_seconds=0.2)
     with (
-        mock.patch.object(statements, "run", side_effect=OperationalError("away")),
+        mock.patch.object(statements, "run_together", side_effect=OperationalError("away")),
         pytest.raises(OperationalError, match="away"),
     ):
         ledger.claim(job.pk)
