@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.typesetting.merge import Entry, Link
@@ -203,9 +203,7 @@ def _columns(source: Source, most: int) -> list[list[Any]]:
         mean = total = ""
         if not is_identifier(name, request.types):
             digits = written.decimals if written.decimals is None else max(written.decimals, 1)
-            mean = Format(**{**written.__dict__, "type": "float", "decimals": digits}).number(
-                float(stats.sum) / stats.filled
-            )
+            mean = replace(written, type="float", decimals=digits).number(float(stats.sum) / stats.filled)
             total = written.number(stats.sum)
         rows.append([styled(_short(name, 40)), written.number(stats.low), mean, written.number(stats.high), total])
     return rows[:most]

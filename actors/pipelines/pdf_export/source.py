@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ class Source:
             for place, name in enumerate(request.subtotals):
                 known = self.stats[name]
                 widest = (*known.widest, *found[2 * place : 2 * place + 2])
-                self.stats[name] = ColumnStats(**{**known.__dict__, "widest": widest})
+                self.stats[name] = replace(known, widest=widest)
 
     def _format(self, name: str, clock: list[bool | None]) -> Format:
         request, kind = self.request, self.request.types[name]
