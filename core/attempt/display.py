@@ -35,9 +35,11 @@ class Display:
     def progress(self) -> Progress:
         """The progress in memory, made when it is first needed."""
         if self._progress is None:
+            # Asked before the lock is taken: a database that hangs would hold the keeper up by it, for all attempts.
+            stages = self._first_stages()
             with self._guard:
                 if self._progress is None:
-                    self._progress = Progress(stages=self._first_stages())
+                    self._progress = Progress(stages=stages)
         return self._progress
 
     def call_changed(self) -> None:
