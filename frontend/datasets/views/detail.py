@@ -1,24 +1,14 @@
-"""The page of one dataset: columns with their profile, first and rejected rows, how the file was read."""
+"""The page of one dataset."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.core.paginator import Page, Paginator
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from core import pipelines
-from core.forms import downloads
-from core.models import Artifact, Dataset, DatasetColumn, Job
-from frontend.datasets.pages import dataset as dataset_pages
-from frontend.datasets.pages import nearly_typed
-from frontend.datasets.pages import reading as dataset_reading
-from frontend.site import expiry
+from core.models import Dataset
+from frontend.datasets.pages.detail import context_of
 from frontend.site.security import PersonRequest, person_required
-
-VIEWS = ("columns", "rows", "rejected", "reading")
 
 
 @require_safe
@@ -27,103 +17,4 @@ def dataset_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one dataset; `?view=` names the part."""
     datasets = Dataset.objects.for_user(request.user).select_related("job__parent", "owner")
     dataset = get_object_or_404(datasets.prefetch_related("job__artifacts"), pk=pk)
-    view = request.GET.get("view", "")
-    view = view if view in VIEWS else VIEWS[0]
-    parts = {"columns": _columns, "rows": _rows, "rejected": _rejected, "reading": _reading}
-    dialect: dict[str, Any] = dataset.dialect or {}
-    context = {
-        "dataset": dataset,
-        "view": view,
-        "actions": pipelines.taking("dataset", is_staff=request.user.is_staff),
-        "downloads": _kept_files(dataset),
-        "files": downloads.files_of(dataset, is_staff=request.user.is_staff),
-        "expiry": expiry.of_dataset(dataset),
-        "origin": _origin(dataset),
-        "warnings": dialect.get("warnings") or [],
-        "notes": dialect.get("notes") or [],
-        "looked_for_duplicates": dataset_reading.looked_for_duplicates(dataset),
-        **parts[view](request, dataset),
-    }
-    return render(request, "headway/dataset_detail.html", context)
-
-
-def _kept_files(dataset: Dataset) -> list[Artifact]:
-    """Return the files that the dataset's job has made, as far as they are kept."""
-    outputs = [artifact for artifact in dataset.job.artifacts.all() if artifact.kind == Artifact.Kind.OUTPUT]
-    return [artifact for artifact in outputs if artifact.local_path.is_file()]
-
-
-def _origin(dataset: Dataset) -> Job | None:
-    """Return the job whose form makes the dataset anew: of a part, the whole job; None when its pipeline is gone."""
-    job = dataset.job.parent or dataset.job
-    return job if job.spec is not None else None
-
-
-def _columns(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
-    page = _column_page(request, dataset)
-    is_pending = dataset_pages.is_pending(dataset)
-    profiles = [dataset_pages.profile_of(column, rows=dataset.rows, is_pending=is_pending) for column in page]
-    return {
-        "column_page": page,
-        "profiles": profiles,
-        "is_pending": is_pending and not all(profile.is_there for profile in profiles),
-        "can_declare": (can_declare := _can_declare(dataset)),
-        "together": _together(dataset) if can_declare else None,
-        "chart_width": dataset_pages.CHART_WIDTH,
-        "chart_height": dataset_pages.CHART_HEIGHT,
-    }
-
-
-def _together(dataset: Dataset) -> nearly_typed.NearlyTogether | None:
-    """Return the columns that nearly have a type, whatever page of columns is shown."""
-    columns = DatasetColumn.objects.filter(dataset=dataset, stats__has_key="nearly")[: nearly_typed.MOST_TOGETHER]
-    return nearly_typed.together(columns, rows=dataset.rows)
-
-
-def _can_declare(dataset: Dataset) -> bool:
-    """Whether the form that made the dataset takes types of columns, and is about no other dataset as well."""
-    origin = _origin(dataset)
-    if origin is None or origin.spec is None or not getattr(origin.spec.form, "can_declare", False):
-        return False
-    result = origin.result if isinstance(origin.result, dict) else {}
-    return origin.pk == dataset.job_id or result.get("dataset") == dataset.pk
-
-
-def _rows(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
-    column_page = _column_page(request, dataset)
-    columns = list(column_page)
-    page = Paginator(dataset_pages.preview_of(dataset).rows, dataset_pages.ROWS_LENGTH).get_page(
-        request.GET.get("page")
-    )
-    return {
-        "column_page": column_page,
-        "columns": columns,
-        "page": page,
-        "rows": dataset_pages.cells_of(list(page), columns),
-    }
-
-
-def _rejected(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
-    shown = dataset_pages.preview_of(dataset).rejected
-    page = Paginator(shown, dataset_pages.ROWS_LENGTH).get_page(request.GET.get("page"))
-    return {"page": page, "is_cut": len(shown) < dataset.rejected, "has_values": any(row[1] for row in page)}
-
-
-def _reading(_request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
-    dialect: dict[str, Any] = dataset.dialect or {}
-    files = {artifact.field: artifact for artifact in _kept_files(dataset)}
-    is_accounted_for = dataset_reading.is_accounted_for(dataset)
-    return {
-        "facts": dataset_reading.facts_of(dataset),
-        "lines": dataset_reading.lines_of(dataset, files) if is_accounted_for else [],
-        "mended": dataset_reading.mended_of(dataset),
-        "preamble": dialect.get("preamble") or [],
-        "rules": dataset_reading.rules_text(dataset),
-    }
-
-
-def _column_page(request: PersonRequest, dataset: Dataset) -> Page[DatasetColumn]:
-    columns = DatasetColumn.objects.filter(dataset=dataset)
-    if search := request.GET.get("find", "").strip():
-        columns = columns.filter(name__icontains=search)
-    return Paginator(columns, dataset_pages.COLUMNS_LENGTH).get_page(request.GET.get("columns"))
+    return render(request, "headway/dataset_detail.html", context_of(request, dataset))

@@ -8,12 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django_htmx.http import replace_url
 
-from core import pipelines
-from core.models import Dataset
+from frontend.jobs.pages import desk as desk_pages
 from frontend.jobs.pages.list import JobList
 from frontend.site.security import PersonRequest, person_required
-
-RECENT_DATASETS = 6
 
 
 @require_safe
@@ -23,14 +20,7 @@ def desk(request: PersonRequest) -> HttpResponseBase:
     asked = JobList(request)
     if asked.parent is not None:
         return render(request, "headway/job_parts.html", {"list": asked})
-    datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
-    context = {
-        # What begins with nothing first, then what goes on with a dataset.
-        "pipelines": sorted(pipelines.listed(is_staff=request.user.is_staff), key=lambda spec: spec.takes is not None),
-        "list": asked,
-        "datasets": list(datasets[:RECENT_DATASETS]),
-    }
-    return render(request, "headway/desk.html", context)
+    return render(request, "headway/desk.html", desk_pages.context_of(request, asked))
 
 
 @require_safe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
@@ -92,6 +93,17 @@ class Gate:
     def at_work(self) -> int | None:
         """Jobs that were let go and have not ended; None when no limit counts them."""
         return self.state.limits[0].in_use if self.state.limits else None
+
+
+def context_of() -> dict[str, Any]:
+    """Return what the page shows: every pipeline with its limits."""
+    return {"gates": gates(), "units": UNITS}
+
+
+def context_of_one(name: str, *, said: str, refusal: str) -> dict[str, Any]:
+    """Return what the region of one pipeline shows after an act on it."""
+    gate = next(gate for gate in gates() if gate.name == name)
+    return {"gate": gate, "units": UNITS, "said": said, "refusal": refusal}
 
 
 def gates() -> list[Gate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count
 
@@ -79,6 +80,12 @@ class Alarm:
     @property
     def title(self) -> str:
         return ALARMS.get(self.count.name, self.count.name.replace("_", " ").capitalize())
+
+
+def context_of() -> dict[str, Any]:
+    """Return what the page shows: workers, the queues that they serve, and alarms."""
+    rows = workers()
+    return {"workers": rows, "queues": queues(rows), "alarms": alarm_counts()}
 
 
 def workers() -> list[WorkerRow]:

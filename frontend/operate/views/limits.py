@@ -21,7 +21,7 @@ from frontend.site.security import PersonRequest, staff_required
 @staff_required
 def limits(request: PersonRequest) -> HttpResponseBase:
     """Show every pipeline with its limits."""
-    return render(request, "headway/limits.html", {"gates": limit_pages.gates(), "units": limit_pages.UNITS})
+    return render(request, "headway/limits.html", limit_pages.context_of())
 
 
 @require_POST
@@ -79,8 +79,7 @@ def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, sa
         return f"{title} {said}."
 
     def show(outcome: Outcome) -> HttpResponseBase:
-        gate = next(gate for gate in limit_pages.gates() if gate.name == name)
-        context = {"gate": gate, "units": limit_pages.UNITS, "refusal": outcome.refusal, "said": outcome.said}
+        context = limit_pages.context_of_one(name, said=outcome.said, refusal=outcome.refusal)
         return render(request, "headway/_pipeline_limits.html", context)
 
     return answer_act(request, do, back=f"{reverse('limits')}#pipeline-{name}-limits", region=show)

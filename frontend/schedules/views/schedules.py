@@ -23,7 +23,8 @@ from core.schedules import changes
 from frontend.forms.pages import priorities, repeats
 from frontend.forms.pages.answers import FormPage
 from frontend.forms.pages.reading import asks_for_priority, unreadable
-from frontend.jobs.pages import job as job_pages
+from frontend.schedules.pages import detail as detail_pages
+from frontend.schedules.pages import list as list_pages
 from frontend.schedules.pages import schedules as schedule_pages
 from frontend.schedules.pages.schedules import Row
 from frontend.site.answers import Done, Outcome, answer_act, answer_page, turn_back
@@ -34,16 +35,7 @@ from frontend.site.security import PersonRequest, person_required
 @person_required
 def schedule_list(request: PersonRequest) -> HttpResponseBase:
     """List the person's schedules, the newest first, and those of the code; to htmx the lists alone."""
-    asked = schedule_pages.ScheduleList(request)
-    own = asked.page
-    every = schedule_pages.rows([*own, *schedule_pages.of_code()], request.user)
-    context: dict[str, Any] = {
-        "list": asked,
-        "rows": every[: len(own)],
-        "code_rows": every[len(own) :],
-        "ticks": schedule_pages.ticks(),
-        "version": schedule_pages.version_of(every),
-    }
+    context = list_pages.context_of(request)
     return answer_page(
         request,
         context,
@@ -67,7 +59,7 @@ def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     if request.htmx and not schedule_pages.visible_to(request.user).filter(pk=pk).exists():
         # Loading the page again ends the asking, and says that the schedule is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
-    context = _context(request, _row(request, pk))
+    context = detail_pages.context_of(request, _row(request, pk))
     return answer_page(
         request,
         context,
@@ -192,7 +184,7 @@ def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpR
         beside = {"notice": outcome.refusal, "said": outcome.said, "tells": True}
         if is_on_list:
             return render(request, "headway/_schedule_row.html", {"row": fresh, "schedule": fresh.schedule, **beside})
-        return render(request, "headway/_schedule_regions.html", {**_context(request, fresh), **beside})
+        return render(request, "headway/_schedule_regions.html", {**detail_pages.context_of(request, fresh), **beside})
 
     # Where the button was: a name of the schedule on the list, or its page.
     back = f"{reverse('schedule_list')}{row.anchor}" if is_on_list else row.schedule.get_absolute_url()
@@ -211,18 +203,3 @@ def _refuse_unless(row: Row, may: bool) -> None:
 def _row(request: PersonRequest, pk: int) -> Row:
     schedule = get_object_or_404(schedule_pages.one(request.user), pk=pk)
     return schedule_pages.rows([schedule], request.user)[0]
-
-
-def _context(request: PersonRequest, row: Row) -> dict[str, Any]:
-    schedule = row.schedule
-    shows_all = request.user.is_staff or schedule.owner_id == request.user.pk
-    return {
-        "row": row,
-        "schedule": schedule,
-        "version": schedule_pages.version_of([row]),
-        "times": schedule_pages.times_of(schedule),
-        "runs": schedule_pages.RunList(request, schedule),
-        # What the code's own schedules are given is not everybody's.
-        "parameters": job_pages.parameters_of(schedule_pages.as_job(schedule), request) if shows_all else [],
-        "files": schedule_pages.files_of(schedule) if shows_all else [],
-    }
