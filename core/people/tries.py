@@ -18,6 +18,8 @@ from core.models import LimitBucket
 
 #: The name under which the buckets of limits hold these.
 _KIND = "accounts"
+#: Seconds by which a time that was counted in the database may differ from the same time read from it.
+_ROUNDING_SECONDS = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +45,12 @@ class Tries:
         """Let one that was taken not count."""
         self._rows.update(tat=F("tat") - self._interval)
         now = database_now().timestamp()
-        self._rows.filter(tat__lte=now, blocked_until__lte=now).delete()
+        self._rows.filter(tat__lte=now + _ROUNDING_SECONDS, blocked_until__lte=now).delete()
 
     def lock_when_used_up(self) -> bool:
         """Let none be taken for `per_seconds`, if the last one was taken; return whether it is so."""
         now = database_now().timestamp()
-        used_up = self._rows.filter(tat__gt=now + self._slack)
+        used_up = self._rows.filter(tat__gt=now + self._slack + _ROUNDING_SECONDS)
         return bool(used_up.update(blocked_until=now + self.per_seconds))
 
     def wait_seconds(self) -> float:
