@@ -8,7 +8,7 @@ from typing import Any
 logger = logging.getLogger("headway")
 
 
-def tell(event: str, *, level: int = logging.INFO, exc_info: bool = False, **fields: Any) -> None:
+def log(event: str, *, level: int = logging.INFO, exc_info: bool = False, **fields: Any) -> None:
     """Log one event, e.g. `job_claimed job=7 attempt=2`."""
     if logger.isEnabledFor(level):
         words = " ".join(f"{name}={_shown(value)}" for name, value in fields.items())

@@ -27,7 +27,7 @@ from core import mails
 from core.attempt import children
 from core.life import families, leases
 from core.life.requests import discard
-from core.logs import tell
+from core.logs import log
 from core.models.states import State
 from core.operation import alarms, metrics, presence
 from core.schedules import fire, static
@@ -134,7 +134,7 @@ class Keeper:
         except Exception as error:
             # The database is away for a moment, most likely; the thread must not end.
             name = getattr(duty.act, "__name__", "duty")
-            tell(
+            log(
                 "keeper_failed",
                 level=logging.WARNING,
                 duty=name,
@@ -153,7 +153,7 @@ class Keeper:
         # One that stops has threads that have ended as they should; a second signal would make an end of it at once.
         if self._ending.is_set() or self.is_stopping or not (dead or orphaned):
             return
-        tell("process_ends", level=logging.CRITICAL, dead_threads=",".join(dead), orphaned=orphaned)
+        log("process_ends", level=logging.CRITICAL, dead_threads=",".join(dead), orphaned=orphaned)
         self._ending.set()
         threading.Timer(END_SECONDS, os._exit, args=[70]).start()
         os.kill(os.getpid(), signal.SIGTERM)

@@ -25,7 +25,7 @@ from actors.runtime.windows import SMALLEST, Window
 from core import pipelines
 from core.failpoints import failpoint
 from core.life import outbox
-from core.logs import tell
+from core.logs import log
 from core.operation import metrics
 
 #: Seconds between two looks of a worker's relay; a submit elsewhere wakes only that process's relay.
@@ -192,7 +192,7 @@ class Relay:
             job_broker().let_go()
             return True
         if self._pause:
-            tell("relay_recovered")
+            log("relay_recovered")
         if not self.looks:
             self._was_away = False
         self._pause = 0.0
@@ -201,7 +201,7 @@ class Relay:
 
     def _note_trouble(self, event: str, error: Exception) -> None:
         if not self._pause:
-            tell(event, level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
+            log(event, level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
 
     def _publish_due(self) -> int:
@@ -265,7 +265,7 @@ class Relay:
         self._recover_at = time.monotonic() + RECOVER_SECONDS
         self._was_away = False
         if lost:
-            tell("messages_published_again", level=logging.WARNING, count=lost)
+            log("messages_published_again", level=logging.WARNING, count=lost)
             self._awake.set()
 
 

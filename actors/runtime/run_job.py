@@ -8,7 +8,7 @@ import dramatiq
 from actors.runtime.broker import ACTORS, DEFAULT_QUEUE
 from core.attempt.attempts import Attempts
 from core.failpoints import failpoint
-from core.logs import tell
+from core.logs import log
 
 
 @cache
@@ -24,7 +24,7 @@ def run(job_id: int) -> None:
         failpoint("ack")
     except Exception:
         # The database is away, and stayed away: the lease runs out, and the job is tried again.
-        tell("attempt_unwritten", level=logging.ERROR, exc_info=True, job=job_id)
+        log("attempt_unwritten", level=logging.ERROR, exc_info=True, job=job_id)
 
 
 def _actor_of(priority: int) -> dramatiq.Actor[[int], None]:

@@ -14,7 +14,7 @@ from dramatiq.middleware import Middleware
 
 from core import pipelines
 from core.attempt import children
-from core.logs import tell
+from core.logs import log
 
 # The broker, and with it this middleware, is built before Django has loaded its models: what needs them is
 # imported when the worker boots.
@@ -69,7 +69,7 @@ class WorkerBoot(Middleware):
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()
-        tell("worker_started", worker=attempts().worker, freed=freed)
+        log("worker_started", worker=attempts().worker, freed=freed)
 
     def before_worker_shutdown(self, broker: Any, worker: dramatiq.Worker) -> None:
         from actors.runtime.broker import take_no_more
@@ -77,7 +77,7 @@ class WorkerBoot(Middleware):
 
         hand_back_at = settings.STOP_SECONDS - HAND_BACK_BEFORE
         grace = max(0.0, min(settings.STOP_GRACE_SECONDS, hand_back_at - OWN_HANDS_SECONDS))
-        tell("worker_stops", worker=attempts().worker, held=len(attempts()), grace_seconds=grace)
+        log("worker_stops", worker=attempts().worker, held=len(attempts()), grace_seconds=grace)
         self._timers = [
             _after(grace, attempts().stop_all),
             _after(hand_back_at, _hand_back),
@@ -101,7 +101,7 @@ class WorkerBoot(Middleware):
         relay.stop(timeout=PART_SECONDS)
         self.keeper.stop(timeout=PART_SECONDS)
         stuck = [thread.name for thread in worker.workers if thread.is_alive()]
-        tell("worker_stopped", stuck_threads=",".join(stuck))
+        log("worker_stopped", stuck_threads=",".join(stuck))
         children.pool.end()
         if stuck:
             # The interpreter's own end would wait for such a thread.
@@ -122,10 +122,10 @@ def _hand_back() -> None:
 
     taken = attempts().hand_back_all()
     if taken:
-        tell("jobs_handed_back", count=taken)
+        log("jobs_handed_back", count=taken)
     connection.close()
 
 
 def _end_at_once() -> None:
-    tell("process_hangs", level=logging.CRITICAL)
+    log("process_hangs", level=logging.CRITICAL)
     os._exit(EXIT_HUNG)

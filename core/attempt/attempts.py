@@ -35,7 +35,7 @@ from core.life import families, leases
 from core.life.leases import Held
 from core.life.ledger import LEDGER_THREAD, Claim, Ledger
 from core.life.requests import discard
-from core.logs import tell
+from core.logs import log
 from core.models import Job
 from core.models.states import State
 from core.operation import alarms, metrics
@@ -67,7 +67,7 @@ class Attempts:
         """Run one attempt of the job, if it is to be had."""
         claim = self.ledger.claim(job_id)
         if claim is None:
-            tell("claim_refused", level=logging.DEBUG, job=job_id)
+            log("claim_refused", level=logging.DEBUG, job=job_id)
             return
         failpoint("claim")
         attempt = Attempt(claim, pipelines.find(claim.pipeline))
@@ -94,7 +94,7 @@ class Attempts:
         self._note_change(attempt)
         if self._stopping:
             attempt.own.stop = Interrupted
-        tell("job_claimed", level=logging.DEBUG, job=claim.job_id, attempt=claim.attempt, fence=claim.fence)
+        log("job_claimed", level=logging.DEBUG, job=claim.job_id, attempt=claim.attempt, fence=claim.fence)
 
     def _let_go(self, attempt: Attempt, state: State | None) -> None:
         """The attempt has ended in this state; None where another one owns the job."""
@@ -206,11 +206,11 @@ class Attempts:
 def _log_end(attempt: Attempt, state: State | None) -> None:
     claim = attempt.claim
     if state is None:
-        tell("fence_was_stale", level=logging.WARNING, job=claim.job_id, attempt=claim.attempt, fence=claim.fence)
+        log("fence_was_stale", level=logging.WARNING, job=claim.job_id, attempt=claim.attempt, fence=claim.fence)
         return
     seconds = time.monotonic() - attempt.began
     metrics.run_seconds.observe(pipeline=_kind(claim), state=state, seconds=seconds)
-    tell("attempt_ended", job=claim.job_id, attempt=claim.attempt, state=state, seconds=seconds)
+    log("attempt_ended", job=claim.job_id, attempt=claim.attempt, state=state, seconds=seconds)
 
 
 def _kind(claim: Claim) -> str:

@@ -25,7 +25,7 @@ from django.conf import settings
 from core import amounts
 from core.attempt.forked import GONE_SECONDS, Forked, ForkServer
 from core.errors import PermanentError
-from core.logs import tell
+from core.logs import log
 
 #: What a child's function reports with: `report(done, total=None, note="")`.
 Report = Callable[..., None]
@@ -173,7 +173,7 @@ class Pool:
             server.start()
         except OSError as error:
             # It is tried again when a child is needed, and is told to who needs it.
-            tell("fork_server_failed", level=logging.ERROR, error=str(error))
+            log("fork_server_failed", level=logging.ERROR, error=str(error))
         else:
             self._keep_warm()
 
@@ -254,7 +254,7 @@ class Pool:
             child.close()
             self._rehearse_at = time.monotonic() + IDLE_SECONDS
             if not self._is_ended:
-                tell("rehearsal_failed", level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
+                log("rehearsal_failed", level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
         with self._changed:
             self._rehearsing = None
             if child.is_warm:

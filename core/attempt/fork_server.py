@@ -58,16 +58,16 @@ def main(descriptor: int) -> None:
 
 def preload(modules: Iterable[str]) -> None:
     """Import these modules; one that can't be imported, or starts threads, is told of and not in the way."""
-    from core.logs import tell
+    from core.logs import log
 
     for name in modules:
         before = _threads()
         try:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - the child that needs it raises it again, in its job
-            tell("preload_failed", level=logging.WARNING, module=name, error=f"{type(error).__name__}: {error}")
+            log("preload_failed", level=logging.WARNING, module=name, error=f"{type(error).__name__}: {error}")
         if _threads() > before:
-            tell("preload_started_threads", level=logging.WARNING, module=name, threads=_threads() - before)
+            log("preload_started_threads", level=logging.WARNING, module=name, threads=_threads() - before)
     gc.collect()
     # Objects that no collection touches stay in memory that is shared.
     gc.freeze()
@@ -117,9 +117,9 @@ class _Server:
         try:
             pid = os.fork()
         except OSError as error:
-            from core.logs import tell
+            from core.logs import log
 
-            tell("fork_failed", level=logging.ERROR, error=str(error))
+            log("fork_failed", level=logging.ERROR, error=str(error))
             tells.close()
         else:
             if not pid:

@@ -19,7 +19,7 @@ from core.attempt.children import ChildLost
 from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended
 from core.life.ledger import Claim, End
 from core.limits import remote
-from core.logs import tell
+from core.logs import log
 from core.models import JobEvent
 from core.models.states import State
 from core.operation import alarms
@@ -184,7 +184,7 @@ def _of_retry_after(error: RetryAfter, claim: Claim) -> Deferred | Failed:
 
 def _of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
     is_crash = isinstance(error, ChildLost)
-    tell(
+    log(
         "attempt_raised",
         level=logging.WARNING,
         exc_info=not is_crash,

@@ -24,7 +24,7 @@ from core import pipelines
 from core.database.jsontext import storable
 from core.errors import Refused
 from core.life import leftovers, requests
-from core.logs import tell
+from core.logs import log
 from core.models import Job, JobEvent
 from core.models.job import JobQuerySet
 from core.models.states import State
@@ -163,7 +163,7 @@ def _act(
                     on_family(job)
                     done += 1
                 except Refused as error:
-                    tell("dead_letter_passed_over", job=pk, reason=str(error))
+                    log("dead_letter_passed_over", job=pk, reason=str(error))
     finally:
         # Also of an act that broke off: the trail says how far it came.
         audit.note(
@@ -173,7 +173,7 @@ def _act(
             before={"search": asdict(search), "selected": selected, "jobs": len(chosen)},
             after={"jobs": done},
         )
-    tell("dead_letters_acted_on", act=act, count=done, of=len(chosen), by=by)
+    log("dead_letters_acted_on", act=act, count=done, of=len(chosen), by=by)
     return done
 
 

@@ -22,7 +22,7 @@ from core.database import statements
 from core.database.jsontext import dumps, dumps_limited
 from core.files import storage
 from core.life.fan_out import ChildResult
-from core.logs import tell
+from core.logs import log
 from core.models import Artifact, Dataset, Job
 from core.models.states import LIVE, TERMINAL, State
 from core.pipelines import Pipeline
@@ -131,7 +131,7 @@ def wake(parent_ids: Iterable[int]) -> list[int]:
         return []
     woken = [row[0] for row in statements.run_together([("lock", {"ids": ids}), ("wake", {"ids": ids})])[1]]
     for job_id in woken:
-        tell("parent_woken", job=job_id)
+        log("parent_woken", job=job_id)
     if woken:
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(woken)))
     return woken

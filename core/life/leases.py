@@ -16,7 +16,7 @@ from django.db.models import F
 from core.database import statements
 from core.files import storage
 from core.life import families
-from core.logs import tell
+from core.logs import log
 from core.models import Job
 from core.models.states import State
 
@@ -68,7 +68,7 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
         },
     )
     for job_id, state, fence, _ in rows:
-        tell("lease_expired", level=logging.WARNING, job=job_id, state=state)
+        log("lease_expired", level=logging.WARNING, job=job_id, state=state)
         storage.remove_scratch(job_id, [fence])
     # A child's end may be what its parent waits for.
     families.wake(parent_id for *_, parent_id in rows if parent_id is not None)

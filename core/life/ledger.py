@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from core.database import statements
 from core.database.jsontext import dumps
-from core.logs import tell
+from core.logs import log
 from core.models import Job
 from core.models.states import State
 from core.wakeup import jobs_due
@@ -191,12 +191,12 @@ class Ledger:
     def _tell(self, request: _Request) -> None:
         if request.error is not None and request.end is not None:
             # Let go of all the same: the lease runs out, and the job is tried again.
-            tell("attempt_unwritten", level=logging.ERROR, job=request.end.job_id, error=repr(request.error)[:300])
+            log("attempt_unwritten", level=logging.ERROR, job=request.end.job_id, error=repr(request.error)[:300])
         if request.then is not None:
             try:
                 request.then(request.answer if request.error is None else None)
             except Exception:
-                tell("attempt_afterwork_failed", level=logging.ERROR, exc_info=True)
+                log("attempt_afterwork_failed", level=logging.ERROR, exc_info=True)
 
     def _commit(self, batch: list[_Request]) -> None:
         for request in batch:
@@ -245,7 +245,7 @@ class Ledger:
         claimed = {row[0]: _as_claim(row) for row in answers.get("claim", ())}
         woken = [row[0] for row in answers.get("wake", ())]
         for parent_id in woken:
-            tell("parent_woken", job=parent_id)
+            log("parent_woken", job=parent_id)
         # What ended may have been what others waited for: their parents, or a place under their limits.
         if woken or any(end.is_limited for end in ends):
             jobs_due.send(sender=Job, count=len(woken))

@@ -19,7 +19,7 @@ from core.database import statements
 from core.database.jsontext import dumps_limited, storable
 from core.errors import Refused
 from core.life import families, leftovers
-from core.logs import tell
+from core.logs import log
 from core.models import AuditEntry, Job, JobProgress
 from core.models.job import Priority
 from core.models.states import IDLE, RETRIABLE, TERMINAL, State
@@ -49,7 +49,7 @@ def cancel(job: Job, *, by: str) -> State:
         audit.note(by, "cancel", job_id=job.pk, pipeline=was.pipeline, before=_shown(was), after={"state": state})
         # A place under a limit may have come free.
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=0))
-    tell("cancel_accepted", job=job.pk, state=state, by=by)
+    log("cancel_accepted", job=job.pk, state=state, by=by)
     if state == State.CANCELLED:
         discard(job.pk)
         if was.parent_id is not None:
@@ -78,7 +78,7 @@ def retry_from(job: Job, states: Collection[State], *, by: str, from_start: bool
         folders = _requeue_family(was, spec, by=by, from_start=from_start)
         audit.note_all([retried(was, by=by, from_start=from_start)])
     leftovers.delete_folders(folders)
-    tell("job_requeued", job=job.pk, by=by, from_start=from_start)
+    log("job_requeued", job=job.pk, by=by, from_start=from_start)
 
 
 def discard_failed(job: Job, *, by: str) -> None:
@@ -94,7 +94,7 @@ def discard_failed(job: Job, *, by: str) -> None:
         audit.note_all([discarded(was, by=by)])
         folders = _delete_what_was_made(was)
     leftovers.delete_folders(folders)
-    tell("job_discarded", job=job.pk, by=by)
+    log("job_discarded", job=job.pk, by=by)
 
 
 def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str | None = None) -> None:
@@ -124,7 +124,7 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
             after={"state": State.QUEUED, "params": kept},
         )
     leftovers.delete_folders(folders)
-    tell("job_edited", job=job.pk, by=by)
+    log("job_edited", job=job.pk, by=by)
 
 
 def reprioritise(job: Job, priority: Priority, *, by: str) -> None:
@@ -154,7 +154,7 @@ def reprioritise(job: Job, priority: Priority, *, by: str) -> None:
             after={"priority": priority.name.lower()},
         )
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
-    tell("job_reprioritised", job=job.pk, priority=priority.name.lower(), by=by)
+    log("job_reprioritised", job=job.pk, priority=priority.name.lower(), by=by)
 
 
 def discard(job_id: int) -> None:

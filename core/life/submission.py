@@ -15,7 +15,7 @@ from core.database.jsontext import dumps, dumps_limited, storable
 from core.errors import Refused
 from core.failpoints import failpoint
 from core.files.uploads import StoredUpload
-from core.logs import tell
+from core.logs import log
 from core.models import Job
 from core.models.job import Priority
 from core.pipelines import Pipeline
@@ -70,7 +70,7 @@ def submit(
         return Submission(job_id=job_id, is_new=False)
     job_id = made[order.key]
     transaction.on_commit(lambda: jobs_due.send(sender=Job, count=1))
-    tell("job_submitted", job=job_id, pipeline=pipeline, owner=owner_id)
+    log("job_submitted", job=job_id, pipeline=pipeline, owner=owner_id)
     return Submission(job_id=job_id, is_new=True)
 
 
@@ -89,7 +89,7 @@ def submit_many(
             known = Job.objects.filter(owner_id=owner_id, idempotency_key__in=missing)
             ids |= dict(known.values_list("idempotency_key", "pk"))
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(keyed)))
-    tell("jobs_submitted", count=len(keyed), pipeline=pipeline, owner=owner_id)
+    log("jobs_submitted", count=len(keyed), pipeline=pipeline, owner=owner_id)
     return [ids[order.key] for order in keyed]
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from core import pipelines
 from core.errors import Refused
 from core.life import requests
-from core.logs import tell
+from core.logs import log
 from core.models import Job, Mail
 from core.people import audit
 
@@ -39,4 +39,4 @@ def send_again(mail: Mail, *, by: str) -> None:
             before={"mail": was.state, "to": was.to, "state": job.state},
             after={"mail": Mail.State.READY, "to": was.to, "state": "queued"},
         )
-    tell("mail_sent_again", mail=mail.pk, job=job.pk, by=by)
+    log("mail_sent_again", mail=mail.pk, job=job.pk, by=by)

@@ -15,7 +15,7 @@ from core.attempt.fencing import FencedTransaction
 from core.database.jsontext import storable
 from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
-from core.logs import tell
+from core.logs import log
 from core.mails.message import message_of, new_message_id
 from core.mails.smtp import NotTaken, Unclear, hand_over, new_connection
 from core.models import Job, Mail
@@ -130,7 +130,7 @@ def _settle(ctx: JobContext, mail: Mail, state: str, answer: str) -> None:
             )
 
     _patiently(write_down)
-    tell("mail_settled", mail=mail.pk, job=ctx.job_id, kind=mail.kind, state=state, answer=answer)
+    log("mail_settled", mail=mail.pk, job=ctx.job_id, kind=mail.kind, state=state, answer=answer)
     if state == State.UNKNOWN:
         alarms.count(alarms.MAIL_UNKNOWN, mail.kind, job=ctx.job_id, mail=mail.pk)
 
@@ -155,4 +155,4 @@ def _close(connection: BaseEmailBackend) -> None:
         connection.close()
     except OSError as error:
         # The mail's fate is written down already.
-        tell("mail_line_unclosed", error=f"{type(error).__name__}: {error}")
+        log("mail_line_unclosed", error=f"{type(error).__name__}: {error}")

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from core.database import statements
-from core.logs import tell
+from core.logs import log
 
 #: A message that is no message at all; one for an actor that isn't there; one with arguments that its actor can't take.
 UNREADABLE_MESSAGE, UNKNOWN_ACTOR, WRONG_ARGUMENTS = "unreadable_message", "unknown_actor", "wrong_arguments"
@@ -31,7 +31,7 @@ _guard = threading.Lock()
 
 def count(name: str, place: str = "", **told: Any) -> None:
     """Count one, and log it with what is told besides."""
-    tell("alarm", level=logging.ERROR, name=name, place=place, **told)
+    log("alarm", level=logging.ERROR, name=name, place=place, **told)
     with _guard:
         _counts[name[:60], place[:80]] += 1
 

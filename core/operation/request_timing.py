@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from core.logs import tell
+from core.logs import log
 from core.operation import metrics
 
 
@@ -28,7 +28,7 @@ class RequestTimingMiddleware:
         metrics.http_seconds.labels(view, request.method or "", f"{response.status_code // 100}xx").observe(seconds)
         response.headers["Server-Timing"] = f"app;dur={seconds * 1000:.1f}"
         if seconds > settings.SLOW_REQUEST_SECONDS:
-            tell(
+            log(
                 "request_was_slow",
                 level=logging.WARNING,
                 path=request.path,

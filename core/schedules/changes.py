@@ -17,7 +17,7 @@ from core.database.jsontext import dumps, dumps_limited, storable
 from core.errors import Refused
 from core.files.uploads import StoredUpload
 from core.life.submission import Submission
-from core.logs import tell
+from core.logs import log
 from core.models import Schedule, ScheduledRun
 from core.models.job import Priority
 from core.people import audit
@@ -63,7 +63,7 @@ def create(
     with transaction.atomic():
         schedule.save(force_insert=True)
         audit.note(by, "create_schedule", pipeline=pipeline, after=_shown(schedule))
-    tell("schedule_created", schedule=schedule.pk, pipeline=pipeline, owner=owner_id)
+    log("schedule_created", schedule=schedule.pk, pipeline=pipeline, owner=owner_id)
     return schedule
 
 
@@ -86,7 +86,7 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
         row.changed_at = database_now()
         row.save(update_fields=[*values, "cron", "next_at", "changed_at"])
         audit.note(by, "edit_schedule", pipeline=row.pipeline, before=before, after=_shown(row))
-    tell("schedule_edited", schedule=row.pk, by=by)
+    log("schedule_edited", schedule=row.pk, by=by)
     return row
 
 
@@ -108,7 +108,7 @@ def switch(schedule: Schedule, *, is_on: bool, by: str) -> Schedule:
             runs.switch_off(row)
         act = "switch_on_schedule" if is_on else "switch_off_schedule"
         audit.note(by, act, pipeline=row.pipeline, before={"schedule": row.pk, "on": not is_on}, after={"on": is_on})
-    tell("schedule_switched", schedule=row.pk, on=is_on, by=by)
+    log("schedule_switched", schedule=row.pk, on=is_on, by=by)
     return row
 
 
@@ -121,7 +121,7 @@ def run_now(schedule: Schedule, *, by: str) -> Submission:
         made = runs.submit_for(row, key=f"schedule-{row.pk}-by-hand-{run.pk}")
         ScheduledRun.objects.filter(pk=run.pk).update(job=made.job_id)
         audit.note(by, "run_schedule", job_id=made.job_id, pipeline=row.pipeline, after={"schedule": row.pk})
-    tell("schedule_run_by_hand", schedule=row.pk, job=made.job_id, by=by)
+    log("schedule_run_by_hand", schedule=row.pk, job=made.job_id, by=by)
     return made
 
 
@@ -131,7 +131,7 @@ def delete(schedule: Schedule, *, by: str) -> None:
         row = _lock(schedule)
         audit.note(by, "delete_schedule", pipeline=row.pipeline, before=_shown(row))
         row.delete()
-    tell("schedule_deleted", schedule=schedule.pk, by=by)
+    log("schedule_deleted", schedule=schedule.pk, by=by)
 
 
 _EDITABLE = frozenset(

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from core.database.clock import database_now
 from core.failpoints import failpoint
-from core.logs import tell
+from core.logs import log
 from core.models import Schedule
 from core.pipelines.cron import CronError
 from core.schedules import catch_up, runs, waiting
@@ -56,7 +56,7 @@ def _fire_safely(schedule_id: int) -> int:
                 _tell_off(schedule)
         return 0
     except Exception as error:  # noqa: BLE001  one schedule that can't be run must not keep the others back
-        tell("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
+        log("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
         _pass_over(schedule_id, text=f"It could not be started: {type(error).__name__}: {error}")
         return 0
 
@@ -77,7 +77,7 @@ def _fire(schedule_id: int) -> int:
         failpoint("schedule-insert")
         runs.note_all(schedule, plan.missed, Outcome.MISSED)
         if plan.missed:
-            tell("schedule_missed", schedule=schedule.pk, count=len(plan.missed), last=plan.missed[-1].isoformat())
+            log("schedule_missed", schedule=schedule.pk, count=len(plan.missed), last=plan.missed[-1].isoformat())
         submitted, next_at = 0, plan.next_at
         for at in plan.run:
             began = _begin(schedule, at, is_late=catch_up.is_late(at, now=now))
@@ -113,7 +113,7 @@ def _begin(schedule: Schedule, at: dt.datetime, *, is_late: bool) -> int | None:
     else:
         text = f"{waiting.WAITING_LIMIT} runs wait for their turn already." if overlap == Overlap.QUEUE else ""
         runs.elect(schedule, at, Outcome.SKIPPED, text=text)
-        tell("schedule_skipped", schedule=schedule.pk, due=at.isoformat())
+        log("schedule_skipped", schedule=schedule.pk, due=at.isoformat())
     return 0
 
 
@@ -134,4 +134,4 @@ def _due_at(schedule: Schedule, now: dt.datetime) -> dt.datetime | None:
 
 
 def _tell_off(schedule: Schedule) -> None:
-    tell("schedule_switched_off", level=logging.WARNING, schedule=schedule.pk, reason=schedule.note)
+    log("schedule_switched_off", level=logging.WARNING, schedule=schedule.pk, reason=schedule.note)

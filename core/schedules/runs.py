@@ -15,7 +15,7 @@ from core.files import storage
 from core.files.uploads import StoredUpload
 from core.life import backpressure
 from core.life.submission import Submission, submit
-from core.logs import tell
+from core.logs import log
 from core.models import Job, Schedule, ScheduledRun
 from core.models.job import Priority
 from core.pipelines import cron
@@ -69,16 +69,16 @@ def start(schedule: Schedule, run: ScheduledRun) -> bool:
         made = submit_for(schedule, key=f"schedule-{schedule.pk}-{int(run.due_at.timestamp())}")
     except TooMuch as error:
         if not run.text:
-            tell("schedule_held", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
+            log("schedule_held", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
         # What a person would be told to do, the next call does.
         _write(run, outcome=Outcome.WAITING, text=str(error).partition(" Nothing was accepted")[0][:500])
         return False
     except HeadwayError as error:
         _write(run, outcome=Outcome.REFUSED, text=str(error)[:500])
-        tell("schedule_refused", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
+        log("schedule_refused", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
         return False
     _write(run, outcome=Outcome.SUBMITTED, job_id=made.job_id, text="")
-    tell("schedule_fired", schedule=schedule.pk, due=run.due_at.isoformat(), job=made.job_id)
+    log("schedule_fired", schedule=schedule.pk, due=run.due_at.isoformat(), job=made.job_id)
     return True
 
 

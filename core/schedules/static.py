@@ -16,7 +16,7 @@ from django.db import transaction
 from core import pipelines
 from core.database.clock import database_now
 from core.database.jsontext import dumps
-from core.logs import tell
+from core.logs import log
 from core.models import Schedule
 from core.people import accounts
 from core.pipelines import Pipeline, cron
@@ -72,7 +72,7 @@ def follow() -> None:
             with transaction.atomic():
                 if known := runs.lock(row.pk):
                     runs.switch_off(known, note=GONE)
-                    tell("schedule_switched_off", schedule=row.pk, reason=GONE)
+                    log("schedule_switched_off", schedule=row.pk, reason=GONE)
 
 
 def _insert(spec: Pipeline) -> None:
@@ -84,7 +84,7 @@ def _insert(spec: Pipeline) -> None:
     row.next_at = runs.next_time(row, after=database_now())
     # Another process may have started at the same moment.
     Schedule.objects.bulk_create([row], ignore_conflicts=True)
-    tell("schedule_declared", name=spec.name, cron=row.cron)
+    log("schedule_declared", name=spec.name, cron=row.cron)
 
 
 def _is_as_declared(row: Schedule, spec: Pipeline) -> bool:
@@ -104,7 +104,7 @@ def _update(row: Schedule, spec: Pipeline) -> None:
         if not is_timed:
             known.next_at = runs.next_time(known, after=known.changed_at)
         known.save(update_fields=["cron", "zone", "params", "is_on", "note", "changed_at", "next_at"])
-    tell("schedule_declared", name=spec.name, cron=known.cron)
+    log("schedule_declared", name=spec.name, cron=known.cron)
 
 
 def _params(spec: Pipeline) -> dict[str, Any]:

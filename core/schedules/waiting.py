@@ -10,7 +10,7 @@ from django.db import transaction
 from core.database.clock import database_now
 from core.errors import Refused
 from core.life import requests
-from core.logs import tell
+from core.logs import log
 from core.models import Schedule, ScheduledRun
 from core.schedules import runs
 from core.schedules.runs import Outcome
@@ -36,7 +36,7 @@ def _go_on_safely(schedule_id: int) -> int:
     except runs.AWAY:
         raise
     except Exception as error:  # noqa: BLE001  one schedule that can't be run must not keep the others back
-        tell("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
+        log("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
         text = f"It could not be started: {type(error).__name__}: {error}"[:500]
         first = runs.waiting(schedule_id).values("pk")[:1]
         ScheduledRun.objects.filter(pk__in=first).update(outcome=Outcome.REFUSED, text=text)

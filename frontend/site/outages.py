@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from core.logs import tell
+from core.logs import log
 
 #: Seconds after which asking again makes sense: a server starts, or finds room, in about that time.
 RETRY_SECONDS = 10
@@ -30,7 +30,7 @@ class OutageMiddleware:
 
 def answer_outage(request: HttpRequest, error: Exception) -> HttpResponse:
     """Say that the database has let a request down, and when to ask again."""
-    tell("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
+    log("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
     response = HttpResponse(render_to_string("503.html"), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
     return response
