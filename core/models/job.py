@@ -127,7 +127,7 @@ class Job(models.Model):
             ),
         ]
         # SQLite reads a partial index for a statement that has its condition in the same words. Value() makes every
-        # Django write a boolean as core/sql has it, `is_held = 0`; without it 5.2 writes NOT "is_held".
+        # Django write a boolean as the SQL has it, `is_held = 0`; without it 5.2 writes NOT "is_held".
         indexes: ClassVar = [
             # Children are in no list of their owner's, and cost this index nothing.
             models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
