@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -269,11 +270,16 @@ def _shown(attempt: Claim, *, done: int, total: int | None = None) -> dict[str, 
 def in_one_batch(ledger: Ledger, *acts: Callable[[], Any]) -> list[Any]:
     """Do the acts in threads so that one commit takes them all; return their answers, or the errors they raised."""
     batches: list[int] = []
-    write = ledger._write
+    write, settle, has_begun = ledger._write, ledger._settle, threading.Event()
 
     def counted(batch: list[Any]) -> None:
         batches.append(len(batch))
         write(batch)
+
+    def settled(batch: list[Any]) -> None:
+        # Nothing more comes into this batch.
+        has_begun.set()
+        settle(batch)
 
     def act(do: Callable[[], Any]) -> Any:
         try:
@@ -281,12 +287,13 @@ def in_one_batch(ledger: Ledger, *acts: Callable[[], Any]) -> list[Any]:
         except Exception as error:  # noqa: BLE001  an answer too, for the test to look at
             return error
 
-    with mock.patch.object(ledger, "_write", counted), ThreadPoolExecutor(len(acts) + 1) as pool:
+    counting, telling = mock.patch.object(ledger, "_write", counted), mock.patch.object(ledger, "_settle", settled)
+    with counting, telling, ThreadPoolExecutor(len(acts) + 1) as pool:
         with ledger._writing:
             ledger.start()
             # One request holds the ledger's thread at the lock; the others gather behind it.
             ledger._gathered.put(_Request(job_id=404))
-            wait_until(ledger._gathered.empty, what="the first to be taken", every=0.002)
+            assert has_begun.wait(PATIENCE_SECONDS)
             answers = [pool.submit(act, do) for do in acts]
             wait_until(lambda: ledger._gathered.qsize() == len(acts), what="all to gather", every=0.002)
         found = [answer.result(PATIENCE_SECONDS) for answer in answers]
