@@ -41,6 +41,14 @@ def test_whether_a_job_is_held_is_in_the_words_of_the_indexes() -> None:
     assert params == ()
 
 
+def forget_statistics() -> None:
+    """Another test's housekeeping has counted this empty table, and a plan of no rows may be any plan."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE core_job")
+        cursor.execute("DELETE FROM sqlite_stat1")
+        cursor.execute("ANALYZE sqlite_schema")
+
+
 @pytest.mark.parametrize(
     ("jobs", "index"),
     [
@@ -52,4 +60,5 @@ def test_whether_a_job_is_held_is_in_the_words_of_the_indexes() -> None:
 def test_a_partial_index_is_read(jobs: QuerySet[Job], index: str) -> None:
     """On PostgreSQL a planner decides by the size of the table: `tests/integration/test_plans.py` asks it."""
     if connection.vendor == "sqlite":
+        forget_statistics()
         assert index in jobs.values("pk").explain()
