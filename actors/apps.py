@@ -6,7 +6,8 @@ import pkgutil
 from typing import Any
 
 from django.apps import AppConfig
-from django.conf import settings
+
+from core.conf import conf
 
 
 class ActorsConfig(AppConfig):
@@ -17,7 +18,7 @@ class ActorsConfig(AppConfig):
         from core.wakeup import jobs_due
 
         found = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
-        for name in [*found, *settings.EXTRA_PIPELINES]:
+        for name in [*found, *conf.EXTRA_PIPELINES]:
             module = importlib.import_module(name)
             # Not imported by its package: child processes use the other modules, and have no Django.
             if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.pipeline"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.urls import reverse
+
+from core.conf import conf
 
 #: The URL names by what they are the page of.
 _names: dict[str, str] = {}
@@ -24,4 +25,4 @@ def path_of(thing: str, *args: object) -> str:
 
 def site_address(path: str = "/") -> str:
     """Return the whole address of a page, under SITE_URL, as mails name it."""
-    return f"{settings.SITE_URL}{path}"
+    return f"{conf.SITE_URL}{path}"

@@ -8,8 +8,10 @@ class CoreConfig(AppConfig):
     verbose_name = "Headway"
 
     def ready(self) -> None:
+        from core.conf import conf
         from core.mails.accounts import order_address_changed, order_welcome
         from core.people.accounts import address_changed, signed_up
 
+        conf.check()
         signed_up.connect(order_welcome, dispatch_uid="order_welcome")
         address_changed.connect(order_address_changed, dispatch_uid="order_address_changed")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from pytest_django import Settings
 
+from tests.configuration import OwnConf
 from tests.services.packages import CHROMIUM, program
 from tests.services.postgres import GivenPostgres, PostgresNode
 from tests.services.rabbitmq import GivenRabbit, RabbitNode
@@ -207,3 +209,9 @@ def make_site(request: pytest.FixtureRequest, services_folder: Path) -> Iterator
 def site(runtime: Runtime, make_site: Callable[..., Site]) -> Site:
     """A migrated site on each runtime, with nothing started yet."""
     return make_site(runtime)
+
+
+@pytest.fixture
+def conf(settings: Settings) -> OwnConf:
+    """Headway's settings, to be set for this test."""
+    return OwnConf(settings)

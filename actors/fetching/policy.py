@@ -6,8 +6,9 @@ import ipaddress
 from contextlib import suppress
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from core.conf import conf
 
 #: Files that one job fetches at once, whatever their hosts.
 AT_ONCE = 16
@@ -30,12 +31,12 @@ class Policy:
     @classmethod
     def from_settings(cls) -> Policy:
         return cls(
-            ports=frozenset(settings.FETCH_PORTS),
-            inside=frozenset(_entry(text) for text in settings.FETCH_INSIDE if text.strip()),
-            limit_bytes=settings.FETCH_LIMIT_BYTES,
-            seconds=settings.FETCH_SECONDS,
-            silence_seconds=settings.FETCH_SILENCE_SECONDS,
-            per_host=max(1, settings.FETCH_PER_HOST),
+            ports=frozenset(conf.FETCH_PORTS),
+            inside=frozenset(_entry(text) for text in conf.FETCH_INSIDE if text.strip()),
+            limit_bytes=conf.FETCH_LIMIT_BYTES,
+            seconds=conf.FETCH_SECONDS,
+            silence_seconds=conf.FETCH_SILENCE_SECONDS,
+            per_host=max(1, conf.FETCH_PER_HOST),
         )
 
     def is_inside(self, host: str, port: int) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 
 from actors.reading.encoding import ENCODINGS
 from actors.reading.types import TYPES
+from core.conf import conf
 from core.forms import PipelineForm
 
 from .rules_field import RulesField
@@ -179,7 +179,7 @@ class ImportForm(PipelineForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        most = f"{settings.IMPORT_MAX_REJECTED_PERCENT:g}"
+        most = f"{conf.IMPORT_MAX_REJECTED_PERCENT:g}"
         field = self.fields["max_rejected_percent"]
         field.help_text = f"Empty: {most} %. With 100 it never fails by this."
         field.widget.attrs["placeholder"] = most

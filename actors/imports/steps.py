@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from django.conf import settings
 
 from actors.reading import check, detect, profile, read, unpack, whole, write
 from actors.reading.errors import Unreadable
@@ -35,6 +34,7 @@ from actors.reading.remarks import warnings_of
 from core import pipelines
 from core.attempt.context import InputFile, JobContext
 from core.attempt.datasets import publish_dataset
+from core.conf import conf
 from core.database.jsontext import typed
 from core.errors import PermanentError
 from core.files import storage
@@ -110,7 +110,7 @@ def import_table(
             ctx.step("publish", _publish_again, known.pk, also, atomic=True)
         return {"headline": "This file was imported already", "dataset": known.pk, "facts": [["Rows", known.rows]]}
     name = options.name or name_of(source.name)
-    options = options.like(_model_of(ctx, options), most_rejected_percent=settings.IMPORT_MAX_REJECTED_PERCENT)
+    options = options.like(_model_of(ctx, options), most_rejected_percent=conf.IMPORT_MAX_REJECTED_PERCENT)
     ctx.stage("receive")
     received = _received(ctx, source, unpacked_limit_bytes)
     content = ctx.resolve(received.content) if received.content else source.path

@@ -16,7 +16,6 @@ from typing import Any, Protocol, cast
 import dramatiq
 import pika
 import pika.exceptions
-from django.conf import settings
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer, _RabbitmqMessage
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import iter_queue, q_name, xq_name
@@ -25,6 +24,7 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware, SkipMessage
 
 from actors.runtime.deliveries import BadMessage, read
+from core.conf import conf
 from core.life.messages import DueJob
 from core.operation import alarms
 
@@ -66,8 +66,8 @@ def job_broker() -> JobBroker:
 
 def build_broker(middleware: Iterable[Middleware] = (), **_: Any) -> dramatiq.Broker:
     """Return the broker that the settings choose."""
-    if settings.RABBITMQ_URL:
-        return JobRabbitmqBroker(settings.RABBITMQ_URL, middleware=[*middleware, SkipStale()])
+    if conf.RABBITMQ_URL:
+        return JobRabbitmqBroker(conf.RABBITMQ_URL, middleware=[*middleware, SkipStale()])
     return JobStubBroker(middleware=list(middleware))
 
 
@@ -149,7 +149,7 @@ class JobRabbitmqBroker(RabbitmqBroker):
             confirm_delivery=True,
             middleware=middleware,
         )
-        if settings.RABBITMQ_QUEUE_TYPE == "classic":
+        if conf.RABBITMQ_QUEUE_TYPE == "classic":
             self.max_priority = MAX_PRIORITY
 
     @property
@@ -178,8 +178,8 @@ class JobRabbitmqBroker(RabbitmqBroker):
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         arguments = dict(super()._build_queue_arguments(queue_name))
-        if settings.RABBITMQ_QUEUE_TYPE != "classic":
-            arguments["x-queue-type"] = settings.RABBITMQ_QUEUE_TYPE
+        if conf.RABBITMQ_QUEUE_TYPE != "classic":
+            arguments["x-queue-type"] = conf.RABBITMQ_QUEUE_TYPE
         return arguments
 
     def _find_or_declare(self, name: str, arguments: dict[str, Any]) -> Any:

@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import dramatiq
-from django.conf import settings
 from django.db import connection
 
 from actors.runtime.relay import relay
 from actors.runtime.run_job import attempts
 from core import mails
 from core.attempt import children
+from core.conf import conf
 from core.life import families, leases
 from core.life.requests import discard
 from core.logs import log
@@ -76,12 +76,12 @@ class Keeper:
         self._parent = os.getppid()
         self._announcing = Duty(self.announce, presence.HEARTBEAT_SECONDS)
         self._duties = [
-            Duty(attempts().write_progress, settings.PROGRESS_SECONDS),
+            Duty(attempts().write_progress, conf.PROGRESS_SECONDS),
             Duty(attempts().roll_up, ROLL_UP_SECONDS),
             Duty(children.pool.tend, IDLE_SECONDS),
-            Duty(attempts().renew, settings.LEASE_RENEW_SECONDS),
+            Duty(attempts().renew, conf.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
-            Duty(reap, settings.REAP_SECONDS, jitter=0.5),
+            Duty(reap, conf.REAP_SECONDS, jitter=0.5),
             Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
             Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
             Duty(mails.tell_ends, TELL_ENDS_SECONDS, jitter=0.5),

@@ -15,7 +15,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connection
 
@@ -23,6 +22,7 @@ from actors.runtime.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
 from actors.runtime.gates import GateLooks
 from actors.runtime.windows import SMALLEST, Window
 from core import pipelines
+from core.conf import conf
 from core.failpoints import failpoint
 from core.life import outbox
 from core.logs import log
@@ -255,7 +255,7 @@ class Relay:
     def _recover(self) -> None:
         """Publish again what the broker can no longer have: it holds fewer messages than jobs wait for a claim."""
         broker = job_broker()
-        age = RECOVER_AGE_SECONDS if self._was_away else settings.REPUBLISH_SECONDS
+        age = RECOVER_AGE_SECONDS if self._was_away else conf.REPUBLISH_SECONDS
         lost = 0
         own = self._queues()
         for queue, waiting in outbox.unclaimed().items():

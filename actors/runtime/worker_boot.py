@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import dramatiq
-from django.conf import settings
 from dramatiq.middleware import Middleware
 
 from core import pipelines
 from core.attempt import children
+from core.conf import conf
 from core.logs import log
 
 # The broker, and with it this middleware, is built before Django has loaded its models: what needs them is
@@ -75,13 +75,13 @@ class WorkerBoot(Middleware):
         from actors.runtime.broker import take_no_more
         from actors.runtime.run_job import attempts
 
-        hand_back_at = settings.STOP_SECONDS - HAND_BACK_BEFORE
-        grace = max(0.0, min(settings.STOP_GRACE_SECONDS, hand_back_at - OWN_HANDS_SECONDS))
+        hand_back_at = conf.STOP_SECONDS - HAND_BACK_BEFORE
+        grace = max(0.0, min(conf.STOP_GRACE_SECONDS, hand_back_at - OWN_HANDS_SECONDS))
         log("worker_stops", worker=attempts().worker, held=len(attempts()), grace_seconds=grace)
         self._timers = [
             _after(grace, attempts().stop_all),
             _after(hand_back_at, _hand_back),
-            _after(settings.STOP_SECONDS - END_BEFORE, _end_at_once),
+            _after(conf.STOP_SECONDS - END_BEFORE, _end_at_once),
         ]
         self.keeper.note_stop()
         if broker.is_shared:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typst
-from django.conf import settings
+
+from core.conf import conf
 
 CJK = "Noto Sans CJK"
 #: Where the forms of a language lie in the CJK collections.
@@ -86,7 +87,7 @@ def found() -> dict[str, Path]:
         itertools.chain.from_iterable((family.regular, family.bold, *family.others) for family in FAMILIES + DISPLAY)
     )
     paths: dict[str, Path] = {}
-    for folder in settings.FONT_FOLDERS:
+    for folder in conf.FONT_FOLDERS:
         for place, folders, names in os.walk(folder, followlinks=True):
             folders.sort()
             for name in sorted(wanted.intersection(names)):
@@ -130,7 +131,7 @@ def loaded() -> typst.Fonts:
 def _linked(paths: list[Path]) -> Path:
     """Return a folder with links to just these files: the compiler takes folders, and all that is in them."""
     digest = hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()[:16]
-    kept = Path(settings.HEADWAY_HOME) / "fonts" / digest
+    kept = Path(conf.HOME) / "fonts" / digest
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=kept.parent))

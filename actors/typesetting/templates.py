@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from core import amounts
+from core.conf import conf
 from core.errors import PermanentError
 
 MAIN = "main.typ"
@@ -40,7 +39,7 @@ def find(kind: str) -> dict[str, Template]:
     A folder whose `template.toml` cannot be read is left out: it must not take the others along.
     """
     found: dict[str, Template] = {}
-    for place in (_PIPELINES / kind / "templates", Path(settings.TEMPLATE_FOLDER) / kind):
+    for place in (_PIPELINES / kind / "templates", Path(conf.TEMPLATE_FOLDER) / kind):
         for folder in sorted(place.iterdir()) if place.is_dir() else ():
             if (folder / DESCRIPTION).is_file() and (folder / MAIN).is_file():
                 try:
@@ -55,7 +54,7 @@ def get(kind: str, name: str) -> Template:
     templates = find(kind)
     if name in templates:
         return templates[name]
-    own = Path(settings.TEMPLATE_FOLDER) / kind / name
+    own = Path(conf.TEMPLATE_FOLDER) / kind / name
     if name == own.name and (own / DESCRIPTION).is_file() and (own / MAIN).is_file():
         return load(kind, own)
     raise PermanentError(f"There is no template {name!r}. There are: {', '.join(templates) or 'none'}.")

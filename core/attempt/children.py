@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from django.conf import settings
-
 from core import amounts
 from core.attempt.forked import GONE_SECONDS, Forked, ForkServer
+from core.conf import conf
 from core.errors import PermanentError
 from core.logs import log
 
@@ -186,7 +185,7 @@ class Pool:
         """Return a child for this thread alone, when one is free; `check` is called while it waits, and may raise."""
         while True:
             with self._changed:
-                if len(self._lent) < (self.size or settings.CPU_THREADS):
+                if len(self._lent) < (self.size or conf.CPU_THREADS):
                     # The one used last: the others grow old, and are ended.
                     child = self._idle.pop() if self._idle else Child()
                     child.is_spare = False
@@ -239,7 +238,7 @@ class Pool:
     def _keep_warm(self) -> None:
         """Have a thread rehearse when nobody waits for work though somebody could."""
         with self._changed:
-            is_free = not self._idle and len(self._lent) < (self.size or settings.CPU_THREADS)
+            is_free = not self._idle and len(self._lent) < (self.size or conf.CPU_THREADS)
             if not self.rehearsals or not is_free or self._rehearsing or time.monotonic() < self._rehearse_at:
                 return
             self._rehearsing = threading.Thread(target=self._rehearse, name="rehearsal", daemon=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, NoReturn
 
-from django.conf import settings
 from django.db import transaction
 
 from core import pipelines
 from core.attempt.display import Display
 from core.attempt.fencing import Ownership
 from core.attempt.steps import Steps
+from core.conf import conf
 from core.errors import PermanentError, Suspended
 from core.life import families
 from core.life.fan_out import Results, pipeline_of, task_of, title_of
@@ -76,15 +76,15 @@ class FanOuts:
         return families.keys_of(self._claim.job_id) if self._claim.fence > 1 else set()
 
     def _refuse_large(self, title: str, *, width: int) -> None:
-        if width > settings.FAN_OUT_WIDTH:
+        if width > conf.FAN_OUT_WIDTH:
             raise PermanentError(
-                f"{title}: {width:,} parts are more than the {settings.FAN_OUT_WIDTH:,} a job may be split into. "
+                f"{title}: {width:,} parts are more than the {conf.FAN_OUT_WIDTH:,} a job may be split into. "
                 "Make the parts larger, or the input smaller."
             )
-        if self._claim.depth >= settings.FAN_OUT_DEPTH:
+        if self._claim.depth >= conf.FAN_OUT_DEPTH:
             raise PermanentError(
                 f"{title}: this job is a part of a part already, {self._claim.depth} deep; no more than "
-                f"{settings.FAN_OUT_DEPTH} are allowed."
+                f"{conf.FAN_OUT_DEPTH} are allowed."
             )
 
     def _insert(

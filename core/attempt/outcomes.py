@@ -12,10 +12,9 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from django.conf import settings
-
 from core import pipelines
 from core.attempt.children import ChildLost
+from core.conf import conf
 from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended
 from core.life.ledger import Claim, End
 from core.limits import remote
@@ -167,7 +166,7 @@ def backoff_seconds(failures: int) -> float:
 
 
 def _longest_backoff(failures: int) -> float:
-    longest: float = min(settings.RETRY_BASE_SECONDS * 2 ** max(0, min(failures, 30)), settings.RETRY_CAP_SECONDS)
+    longest: float = min(conf.RETRY_BASE_SECONDS * 2 ** max(0, min(failures, 30)), conf.RETRY_CAP_SECONDS)
     return longest
 
 

@@ -7,9 +7,9 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
+from core.conf import conf
 from core.errors import PermanentError, StepTooLarge
 
 T = TypeVar("T")
@@ -41,9 +41,9 @@ def dumps_limited(value: Any, *, what: str) -> str:
         text = dumps(value)
     except (TypeError, ValueError) as error:
         raise StepTooLarge(f"{what} can't be kept as JSON: {error}") from error
-    if len(text) > settings.JSON_LIMIT_BYTES:
+    if len(text) > conf.JSON_LIMIT_BYTES:
         raise StepTooLarge(
-            f"{what} is {len(text):,} bytes long, more than {settings.JSON_LIMIT_BYTES:,}; keep it in a file"
+            f"{what} is {len(text):,} bytes long, more than {conf.JSON_LIMIT_BYTES:,}; keep it in a file"
         )
     return text
 

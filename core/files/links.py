@@ -6,10 +6,10 @@ stored: a link can't be called back, but dies with its file.
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
 from core.addresses import path_of, site_address
+from core.conf import conf
 from core.database.clock import database_now
 from core.errors import HeadwayError
 
@@ -28,7 +28,7 @@ class ExpiredLink(HeadwayError):
 
 def link_to(artifact_id: int, *, days: float | None = None) -> str:
     """Return an address under which anybody may fetch this file, for so many days (`LINK_DAYS`)."""
-    until = int(database_now().timestamp() + _DAY_SECONDS * (settings.LINK_DAYS if days is None else days))
+    until = int(database_now().timestamp() + _DAY_SECONDS * (conf.LINK_DAYS if days is None else days))
     token = _signer().sign(f"{artifact_id}-{until}")
     return site_address(path_of("shared_file", token))
 

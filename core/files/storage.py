@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
-
+from core.conf import conf
 from core.errors import Overloaded
 from core.failpoints import failpoint
 
@@ -26,7 +25,7 @@ FULL_RETRY_SECONDS = 300.0
 
 
 def root() -> Path:
-    return Path(settings.STORAGE_ROOT)
+    return Path(conf.storage_root)
 
 
 def resolve(key: str) -> Path:
@@ -113,7 +112,7 @@ def refuse_when_full(incoming_bytes: int = 0) -> None:
     """Raise Overloaded when storing this much would leave less than the floor of free disk."""
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
-    if free - incoming_bytes < settings.DISK_FLOOR_BYTES:
+    if free - incoming_bytes < conf.DISK_FLOOR_BYTES:
         raise _full()
 
 

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from django.conf import settings
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
+from core.conf import conf
 from core.database.jsontext import storable
 from core.errors import Refused
 from core.files import storage
@@ -91,7 +91,7 @@ class StagingUploadHandler(FileUploadHandler):
         encoding: str | None = None,
     ) -> None:
         # Said before a byte is read, so that nobody waits for an upload that can't be taken.
-        if content_length > settings.UPLOAD_LIMIT_BYTES:
+        if content_length > conf.UPLOAD_LIMIT_BYTES:
             raise StopUpload(connection_reset=True)
         storage.refuse_when_full(content_length)
 

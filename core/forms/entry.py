@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model, QuerySet
 from django.forms.utils import ErrorDict
 
+from core.conf import conf
 from core.files import storage, uploads
 from core.files.uploads import StoredUpload
 from core.forms.fields import PipelineForm
@@ -114,7 +114,7 @@ class Entry:
 
     def _staged_bytes(self) -> int:
         """Return the bytes of the valid form's files that no job of the person has yet; each content counts once."""
-        if not settings.OWNER_STORED_BYTES:
+        if not conf.OWNER_STORED_BYTES:
             return 0
         sent = {name: file for name, file in self.form.cleaned_data.items() if isinstance(file, UploadedFile)}
         sizes = {file.sha256: file.size for name, file in self.kept.items() if name not in sent}

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from core import pipelines
+from core.conf import conf
 from core.forms import DatasetField
 from core.models import Dataset, Job, Mail, Schedule
 from core.pipelines import Pipeline
@@ -50,7 +50,7 @@ def keeping_of(job: Job) -> Keeping | None:
         latest = _later(latest, Keeping(dataset_expires_at(dataset, named=named), dataset))
     for mail in of_families(Mail.objects.all(), [whole.pk]):
         is_unknown = mail.state == Mail.State.UNKNOWN
-        until = None if is_unknown else mail.created_at + dt.timedelta(days=settings.DAYS_MAILS)
+        until = None if is_unknown else mail.created_at + dt.timedelta(days=conf.DAYS_MAILS)
         latest = _later(latest, Keeping(until, mail))
     return latest
 
@@ -60,31 +60,31 @@ def dataset_expires_at(dataset: Dataset, *, named: Collection[int] | None = None
 
     `named` are the datasets that schedules name, for a page that asks for many at once.
     """
-    if dataset.is_kept or not settings.DAYS_DATASETS:
+    if dataset.is_kept or not conf.DAYS_DATASETS:
         return None
     if dataset.pk in (named_by_schedules([dataset.pk]) if named is None else named):
         return None
-    return dataset.created_at + dt.timedelta(days=settings.DAYS_DATASETS)
+    return dataset.created_at + dt.timedelta(days=conf.DAYS_DATASETS)
 
 
 def job_days(pipeline: str) -> int:
     """Return the days that an ended job of this pipeline is kept."""
-    if settings.DAYS_JOBS:
-        return int(settings.DAYS_JOBS)
+    if conf.DAYS_JOBS:
+        return int(conf.DAYS_JOBS)
     spec = pipelines.find(pipeline)
     return spec.retention_days if spec else _GONE_DAYS
 
 
 def old_datasets(now: dt.datetime) -> QuerySet[Dataset]:
     """Return the datasets that are past their time; schedules and jobs at work may name some of them still."""
-    if not settings.DAYS_DATASETS:
+    if not conf.DAYS_DATASETS:
         return Dataset.objects.none()
-    return Dataset.objects.filter(is_kept=False, created_at__lt=now - dt.timedelta(days=settings.DAYS_DATASETS))
+    return Dataset.objects.filter(is_kept=False, created_at__lt=now - dt.timedelta(days=conf.DAYS_DATASETS))
 
 
 def kept_mails(now: dt.datetime) -> QuerySet[Mail]:
     """Return the mails that keep their job: young ones, and those of which nobody knows whether they arrived."""
-    young = Mail.objects.filter(created_at__gte=now - dt.timedelta(days=settings.DAYS_MAILS))
+    young = Mail.objects.filter(created_at__gte=now - dt.timedelta(days=conf.DAYS_MAILS))
     return young | Mail.objects.filter(state=Mail.State.UNKNOWN)
 
 
@@ -124,7 +124,7 @@ def dataset_fields() -> set[str]:
 def of_families(rows: QuerySet[M], whole_ids: Collection[int], *, job: str = "job") -> list[M]:
     """Return the rows that belong to these whole jobs or to their children, however deep."""
     found: list[M] = []
-    for depth in range(settings.FAN_OUT_DEPTH + 1):
+    for depth in range(conf.FAN_OUT_DEPTH + 1):
         found += rows.filter(**{f"{job}{'__parent' * depth}__in": whole_ids})
         if depth == 0 and not Job.objects.filter(parent__in=whole_ids).exists():
             break

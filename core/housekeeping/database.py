@@ -6,10 +6,10 @@ import shutil
 import time
 from pathlib import Path
 
-from django.conf import settings
 from django.db import OperationalError, connection
 
 from core import amounts
+from core.conf import conf
 from core.housekeeping.rounds import Round, Tally
 from core.models import Artifact, AuditEntry, Job, JobEvent, JobProgress, JobStep
 from core.models.states import State
@@ -73,7 +73,7 @@ def _tidy_postgresql(tally: Tally, *, deleted_rows: int) -> None:
 
 
 def _floor() -> int:
-    return int(settings.DISK_FLOOR_BYTES)
+    return int(conf.DISK_FLOOR_BYTES)
 
 
 def _run(statement: str) -> int:

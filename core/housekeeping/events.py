@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from core.conf import conf
 from core.housekeeping.rounds import Round, Tally
 from core.models import JobEvent
 from core.models.states import TERMINAL
@@ -27,7 +27,7 @@ PAGE = 2_000
 def forget_events(work: Round) -> Tally:
     """Delete what is between begin and end on the timelines of jobs that ended DAYS_EVENTS ago."""
     tally = Tally()
-    before = work.before(days=settings.DAYS_EVENTS)
+    before = work.before(days=conf.DAYS_EVENTS)
     starts_again = JobEvent.objects.filter(job=OuterRef("job"), kind=_KIND.CLAIMED, pk__gt=OuterRef("pk"))
     old = (
         JobEvent.objects.filter(job__state__in=TERMINAL, job__finished_at__lt=before)

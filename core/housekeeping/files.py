@@ -6,8 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from django.conf import settings
-
+from core.conf import conf
 from core.files import storage
 from core.housekeeping.folders import collect_job_folders, collect_scratch, newest_job_folder
 from core.housekeeping.removal import entries, measure, remove_file, remove_tree
@@ -29,7 +28,7 @@ def collect_files(work: Round) -> Tally:
     storage.root().mkdir(parents=True, exist_ok=True)
     # The store may lie behind a link; inside of it none is followed.
     root = storage.root().resolve()
-    older_than = store_time() - settings.ORPHAN_HOURS * 3600
+    older_than = store_time() - conf.ORPHAN_HOURS * 3600
     collect_staging(root, older_than=older_than, work=work, tally=tally)
     newest = Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if (found := newest_job_folder(root, older_than=older_than)) > newest:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from django.conf import settings
 from django.db.models import CharField, F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 
+from core.conf import conf
 from core.forms import retention
 from core.housekeeping.datasets import PATHS
 from core.housekeeping.removal import entries, measure, remove_tree
@@ -91,7 +91,7 @@ def _is_quiet(job: Job, work: Round) -> bool:
     if work.is_dry and job.finished_at < work.before(days=retention.job_days(job.pipeline)):
         # Counted with the jobs that would have gone by now.
         return False
-    return job.finished_at < work.before(hours=settings.ORPHAN_HOURS)
+    return job.finished_at < work.before(hours=conf.ORPHAN_HOURS)
 
 
 def _collect_attempts(

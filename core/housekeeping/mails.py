@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
+from core.conf import conf
 from core.housekeeping.rounds import Round, Tally, delete_rows
 from core.models import Mail
 from core.models.states import State
@@ -16,6 +15,6 @@ def forget_mails(work: Round) -> Tally:
     mails go with it.
     """
     tally = Tally()
-    old = Mail.objects.filter(created_at__lt=work.before(days=settings.DAYS_MAILS), job__state=State.SUCCEEDED)
+    old = Mail.objects.filter(created_at__lt=work.before(days=conf.DAYS_MAILS), job__state=State.SUCCEEDED)
     delete_rows(old.exclude(state=Mail.State.UNKNOWN), "mails", work=work, tally=tally)
     return tally

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib.sessions.models import Session
 
+from core.conf import conf
 from core.housekeeping.rounds import BATCH, Round, Tally, delete_rows
 from core.models import LimitBucket, Schedule, ScheduledRun
 from core.models.states import LIVE
@@ -32,7 +32,7 @@ def forget_sessions(work: Round) -> Tally:
 
 def _forget_runs(work: Round, tally: Tally) -> None:
     """Delete the runs of each schedule beyond the newest, and the old ones that its page does not show."""
-    before = work.before(days=settings.DAYS_EVENTS)
+    before = work.before(days=conf.DAYS_EVENTS)
     after = 0
     while ids := list(Schedule.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         after = ids[-1]

@@ -11,9 +11,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from django.conf import settings
-
 from core import amounts, pipelines
+from core.conf import conf
 from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.files import storage
@@ -79,7 +78,7 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes
     if seen.is_known:
         return
     _refuse_owner(seen, incoming_bytes=incoming_bytes + staged_bytes, jobs=jobs)
-    limit = settings.QUEUED_LIMIT
+    limit = conf.QUEUED_LIMIT
     if limit and _site.count + jobs > limit:
         raise Overloaded(
             f"The site has {_site.count:,} jobs queued, and takes {limit:,} at most. Nothing was accepted; try again "
@@ -90,20 +89,20 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes
 
 
 def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
-    submits = settings.OWNER_SUBMITS_PER_HOUR
-    count_site = settings.QUEUED_LIMIT > 0 and _site.claim_look(settings.QUEUED_LIMIT)
+    submits = conf.OWNER_SUBMITS_PER_HOUR
+    count_site = conf.QUEUED_LIMIT > 0 and _site.claim_look(conf.QUEUED_LIMIT)
     row = statements.read(
         "pressure",
         {
             "owner": owner_id,
             "key": key,
-            "running": settings.OWNER_RUNNING_LIMIT,
-            "queued": settings.OWNER_QUEUED_LIMIT,
+            "running": conf.OWNER_RUNNING_LIMIT,
+            "queued": conf.OWNER_QUEUED_LIMIT,
             "submits": submits,
             "earlier": max(0, submits - jobs),
-            "stored": settings.OWNER_STORED_BYTES,
+            "stored": conf.OWNER_STORED_BYTES,
             "no_load": statements.id_list(spec.name for spec in pipelines.every() if not spec.counts_as_load),
-            "all": settings.QUEUED_LIMIT if count_site else 0,
+            "all": conf.QUEUED_LIMIT if count_site else 0,
         },
     )[0]
     seen = _Pressure(bool(row[0] and key), *row[1:])
@@ -113,21 +112,21 @@ def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
 
 
 def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
-    if (limit := settings.OWNER_RUNNING_LIMIT) and seen.running >= limit:
+    if (limit := conf.OWNER_RUNNING_LIMIT) and seen.running >= limit:
         raise TooMuch(
             f"You have {_jobs(seen.running)} running, and {limit:,} is the most at once. Nothing was accepted; try "
             f"again when one has ended, or in {RUNNING_RETRY_SECONDS:.0f} seconds.",
             retry_after_seconds=RUNNING_RETRY_SECONDS,
         )
-    if (limit := settings.OWNER_QUEUED_LIMIT) and seen.queued + jobs > limit:
+    if (limit := conf.OWNER_QUEUED_LIMIT) and seen.queued + jobs > limit:
         raise TooMuch(
             f"You have {_jobs(seen.queued)} queued, and {limit:,} is the most. Nothing was accepted; try again when "
             f"some have started, or in {QUEUED_RETRY_SECONDS:.0f} seconds.",
             retry_after_seconds=QUEUED_RETRY_SECONDS,
         )
-    if (limit := settings.OWNER_SUBMITS_PER_HOUR) and (seen.oldest is not None or jobs > limit):
+    if (limit := conf.OWNER_SUBMITS_PER_HOUR) and (seen.oldest is not None or jobs > limit):
         _refuse_submits(limit, seen, jobs=jobs)
-    if (limit := settings.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
+    if (limit := conf.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
         coming = f", and {amounts.size(incoming_bytes)} come" if incoming_bytes else ""
         raise TooMuch(
             f"Your files take {amounts.size(seen.stored)}{coming}; "

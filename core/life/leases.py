@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
 from django.db.models import F
 
+from core.conf import conf
 from core.database import statements
 from core.files import storage
 from core.life import families
@@ -49,7 +49,7 @@ def renew(held: Iterable[Held]) -> dict[Held, bool]:
         {
             "ids": statements.id_list(entry.job_id for entry in wanted),
             "held": json.dumps([{"id": entry.job_id, "fence": entry.fence} for entry in wanted]),
-            "lease": settings.LEASE_SECONDS,
+            "lease": conf.LEASE_SECONDS,
         },
     )
     return {Held(job_id, fence): bool(is_cancelling) for job_id, fence, is_cancelling in rows}
@@ -61,8 +61,8 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
         "reap",
         {
             "limit": REAP_LIMIT,
-            "base": settings.RETRY_BASE_SECONDS,
-            "cap": settings.RETRY_CAP_SECONDS,
+            "base": conf.RETRY_BASE_SECONDS,
+            "cap": conf.RETRY_CAP_SECONDS,
             "worker": worker,
             "settle": SETTLE_SECONDS,
         },

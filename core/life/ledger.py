@@ -17,9 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from core.conf import conf
 from core.database import statements
 from core.database.jsontext import dumps
 from core.logs import log
@@ -102,7 +102,7 @@ class Ledger:
 
     worker: str
     #: Seconds that a claim or an end is tried again while the database is away.
-    patience_seconds: float = field(default_factory=lambda: float(settings.LEASE_SECONDS))
+    patience_seconds: float = field(default_factory=lambda: float(conf.LEASE_SECONDS))
     _gathered: queue.SimpleQueue[_Request | None] = field(default_factory=queue.SimpleQueue)
     _writing: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
@@ -237,7 +237,7 @@ class Ledger:
             parts.append(
                 (
                     "claim",
-                    {"ids": statements.id_list(claims), "worker": self.worker, "lease": settings.LEASE_SECONDS},
+                    {"ids": statements.id_list(claims), "worker": self.worker, "lease": conf.LEASE_SECONDS},
                 )
             )
         answers = {name: rows for (name, _), rows in zip(parts, statements.run_together(parts), strict=True)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Count, F
 
+from core.conf import conf
 from core.database import statements
 from core.life.messages import DueJob
 from core.models import Job
@@ -88,7 +88,7 @@ def unclaimed() -> dict[str, int]:
 
 def publish_again(queue: str, *, limit: int, older_seconds: float | None = None) -> int:
     """Make up to `limit` of the queue's published jobs due for publishing again; return how many."""
-    age = settings.REPUBLISH_SECONDS if older_seconds is None else older_seconds
+    age = conf.REPUBLISH_SECONDS if older_seconds is None else older_seconds
     if limit <= 0:
         return 0
     return len(statements.run("unpublish", {"queue": queue, "older": age, "limit": limit}))

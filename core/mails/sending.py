@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from core.attempt.context import JobContext
 from core.attempt.fencing import FencedTransaction
+from core.conf import conf
 from core.database.jsontext import storable
 from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
@@ -137,7 +137,7 @@ def _settle(ctx: JobContext, mail: Mail, state: str, answer: str) -> None:
 
 def _patiently(act: Callable[[], None]) -> None:
     """Do it, again and again while the database is away: what is not written down is unknown for ever."""
-    deadline = time.monotonic() + settings.LEASE_SECONDS
+    deadline = time.monotonic() + conf.LEASE_SECONDS
     while True:
         try:
             act()

@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from core.conf import conf
 from core.logs import log
 from core.operation import metrics
 
@@ -27,7 +27,7 @@ class RequestTimingMiddleware:
         view = match.view_name if match and match.view_name else "none"
         metrics.http_seconds.labels(view, request.method or "", f"{response.status_code // 100}xx").observe(seconds)
         response.headers["Server-Timing"] = f"app;dur={seconds * 1000:.1f}"
-        if seconds > settings.SLOW_REQUEST_SECONDS:
+        if seconds > conf.SLOW_REQUEST_SECONDS:
             log(
                 "request_was_slow",
                 level=logging.WARNING,

@@ -46,6 +46,8 @@ class Pipeline:
     icon: str = "play"
     #: The RabbitMQ queue its messages go through.
     queue: str = "default"
+    #: Whether it takes the processor for seconds on end. The queues of such have a worker of their own.
+    is_heavy: bool = False
     #: (name, title) of the stages a live page lists before they begin.
     stages: tuple[tuple[str, str], ...] = ()
     #: Claims a job may have before it fails, and of those the ones whose worker was lost.
@@ -184,6 +186,11 @@ def taking(kind: str, *, is_staff: bool) -> list[Pipeline]:
 def queues() -> list[str]:
     """Return the names of all queues that pipelines use."""
     return sorted({spec.queue for spec in _registry} | {"default"})
+
+
+def heavy_queues() -> list[str]:
+    """Return the names of the queues whose pipelines take the processor for seconds on end."""
+    return sorted({spec.queue for spec in _registry if spec.is_heavy})
 
 
 def preloads(queues: Iterable[str]) -> list[str]:

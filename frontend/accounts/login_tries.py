@@ -14,13 +14,13 @@ import datetime as dt
 import unicodedata
 from collections.abc import Callable
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
+from core.conf import conf
 from core.people.tries import Tries, forget_all, may_try
 from frontend.site.addresses import address_of
 from frontend.site.errors import with_retry_after
@@ -35,7 +35,7 @@ class LogIn:
 
     def __init__(self, request: HttpRequest, username: str) -> None:
         self._request = request
-        tries, seconds, place = settings.LOGIN_TRIES, settings.LOGIN_WAIT_MINUTES * 60, address_of(request)
+        tries, seconds, place = conf.LOGIN_TRIES, conf.LOGIN_WAIT_MINUTES * 60, address_of(request)
         self._by_name = Tries.of(_BY_NAME, name_of(username), place, amount=tries, per_seconds=seconds)
         self._by_place = Tries.of(_BY_PLACE, place, amount=tries * ADDRESS_SHARE, per_seconds=seconds)
 
@@ -98,7 +98,7 @@ def may_confirm(user: User) -> bool:
 
     What only asks for the password again is no log-in, and is counted here.
     """
-    return may_try("password", str(user.pk), amount=settings.LOGIN_TRIES, per_seconds=settings.LOGIN_WAIT_MINUTES * 60)
+    return may_try("password", str(user.pk), amount=conf.LOGIN_TRIES, per_seconds=conf.LOGIN_WAIT_MINUTES * 60)
 
 
 def forgive(request: HttpRequest, user: User) -> None:

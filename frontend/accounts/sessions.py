@@ -27,6 +27,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from core.conf import conf
 from core.database.clock import database_now
 from frontend.site.outages import answer_outage
 from frontend.site.zones import preferences_of
@@ -95,16 +96,16 @@ def _why_over(request: HttpRequest, user: User) -> str:
         return "You logged out everywhere."
     # A session from before there were these times begins now.
     begun_at, seen_at = session.setdefault(BEGUN_AT, now), session.setdefault(SEEN_AT, now)
-    if now - seen_at > settings.SESSION_IDLE_HOURS * 3600:
-        return f"You were logged out, as nothing was done here for {_in_words(settings.SESSION_IDLE_HOURS)}."
-    if now - begun_at > settings.SESSION_DAYS * 86400:
-        return f"You were logged out, as you had logged in {_in_words(settings.SESSION_DAYS * 24)} ago."
+    if now - seen_at > conf.SESSION_IDLE_HOURS * 3600:
+        return f"You were logged out, as nothing was done here for {_in_words(conf.SESSION_IDLE_HOURS)}."
+    if now - begun_at > conf.SESSION_DAYS * 86400:
+        return f"You were logged out, as you had logged in {_in_words(conf.SESSION_DAYS * 24)} ago."
     return ""
 
 
 def _keep_up(request: HttpRequest) -> None:
     now, session = time.time(), request.session
-    if now - session[SEEN_AT] < min(WRITE_SECONDS, settings.SESSION_IDLE_HOURS * 360):
+    if now - session[SEEN_AT] < min(WRITE_SECONDS, conf.SESSION_IDLE_HOURS * 360):
         return
     session[SEEN_AT] = now
     # A full disk, or a log-out at the same moment: a page that only reads is shown all the same.

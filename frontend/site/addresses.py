@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from django.conf import settings
 from django.http import HttpRequest
+
+from core.conf import conf
 
 #: The place of requests that name none, as over a socket: they all share it.
 NOWHERE = "0.0.0.0"  # noqa: S104  not to listen at
@@ -18,10 +19,10 @@ def address_of(request: HttpRequest) -> str:
     end. What stands before is whatever the client sent.
     """
     asked_by = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.PROXY_COUNT:
+    if conf.PROXY_COUNT:
         hops = [hop for hop in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
         # A proxy that is older than the setting writes fewer.
-        asked_by = hops[-min(settings.PROXY_COUNT, len(hops))] if hops else asked_by
+        asked_by = hops[-min(conf.PROXY_COUNT, len(hops))] if hops else asked_by
     return _as_place(asked_by.strip())
 
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.utils import timezone
 
+from core.conf import conf
 from core.forms import retention
 from core.models import Dataset, Job
 
@@ -50,7 +50,7 @@ def of_job(job: Job) -> Expiry | None:
 
 def of_dataset(dataset: Dataset) -> Expiry | None:
     """Return when a dataset goes; None where datasets are kept for good."""
-    if not settings.DAYS_DATASETS:
+    if not conf.DAYS_DATASETS:
         return None
     return Expiry(retention.dataset_expires_at(dataset), is_kept=dataset.is_kept)
 
@@ -58,7 +58,7 @@ def of_dataset(dataset: Dataset) -> Expiry | None:
 def near(datasets: Iterable[Dataset]) -> dict[int, dt.datetime]:
     """Return when those of these datasets go that go soon."""
     until = timezone.now() + dt.timedelta(days=NEAR_DAYS)
-    days = dt.timedelta(days=settings.DAYS_DATASETS)
+    days = dt.timedelta(days=conf.DAYS_DATASETS)
     asked = [each for each in datasets if days and not each.is_kept and each.created_at + days < until]
     named = retention.named_by_schedules(each.pk for each in asked)
     found = {each.pk: retention.dataset_expires_at(each, named=named) for each in asked}

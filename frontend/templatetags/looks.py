@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django import template
-from django.conf import settings
 from django.forms import BoundField
 from django.http import QueryDict
 from django.template.context import Context
@@ -107,12 +106,6 @@ def query_with(context: Context, **changes: Any) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}"
-
-
-@register.simple_tag
-def demo_hint() -> str:
-    """Return the sentence that the log-in page of a demo shows, if the settings have one."""
-    return str(getattr(settings, "HEADWAY_DEMO_HINT", "") or "")
 
 
 @register.filter

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
-from pytest_django import Settings
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
 from core import amounts, pipelines
 from core.models import Artifact, Dataset, Job
 from core.pipelines import pipeline
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import MakeDataset
 
 from .conftest import OpenPage
@@ -86,8 +86,8 @@ def test_a_file_of_another_kind_is_told_before_it_is_sent(open_page: OpenPage) -
     expect(page.locator("#id_text_error")).to_be_empty()
 
 
-def test_a_file_over_the_limit_is_told_before_it_is_sent(open_page: OpenPage, settings: Settings) -> None:
-    settings.UPLOAD_LIMIT_BYTES = 1000
+def test_a_file_over_the_limit_is_told_before_it_is_sent(open_page: OpenPage, conf: OwnConf) -> None:
+    conf.UPLOAD_LIMIT_BYTES = 1000
     page = open_page(LETTERS)
     drop(page, "large.txt", 5000)
     expect(page.locator("#id_text_error")).to_contain_text("larger than 1,000 bytes")
@@ -168,15 +168,15 @@ def test_a_field_is_checked_when_it_is_left_and_no_other_is(open_page: OpenPage)
     expect(title).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_full_disk_is_told_and_the_form_stays_as_it_is(open_page: OpenPage, text: Path, settings: Settings) -> None:
+def test_a_full_disk_is_told_and_the_form_stays_as_it_is(open_page: OpenPage, text: Path, conf: OwnConf) -> None:
     page = open_page(LETTERS)
     page.locator("#id_text").set_input_files(text)
     page.get_by_label("Title").fill("Mine")
-    settings.DISK_FLOOR_BYTES = 1 << 62
+    conf.DISK_FLOOR_BYTES = 1 << 62
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#refusal")).to_contain_text("nearly full")
     expect(page.get_by_label("Title")).to_have_value("Mine")
-    settings.DISK_FLOOR_BYTES = 0
+    conf.DISK_FLOOR_BYTES = 0
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
 
@@ -197,13 +197,13 @@ REPORT = "/pipelines/a_report/"
 
 
 @pytest.fixture
-def people(alice: User, make_dataset: MakeDataset, settings: Settings, tmp_path: Path) -> Iterator[Dataset]:
+def people(alice: User, make_dataset: MakeDataset, conf: OwnConf, tmp_path: Path) -> Iterator[Dataset]:
     """A dataset of four columns, `column 0` a number and the others text, and a pipeline with the form of a PDF."""
     template = tmp_path / "templates" / "pdf_export" / "report"
     template.mkdir(parents=True)
     (template / "template.toml").write_text('title = "Report"')
     (template / "main.typ").touch()
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
 
     def a_report(ctx: object, **params: Any) -> None: ...
 

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pika
 import pytest
 from dramatiq.errors import ConnectionClosed
-from pytest_django import Settings
 
 from actors.runtime.broker import JobRabbitmqBroker, SafeConsumer
 from core.life.messages import DueJob
+from tests.configuration import OwnConf
 from tests.services.rabbitmq import GivenRabbit
 from tests.services.waiting import wait_until
 
@@ -66,9 +66,9 @@ def test_the_urgent_are_delivered_first(
 
 
 def test_quorum_queues_keep_messages_and_the_order_that_the_documents_say(
-    url: str, channel: pika.adapters.blocking_connection.BlockingChannel, settings: Settings
+    url: str, channel: pika.adapters.blocking_connection.BlockingChannel, conf: OwnConf
 ) -> None:
-    settings.RABBITMQ_QUEUE_TYPE = "quorum"
+    conf.RABBITMQ_QUEUE_TYPE = "quorum"
     with closing(JobRabbitmqBroker(url, middleware=[])) as broker:
         broker.publish_jobs([due(1, priority=0), due(2, priority=1), due(3, priority=2)])
     delivered = [_next_in(channel, "default") for _ in range(3)]

@@ -32,7 +32,7 @@ SIZE, WORDS = 3 * 1024**4, "3.0 TB"
 
 
 def _storage_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django.conf.settings.OWNER_STORED_BYTES", SIZE, raising=False)
+    monkeypatch.setattr("django.conf.settings.HEADWAY", {"OWNER_STORED_BYTES": SIZE})
     pressure = backpressure._Pressure(False, 0.0, 0, 0, None, SIZE, 0)
     backpressure._refuse_owner(pressure, incoming_bytes=SIZE, jobs=1)
 

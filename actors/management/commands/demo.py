@@ -8,13 +8,13 @@ import ipaddress
 import random
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management.base import BaseCommand
 from django.utils.crypto import get_random_string
 
 from core import pipelines
+from core.conf import conf
 from core.forms import open_form
 from core.models import Job
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         user = model.objects.filter(username=NAME).first()
         if user is None:
             # On an address that others can reach, a password that everyone knows would be an open door.
-            password = NAME if _is_loopback(settings.HOST) else get_random_string(14)
+            password = NAME if _is_loopback(conf.HOST) else get_random_string(14)
             user = model.objects.create_superuser(NAME, "demo@example.org", password)
             self.stdout.write(f"Log in as {NAME} with the password {password}.")
         elif user.check_password(NAME):

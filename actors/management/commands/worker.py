@@ -8,24 +8,24 @@ import threading
 from typing import Any
 
 import dramatiq
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from actors.runtime.broker import job_broker
 from actors.runtime.worker_boot import JOIN_BEFORE
 from core import pipelines
+from core.conf import conf
 
 #: Milliseconds a stopping worker waits for its threads.
-STOP_MILLISECONDS = int((settings.STOP_SECONDS - JOIN_BEFORE) * 1000)
+STOP_MILLISECONDS = int((conf.STOP_SECONDS - JOIN_BEFORE) * 1000)
 
 
 class Command(BaseCommand):
     help = "Run jobs: in this process when embedded, in child processes over RabbitMQ."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES, help="over RabbitMQ only")
-        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
+        parser.add_argument("--processes", type=int, default=conf.WORKER_PROCESSES, help="over RabbitMQ only")
+        parser.add_argument("--threads", type=int, default=conf.WORKER_THREADS)
         parser.add_argument("--queues", nargs="*", default=None, help="these queues only")
         parser.add_argument("--not-queues", nargs="*", default=(), help="all queues but these")
 

@@ -18,6 +18,7 @@ from .forms import CsvImportForm
     description="Reads a CSV or text table of any size, checks it, and makes a dataset of it.",
     form=CsvImportForm,
     queue="cpu",
+    is_heavy=True,
     icon="table",
     stages=STAGES,
     preload=IN_CHILDREN,

@@ -32,6 +32,7 @@ def _cleaned(dataset: Dataset) -> dict[str, Any]:
     description="Makes a CSV, Excel, Parquet or JSON Lines file of a dataset.",
     form=DatasetExportForm,
     queue="cpu",
+    is_heavy=True,
     icon="download",
     takes="dataset",
     downloads=(Download(name="clean", title="Cleaned CSV", values=_cleaned),),

@@ -22,6 +22,7 @@ _BATCH = 500
     title="Profile the columns",
     form=NobodysForm,
     queue="cpu",
+    is_heavy=True,
     icon="chart",
     retention_days=7,
     is_listed=False,

@@ -80,6 +80,7 @@ class Made:
     description="Makes an invoice, a letter or a badge of each row, as one PDF or as a zip of files.",
     form=DocumentsForm,
     queue="cpu",
+    is_heavy=True,
     icon="file",
     takes="dataset",
     preload=(plan, typeset, merging),

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from django.conf import settings
 
 from actors.tables import engine, selection
 from actors.typesetting import fonts
 from actors.typesetting.coverage import codepoints, coverage
+from core.conf import conf
 from core.errors import PermanentError
 
 from .fields import TemplateField, UnreadableValue
@@ -100,7 +100,7 @@ def plan(
                 f"{total:,} rows would become documents; a job makes {MOST_DOCUMENTS:,} at most. "
                 "Filter the rows, or give a number of rows."
             )
-        size = max(BATCH_ROWS, -(-total // settings.FAN_OUT_WIDTH))
+        size = max(BATCH_ROWS, -(-total // conf.FAN_OUT_WIDTH))
         order = selection.order_sql(sort, known, ties=number)
         listed = ", ".join([f"{number} + 1", *_expressions(asked, mapping, name_column)])
         rows = _rows(con, f"SELECT {listed} FROM {source} WHERE {where} ORDER BY {order} LIMIT {total}")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.template import Context, Engine, TemplateDoesNotExist
 from django.urls import reverse
 from django.utils import timezone
 
 from core import amounts
 from core.addresses import path_of, site_address
+from core.conf import conf
 from core.errors import PermanentError
 from core.files.links import link_to
 from core.models import Artifact, Dataset
@@ -46,7 +46,7 @@ def compose(kind: str, context: dict[str, Any], *, owner_id: int, attachments: S
     """Return the mail; raise PermanentError for an unknown kind, and for a file that is gone or somebody else's."""
     files = _files(attachments, owner_id=owner_id)
     attached = _that_fit(files)
-    known = {**_told(context, owner_id=owner_id), **_of_files(files, attached), "site": settings.SITE_URL}
+    known = {**_told(context, owner_id=owner_id), **_of_files(files, attached), "site": conf.SITE_URL}
     known["preferences"] = site_address(path_of("preferences"))
     text = _render(_TEXTS, f"mail/{kind}.txt", known)
     subject, _, body = text.strip().partition("\n")
@@ -80,7 +80,7 @@ def _of_files(files: Sequence[Artifact], attached: Sequence[Artifact]) -> dict[s
     if not files:
         return {}
     first = files[0]
-    until = timezone.now() + dt.timedelta(days=settings.LINK_DAYS)
+    until = timezone.now() + dt.timedelta(days=conf.LINK_DAYS)
     return {
         "file": _one_line(first.name),
         "file_size": amounts.size(first.size),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from core.attempt.context import JobContext
+from core.conf import conf
 from core.forms import NobodysForm
 from core.limits import Concurrent, Rate
 from core.mails import sending
@@ -36,7 +36,7 @@ def rate_of(text: str) -> Rate:
     description="Sends one mail to one address. The site orders it; nobody submits one.",
     form=NobodysForm,
     icon="mail",
-    limits=(rate_of(settings.MAIL_RATE), Concurrent(AT_ONCE)),
+    limits=(rate_of(conf.MAIL_RATE), Concurrent(AT_ONCE)),
     # A mail server that is down, or that lets strangers wait, is tried for some hours.
     max_attempts=20,
     is_listed=False,

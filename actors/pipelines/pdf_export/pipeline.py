@@ -82,6 +82,7 @@ class Merged:
     description="Sets a dataset as a printed report: title page, contents, charts, and the table with its totals.",
     form=PdfExportForm,
     queue="cpu",
+    is_heavy=True,
     icon="file",
     takes="dataset",
     preload=(plan, render, finish),

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connections
 
+from core.conf import conf
 from core.errors import HeadwayError
 from core.operation.supervision.address import check_address, is_ready, url_of
 from core.operation.supervision.home import hold_home, prepare_home
@@ -30,12 +31,12 @@ class Command(BaseCommand):
     help = "Prepare the home, then run all parts until Ctrl-C; one that dies is started again."
 
     def handle(self, **_: Any) -> None:
-        home: Path = settings.HEADWAY_HOME
-        self.url = url_of(settings.HOST, settings.PORT)
+        home: Path = conf.HOME
+        self.url = url_of(conf.HOST, conf.PORT)
         try:
             prepare_home(home)
             with hold_home(home, self.url) as lock:
-                check_address(settings.HOST, settings.PORT)
+                check_address(conf.HOST, conf.PORT)
                 login = self._prepare()
                 self._run(home, lock, login)
         except HeadwayError as error:
@@ -68,9 +69,9 @@ class Command(BaseCommand):
         return demo.stdout.strip()
 
     def _run(self, home: Path, lock: int, login: str) -> None:
-        stop_seconds = int(settings.STOP_SECONDS) + 7
+        stop_seconds = int(conf.STOP_SECONDS) + 7
         plan = home / "run" / "supervisord.conf"
-        parts = parts_of(settings.RABBITMQ_URL)
+        parts = parts_of(conf.RABBITMQ_URL)
         plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds))
         stopping = _stop_signals()
         supervisor = Supervisor(plan, checkout=CHECKOUT, lock=lock)
@@ -91,7 +92,7 @@ class Command(BaseCommand):
         """Say where it is once the web answers; say where to look when that takes long."""
         host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
         late = time.monotonic() + 30
-        while not is_ready(settings.HOST, settings.PORT, named=host):
+        while not is_ready(conf.HOST, conf.PORT, named=host):
             if stopping.wait(0.1) or not supervisor.is_running:
                 return
             if time.monotonic() > late:

@@ -7,28 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-from django.conf import settings
+from core import pipelines
+from core.conf import conf
 
 _FOLDER = Path(__file__).parent
 
 
 def parts_of(rabbitmq_url: str) -> dict[str, tuple[str, ...]]:
     """The commands of `manage.py`, by their part's name, that make up a whole Headway on the runtime chosen."""
-    cpu = settings.CPU_QUEUES
-    parts: dict[str, tuple[str, ...]] = {
-        "web": ("web",),
-        # What takes the processor has a worker of its own: short jobs never wait behind it for a thread.
-        "worker": ("worker", "--not-queues", *cpu),
-        "worker-cpu": (
-            "worker",
-            "--queues",
-            *cpu,
-            "--processes",
-            "1",
-            "--threads",
-            str(settings.CPU_THREADS),
-        ),
-    }
+    heavy = pipelines.heavy_queues()
+    parts: dict[str, tuple[str, ...]] = {"web": ("web",), "worker": ("worker",)}
+    if heavy:
+        # Short jobs never wait behind what takes the processor for a thread.
+        threads = str(conf.CPU_THREADS)
+        parts["worker"] = ("worker", "--not-queues", *heavy)
+        parts["worker-cpu"] = ("worker", "--queues", *heavy, "--processes", "1", "--threads", threads)
     # Embedded, the workers fire the schedules themselves.
     return {**parts, "scheduler": ("scheduler",)} if rabbitmq_url else parts
 

@@ -24,6 +24,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from core.conf import conf
 from core.people.accounts import Taken, sign_up
 from core.people.tries import may_try
 from frontend.accounts.forms import ResetForm, SignUpForm
@@ -47,14 +48,14 @@ class LogInView(django_views.LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"can_sign_up": settings.SIGN_UP}
+        return super().get_context_data(**kwargs) | {"can_sign_up": conf.SIGN_UP}
 
 
 @never_cache
 @sensitive_post_parameters()
 def sign_up_page(request: HttpRequest) -> HttpResponseBase:
     """Make an account, log in, and go on to where the person wanted to go."""
-    if not settings.SIGN_UP:
+    if not conf.SIGN_UP:
         raise Http404("signing up is switched off")
     after = _safe(request, request.POST.get("next", request.GET.get("next", "")))
     if request.user.is_authenticated:

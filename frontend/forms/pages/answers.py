@@ -7,12 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import retarget
 
+from core.conf import conf
 from core.errors import Refused
 from core.forms import Entry
 from frontend.forms.pages import form as form_pages
@@ -79,7 +79,7 @@ class FormPage:
             "repeat": repeat,
             "file_names": form_pages.file_names(entry),
             "key_field": KEY_FIELD,
-            "limit_bytes": settings.UPLOAD_LIMIT_BYTES,
+            "limit_bytes": conf.UPLOAD_LIMIT_BYTES,
             "origin": entry.origin,
             "is_refresh": entry.is_refresh,
             "priorities": priorities.CHOICES,

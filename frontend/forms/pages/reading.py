@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.files.uploadhandler import StopUpload
 from django.http.multipartparser import MultiPartParserError
@@ -11,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from core.amounts import size
+from core.conf import conf
 from core.errors import Refused
 from core.life import backpressure
 from core.pipelines import Pipeline
@@ -34,7 +34,7 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
     except RequestDataTooBig:
         return too_much_text(request)
     except StopUpload:
-        limit = size(settings.UPLOAD_LIMIT_BYTES)
+        limit = size(conf.UPLOAD_LIMIT_BYTES)
         return refused(request, 413, f"The upload is larger than {limit}, the most that is accepted here.")
     except Refused as error:
         return refused_by(request, error)

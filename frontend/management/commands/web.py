@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from core.conf import conf
 from core.operation import metrics
 
 
@@ -19,16 +20,16 @@ class Command(BaseCommand):
     help = "Serve the pages (granian, WSGI)."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", default=settings.HOST)
-        parser.add_argument("--port", type=int, default=settings.PORT)
-        parser.add_argument("--workers", type=int, default=settings.WEB_WORKERS, help="processes")
-        parser.add_argument("--threads", type=int, default=settings.WEB_THREADS, help="threads of a process")
+        parser.add_argument("--host", default=conf.HOST)
+        parser.add_argument("--port", type=int, default=conf.PORT)
+        parser.add_argument("--workers", type=int, default=conf.WEB_WORKERS, help="processes")
+        parser.add_argument("--threads", type=int, default=conf.WEB_THREADS, help="threads of a process")
 
     def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
         if settings.SECRET_KEY.startswith("insecure-"):
             raise CommandError("there is no secret key: set SECRET_KEY, or run `manage.py up`, which makes one")
         # Each process counts its own requests; in this folder /metrics finds the counts of all.
-        figures = settings.HEADWAY_HOME / "run" / f"metrics-{port}"
+        figures = conf.HOME / "run" / f"metrics-{port}"
         shutil.rmtree(figures, ignore_errors=True)
         figures.mkdir(parents=True)
         os.environ[metrics.SHARED_FOLDER] = str(figures)

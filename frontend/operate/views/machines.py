@@ -7,13 +7,13 @@ import os
 import tempfile
 from pathlib import Path
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
+from core.conf import conf
 from core.files import storage
 
 
@@ -37,7 +37,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics in Prometheus's text format; with METRICS_TOKEN set, only to who knows it."""
-    if settings.METRICS_TOKEN and not _is_token(request):
+    if conf.METRICS_TOKEN and not _is_token(request):
         return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     # Imported when asked for: the registry behind it is no part of serving pages.
     from core.operation.metrics import render
@@ -54,7 +54,7 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 
 def _is_token(request: HttpRequest) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    return hmac.compare_digest(given.encode(), str(settings.METRICS_TOKEN).encode())
+    return hmac.compare_digest(given.encode(), str(conf.METRICS_TOKEN).encode())
 
 
 def _check_database() -> str:

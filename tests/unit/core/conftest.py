@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from pytest_django import Settings
 
 from core import pipelines
 from core.database import statements
 from core.database.clock import database_now
 from core.life import leases
 from core.pipelines import pipeline
+from tests.configuration import OwnConf
 
 
 class Clock:
@@ -59,9 +59,9 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
+def store(conf: OwnConf, tmp_path: Path) -> Path:
     """The file store of this test alone."""
-    settings.STORAGE_ROOT = tmp_path / "files"
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     return tmp_path / "files"
 
 

@@ -25,6 +25,7 @@ from core.forms import DatasetField, PipelineForm, UploadField
 from core.life.submission import submit
 from core.models import Artifact, Dataset, DatasetColumn, Job, JobProgress
 from core.pipelines import pipeline
+from tests.configuration import OwnConf
 
 MakeJob = Callable[..., Job]
 MakeDataset = Callable[..., Dataset]
@@ -65,9 +66,9 @@ class CopyForm(PipelineForm):
 
 
 @pytest.fixture(autouse=True)
-def home(settings: Settings, tmp_path: Path) -> Path:
+def home(settings: Settings, conf: OwnConf, tmp_path: Path) -> Path:
     """A file store of this test alone, and static files under their plain names."""
-    settings.STORAGE_ROOT = tmp_path / "files"
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from actors.fetching import fetching
 from actors.fetching.addresses import read_address
@@ -18,6 +17,7 @@ from actors.fetching.many import Failure, fetch_many
 from actors.fetching.partial import Partial
 from actors.fetching.policy import Policy
 from core.errors import JobCancelled
+from tests.configuration import OwnConf
 
 from .serving import Answers, Canaries, Server, serving
 
@@ -86,20 +86,20 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def client(settings: Settings, tmp_path: Path) -> Client:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.FETCH_INSIDE = []
+def client(conf: OwnConf, tmp_path: Path) -> Client:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.FETCH_INSIDE = []
     return Client(tmp_path / "files" / "jobs" / "1" / "1" / "fetch")
 
 
 @pytest.fixture
-def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
+def serve(conf: OwnConf) -> Iterator[Callable[..., Server]]:
     """`serve(answers)`: a server on loopback that may be fetched from."""
     with ExitStack() as stack:
 
         def start(answers: Answers, *, names: tuple[str, ...] = ("127.0.0.1",), **options: Any) -> Server:
             server = stack.enter_context(serving(answers, **options))
-            settings.FETCH_INSIDE = [*settings.FETCH_INSIDE, *(f"{name}:{server.port}" for name in names)]
+            conf.FETCH_INSIDE = [*conf.FETCH_INSIDE, *(f"{name}:{server.port}" for name in names)]
             return server
 
         yield start

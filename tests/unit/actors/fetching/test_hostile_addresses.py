@@ -15,6 +15,7 @@ from actors.fetching.addresses import read_address
 from actors.fetching.errors import Unfetchable
 from actors.fetching.networks import is_public
 from actors.fetching.policy import Policy
+from tests.configuration import OwnConf
 
 from .conftest import Client, Resolver
 from .serving import Canaries, Handler, Server
@@ -155,11 +156,11 @@ REBOUND = (
 
 
 @pytest.fixture
-def open_ports(settings: Settings, canaries: Canaries) -> list[int]:
+def open_ports(conf: OwnConf, canaries: Canaries) -> list[int]:
     """The canaries' ports may be connected to: what is refused is refused for its host."""
-    settings.FETCH_PORTS = canaries.ports
+    conf.FETCH_PORTS = canaries.ports
     # They never answer: who reaches one does not wait for long.
-    settings.FETCH_SILENCE_SECONDS = 0.3
+    conf.FETCH_SILENCE_SECONDS = 0.3
     return canaries.ports
 
 
@@ -241,8 +242,8 @@ def test_what_is_allowed_inside_is_that_host_and_that_port_alone(
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1:{port}", "[::1]:{port}", "0:0:0:0:0:0:0:1", "[::1]", "Intra.Example."])
-def test_hosts_that_are_allowed_inside_are_named_in_any_common_spelling(settings: Settings, entry: str) -> None:
-    settings.FETCH_INSIDE = [entry.replace("{port}", "8080")]
+def test_hosts_that_are_allowed_inside_are_named_in_any_common_spelling(conf: OwnConf, entry: str) -> None:
+    conf.FETCH_INSIDE = [entry.replace("{port}", "8080")]
     policy = Policy.from_settings()
     host = "127.0.0.1" if entry[0] == "1" else "intra.example" if entry[0] == "I" else "::1"
     assert policy.is_inside(host, 8080)
@@ -250,8 +251,8 @@ def test_hosts_that_are_allowed_inside_are_named_in_any_common_spelling(settings
 
 
 @pytest.mark.parametrize("entry", ["data.example:http", ":80", "[]:80", "[::1]:x"])
-def test_an_entry_of_hosts_inside_that_names_none_is_told(settings: Settings, entry: str) -> None:
-    settings.FETCH_INSIDE = [entry]
+def test_an_entry_of_hosts_inside_that_names_none_is_told(conf: OwnConf, entry: str) -> None:
+    conf.FETCH_INSIDE = [entry]
     with pytest.raises(ImproperlyConfigured, match="write host, host:port"):
         Policy.from_settings()
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
-from pytest_django import Settings
 
 from actors.imports.forms import ImportForm
 from actors.imports.options import Options
+from tests.configuration import OwnConf
 
 
 def filled(**values: str) -> ImportForm:
@@ -61,8 +61,8 @@ def test_a_delimiter_that_means_something_else_is_refused(values: dict[str, str]
 
 
 @pytest.mark.parametrize(("most", "text"), [(50.0, "50"), (2.5, "2.5"), (100.0, "100")])
-def test_the_sites_limit_on_rejected_rows_is_shown_where_it_holds(settings: Settings, most: float, text: str) -> None:
-    settings.IMPORT_MAX_REJECTED_PERCENT = most
+def test_the_sites_limit_on_rejected_rows_is_shown_where_it_holds(conf: OwnConf, most: float, text: str) -> None:
+    conf.IMPORT_MAX_REJECTED_PERCENT = most
     field = ImportForm()["max_rejected_percent"]
     assert field.help_text.startswith(f"Empty: {text} %.")
     assert f'placeholder="{text}"' in str(field)

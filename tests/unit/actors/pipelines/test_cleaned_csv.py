@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.attempt.attempts import Attempts
 from core.attempt.context import JobContext
@@ -16,6 +15,7 @@ from core.forms import downloads
 from core.life.submission import submit
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.actors.pipelines.reporting import write_table
 from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def store(conf: OwnConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file store of this test alone, and the export's work in this process."""
 
     def call(_ctx: JobContext, function: Any, *, unit: str = "", memory_bytes: int = 0, **kwargs: Any) -> Any:
         return as_sent(function(silent, **kwargs))
 
-    settings.STORAGE_ROOT = tmp_path / "files"
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     monkeypatch.setattr(JobContext, "run_in_child", call)
 
 

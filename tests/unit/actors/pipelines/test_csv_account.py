@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.attempt.attempts import Attempts
 from core.models import Artifact, Dataset, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 
 from .test_csv_pipeline import TABLE, run, same_process, store
 
@@ -82,9 +82,9 @@ def test_a_file_of_rejects_fails_with_its_files_and_the_likely_cause(alice: User
     assert not Dataset.objects.exists()
 
 
-def test_the_site_says_how_many_may_be_rejected(alice: User, settings: Settings) -> None:
+def test_the_site_says_how_many_may_be_rejected(alice: User, conf: OwnConf) -> None:
     data = SOUND + b"101,2024-02-01,x\n102,2024-02-02,y\n"
-    settings.IMPORT_MAX_REJECTED_PERCENT = 1.0
+    conf.IMPORT_MAX_REJECTED_PERCENT = 1.0
     assert run(alice, "csv_import", {}, data).state == State.FAILED
     assert run(alice, "csv_import", {"max_rejected_percent": "5"}, data).state == State.SUCCEEDED
 

@@ -12,7 +12,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
-from pytest_django import Settings
 
 from actors.imports.rules_field import RulesWidget
 from actors.reading import check, detect, read
@@ -23,6 +22,7 @@ from core.attempt.datasets import publish_dataset
 from core.forms import open_form
 from core.models import Artifact, Dataset, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
@@ -32,8 +32,8 @@ TABLE = b"id,name,price\n1,alpha,1.50\n2,=1+1,2.25\nx,gamma,3.75\n2,beta,9\n"
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     return tmp_path / "files"
 
 

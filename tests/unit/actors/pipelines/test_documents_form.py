@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core import pipelines
 from core.forms import Entry, open_form
 from core.models import Dataset, Job
+from tests.configuration import OwnConf
 
 from .documenting import INVOICE, make_dataset
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+def store(conf: OwnConf, tmp_path: Path) -> None:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_columns_of_another_dataset_take_the_place_of_those_that_are_gone(datase
     assert chosen(str(entry.form["mapping"])) == {"recipient": "recipient", "date": "Invoice date"}
 
 
-def test_a_template_that_cannot_be_read_is_told_and_takes_nothing_along(dataset: Dataset, settings: Settings) -> None:
-    folder = Path(str(settings.TEMPLATE_FOLDER)) / "documents" / "own"
+def test_a_template_that_cannot_be_read_is_told_and_takes_nothing_along(dataset: Dataset, conf: OwnConf) -> None:
+    folder = Path(str(conf.TEMPLATE_FOLDER)) / "documents" / "own"
     folder.mkdir(parents=True)
     (folder / "template.toml").write_text('[fields.name]\nkind = "image"')
     (folder / "main.typ").touch()

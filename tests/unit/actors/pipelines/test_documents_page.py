@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from actors.pipelines.documents.pipeline import KIT
+from tests.configuration import OwnConf
 
 from .documenting import make_dataset, make_documents, output, texts_of
 from .test_documents_pipeline import alice, same_process, store  # noqa: F401  fixtures
@@ -25,8 +25,8 @@ def block(language: str) -> str:
 
 
 @pytest.mark.django_db
-def test_the_example_makes_documents(alice: User, settings: Settings) -> None:  # noqa: F811
-    folder = Path(str(settings.TEMPLATE_FOLDER)) / "documents" / "certificate"
+def test_the_example_makes_documents(alice: User, conf: OwnConf) -> None:  # noqa: F811
+    folder = Path(str(conf.TEMPLATE_FOLDER)) / "documents" / "certificate"
     folder.mkdir(parents=True)
     (folder / "template.toml").write_text(block("toml"), encoding="utf-8")
     (folder / "main.typ").write_text(block("typst"), encoding="utf-8")

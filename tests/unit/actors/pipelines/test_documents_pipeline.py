@@ -13,13 +13,13 @@ import pikepdf
 import pytest
 from django.contrib.auth.models import User
 from PIL import Image
-from pytest_django import Settings
 
 from actors.pipelines.documents import plan, typeset
 from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.models import Artifact, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
@@ -41,9 +41,9 @@ BADGE = json.dumps({"event": {"text": "Looms"}, "photo": {"column": "picture"}})
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
     return tmp_path / "files"
 
 
@@ -94,8 +94,8 @@ def outline_of(path: Path) -> list[tuple[str, int]]:
         return found
 
 
-def own_template(settings: Settings, name: str, fields: str, main: str) -> Path:
-    folder = Path(str(settings.TEMPLATE_FOLDER)) / "documents" / name
+def own_template(conf: OwnConf, name: str, fields: str, main: str) -> Path:
+    folder = Path(str(conf.TEMPLATE_FOLDER)) / "documents" / name
     folder.mkdir(parents=True)
     (folder / "template.toml").write_text(f'title = "{name}"\n{fields}')
     (folder / "main.typ").write_text(main)
@@ -289,18 +289,16 @@ FIELD = "[fields.name]\nrequired = true\n"
         ('#import "headway.typ": *\nHello #pagebreak()\n#show: documents(doc => [])', "before its first document"),
     ],
 )
-def test_a_template_that_does_not_work_is_told_with_its_place(
-    alice: User, settings: Settings, main: str, said: str
-) -> None:
-    own_template(settings, "own", FIELD, main)
+def test_a_template_that_does_not_work_is_told_with_its_place(alice: User, conf: OwnConf, main: str, said: str) -> None:
+    own_template(conf, "own", FIELD, main)
     job = make_documents(make_dataset(alice, [("name", "text")], [("Ada",)]), template="own")
     assert job.state == State.FAILED
     assert said in job.error
 
 
-def test_a_designers_own_template_is_used(alice: User, settings: Settings) -> None:
+def test_a_designers_own_template_is_used(alice: User, conf: OwnConf) -> None:
     main = '#import "headway.typ": *\n#set text(font: fonts)\n#show: documents(doc => [Hello #doc.name!])'
-    own_template(settings, "own", FIELD, main)
+    own_template(conf, "own", FIELD, main)
     job = make_documents(make_dataset(alice, [("name", "text")], [("Ada",), ("Grace",)]), template="own")
     assert [text.strip() for text in texts_of(output(job, "documents"))] == ["Hello Ada!", "Hello Grace!"]
 

@@ -23,6 +23,7 @@ from core.life import requests
 from core.life.submission import submit
 from core.models import Dataset, Job, JobProgress, JobStep
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import fresh
 from tests.unit.core.housekeeping.world import World, stored, there
 
@@ -36,8 +37,8 @@ def alice(db: None) -> User:
 
 
 @pytest.fixture
-def world(alice: User, settings: Settings, tmp_path: Path) -> World:
-    settings.STORAGE_ROOT = tmp_path / "files"
+def world(alice: User, conf: OwnConf, tmp_path: Path) -> World:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     return World(alice)
 
 

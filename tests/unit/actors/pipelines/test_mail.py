@@ -24,6 +24,7 @@ from core.mails import order, smtp
 from core.mails.requests import send_again
 from core.models import Artifact, AuditEntry, Job, Mail
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.services.mail_sink import CERTAIN, OPEN, PLACES, MailSink, Place, self_signed
 from tests.services.waiting import PATIENCE_SECONDS
 from tests.unit.core.acts import begin, submit_job
@@ -37,9 +38,9 @@ EACH = 13
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.RETRY_BASE_SECONDS = 0.0
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.RETRY_BASE_SECONDS = 0.0
     return tmp_path / "files"
 
 

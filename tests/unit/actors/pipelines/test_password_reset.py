@@ -15,6 +15,7 @@ from core.life.submission import submit
 from core.models import Job, JobEvent, JobStep, Mail
 from core.models.states import State
 from core.people.accounts import system_user
+from tests.configuration import OwnConf
 from tests.services.mail_sink import OPEN, MailSink, Place
 
 from .mailing import run_once, use_server
@@ -23,10 +24,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.RETRY_BASE_SECONDS = 0.0
-    settings.SITE_URL = "https://headway.example"
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.RETRY_BASE_SECONDS = 0.0
+    conf.SITE_URL = "https://headway.example"
     return tmp_path / "files"
 
 

@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.http import QueryDict
-from pytest_django import Settings
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
 from actors.pipelines.pdf_export.widgets import LISTED_COLUMNS, moved, shown
@@ -22,6 +21,7 @@ from core import pipelines
 from core.forms import Entry, open_form
 from core.models import Dataset, Job
 from core.pipelines import pipeline
+from tests.configuration import OwnConf
 
 from .documenting import make_dataset
 
@@ -33,13 +33,13 @@ ORDER = json.dumps(NAMES)
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_ROOT = tmp_path / "files"
+def store(conf: OwnConf, tmp_path: Path) -> None:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     template = tmp_path / "templates" / "pdf_export" / "report"
     template.mkdir(parents=True)
     (template / "template.toml").write_text('title = "Report"')
     (template / "main.typ").touch()
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
 
 
 @pytest.fixture(autouse=True)

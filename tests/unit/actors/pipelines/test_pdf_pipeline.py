@@ -12,7 +12,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
-from pytest_django import Settings
 
 from actors.pipelines.pdf_export import finish, plan, render, table
 from actors.typesetting import logo
@@ -22,6 +21,7 @@ from core.attempt.context import JobContext
 from core.forms import open_form
 from core.models import Artifact, Dataset, DatasetColumn, Job, JobEvent, JobStep
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
 
@@ -36,9 +36,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
     return tmp_path / "files"
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from pytest_django import Settings
 
 from actors.pipelines.report.forms import MOST_RECIPIENTS, RecipientsField, ReportForm
 from actors.pipelines.report.pipeline import _check
 from core.errors import PermanentError
 from core.models import Dataset, Job, Source
+from tests.configuration import OwnConf
 
 from .documenting import make_dataset
 
@@ -25,8 +25,8 @@ LONG = f"a@{'b' * 62}.{'c' * 63}.{'d' * 63}.{'e' * 59}.org"
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
     return tmp_path / "files"
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from pytest_django import Settings
 
 from actors.pipelines.url_import.collect import collected
 from core import pipelines
@@ -26,6 +25,7 @@ from core.life.requests import retry
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep, Schedule, ScheduledRun, Source
 from core.models.states import State
 from core.pipelines import pipeline
+from tests.configuration import OwnConf
 from tests.unit.actors.fetching.serving import Answers, Handler, Server, serving
 from tests.unit.actors.pipelines.sending import as_sent
 from tests.unit.actors.reading.importing import silent
@@ -39,9 +39,9 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGE_ROOT = tmp_path / "files"
-    settings.FETCH_INSIDE = []
+def store(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.STORAGE_URL = (tmp_path / "files").as_uri()
+    conf.FETCH_INSIDE = []
     return tmp_path / "files"
 
 
@@ -58,12 +58,12 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def serve(settings: Settings) -> Iterator[Serve]:
+def serve(conf: OwnConf) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(answers: Answers) -> Server:
             server = stack.enter_context(serving(answers))
-            settings.FETCH_INSIDE = [*settings.FETCH_INSIDE, f"127.0.0.1:{server.port}"]
+            conf.FETCH_INSIDE = [*conf.FETCH_INSIDE, f"127.0.0.1:{server.port}"]
             return server
 
         yield start
@@ -362,8 +362,8 @@ def test_a_worker_that_is_lost_leaves_its_part_to_the_next(alice: User, serve: S
     assert Dataset.objects.get().source_bytes == len(content)
 
 
-def test_a_bomb_is_not_unpacked(alice: User, serve: Serve, settings: Settings) -> None:
-    settings.FETCH_LIMIT_BYTES = 1_000_000
+def test_a_bomb_is_not_unpacked(alice: User, serve: Serve, conf: OwnConf) -> None:
+    conf.FETCH_LIMIT_BYTES = 1_000_000
     bomb = gzip.compress(b"a,b\n" + bytes(20_000_000))
     job = make(alice, serve(Shelf(bomb=bomb)).url("/bomb.csv.gz"))
     assert (job.state, job.error) == (
@@ -377,10 +377,10 @@ def test_packed_files_are_unpacked(alice: User, serve: Serve) -> None:
     assert result_of(make(alice, server.url("/orders.csv")))["headline"] == "2 rows imported"
 
 
-def test_a_host_that_is_allowed_no_more_is_not_fetched_from(alice: User, serve: Serve, settings: Settings) -> None:
+def test_a_host_that_is_allowed_no_more_is_not_fetched_from(alice: User, serve: Serve, conf: OwnConf) -> None:
     server = serve(Shelf(orders=TABLE))
     job = submit(alice, server.url("/orders.csv"))
-    settings.FETCH_INSIDE = []
+    conf.FETCH_INSIDE = []
     job = run_family(job)
     assert (job.state, server.seen.connections) == (State.FAILED, 0)
 

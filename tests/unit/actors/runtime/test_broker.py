@@ -30,6 +30,7 @@ from actors.runtime.broker import (
 )
 from core.life.messages import DueJob
 from core.models.job import Priority
+from tests.configuration import OwnConf
 
 DUE = DueJob(job_id=7, queue="cpu", priority=2, pipeline="csv_import", owner_id=3, attempt=2)
 
@@ -77,16 +78,16 @@ def unchanged_broker() -> Iterator[dramatiq.Broker]:
     dramatiq.set_broker(known)
 
 
-def test_without_a_url_the_broker_is_in_the_process(settings: Settings) -> None:
-    settings.RABBITMQ_URL = ""
+def test_without_a_url_the_broker_is_in_the_process(conf: OwnConf) -> None:
+    conf.RABBITMQ_URL = ""
     broker = build_broker()
     assert isinstance(broker, JobStubBroker)
     assert not broker.is_shared
     assert isinstance(dramatiq.get_broker(), JobStubBroker)
 
 
-def test_a_url_chooses_rabbitmq_without_talking_to_it(settings: Settings) -> None:
-    settings.RABBITMQ_URL = "amqp://127.0.0.1:1/"
+def test_a_url_chooses_rabbitmq_without_talking_to_it(conf: OwnConf) -> None:
+    conf.RABBITMQ_URL = "amqp://127.0.0.1:1/"
     broker = build_broker()
     assert isinstance(broker, JobRabbitmqBroker)
     assert broker.is_shared
@@ -95,8 +96,8 @@ def test_a_url_chooses_rabbitmq_without_talking_to_it(settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("url", ["", "amqp://127.0.0.1:1/"])
-def test_nothing_but_the_row_retries_delays_or_aborts(settings: Settings, url: str) -> None:
-    settings.RABBITMQ_URL = url
+def test_nothing_but_the_row_retries_delays_or_aborts(settings: Settings, conf: OwnConf, url: str) -> None:
+    conf.RABBITMQ_URL = url
     names = {type(part).__name__ for part in build_broker().middleware}
     names |= {path.rpartition(".")[2] for path in settings.DRAMATIQ_BROKER["MIDDLEWARE"]}
     assert "WorkerBoot" in names
@@ -115,8 +116,8 @@ def test_a_url_gets_the_times_it_does_not_say_itself() -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments"), [("classic", {"x-max-priority": 2}), ("quorum", {"x-queue-type": "quorum"})]
 )
-def test_queues_are_classic_with_priorities_or_quorum(settings: Settings, kind: str, arguments: dict[str, Any]) -> None:
-    settings.RABBITMQ_QUEUE_TYPE = kind
+def test_queues_are_classic_with_priorities_or_quorum(conf: OwnConf, kind: str, arguments: dict[str, Any]) -> None:
+    conf.RABBITMQ_QUEUE_TYPE = kind
     broker = JobRabbitmqBroker("amqp://127.0.0.1:1/", middleware=[])
     made = broker._build_queue_arguments("default")
     assert arguments.items() <= made.items()

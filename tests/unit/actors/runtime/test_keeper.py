@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from actors.runtime import keeper as keeper_module
 from actors.runtime.keeper import Duty, Keeper
@@ -22,6 +21,7 @@ from core.life import requests
 from core.models import AlarmCount, Job, JobStep, Worker
 from core.models.states import State
 from core.operation import alarms, presence
+from tests.configuration import OwnConf
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.core.acts import begin, fresh, progress_of, submit_job
 from tests.unit.core.conftest import Clock
@@ -57,11 +57,11 @@ def keeper(threads: dict[str, Thread]) -> Keeper:
 
 
 @pytest.fixture
-def running(keeper: Keeper, settings: Settings, transactional_db: None) -> Iterator[Keeper]:
+def running(keeper: Keeper, conf: OwnConf, transactional_db: None) -> Iterator[Keeper]:
     """A keeper at work, quick."""
-    settings.PROGRESS_SECONDS = 0.05
-    settings.LEASE_RENEW_SECONDS = 0.1
-    settings.REAP_SECONDS = 0.1
+    conf.PROGRESS_SECONDS = 0.05
+    conf.LEASE_RENEW_SECONDS = 0.1
+    conf.REAP_SECONDS = 0.1
     keeper.start()
     yield keeper
     keeper.stop(timeout=PATIENCE_SECONDS)
@@ -135,9 +135,9 @@ def test_a_cancel_reaches_a_running_attempt(alice: User, running: Keeper, define
 
 @pytest.mark.django_db(transaction=True)
 def test_the_lease_of_a_long_attempt_is_renewed(
-    alice: User, running: Keeper, define: Callable[..., str], settings: Settings
+    alice: User, running: Keeper, define: Callable[..., str], conf: OwnConf
 ) -> None:
-    settings.LEASE_SECONDS = 2.0
+    conf.LEASE_SECONDS = 2.0
 
     def works(ctx: JobContext) -> None:
         first = Job.objects.get(pk=ctx.job_id).lease_until

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
-from pytest_django import Settings
 
 from actors.runtime import relay as relay_module
 from actors.runtime.relay import Relay
@@ -19,6 +18,7 @@ from core.life import outbox
 from core.models import Job
 from core.models.job import Priority
 from core.operation import metrics
+from tests.configuration import OwnConf
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.actors.runtime.conftest import ListBroker
 from tests.unit.core.acts import claim, fresh, submit_job
@@ -184,15 +184,13 @@ def test_messages_that_the_broker_has_are_left_alone(alice: User, list_broker: L
     assert len(list_broker.published) == 1
 
 
-def test_young_messages_are_not_called_lost(
-    alice: User, list_broker: ListBroker, clock: Clock, settings: Settings
-) -> None:
+def test_young_messages_are_not_called_lost(alice: User, list_broker: ListBroker, clock: Clock, conf: OwnConf) -> None:
     relay = Relay(looks=True)
     look(relay)  # the broker is known to be there
     submit_job(alice)
     look(relay)
     list_broker.waiting.clear()
-    clock.advance(settings.REPUBLISH_SECONDS - 5)
+    clock.advance(conf.REPUBLISH_SECONDS - 5)
     relay._recover_at = 0
     look(relay)
     assert unpublished() == 0

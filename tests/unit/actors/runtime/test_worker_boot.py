@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from pytest_django import Settings
 
 from actors.runtime import worker_boot
 from actors.runtime.broker import JobRabbitmqBroker, SafeConsumer, take_no_more
@@ -20,6 +19,7 @@ from core import pipelines
 from core.attempt import children
 from core.attempt.attempts import Attempts
 from core.attempt.forked import ForkServer
+from tests.configuration import OwnConf
 from tests.unit.actors.runtime.test_broker import Wire, consumer_on
 from tests.unit.core.attempt import plain_work
 
@@ -68,21 +68,21 @@ def test_a_stop_gives_short_work_its_time_and_is_over_within_thirty_seconds(
     assert timers["_end_at_once"] + 3 <= 30
 
 
-def test_a_long_grace_leaves_time_to_hand_back(boot: WorkerBoot, timers: dict[str, float], settings: Settings) -> None:
-    settings.STOP_GRACE_SECONDS = 60.0
+def test_a_long_grace_leaves_time_to_hand_back(boot: WorkerBoot, timers: dict[str, float], conf: OwnConf) -> None:
+    conf.STOP_GRACE_SECONDS = 60.0
     stop(boot)
     assert timers["stop_all"] == 21.0
-    settings.STOP_SECONDS = 4.0
+    conf.STOP_SECONDS = 4.0
     stop(boot)
     assert timers["stop_all"] == 0
 
 
 def test_the_order_of_a_stop_holds_however_the_settings_are(
-    boot: WorkerBoot, timers: dict[str, float], settings: Settings
+    boot: WorkerBoot, timers: dict[str, float], conf: OwnConf
 ) -> None:
-    for settings.STOP_SECONDS in (10.0, 28.0, 120.0):
+    for conf.STOP_SECONDS in (10.0, 28.0, 120.0):
         stop(boot)
-        assert timers["stop_all"] < timers["_hand_back"] < timers["_end_at_once"] < settings.STOP_SECONDS
+        assert timers["stop_all"] < timers["_hand_back"] < timers["_end_at_once"] < conf.STOP_SECONDS
 
 
 def test_a_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from actors.typesetting import templates
 from core.errors import PermanentError
+from tests.configuration import OwnConf
 
 
 def write(folder: Path, *, title: str = "Mine", main: str = "Hello") -> Path:
@@ -19,8 +19,8 @@ def write(folder: Path, *, title: str = "Mine", main: str = "Hello") -> Path:
 
 
 @pytest.fixture
-def own(settings: Settings, tmp_path: Path) -> Path:
-    settings.TEMPLATE_FOLDER = tmp_path / "templates"
+def own(conf: OwnConf, tmp_path: Path) -> Path:
+    conf.TEMPLATE_FOLDER = tmp_path / "templates"
     return tmp_path / "templates" / "pdf_export"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.attempt.attempts import Attempts
 from core.attempt.children import ChildLost
@@ -20,6 +19,7 @@ from core.life import leases, outbox, requests
 from core.models import Artifact, Job, JobEvent, JobStep
 from core.models.states import State
 from core.operation import metrics
+from tests.configuration import OwnConf
 from tests.services.waiting import PATIENCE_SECONDS, wait_until
 from tests.unit.core.acts import begin_attempt, claim, fresh, progress_of, submit_job, timeline
 from tests.unit.core.conftest import Clock
@@ -171,9 +171,9 @@ def test_progress_that_cannot_be_counted_stops_nobody(
 
 
 def test_a_pipeline_that_is_not_in_this_version_is_tried_again_until_the_attempts_are_used_up(
-    alice: User, attempts: Attempts, settings: Settings, clock: Clock
+    alice: User, attempts: Attempts, conf: OwnConf, clock: Clock
 ) -> None:
-    settings.RETRY_BASE_SECONDS = 20.0
+    conf.RETRY_BASE_SECONDS = 20.0
     job = submit_job(alice)
     Job.objects.filter(pk=job.pk).update(pipeline="gone", max_attempts=3)
     for longest in (20, 40):
@@ -226,8 +226,8 @@ def test_the_back_off_doubles_up_to_its_cap_with_full_jitter(failures: int, long
     assert max(delays) > longest * 0.8
 
 
-def test_a_failed_attempt_waits_within_its_back_off(alice: User, attempts: Attempts, settings: Settings) -> None:
-    settings.RETRY_BASE_SECONDS = 1000.0
+def test_a_failed_attempt_waits_within_its_back_off(alice: User, attempts: Attempts, conf: OwnConf) -> None:
+    conf.RETRY_BASE_SECONDS = 1000.0
     job = run(attempts, submit_job(alice, "fail", params={"count": 1, "seconds": None}))
     assert 0 <= (job.run_at - job.created_at).total_seconds() <= 1200
 

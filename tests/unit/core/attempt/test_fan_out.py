@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from pytest_django import Settings
 
 from core.attempt.attempts import Attempts
 from core.attempt.context import JobContext
@@ -19,6 +18,7 @@ from core.life import families, fan_out, leases, requests
 from core.models import Artifact, Dataset, Job, JobStep
 from core.models.job import Priority
 from core.models.states import CLAIMABLE, LIVE, State
+from tests.configuration import OwnConf
 from tests.pipelines import run_part
 from tests.unit.core.acts import (
     begin,
@@ -214,8 +214,8 @@ def test_a_pipeline_can_be_a_child(alice: User, attempts: Attempts, define: Call
 # -- bounds --------------------------------------------------------------------------------------------
 
 
-def test_a_fan_out_that_is_too_wide_fails_with_a_sentence(alice: User, attempts: Attempts, settings: Settings) -> None:
-    settings.FAN_OUT_WIDTH = 5
+def test_a_fan_out_that_is_too_wide_fails_with_a_sentence(alice: User, attempts: Attempts, conf: OwnConf) -> None:
+    conf.FAN_OUT_WIDTH = 5
     job = split(alice, parts=6)
     attempts.run(job.pk)
     assert fresh(job).state == State.FAILED
@@ -223,8 +223,8 @@ def test_a_fan_out_that_is_too_wide_fails_with_a_sentence(alice: User, attempts:
     assert children_of(job) == []
 
 
-def test_a_fan_out_that_is_too_deep_fails_with_a_sentence(alice: User, attempts: Attempts, settings: Settings) -> None:
-    settings.FAN_OUT_DEPTH = 2
+def test_a_fan_out_that_is_too_deep_fails_with_a_sentence(alice: User, attempts: Attempts, conf: OwnConf) -> None:
+    conf.FAN_OUT_DEPTH = 2
     split(alice, parts=1, depth=3)
     run_all(attempts)
     deepest = Job.objects.get(depth=2)
@@ -233,9 +233,9 @@ def test_a_fan_out_that_is_too_deep_fails_with_a_sentence(alice: User, attempts:
 
 
 def test_an_item_larger_than_a_row_may_be_fails_with_a_sentence(
-    alice: User, attempts: Attempts, settings: Settings, define: Callable[..., str]
+    alice: User, attempts: Attempts, conf: OwnConf, define: Callable[..., str]
 ) -> None:
-    settings.JSON_LIMIT_BYTES = 1000
+    conf.JSON_LIMIT_BYTES = 1000
 
     def wide(ctx: JobContext) -> None:
         ctx.fan_out("parts", run_part, ["x", "y" * 1001])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core.database.jsontext import dumps, dumps_limited, storable
 from core.errors import StepTooLarge
+from tests.configuration import OwnConf
 
 
 @pytest.mark.parametrize(
@@ -63,9 +64,9 @@ def test_a_backslash_before_u0000_is_just_text() -> None:
 
 
 def test_what_is_larger_than_a_row_may_hold_is_refused_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch,
+    conf: OwnConf,
 ) -> None:
-    monkeypatch.setattr("django.conf.settings.JSON_LIMIT_BYTES", 1000)
+    conf.JSON_LIMIT_BYTES = 1000
     assert dumps_limited("x" * 998, what="The result")
     with pytest.raises(StepTooLarge, match=r"The result is 1,001 bytes long, more than 1,000; keep it in a file"):
         dumps_limited("x" * 999, what="The result")

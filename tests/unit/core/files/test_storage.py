@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from core.errors import Refused
 from core.files import storage
+from tests.configuration import OwnConf
 
 SHA = hashlib.sha256(b"hello").hexdigest()
 
@@ -69,10 +69,10 @@ def test_staging_is_on_the_stores_own_disk_so_that_a_rename_is_atomic(store: Pat
     assert storage.staging_folder().is_relative_to(store)
 
 
-def test_nothing_is_accepted_when_the_disk_would_be_full(store: Path, settings: Settings) -> None:
+def test_nothing_is_accepted_when_the_disk_would_be_full(store: Path, conf: OwnConf) -> None:
     storage.refuse_when_full()
     with pytest.raises(Refused, match="nearly full, so nothing was accepted"):
         storage.refuse_when_full(2**62)
-    settings.DISK_FLOOR_BYTES = 2**62
+    conf.DISK_FLOOR_BYTES = 2**62
     with pytest.raises(Refused, match="nearly full"):
         storage.refuse_when_full()

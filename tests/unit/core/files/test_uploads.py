@@ -15,11 +15,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import StopUpload
 from django.http import HttpRequest
 from django.test import RequestFactory
-from pytest_django import Settings
 
 from core.errors import Overloaded, Refused
 from core.files import storage, uploads
 from core.files.uploads import StagedFile, StoredUpload
+from tests.configuration import OwnConf
 
 TEXT = b"a,b\n1,2\n"
 
@@ -89,9 +89,9 @@ def test_an_upload_that_breaks_off_leaves_nothing(rf: RequestFactory, store: Pat
 
 
 def test_an_upload_over_the_limit_is_stopped_before_a_byte_is_read(
-    rf: RequestFactory, store: Path, settings: Settings
+    rf: RequestFactory, store: Path, conf: OwnConf
 ) -> None:
-    settings.UPLOAD_LIMIT_BYTES = 100
+    conf.UPLOAD_LIMIT_BYTES = 100
     request = post(rf, file=b"x" * 1000)
     with pytest.raises(StopUpload):
         _ = request.FILES
@@ -99,9 +99,9 @@ def test_an_upload_over_the_limit_is_stopped_before_a_byte_is_read(
 
 
 def test_an_upload_that_would_fill_the_disk_is_refused_before_a_byte_is_read(
-    rf: RequestFactory, store: Path, settings: Settings
+    rf: RequestFactory, store: Path, conf: OwnConf
 ) -> None:
-    settings.DISK_FLOOR_BYTES = 2**62
+    conf.DISK_FLOOR_BYTES = 2**62
     request = post(rf, file=TEXT)
     with pytest.raises(Refused, match="nearly full"):
         _ = request.FILES

@@ -11,7 +11,6 @@ import pytest
 from django import forms
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from pytest_django import Settings
 
 from core import pipelines
 from core.errors import TooMuch
@@ -20,6 +19,7 @@ from core.files.uploads import StoredUpload
 from core.forms import KEPT_SUFFIX, DatasetField, Entry, PipelineForm, UploadField, open_form
 from core.models import Artifact, Dataset, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import fresh, submit_job
 
 pytestmark = pytest.mark.django_db
@@ -71,16 +71,16 @@ def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inp
 
 
 def test_a_file_that_is_too_much_for_its_person_is_refused_and_not_kept(
-    alice: User, sample: str, settings: Settings, store: Path
+    alice: User, sample: str, conf: OwnConf, store: Path
 ) -> None:
-    settings.OWNER_STORED_BYTES = 4
+    conf.OWNER_STORED_BYTES = 4
     entry = fill(sample, alice, file=upload())
     assert entry.is_valid()
     with pytest.raises(TooMuch, match="Your files take 0 bytes, and 5 bytes come; 4 bytes is the most"):
         entry.submit()
     assert not list(store.glob("uploads/*/*"))
     assert not Job.objects.exists()
-    settings.OWNER_STORED_BYTES = 5
+    conf.OWNER_STORED_BYTES = 5
     entry = fill(sample, alice, file=upload())
     assert entry.is_valid()
     origin = Job.objects.get(pk=entry.submit().job_id)
@@ -252,12 +252,12 @@ def test_a_file_larger_than_its_field_takes_is_refused_with_the_limit(alice: Use
 
 
 def test_a_person_with_too_much_in_hand_is_refused_before_anything_is_stored(
-    alice: User, sample: str, settings: Settings
+    alice: User, sample: str, conf: OwnConf
 ) -> None:
     first = fill(sample, alice, file=upload())
     assert first.is_valid(), first.form.errors
     known = first.submit(key="once")
-    settings.OWNER_QUEUED_LIMIT = 1
+    conf.OWNER_QUEUED_LIMIT = 1
     other = upload(text=b"another text")
     entry = fill(sample, alice, file=other)
     assert entry.is_valid()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.forms import retention
 from core.housekeeping import Round, expire_datasets, expire_jobs
 from core.life import requests
 from core.models import Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, Mail, ScheduledRun, Source
 from core.models.states import LIVE, State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import fresh, in_threads
 from tests.unit.core.housekeeping.world import OLD, World, keep_house, stored, there
 
@@ -38,8 +38,8 @@ def test_a_job_goes_when_its_pipelines_days_are_over(world: World, define: Calla
     assert there(old, young, other, other_old, gone) == [False, True, True, False, False]
 
 
-def test_one_setting_for_all_jobs_wins_over_the_pipelines(world: World, settings: Settings) -> None:
-    settings.DAYS_JOBS = 10
+def test_one_setting_for_all_jobs_wins_over_the_pipelines(world: World, conf: OwnConf) -> None:
+    conf.DAYS_JOBS = 10
     old, young = world.job(days=11), world.job(days=9)
     expire_jobs(Round())
     assert there(old, young) == [False, True]
@@ -135,8 +135,8 @@ def test_a_dataset_that_a_job_at_work_reads_stays(world: World, state: State) ->
     assert Dataset.objects.count() == 0
 
 
-def test_without_a_setting_datasets_are_kept_for_good(world: World, settings: Settings) -> None:
-    settings.DAYS_DATASETS = 0
+def test_without_a_setting_datasets_are_kept_for_good(world: World, conf: OwnConf) -> None:
+    conf.DAYS_DATASETS = 0
     dataset = world.dataset(world.job(), days=OLD)
     expire_datasets(Round())
     assert Dataset.objects.filter(pk=dataset.pk).exists()
@@ -169,8 +169,8 @@ def test_a_key_that_leads_out_of_the_store_is_told_and_not_followed(world: World
     assert tally.left_count == 1 or tally.left_count == 2
 
 
-def test_a_mail_keeps_its_job_for_its_own_days_and_an_unknown_one_for_good(world: World, settings: Settings) -> None:
-    settings.DAYS_MAILS = 200
+def test_a_mail_keeps_its_job_for_its_own_days_and_an_unknown_one_for_good(world: World, conf: OwnConf) -> None:
+    conf.DAYS_MAILS = 200
     young, old, unknown = (world.job(days=150) for _ in range(3))
     for job, state, days in ((young, "sent", 150), (old, "sent", 250), (unknown, "unknown", 250)):
         world.mail(job, state, days=days)

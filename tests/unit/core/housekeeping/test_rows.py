@@ -23,6 +23,7 @@ from core.housekeeping import (
 from core.housekeeping import events as timelines
 from core.models import AlarmCount, AuditEntry, JobEvent, LimitBucket, Mail, Schedule, ScheduledRun, Worker
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import timeline
 from tests.unit.core.housekeeping.world import OLD, World
 
@@ -163,7 +164,7 @@ def test_after_many_deletions_the_database_is_tidied(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("why", ["at work", "too large", "no room"])
 def test_the_file_is_not_written_anew_when_that_would_be_in_the_way(
-    world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings, why: str
+    world: World, monkeypatch: pytest.MonkeyPatch, conf: OwnConf, why: str
 ) -> None:
     monkeypatch.setattr(database, "LEAST_BYTES", 0)
     monkeypatch.setattr(database, "FREE_PART", 0.0)
@@ -174,7 +175,7 @@ def test_the_file_is_not_written_anew_when_that_would_be_in_the_way(
         case "too large":
             monkeypatch.setattr(database, "MOST_BYTES", 1)
         case _:
-            settings.DISK_FLOOR_BYTES = 2**62
+            conf.DISK_FLOOR_BYTES = 2**62
     tally = tidy_database(Round(), deleted_rows=0)
     words = {"at work": "other jobs were at work", "too large": "stop all processes", "no room": "no room"}
     assert words[why] in tally.left[0]

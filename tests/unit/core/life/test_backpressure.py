@@ -17,6 +17,7 @@ from core.life import backpressure
 from core.life.submission import Order, submit_many
 from core.models import Artifact, Job
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import claim, end, submit_job
 from tests.unit.core.conftest import Clock
 
@@ -24,12 +25,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch, settings: Settings, conf: OwnConf) -> None:
     """No limits but those that a test sets, and no count of another test."""
     monkeypatch.setattr(backpressure, "_site", backpressure._SiteQueue(looked_at=float("-inf")))
     for name in ("OWNER_RUNNING_LIMIT", "OWNER_QUEUED_LIMIT", "OWNER_SUBMITS_PER_HOUR", "OWNER_STORED_BYTES"):
         setattr(settings, name, 0)
-    settings.QUEUED_LIMIT = 0
+    conf.QUEUED_LIMIT = 0
 
 
 def add_file(job: Job, *, size: int, path: str) -> None:
@@ -42,8 +43,8 @@ def test_without_limits_nothing_is_refused(alice: User) -> None:
     backpressure.check(alice.pk, jobs=1000)
 
 
-def test_the_mails_that_a_person_gets_are_none_of_the_jobs_they_may_submit(alice: User, settings: Settings) -> None:
-    settings.OWNER_RUNNING_LIMIT = settings.OWNER_QUEUED_LIMIT = settings.OWNER_SUBMITS_PER_HOUR = 1
+def test_the_mails_that_a_person_gets_are_none_of_the_jobs_they_may_submit(alice: User, conf: OwnConf) -> None:
+    conf.OWNER_RUNNING_LIMIT = conf.OWNER_QUEUED_LIMIT = conf.OWNER_SUBMITS_PER_HOUR = 1
     for state in (State.RUNNING, State.RETRYING, State.SUCCEEDED):
         job = submit_job(alice, pipeline="mail")
         Job.objects.filter(pk=job.pk).update(state=state)
@@ -53,9 +54,9 @@ def test_the_mails_that_a_person_gets_are_none_of_the_jobs_they_may_submit(alice
         backpressure.check(alice.pk)
 
 
-def test_a_check_is_one_statement_that_waits_for_no_writer(alice: User, settings: Settings) -> None:
-    settings.OWNER_RUNNING_LIMIT = settings.OWNER_QUEUED_LIMIT = settings.OWNER_SUBMITS_PER_HOUR = 5
-    settings.OWNER_STORED_BYTES = settings.QUEUED_LIMIT = 1000
+def test_a_check_is_one_statement_that_waits_for_no_writer(alice: User, conf: OwnConf) -> None:
+    conf.OWNER_RUNNING_LIMIT = conf.OWNER_QUEUED_LIMIT = conf.OWNER_SUBMITS_PER_HOUR = 5
+    conf.OWNER_STORED_BYTES = conf.QUEUED_LIMIT = 1000
     with CaptureQueriesContext(connection) as seen:
         backpressure.check(alice.pk, key="k")
     assert len(seen) == 1, seen.captured_queries
@@ -103,9 +104,9 @@ def test_each_count_is_answered_by_its_own_partial_index(db: None) -> None:
 
 
 def test_an_owner_with_too_many_queued_jobs_is_told_the_limit_and_the_number(
-    alice: User, bob: User, settings: Settings
+    alice: User, bob: User, conf: OwnConf
 ) -> None:
-    settings.OWNER_QUEUED_LIMIT = 2
+    conf.OWNER_QUEUED_LIMIT = 2
     submit_job(alice)
     backpressure.check(alice.pk)
     submit_job(alice, delay_seconds=3600)
@@ -116,16 +117,16 @@ def test_an_owner_with_too_many_queued_jobs_is_told_the_limit_and_the_number(
     backpressure.check(bob.pk)
 
 
-def test_several_jobs_at_once_count_as_several(alice: User, settings: Settings) -> None:
-    settings.OWNER_QUEUED_LIMIT = 3
+def test_several_jobs_at_once_count_as_several(alice: User, conf: OwnConf) -> None:
+    conf.OWNER_QUEUED_LIMIT = 3
     submit_job(alice)
     backpressure.check(alice.pk, jobs=2)
     with pytest.raises(TooMuch):
         backpressure.check(alice.pk, jobs=3)
 
 
-def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: User, settings: Settings) -> None:
-    settings.OWNER_QUEUED_LIMIT = settings.OWNER_RUNNING_LIMIT = 1
+def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: User, conf: OwnConf) -> None:
+    conf.OWNER_QUEUED_LIMIT = conf.OWNER_RUNNING_LIMIT = 1
     attempt = claim(submit_job(alice))
     with pytest.raises(TooMuch, match="You have 1 job running, and 1 is the most at once"):
         backpressure.check(alice.pk)
@@ -133,25 +134,23 @@ def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: 
     backpressure.check(alice.pk)
 
 
-def test_a_job_that_waits_for_its_parts_is_at_work_and_its_parts_are_not_counted(
-    alice: User, settings: Settings
-) -> None:
+def test_a_job_that_waits_for_its_parts_is_at_work_and_its_parts_are_not_counted(alice: User, conf: OwnConf) -> None:
     job = submit_job(alice)
     for index in range(5):
         part = submit_job(alice)
         Job.objects.filter(pk=part.pk).update(parent=job, fan_key="parts", fan_index=index)
-    settings.OWNER_QUEUED_LIMIT = 2
+    conf.OWNER_QUEUED_LIMIT = 2
     backpressure.check(alice.pk)
     Job.objects.filter(pk=job.pk).update(state=State.WAITING)
-    settings.OWNER_RUNNING_LIMIT = 1
+    conf.OWNER_RUNNING_LIMIT = 1
     with pytest.raises(TooMuch, match="1 job running"):
         backpressure.check(alice.pk)
 
 
 def test_submits_an_hour_are_refused_until_the_oldest_one_is_an_hour_old(
-    alice: User, settings: Settings, clock: Clock
+    alice: User, conf: OwnConf, clock: Clock
 ) -> None:
-    settings.OWNER_SUBMITS_PER_HOUR = 2
+    conf.OWNER_SUBMITS_PER_HOUR = 2
     first = submit_job(alice)
     end(claim(first))
     clock.advance(600)
@@ -173,9 +172,9 @@ def test_submits_an_hour_are_refused_until_the_oldest_one_is_an_hour_old(
 
 
 def test_the_bytes_of_an_owner_are_counted_once_a_file_and_with_those_that_come(
-    alice: User, bob: User, settings: Settings
+    alice: User, bob: User, conf: OwnConf
 ) -> None:
-    settings.OWNER_STORED_BYTES = 3 * 1024
+    conf.OWNER_STORED_BYTES = 3 * 1024
     one, other = submit_job(alice), submit_job(alice)
     add_file(one, size=2048, path="uploads/a")
     add_file(other, size=2048, path="uploads/a")
@@ -191,8 +190,8 @@ def test_the_bytes_of_an_owner_are_counted_once_a_file_and_with_those_that_come(
 # -- the whole site ---------------------------------------------------------------------------------
 
 
-def test_a_site_with_too_much_queued_refuses_everybody_with_503(alice: User, bob: User, settings: Settings) -> None:
-    settings.QUEUED_LIMIT = 3
+def test_a_site_with_too_much_queued_refuses_everybody_with_503(alice: User, bob: User, conf: OwnConf) -> None:
+    conf.QUEUED_LIMIT = 3
     submit_many("noop", [Order()] * 2, owner_id=alice.pk)
     held = submit_job(bob)
     Job.objects.filter(pk=held.pk).update(is_held=True, lane="{}")
@@ -203,32 +202,32 @@ def test_a_site_with_too_much_queued_refuses_everybody_with_503(alice: User, bob
     assert (refused.value.status, refused.value.retry_after_seconds) == (503, 30)
 
 
-def test_parts_count_for_the_site(alice: User, settings: Settings) -> None:
-    settings.QUEUED_LIMIT = 2
+def test_parts_count_for_the_site(alice: User, conf: OwnConf) -> None:
+    conf.QUEUED_LIMIT = 2
     job, part = submit_job(alice), submit_job(alice)
     Job.objects.filter(pk=part.pk).update(parent=job, fan_key="parts", fan_index=0)
     with pytest.raises(Overloaded):
         backpressure.check(alice.pk)
 
 
-def test_a_count_far_below_a_large_limit_is_not_made_again_at_each_submit(alice: User, settings: Settings) -> None:
-    settings.QUEUED_LIMIT = 1_000_000
+def test_a_count_far_below_a_large_limit_is_not_made_again_at_each_submit(alice: User, conf: OwnConf) -> None:
+    conf.QUEUED_LIMIT = 1_000_000
     site = backpressure._site
     backpressure.check(alice.pk)
-    assert not site.claim_look(settings.QUEUED_LIMIT)
+    assert not site.claim_look(conf.QUEUED_LIMIT)
     site.looked_at -= 50
-    assert not site.claim_look(settings.QUEUED_LIMIT)
+    assert not site.claim_look(conf.QUEUED_LIMIT)
     # Near the limit it is made again after five seconds, by one thread.
     site.count = 999_999
-    assert site.claim_look(settings.QUEUED_LIMIT)
+    assert site.claim_look(conf.QUEUED_LIMIT)
     site.looked_at -= 4
-    assert not site.claim_look(settings.QUEUED_LIMIT)
+    assert not site.claim_look(conf.QUEUED_LIMIT)
     site.looked_at -= 2
-    assert site.claim_look(settings.QUEUED_LIMIT)
+    assert site.claim_look(conf.QUEUED_LIMIT)
 
 
-def test_a_full_disk_refuses_with_503_and_says_when_to_try_again(alice: User, settings: Settings) -> None:
-    settings.DISK_FLOOR_BYTES = 2**62
+def test_a_full_disk_refuses_with_503_and_says_when_to_try_again(alice: User, conf: OwnConf) -> None:
+    conf.DISK_FLOOR_BYTES = 2**62
     with pytest.raises(Overloaded, match="The file store is nearly full") as refused:
         backpressure.check(alice.pk)
     assert refused.value.retry_after_seconds == 300
@@ -237,10 +236,10 @@ def test_a_full_disk_refuses_with_503_and_says_when_to_try_again(alice: User, se
 # -- a submit that is known -------------------------------------------------------------------------
 
 
-def test_a_key_that_the_owner_has_used_is_never_refused(alice: User, bob: User, settings: Settings) -> None:
+def test_a_key_that_the_owner_has_used_is_never_refused(alice: User, bob: User, conf: OwnConf) -> None:
     submit_job(alice, key="once")
-    settings.OWNER_QUEUED_LIMIT = settings.QUEUED_LIMIT = settings.OWNER_SUBMITS_PER_HOUR = 1
-    settings.DISK_FLOOR_BYTES = 2**62
+    conf.OWNER_QUEUED_LIMIT = conf.QUEUED_LIMIT = conf.OWNER_SUBMITS_PER_HOUR = 1
+    conf.DISK_FLOOR_BYTES = 2**62
     backpressure.check(alice.pk, key="once")
     for owner, key in ((alice, "twice"), (alice, ""), (bob, "once")):
         with pytest.raises(TooMuch):

@@ -11,7 +11,6 @@ import sys
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from pytest_django import Settings
 
 from core.database import statements
 from core.database.clock import database_now
@@ -19,6 +18,7 @@ from core.life import leases, requests
 from core.life.leases import Held, expire_leases_of_dead_neighbours, reap, renew
 from core.models import Job, JobEvent
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.services.waiting import wait_until
 from tests.unit.core.acts import claim, end, fresh, in_threads, submit_job, timeline, try_claim
 from tests.unit.core.conftest import Clock
@@ -238,8 +238,8 @@ def test_only_the_leases_of_the_named_worker_are_reaped(alice: User, clock: Cloc
     assert [job_id for job_id, _ in reap(worker="here:1")] == [mine.pk]
 
 
-def test_a_lease_is_as_long_as_its_setting(alice: User, clock: Clock, settings: Settings) -> None:
-    settings.LEASE_SECONDS = 5.0
+def test_a_lease_is_as_long_as_its_setting(alice: User, clock: Clock, conf: OwnConf) -> None:
+    conf.LEASE_SECONDS = 5.0
     claim(submit_job(alice))
     clock.advance(4)
     assert reap() == []

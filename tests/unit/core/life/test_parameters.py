@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.errors import PermanentError, Refused
 from core.life import requests
 from core.limits import Rate, lane_of
 from core.models import AuditEntry, Job, JobEvent, JobStep
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import (
     begin,
     claim,
@@ -83,10 +83,10 @@ def test_a_parts_parameters_cannot_be_changed(alice: User) -> None:
     assert fresh(child).state == State.FAILED
 
 
-def test_parameters_over_the_limit_are_refused(alice: User, settings: Settings) -> None:
+def test_parameters_over_the_limit_are_refused(alice: User, conf: OwnConf) -> None:
     job = submit_job(alice)
     fail(job)
-    settings.JSON_LIMIT_BYTES = 5
+    conf.JSON_LIMIT_BYTES = 5
     with pytest.raises(PermanentError, match="The JSON of the parameters is"):
         requests.edit_and_retry(fresh(job), params={"a": "long"}, by="alice")
     assert fresh(job).params == {}

@@ -38,6 +38,7 @@ from core.models import Job, JobEvent, JobProgress, JobStep
 from core.models.job import Priority
 from core.models.states import CLAIMABLE, TERMINAL, TRANSITIONS, State
 from core.pipelines import get
+from tests.configuration import OwnConf
 
 ANY = st.integers(0, 1000)
 STEPS = ("first", "second")
@@ -461,12 +462,12 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_the_life_of_a_job_keeps_its_promises_in_any_order(
-    alice: User, define: Callable[..., str], monkeypatch: pytest.MonkeyPatch, settings: Settings
+    alice: User, define: Callable[..., str], monkeypatch: pytest.MonkeyPatch, settings: Settings, conf: OwnConf
 ) -> None:
     def life(ctx: Any) -> None: ...
 
     # Short pauses between attempts, so that a wait is long enough for the next one.
-    settings.RETRY_BASE_SECONDS = 1.0
+    conf.RETRY_BASE_SECONDS = 1.0
     monkeypatch.setattr(Life, "owner_id", alice.pk, raising=False)
     name = define(life, max_attempts=4, max_crashes=3, on_cancel="keep", limits=[Concurrent(PLACES)])
     monkeypatch.setattr(Life, "pipeline", name, raising=False)

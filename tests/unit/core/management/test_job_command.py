@@ -12,11 +12,11 @@ import pytest
 from django import forms
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from pytest_django import Settings
 
 from core.files import storage
 from core.models import Artifact, AuditEntry, Job, JobStep
 from core.models.states import State
+from tests.configuration import OwnConf
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
 
 pytestmark = pytest.mark.django_db
@@ -165,8 +165,8 @@ def test_what_is_for_staff_is_refused_to_others(alice: User, define: Callable[..
     assert not Job.objects.exists()
 
 
-def test_parameters_over_the_limit_are_refused_with_a_sentence(alice: User, settings: Settings) -> None:
-    settings.JSON_LIMIT_BYTES = 5
+def test_parameters_over_the_limit_are_refused_with_a_sentence(alice: User, conf: OwnConf) -> None:
+    conf.JSON_LIMIT_BYTES = 5
     code, told = refusal("submit", "count", "--owner", "alice")
     assert (code, "The JSON of the parameters is 29 bytes long" in told) == (3, True), told
 
@@ -337,11 +337,11 @@ def test_options_that_make_no_sense_together_are_a_usage_error(alice: User, opti
 
 
 def test_a_submit_over_a_limit_is_refused_before_its_file_is_copied(
-    alice: User, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alice: User, conf: OwnConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "in.txt"
     source.write_text("hello")
-    settings.OWNER_QUEUED_LIMIT = 1
+    conf.OWNER_QUEUED_LIMIT = 1
     run("submit", "noop", "--owner", "alice", "--key", "a")
     monkeypatch.setattr("core.management.commands.job._open", lambda _: pytest.fail("it was copied"))
     code, told = refusal("submit", "copy_file", "--owner", "alice", "--file", f"file={source}")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from core.database.clock import database_now
 from core.errors import Refused, TooMuch, UnknownPipeline
 from core.models import AuditEntry, Job, Schedule
 from core.schedules import changes, fire, runs
 from core.schedules.runs import Outcome
+from tests.configuration import OwnConf
 from tests.unit.core.conftest import Clock
 from tests.unit.core.schedules.test_fire import make, told, until_due
 
@@ -160,8 +160,8 @@ def test_a_run_by_hand_within_the_second_of_a_time_has_a_job_of_its_own(alice: U
     assert len({run.job_id for run in schedule.runs.all()}) == 2
 
 
-def test_a_run_by_hand_that_is_too_much_is_refused_whole(alice: User, settings: Settings) -> None:
-    settings.OWNER_QUEUED_LIMIT = 1
+def test_a_run_by_hand_that_is_too_much_is_refused_whole(alice: User, conf: OwnConf) -> None:
+    conf.OWNER_QUEUED_LIMIT = 1
     schedule = make(alice)
     changes.run_now(schedule, by="alice")
     with pytest.raises(TooMuch):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from core import pipelines
 from core.attempt.context import JobContext
@@ -24,6 +24,7 @@ from core.schedules import catch_up, changes, fire, runs, waiting
 from core.schedules.fire import fire_due
 from core.schedules.runs import Outcome
 from core.wakeup import jobs_due
+from tests.configuration import OwnConf
 from tests.unit.core.acts import claim, end, fresh
 from tests.unit.core.conftest import Clock
 
@@ -269,9 +270,9 @@ def test_a_job_that_is_no_longer_kept_holds_nothing_up(alice: User, clock: Clock
 
 
 def test_a_time_at_which_there_is_too_much_in_hand_waits_until_there_is_room(
-    alice: User, clock: Clock, settings: Settings
+    alice: User, clock: Clock, conf: OwnConf
 ) -> None:
-    settings.OWNER_QUEUED_LIMIT = 1
+    conf.OWNER_QUEUED_LIMIT = 1
     first, second = make(alice), make(alice)
     until_due(first, clock)
     at = until_due(second, clock)
@@ -286,15 +287,15 @@ def test_a_time_at_which_there_is_too_much_in_hand_waits_until_there_is_room(
     assert run.job is not None
 
 
-def test_while_a_time_waits_for_room_the_next_ones_are_left_out(alice: User, clock: Clock, settings: Settings) -> None:
+def test_while_a_time_waits_for_room_the_next_ones_are_left_out(alice: User, clock: Clock, conf: OwnConf) -> None:
     schedule = make(alice)
-    settings.OWNER_SUBMITS_PER_HOUR = 1
+    conf.OWNER_SUBMITS_PER_HOUR = 1
     runs.submit_for(schedule, key="another")
     for _ in range(2):
         until_due(schedule, clock)
         assert fire_due() == 0
     assert told(schedule) == ["waiting", "skipped"]
-    settings.OWNER_SUBMITS_PER_HOUR = 0
+    conf.OWNER_SUBMITS_PER_HOUR = 0
     assert fire_due() == 1
     assert told(schedule) == ["submitted", "skipped"]
 

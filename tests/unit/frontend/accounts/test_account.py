@@ -3,7 +3,6 @@
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 
 def test_logging_in_leads_to_where_one_wanted_to_go(client: Client, alice: User) -> None:
@@ -22,13 +21,6 @@ def test_logging_out_needs_a_form_and_ends_the_session(as_alice: Client) -> None
     assert as_alice.get(reverse("logout")).status_code == 405
     assert as_alice.post(reverse("logout")).status_code == 302
     assert as_alice.get(reverse("desk")).status_code == 302
-
-
-def test_a_hint_is_shown_only_when_the_settings_have_one(client: Client, db: None, settings: Settings) -> None:
-    settings.HEADWAY_DEMO_HINT = ""
-    assert "login-hint" not in client.get(reverse("login")).text
-    settings.HEADWAY_DEMO_HINT = "demo / demo"
-    assert "demo / demo" in client.get(reverse("login")).text
 
 
 def test_the_theme_is_kept_and_known_to_the_first_paint(as_alice: Client) -> None:

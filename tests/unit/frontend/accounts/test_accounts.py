@@ -26,6 +26,7 @@ from core.models import Job, LimitBucket, Preferences
 from frontend.accounts import login_tries, sessions
 from frontend.accounts.sessions import BEGUN_AT, SEEN_AT
 from frontend.site.addresses import NOWHERE, address_of
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, MakeJob
 
 GOOD = "a-Long-word-7"
@@ -79,8 +80,8 @@ def test_the_session_from_before_signing_up_is_none_of_the_account(client: Clien
     assert not Session.objects.filter(session_key=planted).exists()
 
 
-def test_signing_up_can_be_switched_off(client: Client, db: None, settings: Settings) -> None:
-    settings.SIGN_UP = False
+def test_signing_up_can_be_switched_off(client: Client, db: None, conf: OwnConf) -> None:
+    conf.SIGN_UP = False
     assert client.get("/sign-up/").status_code == 404
     assert client.post("/sign-up/", NEW).status_code == 404
     assert "sign-up" not in client.get("/login/").text
@@ -166,8 +167,8 @@ def test_forms_without_their_token_are_refused(dora: User) -> None:
 # -- wrong passwords -------------------------------------------------------------------------------
 
 
-def test_too_many_wrong_passwords_have_to_wait(client: Client, dora: User, settings: Settings) -> None:
-    answers = [log_in(client, "dora", "wrong") for _ in range(settings.LOGIN_TRIES)]
+def test_too_many_wrong_passwords_have_to_wait(client: Client, dora: User, conf: OwnConf) -> None:
+    answers = [log_in(client, "dora", "wrong") for _ in range(conf.LOGIN_TRIES)]
     assert {answer.status_code for answer in answers[:-1]} == {200}
     for answer in (answers[-1], log_in(client, "dora", GOOD)):
         assert answer.status_code == 429
@@ -190,20 +191,20 @@ def test_a_name_without_an_account_is_answered_in_the_same_words(client: Client,
 
 
 @pytest.mark.parametrize("spelled", ["DORA", " dora ", "\uff44\uff4f\uff52\uff41", "Dora"])
-def test_another_spelling_is_the_same_name(client: Client, dora: User, settings: Settings, spelled: str) -> None:
-    for number in range(settings.LOGIN_TRIES):
+def test_another_spelling_is_the_same_name(client: Client, dora: User, conf: OwnConf, spelled: str) -> None:
+    for number in range(conf.LOGIN_TRIES):
         log_in(client, spelled if number % 2 else "dora", "wrong")
     assert log_in(client, "dora", GOOD).status_code == 429
 
 
-def test_another_browser_is_the_same_place(dora: User, settings: Settings) -> None:
-    for number in range(settings.LOGIN_TRIES):
+def test_another_browser_is_the_same_place(dora: User, conf: OwnConf) -> None:
+    for number in range(conf.LOGIN_TRIES):
         log_in(Client(), "dora", "wrong", HTTP_USER_AGENT=f"browser {number}")
     assert log_in(Client(), "dora", GOOD).status_code == 429
 
 
-def test_a_right_password_forgives_the_wrong_ones_for_that_name_only(dora: User, settings: Settings) -> None:
-    settings.LOGIN_TRIES = 2
+def test_a_right_password_forgives_the_wrong_ones_for_that_name_only(dora: User, conf: OwnConf) -> None:
+    conf.LOGIN_TRIES = 2
     User.objects.create_user("mallory", password=GOOD)
     log_in(Client(), "dora", "wrong")
     assert log_in(Client(), "dora", GOOD).status_code == 302
@@ -221,8 +222,8 @@ def pass_by(minutes: float) -> None:
     LimitBucket.objects.update(tat=F("tat") - seconds, blocked_until=F("blocked_until") - seconds)
 
 
-def test_trying_on_makes_the_wait_no_longer(client: Client, dora: User, settings: Settings) -> None:
-    for _ in range(settings.LOGIN_TRIES):
+def test_trying_on_makes_the_wait_no_longer(client: Client, dora: User, conf: OwnConf) -> None:
+    for _ in range(conf.LOGIN_TRIES):
         log_in(client, "dora", "wrong")
     pass_by(minutes=10)
     for _ in range(3):
@@ -233,29 +234,29 @@ def test_trying_on_makes_the_wait_no_longer(client: Client, dora: User, settings
     assert log_in(client, "dora", GOOD).status_code == 302
 
 
-def test_a_wait_that_is_over_brings_all_tries_back(client: Client, dora: User, settings: Settings) -> None:
-    for _ in range(settings.LOGIN_TRIES):
+def test_a_wait_that_is_over_brings_all_tries_back(client: Client, dora: User, conf: OwnConf) -> None:
+    for _ in range(conf.LOGIN_TRIES):
         log_in(client, "dora", "wrong")
-    pass_by(minutes=settings.LOGIN_WAIT_MINUTES + 1)
-    answers = [log_in(client, "dora", "wrong").status_code for _ in range(settings.LOGIN_TRIES)]
-    assert answers == [200] * (settings.LOGIN_TRIES - 1) + [429]
+    pass_by(minutes=conf.LOGIN_WAIT_MINUTES + 1)
+    answers = [log_in(client, "dora", "wrong").status_code for _ in range(conf.LOGIN_TRIES)]
+    assert answers == [200] * (conf.LOGIN_TRIES - 1) + [429]
 
 
-def test_guesses_that_come_together_get_no_further(dora: User, settings: Settings) -> None:
+def test_guesses_that_come_together_get_no_further(dora: User, conf: OwnConf) -> None:
     # As many requests have passed the first look before one of them has looked at its password.
     request = RequestFactory().post("/login/", REMOTE_ADDR="192.0.2.1")
-    passed = [login_tries.LogIn(request, "dora").may_go_on() for _ in range(settings.LOGIN_TRIES + 3)]
-    assert passed == [True] * settings.LOGIN_TRIES + [False] * 3
+    passed = [login_tries.LogIn(request, "dora").may_go_on() for _ in range(conf.LOGIN_TRIES + 3)]
+    assert passed == [True] * conf.LOGIN_TRIES + [False] * 3
 
 
-def test_an_operator_ends_the_wait(client: Client, dora: User, settings: Settings) -> None:
-    for _ in range(settings.LOGIN_TRIES):
+def test_an_operator_ends_the_wait(client: Client, dora: User, conf: OwnConf) -> None:
+    for _ in range(conf.LOGIN_TRIES):
         log_in(client, "dora", "wrong")
         log_in(client, "dora", "wrong", REMOTE_ADDR="192.0.2.7")
     call_command("forgive", "DORA")
     assert log_in(client, "dora", GOOD).status_code == 302
     assert log_in(Client(), "dora", GOOD, REMOTE_ADDR="192.0.2.7").status_code == 302
-    for number in range(settings.LOGIN_TRIES * login_tries.ADDRESS_SHARE):
+    for number in range(conf.LOGIN_TRIES * login_tries.ADDRESS_SHARE):
         log_in(Client(), f"name{number}", "wrong")
     assert log_in(Client(), "dora", GOOD).status_code == 429
     call_command("forgive", "--address", "127.0.0.1")
@@ -264,9 +265,9 @@ def test_an_operator_ends_the_wait(client: Client, dora: User, settings: Setting
         call_command("forgive")
 
 
-def test_the_admins_log_in_is_counted_too(client: Client, dora: User, settings: Settings) -> None:
+def test_the_admins_log_in_is_counted_too(client: Client, dora: User, conf: OwnConf) -> None:
     given = {"username": "dora", "password": "wrong"}
-    answers = [client.post("/admin/login/", given).status_code for _ in range(settings.LOGIN_TRIES)]
+    answers = [client.post("/admin/login/", given).status_code for _ in range(conf.LOGIN_TRIES)]
     assert answers[-1] == 429
     assert log_in(client, "dora", GOOD).status_code == 429
 
@@ -303,9 +304,9 @@ def test_neither_password_nor_name_nor_place_is_kept(client: Client, dora: User)
     ],
 )
 def test_a_place_is_what_the_sites_own_proxies_saw(
-    settings: Settings, proxies: int, remote: str, forwarded: str | None, address: str
+    conf: OwnConf, proxies: int, remote: str, forwarded: str | None, address: str
 ) -> None:
-    settings.PROXY_COUNT = proxies
+    conf.PROXY_COUNT = proxies
     headers = {"X-Forwarded-For": forwarded} if forwarded is not None else {}
     assert address_of(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote)) == address
 
@@ -313,17 +314,17 @@ def test_a_place_is_what_the_sites_own_proxies_saw(
 # -- sessions --------------------------------------------------------------------------------------
 
 
-def test_a_session_ends_when_nothing_is_done(as_alice: Client, settings: Settings) -> None:
+def test_a_session_ends_when_nothing_is_done(as_alice: Client, conf: OwnConf) -> None:
     assert is_in(as_alice)
-    move(as_alice, SEEN_AT, settings.SESSION_IDLE_HOURS * HOUR + 1)
+    move(as_alice, SEEN_AT, conf.SESSION_IDLE_HOURS * HOUR + 1)
     answer = as_alice.get("/datasets/?page=2")
     assert answer["Location"] == "/login/?next=/datasets/%3Fpage%3D2"
     assert "nothing was done here for 12 hours" in as_alice.get(answer["Location"]).text
     assert not is_in(as_alice)
 
 
-def test_a_session_ends_at_its_age_however_busy(as_alice: Client, settings: Settings) -> None:
-    move(as_alice, BEGUN_AT, settings.SESSION_DAYS * DAY - 60)
+def test_a_session_ends_at_its_age_however_busy(as_alice: Client, conf: OwnConf) -> None:
+    move(as_alice, BEGUN_AT, conf.SESSION_DAYS * DAY - 60)
     assert is_in(as_alice)
     move(as_alice, BEGUN_AT, 61)
     assert not is_in(as_alice)
@@ -331,7 +332,7 @@ def test_a_session_ends_at_its_age_however_busy(as_alice: Client, settings: Sett
 
 
 def test_what_a_person_does_keeps_the_session_and_is_written_once_in_a_while(
-    as_alice: Client, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+    as_alice: Client, settings: Settings, conf: OwnConf, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     before = as_alice.session[SEEN_AT]
     as_alice.get("/settings/")
@@ -341,7 +342,7 @@ def test_what_a_person_does_keeps_the_session_and_is_written_once_in_a_while(
     assert as_alice.session[SEEN_AT] >= before
     # Half a session's time later, twice: together longer than it lasts without.
     for _ in range(3):
-        move(as_alice, SEEN_AT, settings.SESSION_IDLE_HOURS * HOUR / 2)
+        move(as_alice, SEEN_AT, conf.SESSION_IDLE_HOURS * HOUR / 2)
         assert is_in(as_alice)
 
 
@@ -356,23 +357,23 @@ def test_what_a_person_does_keeps_the_session_and_is_written_once_in_a_while(
     ],
 )
 def test_a_page_that_asks_by_itself_keeps_no_session(
-    as_alice: Client, alice: User, make_job: MakeJob, settings: Settings, address: str, headers: dict[str, str]
+    as_alice: Client, alice: User, make_job: MakeJob, conf: OwnConf, address: str, headers: dict[str, str]
 ) -> None:
     address = address.format(job=make_job(alice).pk)
     move(as_alice, SEEN_AT, 2 * HOUR)
     before = as_alice.session[SEEN_AT]
     assert as_alice.get(address, headers=headers).status_code == 200
     assert as_alice.session[SEEN_AT] == before
-    move(as_alice, SEEN_AT, settings.SESSION_IDLE_HOURS * HOUR)
+    move(as_alice, SEEN_AT, conf.SESSION_IDLE_HOURS * HOUR)
     as_alice.get(address, headers=headers)
     assert not is_in(as_alice)
 
 
 def test_a_live_page_whose_session_has_ended_loads_again_and_goes_to_log_in(
-    as_alice: Client, alice: User, make_job: MakeJob, settings: Settings
+    as_alice: Client, alice: User, make_job: MakeJob, conf: OwnConf
 ) -> None:
     job = make_job(alice)
-    move(as_alice, SEEN_AT, settings.SESSION_IDLE_HOURS * HOUR + 1)
+    move(as_alice, SEEN_AT, conf.SESSION_IDLE_HOURS * HOUR + 1)
     answer = as_alice.get(f"/jobs/{job.pk}/progress/", headers=HTMX)
     assert (answer.status_code, answer["HX-Refresh"]) == (401, "true")
     assert as_alice.get(f"/jobs/{job.pk}/")["Location"] == f"/login/?next=/jobs/{job.pk}/"
@@ -457,12 +458,12 @@ def test_a_changed_password_ends_the_other_sessions(client: Client, dora: User) 
     assert not is_in(elsewhere)
 
 
-def test_the_old_password_is_not_guessed_at(client: Client, dora: User, settings: Settings) -> None:
+def test_the_old_password_is_not_guessed_at(client: Client, dora: User, settings: Settings, conf: OwnConf) -> None:
     client.force_login(dora)
     wrong = {"old_password": "wrong", "new_password1": "another-Long-1", "new_password2": "another-Long-1"}
-    answers = [client.post("/settings/password/", wrong) for _ in range(settings.LOGIN_TRIES + 1)]
+    answers = [client.post("/settings/password/", wrong) for _ in range(conf.LOGIN_TRIES + 1)]
     assert "was entered incorrectly" in answers[0].text
-    assert [answer.status_code for answer in answers] == [200] * settings.LOGIN_TRIES + [429]
+    assert [answer.status_code for answer in answers] == [200] * conf.LOGIN_TRIES + [429]
     assert client.post("/settings/address/", {"email": "", "password": GOOD}).status_code == 429
 
 
@@ -480,11 +481,11 @@ def run(job: Job) -> Any:
     return password_reset(cast(JobContext, Context()), **job.params)
 
 
-def test_a_forgotten_password_is_set_anew_by_mail(client: Client, dora: User, settings: Settings) -> None:
-    settings.SITE_URL = "https://headway.example"
+def test_a_forgotten_password_is_set_anew_by_mail(client: Client, dora: User, conf: OwnConf) -> None:
+    conf.SITE_URL = "https://headway.example"
     elsewhere = Client()
     elsewhere.force_login(dora)
-    for _ in range(settings.LOGIN_TRIES):
+    for _ in range(conf.LOGIN_TRIES):
         log_in(client, "dora", "wrong")
     page = client.post("/password/", {"email": "Dora@example.org"}, follow=True)
     assert "Look into your mails" in page.text

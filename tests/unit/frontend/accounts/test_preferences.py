@@ -15,6 +15,7 @@ from core.database.clock import database_now
 from core.mails import tell_ends, telling_from
 from core.models import Job, Preferences
 from frontend.site import zones
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, MakeJob
 
 PLAIN = {"zone": "", "theme": "auto"}
@@ -246,7 +247,9 @@ def test_an_address_that_is_taken_away_takes_its_mails_along(as_alice: Client, a
     assert not row.mail_when_failed
 
 
-def test_the_password_of_the_form_is_not_guessed_at(as_alice: Client, alice: User, settings: Settings) -> None:
+def test_the_password_of_the_form_is_not_guessed_at(
+    as_alice: Client, alice: User, settings: Settings, conf: OwnConf
+) -> None:
     given = {"email": "", "password": "wrong"}
-    answers = [as_alice.post("/settings/address/", given).status_code for _ in range(settings.LOGIN_TRIES + 1)]
-    assert answers == [422] * settings.LOGIN_TRIES + [429]
+    answers = [as_alice.post("/settings/address/", given).status_code for _ in range(conf.LOGIN_TRIES + 1)]
+    assert answers == [422] * conf.LOGIN_TRIES + [429]

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from core import pipelines
 from core.files import storage
 from core.models import Artifact, Dataset, Job
 from core.pipelines import Download, pipeline
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, CopyForm, MakeDataset, MakeJob
 
 Finish = Callable[[Job], Artifact]
@@ -169,10 +169,10 @@ def test_a_job_that_made_one_file_offers_it_first(
 
 
 def test_what_is_too_much_is_said_on_the_datasets_page(
-    as_alice: Client, alice: User, make_dataset: MakeDataset, settings: Settings
+    as_alice: Client, alice: User, make_dataset: MakeDataset, conf: OwnConf
 ) -> None:
     dataset = make_dataset(alice)
-    settings.OWNER_SUBMITS_PER_HOUR = 1
+    conf.OWNER_SUBMITS_PER_HOUR = 1
     assert ask(as_alice, dataset) == dataset.get_absolute_url()
     assert 'data-tone="warning" role="status"' in as_alice.get(dataset.get_absolute_url()).text
     assert not Job.objects.filter(pipeline="spell").exists()

@@ -21,6 +21,7 @@ from core.models import Artifact, Job
 from core.models.job import Priority
 from core.pipelines import pipeline
 from frontend.forms.pages.reading import EARLY_CHECK_BYTES
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, MakeDataset, MakeJob
 from tests.unit.frontend.markup import faults
 
@@ -167,9 +168,9 @@ def test_running_somebody_elses_job_again_is_not_found(as_bob: Client, alice: Us
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_an_upload_over_the_limit_is_refused_by_a_clear_page(
-    as_alice: Client, settings: Settings, headers: dict[str, str]
+    as_alice: Client, conf: OwnConf, headers: dict[str, str]
 ) -> None:
-    settings.UPLOAD_LIMIT_BYTES = 100
+    conf.UPLOAD_LIMIT_BYTES = 100
     text = SimpleUploadedFile("abc.txt", b"abc\n" * 1000)
     answer = as_alice.post(LETTERS, filled(text=text), headers=headers)
     assert answer.status_code == 413
@@ -184,8 +185,8 @@ def test_too_much_text_is_refused_by_a_clear_page(as_alice: Client, settings: Se
     assert "more text than is accepted" in answer.text
 
 
-def test_a_full_disk_is_told_before_anything_is_accepted(as_alice: Client, settings: Settings) -> None:
-    settings.DISK_FLOOR_BYTES = 1 << 62
+def test_a_full_disk_is_told_before_anything_is_accepted(as_alice: Client, conf: OwnConf) -> None:
+    conf.DISK_FLOOR_BYTES = 1 << 62
     answer = as_alice.post(LETTERS, filled())
     assert answer.status_code == 503
     assert answer["Retry-After"]
@@ -244,10 +245,10 @@ def test_another_refusal_says_why_without_a_time(as_alice: Client, refusing: Cal
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_large_upload_is_refused_before_its_body_is_read(
-    as_alice: Client, alice: User, settings: Settings, make_job: MakeJob, headers: dict[str, str]
+    as_alice: Client, alice: User, conf: OwnConf, make_job: MakeJob, headers: dict[str, str]
 ) -> None:
     make_job(alice)
-    settings.OWNER_QUEUED_LIMIT = 1
+    conf.OWNER_QUEUED_LIMIT = 1
     read: list[int] = []
     body = SimpleUploadedFile("abc.txt", b"a" * (EARLY_CHECK_BYTES + 1))
     with patch.object(StagingUploadHandler, "handle_raw_input", lambda *_: read.append(1)):
@@ -259,12 +260,10 @@ def test_a_large_upload_is_refused_before_its_body_is_read(
     assert faults(answer.text) == []
 
 
-def test_a_large_upload_whose_job_is_there_already_is_not_refused(
-    as_alice: Client, alice: User, settings: Settings
-) -> None:
+def test_a_large_upload_whose_job_is_there_already_is_not_refused(as_alice: Client, alice: User, conf: OwnConf) -> None:
     text = b"a" * (EARLY_CHECK_BYTES + 1)
     first = as_alice.post(LETTERS, filled(text=SimpleUploadedFile("abc.txt", text)))
-    settings.OWNER_QUEUED_LIMIT = 1
+    conf.OWNER_QUEUED_LIMIT = 1
     again = as_alice.post(
         LETTERS, filled(text=SimpleUploadedFile("abc.txt", text)), headers={**HTMX, "Idempotency-Key": "k1"}
     )

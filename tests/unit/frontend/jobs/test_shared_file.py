@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django import Settings
 
 from core.database import statements
 from core.files.links import link_to
 from core.models import Artifact
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import MakeReport
 from tests.unit.frontend.markup import faults
 
@@ -17,8 +17,8 @@ from .test_file import read
 
 
 @pytest.fixture
-def report(alice: User, make_report: MakeReport, settings: Settings) -> Artifact:
-    settings.SITE_URL = ""
+def report(alice: User, make_report: MakeReport, conf: OwnConf) -> Artifact:
+    conf.SITE_URL = ""
     return make_report(alice)
 
 

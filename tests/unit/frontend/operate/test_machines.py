@@ -3,9 +3,10 @@
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from core.files import storage
+from tests.configuration import OwnConf
 
 
 def test_health_asks_no_database(client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -42,8 +43,8 @@ def test_not_ready_without_the_store(client: Client, db: None, monkeypatch: pyte
     assert answer.json()["checks"]["storage"] == "Permission denied"
 
 
-def test_metrics_are_for_who_knows_the_token(client: Client, db: None, settings: Settings) -> None:
-    settings.METRICS_TOKEN = "s3cret"
+def test_metrics_are_for_who_knows_the_token(client: Client, db: None, conf: OwnConf) -> None:
+    conf.METRICS_TOKEN = "s3cret"
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
     answer = client.get("/metrics", headers={"Authorization": "Bearer s3cret"})

@@ -10,10 +10,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from core.models import AuditEntry, Dataset, Mail, Schedule
 from core.models.states import LIVE
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, MakeDataset, MakeJob
 
 
@@ -138,9 +139,9 @@ def test_a_dataset_that_a_schedule_takes_says_so(as_alice: Client, alice: User, 
 
 
 def test_where_datasets_are_kept_for_good_nothing_is_said(
-    as_alice: Client, alice: User, make_dataset: MakeDataset, settings: Settings
+    as_alice: Client, alice: User, make_dataset: MakeDataset, conf: OwnConf
 ) -> None:
-    settings.DAYS_DATASETS = 0
+    conf.DAYS_DATASETS = 0
     dataset = make_dataset(alice)
     assert 'class="keeping' not in as_alice.get(dataset.get_absolute_url()).text
     assert "expires-soon" not in as_alice.get(reverse("dataset_list")).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,52 +12,61 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from core.environment import Environment
+from core.conf import Conf, from_environment
 from core.settings import _mailer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-env = Environment()
 
 
-@pytest.mark.parametrize("given", ["abc", "-1", "1.5", "37", "1e1", "12x", "inf"])
-def test_a_whole_number_out_of_its_bounds_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYS", given)
-    with pytest.raises(ImproperlyConfigured, match=rf"^DAYS is '{given}': write a whole number from 0 to 36\.$"):
-        env.integer("DAYS", 7, most=36)
+@pytest.mark.parametrize("given", ["abc", "-1", "1.5", "36501", "1e1", "12x", "inf", "", True, 1.5, None])
+def test_a_whole_number_out_of_its_bounds_is_refused(given: object) -> None:
+    expected = f"DAYS_JOBS is {given!r}: write a whole number from 0 to 36500."
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(expected)}$"):
+        Conf({"DAYS_JOBS": given}).check()
 
 
-@pytest.mark.parametrize("given", ["abc", "2d", "nan", "inf", "-0.1", "1,5,0"])
-def test_a_number_that_is_none_is_refused_and_not_guessed_at(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOURS", given)
-    with pytest.raises(ImproperlyConfigured, match=rf"^HOURS is '{given}': write a number, 0 or more\.$"):
-        env.number("HOURS", 7.0)
+@pytest.mark.parametrize("given", ["abc", "2d", "nan", "inf", "-0.1", "1,5,0", True, [1]])
+def test_a_number_that_is_none_is_refused_and_not_guessed_at(given: object) -> None:
+    expected = f"RETRY_CAP_SECONDS is {given!r}: write a number, 0 or more."
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(expected)}$"):
+        Conf({"RETRY_CAP_SECONDS": given}).check()
 
 
-def test_numbers_and_switches_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, given in {"WHOLE": " 12 ", "PART": "1e-1", "ON": "Yes", "OFF": "0", "PORTS": "80, 443"}.items():
-        monkeypatch.setenv(name, given)
-    assert (env.integer("WHOLE", 1), env.number("PART", 1.0)) == (12, 0.1)
-    assert (env.switch("ON", False), env.switch("OFF", True)) == (True, False)
-    assert env.integers("PORTS", [1], least=1, most=999) == [80, 443]
+def test_values_are_read_from_python_and_from_text() -> None:
+    written = Conf({"PORT": " 12 ", "RETRY_CAP_SECONDS": "1e-1", "SIGN_UP": "No", "FETCH_PORTS": "80, 443"})
+    assert (written.PORT, written.RETRY_CAP_SECONDS, written.SIGN_UP) == (12, 0.1, False)
+    assert written.FETCH_PORTS == [80, 443]
+    given = Conf({"PORT": 12, "RETRY_CAP_SECONDS": 7, "SIGN_UP": False, "FETCH_PORTS": [80], "FETCH_INSIDE": ["a"]})
+    assert (given.PORT, given.RETRY_CAP_SECONDS, given.SIGN_UP) == (12, 7.0, False)
+    assert (given.FETCH_PORTS, given.FETCH_INSIDE) == ([80], ["a"])
 
 
-def test_what_is_set_to_nothing_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMPTY", "")
-    assert (env.integer("EMPTY", 5), env.number("EMPTY", 0.5), env.switch("EMPTY", True)) == (5, 0.5, True)
-    assert env.integers("EMPTY", [8], least=1, most=9) == [8]
+def test_what_is_set_to_nothing_has_its_default() -> None:
+    assert from_environment({"PORT": " ", "SIGN_UP": "", "OTHER": "1", "HOST": "::1"}) == {"HOST": "::1"}
 
 
-def test_a_switch_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWITCH", "maybe")
-    with pytest.raises(ImproperlyConfigured, match=r"^SWITCH is 'maybe': write 1 or 0\.$"):
-        env.switch("SWITCH", False)
+def test_a_default_may_follow_another_setting() -> None:
+    assert Conf({"LEASE_SECONDS": 8}).LEASE_RENEW_SECONDS == 2.0
+    assert Conf({"HOME": "/srv/it"}).storage_root == Path("/srv/it/files")
+    assert Conf({"HOST": "10.0.0.1", "PORT": 80}).SITE_URL == "http://10.0.0.1:80"
 
 
-@pytest.mark.parametrize("given", ["http", "80;443", "0", "70000", "-1"])
-def test_a_list_of_ports_with_one_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORTS", given)
-    with pytest.raises(ImproperlyConfigured, match="write whole numbers from 1 to 65535, joined by commas"):
-        env.integers("PORTS", [80], least=1, most=65_535)
+@pytest.mark.parametrize("given", ["maybe", 2, None])
+def test_a_switch_that_is_none_is_refused(given: object) -> None:
+    with pytest.raises(ImproperlyConfigured, match=rf"^SIGN_UP is {given!r}: write 1 or 0\.$"):
+        Conf({"SIGN_UP": given}).check()
+
+
+@pytest.mark.parametrize("given", ["http", "80;443", "0", "70000", "-1", [], ["x"], 80.5])
+def test_a_list_of_ports_with_one_that_is_none_is_refused(given: object) -> None:
+    with pytest.raises(ImproperlyConfigured, match="FETCH_PORTS"):
+        Conf({"FETCH_PORTS": given}).check()
+
+
+def test_a_name_that_is_no_setting_is_refused_with_the_nearest() -> None:
+    expected = "HEADWAY has 'LEASE_SECOND', which is no setting. Did you mean LEASE_SECONDS?"
+    with pytest.raises(ImproperlyConfigured, match=re.escape(expected)):
+        Conf({"LEASE_SECOND": 1}).check()
 
 
 @pytest.mark.parametrize(
