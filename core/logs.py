@@ -11,11 +11,11 @@ logger = logging.getLogger("headway")
 def log(event: str, *, level: int = logging.INFO, exc_info: bool = False, **fields: Any) -> None:
     """Log one event, e.g. `job_claimed job=7 attempt=2`."""
     if logger.isEnabledFor(level):
-        words = " ".join(f"{name}={_shown(value)}" for name, value in fields.items())
+        words = " ".join(f"{name}={_format(value)}" for name, value in fields.items())
         logger.log(level, "%s %s", event, words, exc_info=exc_info)
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)

@@ -147,17 +147,17 @@ def _database(url: str) -> dict[str, Any]:
     else:
         config["CONN_HEALTH_CHECKS"] = True
         # A line that is dead without a word is noticed well within a lease, instead of after a quarter of an hour.
-        given = config.get("OPTIONS", {})
+        own_options = config.get("OPTIONS", {})
         config["OPTIONS"] = {
             "connect_timeout": 10,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
-            **given,
+            **own_options,
             # Short statements on large tables: PostgreSQL would compile them anew at each call, which takes a hundred
             # times as long as they do.
-            "options": f"-c jit=off {given.get('options', '')}".strip(),
+            "options": f"-c jit=off {own_options.get('options', '')}".strip(),
         }
     config["CONN_MAX_AGE"] = None
     return config

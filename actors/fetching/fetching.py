@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx2
 
-from core import amounts
+from core import formatting
 from core.files import storage
 
 from . import answers
@@ -202,7 +202,7 @@ class _Fetch:
 
     def _refuse_large(self, size: int) -> None:
         if size > self.policy.limit_bytes:
-            limit = amounts.size(self.policy.limit_bytes)
+            limit = formatting.size(self.policy.limit_bytes)
             raise Unfetchable(f"{self.wanted.address.shown} has more than the {limit} that one file may have.")
 
 

@@ -1,4 +1,4 @@
-"""Sizes as people read them. The toolkit imports nothing of the site, whose words (`core.amounts`) these are too."""
+"""Sizes as people read them. The toolkit imports nothing of the site, whose words (`core.formatting`) these are too."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Keeper:
             Duty(reap, conf.REAP_SECONDS, jitter=0.5),
             Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
             Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
-            Duty(mails.tell_ends, TELL_ENDS_SECONDS, jitter=0.5),
+            Duty(mails.order_end_mails, TELL_ENDS_SECONDS, jitter=0.5),
             self._announcing,
             Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
             Duty(alarms.flush, FLUSH_ALARMS_SECONDS),

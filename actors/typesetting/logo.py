@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from core import amounts
+from core import formatting
 from core.errors import PermanentError
 
 MOST_BYTES = 5 * 1024**2
@@ -19,7 +19,7 @@ _BEGINS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 def take_in(path: Path, folder: Path, name: str) -> str:
     """Copy a logo into the folder and return its file name; raise PermanentError when it cannot be used."""
     if path.stat().st_size > MOST_BYTES:
-        raise PermanentError(f"The logo {name} is larger than {amounts.size(MOST_BYTES)}. Upload a smaller one.")
+        raise PermanentError(f"The logo {name} is larger than {formatting.size(MOST_BYTES)}. Upload a smaller one.")
     with path.open("rb") as file:
         start = file.read(16)
     ending = next((kind for begin, kind in _BEGINS.items() if start.startswith(begin)), "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import amounts
+from core import formatting
 from core.conf import conf
 from core.errors import PermanentError
 
@@ -92,7 +92,7 @@ def copy_to(template: Template, folder: Path) -> None:
         if count > MOST_FILES or size > MOST_BYTES:
             raise PermanentError(
                 f"The template {template.name!r} is too large: "
-                f"at most {MOST_FILES} files with {amounts.size(MOST_BYTES)} together."
+                f"at most {MOST_FILES} files with {formatting.size(MOST_BYTES)} together."
             )
         target = folder / path.relative_to(template.folder)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class InputFile:
     sha256: str
 
 
-def given(job_id: int, field: str) -> InputFile:
+def input_file(job_id: int, field: str) -> InputFile:
     """Return the file that was given for this field of the form; raise PermanentError when it is not there."""
     artifact = Artifact.objects.filter(job_id=job_id, kind=Artifact.Kind.INPUT, field=field).first()
     if artifact is None:

@@ -120,11 +120,11 @@ class Attempts:
     def renew(self) -> None:
         """Renew every lease; tell the attempts that lost theirs, or are to be cancelled."""
         attempts = self._snapshot()
-        kept = leases.renew(attempts)
+        renewed = leases.renew(attempts)
         for held, attempt in attempts.items():
-            if held not in kept:
+            if held not in renewed:
                 attempt.own.stop = LeaseLost
-            elif kept[held]:
+            elif renewed[held]:
                 attempt.own.stop = JobCancelled
 
     def notice_cancels(self) -> None:

@@ -85,13 +85,13 @@ def _answer(report: Reporter, name: str, needs_django: bool, order: bytes) -> tu
         return "result", function(report, **kwargs)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
         if not needs_django and _lacks_django(error):
-            told: BaseException = PermanentError(
+            failure: BaseException = PermanentError(
                 f"{name} needs Django, which its child process does not have ({error}). "
                 "Run it with ctx.run_in_child(…, needs_django=True), or put it into a module that imports no models."
             )
         else:
-            told = _portable(error)
-        return "error", told, traceback.format_exc()
+            failure = _portable(error)
+        return "error", failure, traceback.format_exc()
 
 
 def _lacks_django(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from core import amounts
+from core import formatting
 from core.attempt.forked import GONE_SECONDS, Forked, ForkServer
 from core.conf import conf
 from core.errors import PermanentError
@@ -30,7 +30,7 @@ from core.logs import log
 Report = Callable[..., None]
 
 #: Seconds between two looks at the child: bounds how late a cancel or a limit is seen.
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 #: Resident bytes above which a child is not used again.
 KEEP_BYTES = 192 * 1024**2
 #: Functions that one child runs at most.
@@ -95,16 +95,16 @@ class Child:
         order = _order(function, kwargs)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
 
-        def look(pid: int) -> None:
+        def check_child(pid: int) -> None:
             check()
             _enforce(pid, memory_bytes=memory_bytes, deadline=deadline, seconds=timeout_seconds)
 
         is_done = False
         try:
-            process = self._ready(look, needs_django=needs_django)
+            process = self._ready(check_child, needs_django=needs_django)
             with _lost_at_its_end(process):
                 process.connection.send((_name_of(function), needs_django, order))
-            kind, answer, *where = _await(process, look, on_report)
+            kind, answer, *where = _await(process, check_child, on_report)
             is_done = kind == "result"
             if is_done:
                 return answer
@@ -121,27 +121,27 @@ class Child:
             process.is_over(GONE_SECONDS)
             process.close()
 
-    def _ready(self, look: Callable[[int], None], *, needs_django: bool) -> Forked:
+    def _ready(self, check_child: Callable[[int], None], *, needs_django: bool) -> Forked:
         """Return a process that lives and may be used: the one there is, or a new one."""
         process = self._process
         # With Django by chance, a function would work that fails in the next process.
         if process is None or not self.is_warm or process.is_over() or (self._has_django and not needs_django):
             self.close()
-            process = self._start(look)
+            process = self._start(check_child)
             self._uses, self._has_django = 0, False
         self._uses += 1
         self._has_django = self._has_django or needs_django
         return process
 
-    def _start(self, look: Callable[[int], None]) -> Forked:
+    def _start(self, check_child: Callable[[int], None]) -> Forked:
         # A server that has died is noticed by its not answering; nothing has begun, so that it is tried once more.
         for _ in range(2):
             try:
                 process = self._process = server.fork()
             except OSError as error:
                 raise ChildLost(f"no child process could be started: {error}") from error
-            while not process.is_begun(LOOK_SECONDS):
-                look(0)
+            while not process.is_begun(POLL_SECONDS):
+                check_child(0)
             if process.pid:
                 return process
             self.close()
@@ -191,7 +191,7 @@ class Pool:
                     child.is_spare = False
                     self._lent.append(child)
                     return child
-                self._changed.wait(LOOK_SECONDS)
+                self._changed.wait(POLL_SECONDS)
             check()
 
     def give_back(self, child: Child) -> None:
@@ -309,12 +309,12 @@ def _order(function: Callable[..., Any], kwargs: dict[str, Any]) -> bytes:
 
 
 def _await(
-    process: Forked, look: Callable[[int], None], on_report: Callable[[int, int | None, str], None]
+    process: Forked, check_child: Callable[[int], None], on_report: Callable[[int, int | None, str], None]
 ) -> tuple[Any, ...]:
     """Return the function's answer; pass its reports on, the latest where there are several."""
     while True:
-        look(process.pid)
-        multiprocessing.connection.wait([process.connection, process.told], LOOK_SECONDS)
+        check_child(process.pid)
+        multiprocessing.connection.wait([process.connection, process.status], POLL_SECONDS)
         answer, latest = None, None
         with _lost_at_its_end(process):
             while answer is None and process.connection.poll():
@@ -345,7 +345,7 @@ def _enforce(pid: int, *, memory_bytes: int | None, deadline: float | None, seco
         raise PermanentError(f"This took longer than the {seconds:,.0f} seconds it may take, and was stopped.")
     if memory_bytes is not None and pid and _resident_bytes(pid) > memory_bytes:
         raise PermanentError(
-            f"This needed more than the {amounts.size(memory_bytes)} of memory it may use, and was stopped."
+            f"This needed more than the {formatting.size(memory_bytes)} of memory it may use, and was stopped."
         )
 
 

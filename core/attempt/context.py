@@ -135,8 +135,8 @@ class JobContext:
         if returns is None:
             plain: T = self._steps.run(key, lambda: run(*args, **kwargs), atomic=atomic, title=title)
             return plain
-        kept = self._steps.run(key, lambda: msgspec.to_builtins(run(*args, **kwargs)), atomic=atomic, title=title)
-        return typed(kept, returns, what=f"The result of step {key!r}")
+        stored = self._steps.run(key, lambda: msgspec.to_builtins(run(*args, **kwargs)), atomic=atomic, title=title)
+        return typed(stored, returns, what=f"The result of step {key!r}")
 
     def fan_out(
         self,
@@ -164,7 +164,7 @@ class JobContext:
 
     def file(self, field: str) -> InputFile:
         """Return the file that was given for this field of the form."""
-        return artifacts.given(self.job_id, field)
+        return artifacts.input_file(self.job_id, field)
 
     @property
     def folder(self) -> Path:

@@ -13,7 +13,7 @@ from core.models import JobProgress
 from core.models.states import State
 
 #: Seconds from which a running step is shown on the job's page.
-SHOWN_SECONDS = 0.2
+VISIBLE_AFTER_SECONDS = 0.2
 #: How the stage that was running stands when its attempt has ended so; a state that is not here leaves it to run again.
 _STAGE_STATES = {State.SUCCEEDED: "done", State.CANCELLED: "cancelled", State.FAILED: "failed"}
 
@@ -71,7 +71,9 @@ class Display:
         if self._progress is not None and self._progress.is_dirty:
             return True
         step = self.step
-        return step is not None and step is not self._step_written and time.time() > step["started_at"] + SHOWN_SECONDS
+        if step is None or step is self._step_written:
+            return False
+        return bool(time.time() > step["started_at"] + VISIBLE_AFTER_SECONDS)
 
     def snapshot(self) -> dict[str, Any]:
         """Return what is to be written, and call it clean."""

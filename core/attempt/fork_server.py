@@ -49,10 +49,10 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as control:
         control.set_inheritable(False)
         if first := control.recv(ORDER_BYTES):
-            given = json.loads(first)
-            sys.path[:] = given["path"]
+            setup = json.loads(first)
+            sys.path[:] = setup["path"]
             # What each child needs, and then what its work does.
-            preload(["core.attempt.child_work", *given["preload"]])
+            preload(["core.attempt.child_work", *setup["preload"]])
             _Server(control).serve()
 
 

@@ -25,11 +25,11 @@ GONE_SECONDS = 10.0
 class Forked:
     """A child that was ordered: its connection, and what the server tells of it."""
 
-    def __init__(self, number: int, connection: Connection, told: Connection) -> None:
+    def __init__(self, number: int, connection: Connection, status: Connection) -> None:
         self.number = number
         self.connection = connection
         #: Readable when there is news; to be waited for together with the connection.
-        self.told = told
+        self.status = status
         #: 0 until the server has told it.
         self.pid = 0
         #: How it ended, as `subprocess` counts it; None while it may live.
@@ -38,12 +38,12 @@ class Forked:
 
     def is_begun(self, seconds: float) -> bool:
         """Wait so long at most for the process to be there, or to be known as failed; return whether that is so."""
-        return self.pid != 0 or self._hear(seconds)
+        return self.pid != 0 or self._read_status(seconds)
 
     def is_over(self, seconds: float = 0.0) -> bool:
         """Wait so long at most for the process to be gone; return whether it is."""
         until = time.monotonic() + seconds
-        while not self._is_over and self._hear(max(0.0, until - time.monotonic())):
+        while not self._is_over and self._read_status(max(0.0, until - time.monotonic())):
             pass
         return self._is_over
 
@@ -59,15 +59,15 @@ class Forked:
     def close(self) -> None:
         """Let go of it; it ends by itself when it has nothing in hand."""
         self.connection.close()
-        self.told.close()
+        self.status.close()
 
-    def _hear(self, seconds: float) -> bool:
+    def _read_status(self, seconds: float) -> bool:
         if self._is_over:
             return True
-        if not self.told.poll(seconds):
+        if not self.status.poll(seconds):
             return False
         try:
-            number = self.told.recv()
+            number = self.status.recv()
         except (EOFError, OSError):
             self._is_over = True
             return True
@@ -111,16 +111,16 @@ class ForkServer:
     def fork(self) -> Forked:
         """Order a child and return at once. Raises OSError when there is no server to be had."""
         ours, theirs = multiprocessing.Pipe()
-        told, tells = multiprocessing.Pipe(duplex=False)
-        with theirs, tells, self._guard:
+        status, status_end = multiprocessing.Pipe(duplex=False)
+        with theirs, status_end, self._guard:
             number = next(self._numbers)
             try:
-                self._send_fork(number, theirs, tells)
+                self._send_fork(number, theirs, status_end)
             except ConnectionError:
                 # It has died, and this is how it is noticed.
                 self._drop()
-                self._send_fork(number, theirs, tells)
-        return Forked(number, ours, told)
+                self._send_fork(number, theirs, status_end)
+        return Forked(number, ours, status)
 
     def kill(self, number: int) -> None:
         """Have the child of this number killed, if it lives."""

@@ -1,13 +1,13 @@
-"""Acts on jobs, each written once: which rows, what becomes of them, what the timeline is told, what comes back.
+"""Acts on jobs, each written once: which rows, how they change, the events of their timelines, what comes back.
 
 A file of an act has sections, each begun by its word at the start of a line:
 
     WITH    what the next one needs; mostly left out
     SELECT  the rows, locked in the order of their ids (no deadlocks); `p` in what follows
-    SET     what becomes of each; `j` is the job's row, and after it the changed one
+    SET     how each changes; `j` is the job's row, and after it the changed one
     INSERT  in the place of these: makes jobs, `done` in what follows
     ALSO    inserts more beside them
-    TELL    an event on the timeline of each: `kind = …`, where they differ from the usual `attempt = …`, `worker = …`,
+    EVENT   an event on the timeline of each: `kind = …`, where they differ from the usual `attempt = …`, `worker = …`,
             `text = …` and `detail = …`, and under the condition `only = …`
     RETURN  the columns of the act's own rows
 
@@ -28,7 +28,7 @@ from typing import Any
 #: Runs one statement; returns the names of its columns, and its rows.
 Execute = Callable[[str, dict[str, Any]], tuple[Sequence[str], list[tuple[Any, ...]]]]
 
-_SECTION = re.compile(r"^(WITH|SELECT|SET|INSERT|ALSO|TELL|RETURN)\b", flags=re.MULTILINE)
+_SECTION = re.compile(r"^(WITH|SELECT|SET|INSERT|ALSO|EVENT|RETURN)\b", flags=re.MULTILINE)
 _FIELD = re.compile(r"(?:^|,\s+)(kind|attempt|worker|text|detail|only) = ")
 _EVENT = ("kind", "attempt", "worker", "text", "detail")
 _COMMA = re.compile(r",\s+(?![^()]*\))")
@@ -47,7 +47,7 @@ class Act:
     sets: str
     also: tuple[str, ...]
     #: The fields of each event.
-    tells: tuple[tuple[tuple[str, str], ...], ...]
+    events: tuple[tuple[tuple[str, str], ...], ...]
     #: The columns that come back.
     returns: tuple[str, ...]
     #: The clock's expression.
@@ -62,22 +62,22 @@ class Act:
             # Their own names are what the next sections read.
             parts = [f"done AS (\n{self.first}\nRETURNING {', '.join((*self.returns, *columns))}\n)"]
         else:
-            told = [f"{text} AS {field}{number}" for number, tell in enumerate(self.tells) for field, text in tell]
-            columns += [*(["j.id AS job"] if told else []), *told]
+            events = [f"{text} AS {field}{number}" for number, event in enumerate(self.events) for field, text in event]
+            columns += [*(["j.id AS job"] if events else []), *events]
             parts = [
                 f"picked AS (\n{self.first}\n)",
                 f"done AS (\n{self._update('picked p')}\nRETURNING {', '.join(columns)}\n)",
             ]
         parts += [f"also{number} AS (\n{text}\n)" for number, text in enumerate(self.also)]
-        if self.tells:
-            parts.append(f"told AS (\n{self._events(' FROM done', is_named=not self.makes_jobs)}\n)")
+        if self.events:
+            parts.append(f"logged AS (\n{self._insert_events(' FROM done', is_named=not self.makes_jobs)}\n)")
         rows = ", ".join(f"r{number}" for number in range(len(self.returns)))
         return f"WITH {', '.join(parts)}\nSELECT {rows} FROM done"
 
     def in_steps(self, execute: Execute, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run it on SQLite, in the caller's transaction, and return its rows."""
         names, rows = execute(self._first_step, params)
-        if not rows or (self._is_short and not self.tells):
+        if not rows or (self._is_short and not self.events):
             return rows
         width = 1 if self._is_short else len(names)
         params = {**params, "first": json.dumps([row[:width] for row in rows])}
@@ -89,9 +89,9 @@ class Act:
     @cached_property
     def _is_short(self) -> bool:
         """Whether the picked rows are needed for their ids alone: then the change itself can pick them."""
-        told = [text for tell in self.tells for _, text in tell]
-        is_by_id = self.returns[0] == "j.id" or not told
-        return self._returns_columns and is_by_id and not re.search(r"\bp\.", " ".join((self.sets, *told)))
+        values = [text for event in self.events for _, text in event]
+        is_by_id = self.returns[0] == "j.id" or not values
+        return self._returns_columns and is_by_id and not re.search(r"\bp\.", " ".join((self.sets, *values)))
 
     @cached_property
     def _returns_columns(self) -> bool:
@@ -118,16 +118,17 @@ class Act:
         columns = ", ".join(f"value ->> {number} AS {name}" for number, name in enumerate(names))
         rows = f"(SELECT {columns} FROM json_each(%(first)s))"  # noqa: S608  names that the database gave
         if self.makes_jobs:
-            return [*(f"WITH done AS {rows}\n{text}" for text in self.also), self._events(f" FROM {rows} AS done")]
+            inserts = [f"WITH done AS {rows}\n{text}" for text in self.also]
+            return [*inserts, self._insert_events(f" FROM {rows} AS done")]
         # In this order and no other: the events are those of the first rows, one after the other.
         changed = f" FROM {rows} AS p CROSS JOIN {self.table} AS j ON j.{self.key} = p.id"
-        events = [self._events(changed)] if self.tells else []
+        inserts = [self._insert_events(changed)] if self.events else []
         if self._is_short:
-            return events
+            return inserts
         update = self._update(f"{rows} AS p")
         if self._returns_columns:
-            return [update + self._returning, *events]
-        return [update, *events, f"SELECT {', '.join(self.returns)}{changed}"]
+            return [update + self._returning, *inserts]
+        return [update, *inserts, f"SELECT {', '.join(self.returns)}{changed}"]
 
     @property
     def _change(self) -> str:
@@ -137,14 +138,14 @@ class Act:
     def _update(self, source: str) -> str:
         return f"{self._change}\nFROM {source} WHERE j.{self.key} = p.id"
 
-    def _events(self, source: str, *, is_named: bool = False) -> str:
-        """Return the INSERT of the events: from what they say, or where that has names from these."""
+    def _insert_events(self, source: str, *, is_named: bool = False) -> str:
+        """Return the INSERT of the events: from their expressions or, `is_named`, from the columns that hold them."""
         selects = []
-        for number, tell in enumerate(self.tells):
-            said = {field: f"{field}{number}" if is_named else text for field, text in tell}
+        for number, event in enumerate(self.events):
+            values = {field: f"{field}{number}" if is_named else text for field, text in event}
             job = "job" if is_named else "id" if self.makes_jobs else "j.id"
-            only = f" WHERE {said['only']}" if "only" in said else ""
-            selects.append(f"SELECT {job}, {self.now}, {', '.join(said[field] for field in _EVENT)}{source}{only}")
+            only = f" WHERE {values['only']}" if "only" in values else ""
+            selects.append(f"SELECT {job}, {self.now}, {', '.join(values[field] for field in _EVENT)}{source}{only}")
         into = f"INSERT INTO core_jobevent (job_id, at, {', '.join(_EVENT)})"
         return f"{into}\n{' UNION ALL '.join(selects)}"
 
@@ -167,7 +168,7 @@ def read_act(body: str, *, now: str) -> Act | None:
         key=key or "id",
         sets=sets.strip(),
         also=tuple(text for word, text in sections if word == "ALSO"),
-        tells=tuple(tuple({**usual, **_fields(text)}.items()) for word, text in sections if word == "TELL"),
+        events=tuple(tuple({**usual, **_fields(text)}.items()) for word, text in sections if word == "EVENT"),
         returns=tuple(_COMMA.split(texts["RETURN"])),
         now=now,
     )

@@ -55,12 +55,12 @@ class StoredUpload:
     def from_token(cls, token: str, *, owner_id: int) -> StoredUpload | None:
         """Return the file of a token that this owner was given within the last day, else None."""
         try:
-            known = signing.loads(token, salt=_SALT, max_age=_TOKEN_SECONDS)
+            fields = signing.loads(token, salt=_SALT, max_age=_TOKEN_SECONDS)
         except signing.BadSignature:
             return None
-        if known.pop("owner") != owner_id:
+        if fields.pop("owner") != owner_id:
             return None
-        upload = cls(**known)
+        upload = cls(**fields)
         return upload if storage.touch(upload.path) else None
 
 

@@ -27,7 +27,7 @@ from core.schedules import changes
 from core.schedules.repeat_form import RepeatForm
 
 #: Ends the name of the hidden field that names a file kept from a submit that was not valid.
-KEPT_SUFFIX = ".kept"
+STORED_SUFFIX = ".kept"
 #: Names of the buttons that ask for the form as it is filled in: with other choices, or with a part of it moved.
 REFRESH_BUTTONS = ("refresh", "move")
 
@@ -40,13 +40,13 @@ class Entry:
     user: AbstractBaseUser
     form: forms.Form
     #: Files by field that need not be uploaded again: of the job that is run again, or of an invalid submit.
-    kept: dict[str, StoredUpload] = field(default_factory=dict)
+    stored_files: dict[str, StoredUpload] = field(default_factory=dict)
     origin: Job | None = None
 
     @property
-    def kept_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
+    def stored_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
         """Return, by field, each kept file with the token that names it in a hidden field."""
-        return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.kept.items()}
+        return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.stored_files.items()}
 
     @property
     def is_refresh(self) -> bool:
@@ -58,7 +58,7 @@ class Entry:
         for name in _file_fields(self.form):
             sent = self.form.files.get(name)
             if isinstance(sent, UploadedFile) and _is_accepted(self.form.fields[name], sent):
-                self.kept[name] = uploads.keep(sent)
+                self.stored_files[name] = uploads.keep(sent)
         # Errors that are there already are not looked for again.
         self.form._errors = ErrorDict()  # type: ignore[attr-defined]
 
@@ -69,7 +69,7 @@ class Entry:
         """Keep the files of a form that is not valid otherwise, so that nobody uploads them twice."""
         for name, file in self.form.cleaned_data.items():
             if isinstance(file, UploadedFile):
-                self.kept[name] = uploads.keep(file)
+                self.stored_files[name] = uploads.keep(file)
 
     def submit(self, *, key: str = "", priority: Priority = Priority.NORMAL) -> Submission:
         """Make the valid form a job. The same key again is the same job.
@@ -117,15 +117,15 @@ class Entry:
         if not conf.OWNER_STORED_BYTES:
             return 0
         sent = {name: file for name, file in self.form.cleaned_data.items() if isinstance(file, UploadedFile)}
-        sizes = {file.sha256: file.size for name, file in self.kept.items() if name not in sent}
+        sizes = {file.sha256: file.size for name, file in self.stored_files.items() if name not in sent}
         for name, file in sent.items():
             sizes[file.staged.sha256 if isinstance(file, uploads.StagedFile) else name] = file.size or 0
-        known = Artifact.objects.filter(job__owner=self.user.pk, sha256__in=sizes).values_list("sha256", flat=True)
-        return sum(size for sha256, size in sizes.items() if sha256 not in set(known))
+        owned = Artifact.objects.filter(job__owner=self.user.pk, sha256__in=sizes).values_list("sha256", flat=True)
+        return sum(size for sha256, size in sizes.items() if sha256 not in set(owned))
 
     def filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
         """Return the parameters, the files, which are kept from now on, and the label of the valid form."""
-        files = dict(self.kept)
+        files = dict(self.stored_files)
         params: dict[str, Any] = {}
         for name, value in self.form.cleaned_data.items():
             if isinstance(self.form.fields.get(name), forms.FileField):
@@ -159,8 +159,8 @@ def open_form(
     form = spec.form(**kwargs)
     entry = Entry(spec=spec, user=user, form=form, origin=origin)
     for name in _file_fields(form):
-        if kept := _kept_file(name, user=user, data=data or {}, origin=origin):
-            entry.kept[name] = kept
+        if stored := _stored_file(name, user=user, data=data or {}, origin=origin):
+            entry.stored_files[name] = stored
             form.fields[name].required = False
     return entry
 
@@ -177,10 +177,10 @@ def _is_accepted(field: forms.Field, file: UploadedFile) -> bool:
     return True
 
 
-def _kept_file(
+def _stored_file(
     name: str, *, user: AbstractBaseUser, data: Mapping[str, Any], origin: Job | None
 ) -> StoredUpload | None:
-    token = data.get(name + KEPT_SUFFIX)
+    token = data.get(name + STORED_SUFFIX)
     if token and (upload := StoredUpload.from_token(token, owner_id=user.pk)):
         return upload
     if origin is None:

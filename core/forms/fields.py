@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 
-from core import amounts
+from core import formatting
 from core.models import Dataset
 
 
@@ -79,7 +79,7 @@ class UploadField(forms.FileField):
             )
         if isinstance(file, UploadedFile) and self.limit_bytes and (file.size or 0) > self.limit_bytes:
             raise forms.ValidationError(
-                f"{file.name} is larger than {amounts.size(self.limit_bytes)}, the most that is taken here.",
+                f"{file.name} is larger than {formatting.size(self.limit_bytes)}, the most that is taken here.",
                 code="size",
             )
         return file

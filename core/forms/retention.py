@@ -82,7 +82,7 @@ def old_datasets(now: dt.datetime) -> QuerySet[Dataset]:
     return Dataset.objects.filter(is_kept=False, created_at__lt=now - dt.timedelta(days=conf.DAYS_DATASETS))
 
 
-def kept_mails(now: dt.datetime) -> QuerySet[Mail]:
+def mails_that_hold(now: dt.datetime) -> QuerySet[Mail]:
     """Return the mails that keep their job: young ones, and those of which nobody knows whether they arrived."""
     young = Mail.objects.filter(created_at__gte=now - dt.timedelta(days=conf.DAYS_MAILS))
     return young | Mail.objects.filter(state=Mail.State.UNKNOWN)
@@ -100,14 +100,14 @@ def named_by_schedules(ids: Iterable[int]) -> set[int]:
 
 def named_by_live_jobs(ids: Collection[int]) -> set[int]:
     """Return those of these datasets that the parameters of a job name which has not ended."""
-    found: set[int] = set()
+    used: set[int] = set()
     # A number in JSON, or its digits.
     values = [*ids, *map(str, ids)]
     for field in sorted(dataset_fields()):
         for path in (f"params__{field}", f"params__item__{field}"):
             named = Job.objects.live().filter(**{f"{path}__in": values}).values_list(path, flat=True)
-            found |= {int(pk) for pk in named}
-    return found & set(ids)
+            used |= {int(pk) for pk in named}
+    return used & set(ids)
 
 
 def dataset_fields() -> set[str]:
@@ -123,12 +123,12 @@ def dataset_fields() -> set[str]:
 
 def of_families(rows: QuerySet[M], whole_ids: Collection[int], *, job: str = "job") -> list[M]:
     """Return the rows that belong to these whole jobs or to their children, however deep."""
-    found: list[M] = []
+    members: list[M] = []
     for depth in range(conf.FAN_OUT_DEPTH + 1):
-        found += rows.filter(**{f"{job}{'__parent' * depth}__in": whole_ids})
+        members += rows.filter(**{f"{job}{'__parent' * depth}__in": whole_ids})
         if depth == 0 and not Job.objects.filter(parent__in=whole_ids).exists():
             break
-    return found
+    return members
 
 
 def _later(one: Keeping, other: Keeping) -> Keeping:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import OperationalError, connection
 
-from core import amounts
+from core import formatting
 from core.conf import conf
 from core.housekeeping.rounds import Round, Tally
 from core.models import Artifact, AuditEntry, Job, JobEvent, JobProgress, JobStep
@@ -47,7 +47,7 @@ def _tidy_sqlite(tally: Tally) -> None:
     if free >= FREE_PART * pages and size >= LEAST_BYTES:
         if size > MOST_BYTES:
             tally.leave(
-                f"{amounts.size(free * page_bytes)} of the database file are free and used again before it grows. "
+                f"{formatting.size(free * page_bytes)} of the database file are free and used again before it grows. "
                 "To make it smaller, stop all processes and run VACUUM."
             )
         elif Job.objects.filter(state=State.RUNNING).count() > 1:

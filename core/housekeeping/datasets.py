@@ -40,8 +40,8 @@ def _expire(ids: list[int], tally: Tally) -> None:
         Dataset.objects.filter(pk__in=going).delete()
     tally.counts["datasets"] += len(going)
     keys = {path for pk in going for path in rows[pk] if path.startswith("jobs/")}
-    shown = set(Artifact.objects.filter(path__in=keys).values_list("path", flat=True))
-    for key in sorted(keys - shown):
+    referenced = set(Artifact.objects.filter(path__in=keys).values_list("path", flat=True))
+    for key in sorted(keys - referenced):
         remove_key(key, tally)
 
 

@@ -11,7 +11,7 @@ from core.models.states import TERMINAL
 
 _KIND = JobEvent.Kind
 #: What a timeline keeps: the submit, what people did, the last start, and the end.
-KEPT = (
+KEPT_KINDS = (
     _KIND.SUBMITTED,
     _KIND.SUCCEEDED,
     _KIND.FAILED,
@@ -31,7 +31,7 @@ def forget_events(work: Round) -> Tally:
     starts_again = JobEvent.objects.filter(job=OuterRef("job"), kind=_KIND.CLAIMED, pk__gt=OuterRef("pk"))
     old = (
         JobEvent.objects.filter(job__state__in=TERMINAL, job__finished_at__lt=before)
-        .exclude(kind__in=KEPT)
+        .exclude(kind__in=KEPT_KINDS)
         .exclude(~Exists(starts_again), kind=_KIND.CLAIMED)
     )
     after = 0

@@ -14,8 +14,8 @@ from core.housekeeping.rounds import Round, Tally
 from core.housekeeping.uploads import collect_uploads
 from core.models import Job
 
-#: Files between two looks whether the round may go on.
-LOOK = 100
+#: Files between two checks whether the round may go on.
+FILES_PER_CHECK = 100
 
 
 def collect_files(work: Round) -> Tally:
@@ -31,10 +31,10 @@ def collect_files(work: Round) -> Tally:
     older_than = store_time() - conf.ORPHAN_HOURS * 3600
     collect_staging(root, older_than=older_than, work=work, tally=tally)
     newest = Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    if (found := newest_job_folder(root, older_than=older_than)) > newest:
+    if (newest_stored := newest_job_folder(root, older_than=older_than)) > newest:
         tally.leave(
-            f"The file store has files of job {found}, and the newest job of this database is {newest}: one of the two "
-            "is an older copy, or another site's. Nothing was deleted but what was never finished."
+            f"The file store has files of job {newest_stored}, and the newest job of this database is {newest}: one of "
+            "the two is an older copy, or another site's. Nothing was deleted but what was never finished."
         )
         return tally
     collect_scratch(root, older_than=older_than, work=work, tally=tally)
@@ -48,24 +48,24 @@ def collect_staging(root: Path, *, older_than: float, work: Round, tally: Tally)
     for number, entry in enumerate(entries(root / "staging", tally), 1):
         path = Path(entry.path)
         try:
-            known = entry.stat(follow_symlinks=False)
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             # Its submit has ended.
             continue
         except OSError as error:
             tally.leave(f"staging/{entry.name} could not be read: {error.strerror or error}.")
             continue
-        is_folder = stat.S_ISDIR(known.st_mode)
+        is_folder = stat.S_ISDIR(status.st_mode)
         extent = measure(path) if is_folder else None
-        if (extent.newest if extent else known.st_mtime) < older_than:
+        if (extent.newest if extent else status.st_mtime) < older_than:
             if work.is_dry:
                 tally.counts["files"] += extent.files if extent else 1
-                tally.bytes += extent.bytes if extent else known.st_size
+                tally.bytes += extent.bytes if extent else status.st_size
             elif is_folder:
                 remove_tree(path, tally)
             else:
                 remove_file(path, tally)
-        if not number % LOOK:
+        if not number % FILES_PER_CHECK:
             work.watch(tally.counts["files"])
 
 

@@ -46,12 +46,12 @@ def collect_job_folders(root: Path, *, older_than: float, work: Round, tally: Ta
 
 def collect_scratch(root: Path, *, older_than: float, work: Round, tally: Tally) -> None:
     """Delete the temporary files of attempts that are over."""
-    for found in batches(_scratch(root / "scratch", tally)):
+    for batch in batches(_scratch(root / "scratch", tally)):
         # Asked after the folders were seen: an attempt has its fence before it has a folder.
         running = dict(
-            Job.objects.filter(pk__in={job_id for job_id, _ in found}, state=State.RUNNING).values_list("pk", "fence")
+            Job.objects.filter(pk__in={job_id for job_id, _ in batch}, state=State.RUNNING).values_list("pk", "fence")
         )
-        for job_id, fence in found:
+        for job_id, fence in batch:
             if running.get(job_id) != fence:
                 _drop(root / "scratch" / f"{job_id}-{fence}", older_than=older_than, work=work, tally=tally)
         work.watch(tally.counts["files"])
@@ -69,7 +69,7 @@ def newest_job_folder(root: Path, *, older_than: float) -> int:
 def lent_folders() -> set[Attempt]:
     """Return the attempts' folders that rows of another job refer to, as a report's to what a part of it has made."""
     own = Concat(Value("jobs/"), Cast("job_id", CharField()), Value("/"))
-    found: set[Attempt] = set()
+    lent: set[Attempt] = set()
     rows: list[tuple[QuerySet[Artifact] | QuerySet[Dataset], tuple[str, ...]]] = [
         (Artifact.objects.all(), ("path", "preview_path")),
         (Dataset.objects.all(), PATHS),
@@ -78,10 +78,10 @@ def lent_folders() -> set[Attempt]:
         foreign = Q()
         for path in paths:
             foreign |= Q(**{f"{path}__startswith": "jobs/"}) & ~Q(**{f"{path}__startswith": F("own")})
-        asked = queryset.order_by().alias(own=own).filter(foreign).values_list("job_id", *paths)
-        for job_id, *keys in asked.iterator(chunk_size=2_000):
-            found |= {attempt for attempt in _attempts_in(keys) if attempt[0] != job_id}
-    return found
+        foreign_rows = queryset.order_by().alias(own=own).filter(foreign).values_list("job_id", *paths)
+        for job_id, *keys in foreign_rows.iterator(chunk_size=2_000):
+            lent |= {attempt for attempt in _attempts_in(keys) if attempt[0] != job_id}
+    return lent
 
 
 def _is_quiet(job: Job, work: Round) -> bool:
@@ -103,27 +103,27 @@ def _collect_attempts(
     its family, name stays. Of one that has succeeded only results are kept.
     """
     wholes = _wholes(ended)
-    found = {
+    unnamed = {
         (job_id, int(entry.name))
         for job_id in wholes
         for entry in entries(root / "jobs" / str(job_id), tally)
         if _NUMBER.match(entry.name) and entry.is_dir(follow_symlinks=False)
     } - lent
-    if not found:
+    if not unnamed:
         return
     by_own: dict[bool, list[int]] = {True: [], False: []}
     for job_id, (_, state) in wholes.items():
         by_own[state == State.SUCCEEDED].append(job_id)
     # First what a job says itself, which answers nearly always; then whoever may speak of it.
-    found -= _named(by_own[False], with_steps=True) | _named(by_own[True], with_steps=False)
-    asked: dict[int, set[Attempt]] = {}
-    for job_id, fence in sorted(found):
+    unnamed -= _named(by_own[False], with_steps=True) | _named(by_own[True], with_steps=False)
+    named_by_family: dict[int, set[Attempt]] = {}
+    for job_id, fence in sorted(unnamed):
         whole, state = wholes[job_id]
-        if whole not in asked:
-            asked[whole] = set()
+        if whole not in named_by_family:
+            named_by_family[whole] = set()
             for family in batches([whole, *families.descendants(whole)]):
-                asked[whole] |= _named(family, with_steps=state != State.SUCCEEDED)
-        if (job_id, fence) not in asked[whole]:
+                named_by_family[whole] |= _named(family, with_steps=state != State.SUCCEEDED)
+        if (job_id, fence) not in named_by_family[whole]:
             _drop(root / "jobs" / str(job_id) / str(fence), older_than=older_than, work=work, tally=tally)
 
 
@@ -137,7 +137,7 @@ def _wholes(ended: dict[int, int | None]) -> dict[int, tuple[int, str]]:
         # A job that went at this moment has taken its children along.
         states |= dict.fromkeys(unknown - set(states), (None, State.RUNNING.value))
         unknown = {parent for parent, _ in states.values() if parent is not None} - set(states)
-    found = {}
+    wholes = {}
     for job_id, parent in ended.items():
         whole = job_id if parent is None else parent
         lives = states[whole][1] in LIVE
@@ -145,8 +145,8 @@ def _wholes(ended: dict[int, int | None]) -> dict[int, tuple[int, str]]:
             whole = above
             lives = lives or states[whole][1] in LIVE
         if not lives:
-            found[job_id] = (whole, states[whole][1])
-    return found
+            wholes[job_id] = (whole, states[whole][1])
+    return wholes
 
 
 def _named(job_ids: list[int], *, with_steps: bool) -> set[Attempt]:
@@ -166,8 +166,8 @@ def _named(job_ids: list[int], *, with_steps: bool) -> set[Attempt]:
 
 def _texts(rows: QuerySet[Job] | QuerySet[JobStep], field: str) -> Iterator[tuple[str | None, ...]]:
     """Yield the JSON of this column, as text, where it may name a folder."""
-    asked = rows.order_by().annotate(text=Cast(field, TextField())).filter(text__contains="jobs/")
-    return asked.values_list("text").iterator(chunk_size=500)
+    texts = rows.order_by().annotate(text=Cast(field, TextField())).filter(text__contains="jobs/")
+    return texts.values_list("text").iterator(chunk_size=500)
 
 
 def _attempts_in(texts: Iterable[str | None]) -> Iterator[Attempt]:
@@ -186,9 +186,9 @@ def _numbered(folder: Path, tally: Tally) -> Iterator[int]:
 
 def _scratch(folder: Path, tally: Tally) -> Iterator[Attempt]:
     for entry in entries(folder, tally):
-        known = _SCRATCH.match(entry.name)
-        if known and entry.is_dir(follow_symlinks=False):
-            yield int(known[1]), int(known[2])
+        match = _SCRATCH.match(entry.name)
+        if match and entry.is_dir(follow_symlinks=False):
+            yield int(match[1]), int(match[2])
         else:
             tally.leave(f"scratch/{entry.name} is not of the file store, and was left alone.")
 

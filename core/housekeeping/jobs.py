@@ -48,8 +48,8 @@ def _ended(pipelines: Collection[str], before: dt.datetime) -> JobQuerySet:
 
 def _parents(ids: Collection[int]) -> set[int]:
     """Return those of these jobs that have children."""
-    found = Job.objects.filter(parent__in=ids).order_by().values_list("parent", flat=True).distinct()
-    return {pk for pk in found if pk is not None}
+    parents = Job.objects.filter(parent__in=ids).order_by().values_list("parent", flat=True).distinct()
+    return {pk for pk in parents if pk is not None}
 
 
 def _expire(ids: list[int], *, before: dt.datetime, work: Round, lent: Collection[int], tally: Tally) -> None:
@@ -61,13 +61,13 @@ def _expire(ids: list[int], *, before: dt.datetime, work: Round, lent: Collectio
     if not ids:
         return
     with transaction.atomic():
-        asked = Job.objects.filter(pk__in=ids, state__in=TERMINAL, finished_at__lt=before).order_by("pk")
-        locked = asked.values_list("pk", flat=True) if work.is_dry else _locked(asked)
+        old = Job.objects.filter(pk__in=ids, state__in=TERMINAL, finished_at__lt=before).order_by("pk")
+        locked = old.values_list("pk", flat=True) if work.is_dry else _locked(old)
         levels = [list(locked)]
         while level := list(Job.objects.filter(parent__in=levels[-1]).values_list("pk", flat=True)):
             levels.append(level)
-        kept = _kept(levels, work)
-        levels[0] = [pk for pk in levels[0] if pk not in kept]
+        staying = _staying(levels, work)
+        levels[0] = [pk for pk in levels[0] if pk not in staying]
         if not levels[0]:
             return
         going = [pk for level in levels for pk in level]
@@ -92,7 +92,7 @@ def _locked(jobs: JobQuerySet) -> list[int]:
     return [job.pk for job in jobs.select_for_update().only("pk")]
 
 
-def _kept(levels: list[list[int]], work: Round) -> set[int]:
+def _staying(levels: list[list[int]], work: Round) -> set[int]:
     """Return those of these whole jobs that stay. When they have children, there is but one of them."""
     if len(levels) == 1:
         return _holders(levels[0], work)
@@ -108,5 +108,5 @@ def _holders(ids: list[int], work: Round) -> set[int]:
     if work.is_dry:
         # Those that a real round would have deleted before.
         datasets = datasets.exclude(pk__in=retention.old_datasets(work.now).values("pk"))
-    mails = retention.kept_mails(work.now).filter(job__in=ids)
+    mails = retention.mails_that_hold(work.now).filter(job__in=ids)
     return {*datasets.values_list("job", flat=True), *mails.values_list("job", flat=True)}

@@ -38,7 +38,7 @@ def entries(folder: Path, tally: Tally | None = None) -> Iterator[os.DirEntry[st
         return
     except OSError as error:
         if tally is not None:
-            tally.leave(f"{_shown(folder)} could not be read: {error.strerror or error}.")
+            tally.leave(f"{_store_path(folder)} could not be read: {error.strerror or error}.")
 
 
 def measure(folder: Path) -> Extent:
@@ -57,26 +57,26 @@ def remove_tree(folder: Path, tally: Tally) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        tally.leave(f"{_shown(folder)} could not be deleted: {error.strerror or error}.")
+        tally.leave(f"{_store_path(folder)} could not be deleted: {error.strerror or error}.")
         return
     if is_folder:
         _remove(folder, tally, depth=0)
     else:
-        tally.leave(f"{_shown(folder)} is not a folder, and was left alone.")
+        tally.leave(f"{_store_path(folder)} is not a folder, and was left alone.")
 
 
 def remove_file(path: Path, tally: Tally, *, name: str = "files") -> None:
     """Delete a file, or a link itself, and count it."""
     try:
-        known = path.lstat()
+        status = path.lstat()
         path.unlink()
     except FileNotFoundError:
         return
     except OSError as error:
-        tally.leave(f"{_shown(path)} could not be deleted: {error.strerror or error}.")
+        tally.leave(f"{_store_path(path)} could not be deleted: {error.strerror or error}.")
         return
     tally.counts[name] += 1
-    tally.bytes += freed_bytes(known)
+    tally.bytes += freed_bytes(status)
 
 
 def remove_key(key: str, tally: Tally) -> None:
@@ -89,20 +89,20 @@ def remove_key(key: str, tally: Tally) -> None:
     remove_file(path, tally)
 
 
-def freed_bytes(known: os.stat_result) -> int:
+def freed_bytes(status: os.stat_result) -> int:
     """Return what the end of a file frees: nothing while it has another name."""
-    return known.st_size if known.st_nlink == 1 else 0
+    return status.st_size if status.st_nlink == 1 else 0
 
 
 def _measure(folder: Path, extent: Extent, *, depth: int) -> None:
     for entry in entries(folder):
         # What can't be read is deleted no better; that is told then.
         with suppress(OSError):
-            known = entry.stat(follow_symlinks=False)
-            extent.newest = max(extent.newest, known.st_mtime)
-            if not stat.S_ISDIR(known.st_mode):
+            status = entry.stat(follow_symlinks=False)
+            extent.newest = max(extent.newest, status.st_mtime)
+            if not stat.S_ISDIR(status.st_mode):
                 extent.files += 1
-                extent.bytes += freed_bytes(known)
+                extent.bytes += freed_bytes(status)
             elif depth < DEPTH:
                 _measure(Path(entry.path), extent, depth=depth + 1)
 
@@ -118,10 +118,10 @@ def _remove(folder: Path, tally: Tally, *, depth: int) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        tally.leave(f"{_shown(folder)} could not be deleted: {error.strerror or error}.")
+        tally.leave(f"{_store_path(folder)} could not be deleted: {error.strerror or error}.")
 
 
-def _shown(path: Path) -> str:
+def _store_path(path: Path) -> str:
     """Return the path as an operator knows it: within the store."""
     try:
         return str(path.relative_to(storage.root()))

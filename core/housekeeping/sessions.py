@@ -12,7 +12,7 @@ from core.operation import presence
 
 #: Runs of one schedule that are kept at most, and those that are kept however old they are: its page shows them.
 RUNS = 1_000
-SHOWN_RUNS = 30
+PAGE_RUNS = 30
 #: Hours since a bucket was last in the way of anything.
 BUCKET_HOURS = 24
 
@@ -38,11 +38,11 @@ def _forget_runs(work: Round, tally: Tally) -> None:
         after = ids[-1]
         for pk in ids:
             newest = ScheduledRun.objects.filter(schedule=pk).order_by("-due_at").values_list("due_at", flat=True)
-            shown = newest[SHOWN_RUNS - 1 : SHOWN_RUNS].first()
-            if shown is None:
+            oldest_on_page = newest[PAGE_RUNS - 1 : PAGE_RUNS].first()
+            if oldest_on_page is None:
                 continue
             last = newest[RUNS - 1 : RUNS].first()
-            limit = min(before, shown)
+            limit = min(before, oldest_on_page)
             limit = limit if last is None else max(limit, last)
             runs = ScheduledRun.objects.filter(schedule=pk, due_at__lt=limit)
             # What waits, and what has a job at work, is looked at again.

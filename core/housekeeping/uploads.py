@@ -51,8 +51,8 @@ def collect_uploads(root: Path, *, older_than: float, work: Round, tally: Tally)
         if not shard.is_dir(follow_symlinks=False):
             tally.leave(f"uploads/{shard.name} is not of the file store, and was left alone.")
             continue
-        for found in batches(_old(Path(shard.path), older_than, tally)):
-            sizes = dict(found)
+        for batch in batches(_old(Path(shard.path), older_than, tally)):
+            sizes = dict(batch)
             for keys in batches(sorted(sizes.keys() - _named(sizes) - elsewhere), GROUP):
                 if work.is_dry:
                     tally.counts["files"] += len(keys)
@@ -79,8 +79,8 @@ def named_elsewhere() -> set[str]:
 def _texts(
     rows: QuerySet[Job] | QuerySet[JobStep] | QuerySet[Schedule], field: str
 ) -> Iterator[tuple[str | None, ...]]:
-    asked = rows.order_by().annotate(text=Cast(field, TextField())).filter(text__contains="uploads/")
-    return asked.values_list("text").iterator(chunk_size=500)
+    texts = rows.order_by().annotate(text=Cast(field, TextField())).filter(text__contains="uploads/")
+    return texts.values_list("text").iterator(chunk_size=500)
 
 
 def _named(keys: Collection[str]) -> set[str]:
@@ -93,16 +93,16 @@ def _old(shard: Path, older_than: float, tally: Tally) -> Iterator[tuple[str, in
     for entry in entries(shard, tally):
         key = f"uploads/{shard.name}/{entry.name}"
         try:
-            known = entry.stat(follow_symlinks=False)
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
         except OSError as error:
             tally.leave(f"{key} could not be read: {error.strerror or error}.")
             continue
-        if not stat.S_ISREG(known.st_mode) or not _NAME.match(entry.name) or entry.name[:2] != shard.name:
+        if not stat.S_ISREG(status.st_mode) or not _NAME.match(entry.name) or entry.name[:2] != shard.name:
             tally.leave(f"{key} is not of the file store, and was left alone.")
-        elif known.st_mtime < older_than:
-            yield key, known.st_size
+        elif status.st_mtime < older_than:
+            yield key, status.st_size
 
 
 def _leaving(root: Path, tally: Tally) -> Iterator[str]:

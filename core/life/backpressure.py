@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from core import amounts, pipelines
+from core import formatting, pipelines
 from core.conf import conf
 from core.database import statements
 from core.errors import Overloaded, TooMuch
@@ -35,29 +35,29 @@ class _SiteQueue:
     """How many jobs the whole site had queued when this process looked last."""
 
     count: int = 0
-    looked_at: float = 0.0
+    counted_at: float = 0.0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def claim_look(self, limit: int) -> bool:
+    def claim_count(self, limit: int) -> bool:
         """Whether the caller has to count again: the nearer to the limit, the sooner, and one thread at a time."""
         with self._guard:
             good_seconds = max(limit - self.count, 0) / FASTEST_SUBMITS
             good_seconds = max(good_seconds, limit / JOBS_A_SECOND_OF_MEMORY)
             now = time.monotonic()
-            if now - self.looked_at <= min(good_seconds, LONGEST_MEMORY_SECONDS):
+            if now - self.counted_at <= min(good_seconds, LONGEST_MEMORY_SECONDS):
                 return False
-            self.looked_at = now
+            self.counted_at = now
             return True
 
 
-_site = _SiteQueue(looked_at=float("-inf"))
+_site = _SiteQueue(counted_at=float("-inf"))
 
 
 @dataclass(frozen=True)
 class _Pressure:
     """A row of `pressure.sql`."""
 
-    is_known: bool
+    is_repeat: bool
     now: float
     running: int
     queued: int
@@ -74,10 +74,10 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes
     with the bytes that are to come, and once more with the key when that is known, and with the bytes that are on the
     disk by then and of no job of the owner's yet.
     """
-    seen = _look(owner_id, key=key, jobs=jobs)
-    if seen.is_known:
+    pressure = _measure(owner_id, key=key, jobs=jobs)
+    if pressure.is_repeat:
         return
-    _refuse_owner(seen, incoming_bytes=incoming_bytes + staged_bytes, jobs=jobs)
+    _refuse_owner(pressure, incoming_bytes=incoming_bytes + staged_bytes, jobs=jobs)
     limit = conf.QUEUED_LIMIT
     if limit and _site.count + jobs > limit:
         raise Overloaded(
@@ -88,9 +88,9 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes
     storage.refuse_when_full(incoming_bytes)
 
 
-def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
+def _measure(owner_id: int, *, key: str, jobs: int) -> _Pressure:
     submits = conf.OWNER_SUBMITS_PER_HOUR
-    count_site = conf.QUEUED_LIMIT > 0 and _site.claim_look(conf.QUEUED_LIMIT)
+    count_site = conf.QUEUED_LIMIT > 0 and _site.claim_count(conf.QUEUED_LIMIT)
     row = statements.read(
         "pressure",
         {
@@ -105,50 +105,50 @@ def _look(owner_id: int, *, key: str, jobs: int) -> _Pressure:
             "all": conf.QUEUED_LIMIT if count_site else 0,
         },
     )[0]
-    seen = _Pressure(bool(row[0] and key), *row[1:])
+    pressure = _Pressure(bool(row[0] and key), *row[1:])
     if count_site:
-        _site.count = seen.everybody
-    return seen
+        _site.count = pressure.everybody
+    return pressure
 
 
-def _refuse_owner(seen: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
-    if (limit := conf.OWNER_RUNNING_LIMIT) and seen.running >= limit:
+def _refuse_owner(pressure: _Pressure, *, incoming_bytes: int, jobs: int) -> None:
+    if (limit := conf.OWNER_RUNNING_LIMIT) and pressure.running >= limit:
         raise TooMuch(
-            f"You have {_jobs(seen.running)} running, and {limit:,} is the most at once. Nothing was accepted; try "
+            f"You have {_jobs(pressure.running)} running, and {limit:,} is the most at once. Nothing was accepted; try "
             f"again when one has ended, or in {RUNNING_RETRY_SECONDS:.0f} seconds.",
             retry_after_seconds=RUNNING_RETRY_SECONDS,
         )
-    if (limit := conf.OWNER_QUEUED_LIMIT) and seen.queued + jobs > limit:
+    if (limit := conf.OWNER_QUEUED_LIMIT) and pressure.queued + jobs > limit:
         raise TooMuch(
-            f"You have {_jobs(seen.queued)} queued, and {limit:,} is the most. Nothing was accepted; try again when "
-            f"some have started, or in {QUEUED_RETRY_SECONDS:.0f} seconds.",
+            f"You have {_jobs(pressure.queued)} queued, and {limit:,} is the most. Nothing was accepted; try again "
+            f"when some have started, or in {QUEUED_RETRY_SECONDS:.0f} seconds.",
             retry_after_seconds=QUEUED_RETRY_SECONDS,
         )
-    if (limit := conf.OWNER_SUBMITS_PER_HOUR) and (seen.oldest is not None or jobs > limit):
-        _refuse_submits(limit, seen, jobs=jobs)
-    if (limit := conf.OWNER_STORED_BYTES) and seen.stored + incoming_bytes > limit:
-        coming = f", and {amounts.size(incoming_bytes)} come" if incoming_bytes else ""
+    if (limit := conf.OWNER_SUBMITS_PER_HOUR) and (pressure.oldest is not None or jobs > limit):
+        _refuse_submits(limit, pressure, jobs=jobs)
+    if (limit := conf.OWNER_STORED_BYTES) and pressure.stored + incoming_bytes > limit:
+        coming = f", and {formatting.size(incoming_bytes)} come" if incoming_bytes else ""
         raise TooMuch(
-            f"Your files take {amounts.size(seen.stored)}{coming}; "
-            f"{amounts.size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; an "
-            "operator can delete some sooner.",
+            f"Your files take {formatting.size(pressure.stored)}{coming}; "
+            f"{formatting.size(limit)} is the most. Nothing was accepted. Files go with their jobs, when these expire; "
+            "an operator can delete some sooner.",
             retry_after_seconds=STORED_RETRY_SECONDS,
         )
 
 
-def _refuse_submits(limit: int, seen: _Pressure, *, jobs: int) -> None:
+def _refuse_submits(limit: int, pressure: _Pressure, *, jobs: int) -> None:
     if jobs > limit:
         raise TooMuch(
             f"{_jobs(jobs)} at once are more than the {limit:,} that you may submit in an hour.",
             retry_after_seconds=HOUR_SECONDS,
         )
-    until = (seen.oldest or 0.0) + HOUR_SECONDS
-    if until > seen.now:
+    until = (pressure.oldest or 0.0) + HOUR_SECONDS
+    if until > pressure.now:
         at = dt.datetime.fromtimestamp(until, dt.UTC)
         raise TooMuch(
             f"You have submitted {_jobs(limit)} within an hour, and that is the most. Nothing was accepted; try again "
             f"at {at:%H:%M:%S} UTC.",
-            retry_after_seconds=until - seen.now,
+            retry_after_seconds=until - pressure.now,
         )
 
 

@@ -114,13 +114,13 @@ def discard_all(
 
     def give_up(job_ids: Sequence[int]) -> int:
         with transaction.atomic():
-            found = _failed(job_ids)
-            requests.discard_rows(found, by=by)
-            unkept = {job.pk: job.fence for job in found if job.spec is None or job.spec.on_cancel == "discard"}
+            failed = _failed(job_ids)
+            requests.discard_rows(failed, by=by)
+            unkept = {job.pk: job.fence for job in failed if job.spec is None or job.spec.on_cancel == "discard"}
             folders = leftovers.delete_rows(unkept)
-            audit.note_all(requests.discarded(job, by=by) for job in found)
+            audit.note_all(requests.discarded(job, by=by) for job in failed)
         leftovers.delete_folders(folders)
-        return len(found)
+        return len(failed)
 
     def give_up_family(job: Job) -> None:
         requests.discard_failed(job, by=by)
@@ -129,12 +129,12 @@ def discard_all(
     return _act(chosen, give_up, give_up_family, by=by, act="discard_all", search=search, selected=ids is not None)
 
 
-def _confirmed(found: JobQuerySet, *, ids: Sequence[int] | None, expected: int) -> list[int]:
+def _confirmed(matches: JobQuerySet, *, ids: Sequence[int] | None, expected: int) -> list[int]:
     """Return the ids of the jobs to act on; raise Refused when their number is not the one that was confirmed."""
     if ids is not None:
         # What an address says may be no id at all.
-        found = found.filter(pk__in=[pk for pk in ids if 0 < pk < 2**63])
-    chosen = sorted(found.values_list("pk", flat=True))
+        matches = matches.filter(pk__in=[pk for pk in ids if 0 < pk < 2**63])
+    chosen = sorted(matches.values_list("pk", flat=True))
     if len(chosen) != expected:
         jobs = "failed job matches" if len(chosen) == 1 else "failed jobs match"
         raise Refused(f"{len(chosen):,} {jobs} now, not {expected:,}. Nothing was done: look again and confirm anew.")
@@ -194,8 +194,8 @@ def _by_pipeline(jobs: Iterable[Job]) -> list[tuple[pipelines.Pipeline, list[Job
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.pipeline, []).append(job)
-    found = ((pipelines.find(name), group) for name, group in sorted(groups.items()))
-    return [(spec, group) for spec, group in found if spec is not None]
+    pairs = ((pipelines.find(name), group) for name, group in sorted(groups.items()))
+    return [(spec, group) for spec, group in pairs if spec is not None]
 
 
 # -- attempts -------------------------------------------------------------------------------------------

@@ -158,12 +158,12 @@ def requeue_failed(parent_id: int, *, by: str, spec: Pipeline) -> int:
 
 def descendants(job_id: int) -> list[int]:
     """Return the ids of all children, their children, and so on."""
-    found: list[int] = []
+    ids: list[int] = []
     level = [job_id]
     while level:
         level = list(Job.objects.filter(parent__in=level).values_list("pk", flat=True))
-        found += level
-    return found
+        ids += level
+    return ids
 
 
 def sweep() -> list[int]:
@@ -205,7 +205,7 @@ def discard_files(parent_id: int) -> None:
         *datasets.values_list("parquet_path", "clean_path"),
         *datasets.values_list("rejects_path", "preview_path"),
     ]
-    kept = {path.split("/")[1] for pair in pointers for path in pair if path.startswith("jobs/")}
+    referenced = {path.split("/")[1] for pair in pointers for path in pair if path.startswith("jobs/")}
     for job_id in Job.objects.filter(pk__in=family).exclude(task="").values_list("pk", flat=True):
-        if str(job_id) not in kept:
+        if str(job_id) not in referenced:
             shutil.rmtree(storage.job_folder(job_id), ignore_errors=True)

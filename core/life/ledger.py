@@ -186,9 +186,9 @@ class Ledger:
         for request in batch:
             request.is_done.set()
             if request.then is not None:
-                self._tell(request)
+                self._hand_out(request)
 
-    def _tell(self, request: _Request) -> None:
+    def _hand_out(self, request: _Request) -> None:
         if request.error is not None and request.end is not None:
             # Let go of all the same: the lease runs out, and the job is tried again.
             log("attempt_unwritten", level=logging.ERROR, job=request.end.job_id, error=repr(request.error)[:300])
@@ -218,7 +218,7 @@ class Ledger:
     def _write(self, batch: list[_Request]) -> None:
         ends = [request.end for request in batch if request.end is not None]
         claims = {request.job_id for request in batch if request.end is None}
-        shown = [end.progress for end in ends if end.progress is not None]
+        progress = [end.progress for end in ends if end.progress is not None]
         ids = statements.id_list(end.job_id for end in ends)
         parts: list[tuple[str, dict[str, Any]]] = []
         # Those that wait for what ends here, and those that begin to wait: their children may have ended before.
@@ -227,8 +227,8 @@ class Ledger:
         if parents:
             both = statements.id_list(sorted(parents | {end.job_id for end in ends}))
             parts.append(("lock", {"ids": both}))
-        if shown:
-            parts.append(("progress", {"rows": dumps(shown), "ids": ids}))
+        if progress:
+            parts.append(("progress", {"rows": dumps(progress), "ids": ids}))
         if ends:
             parts.append(("finish", {"ends": f"[{','.join(_as_json(end) for end in ends)}]", "ids": ids}))
         if parents:

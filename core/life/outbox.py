@@ -26,8 +26,8 @@ def take_due(*, limit: int = BATCH, queue: str = "default", lowest: Priority = P
 
     Those of a priority below `lowest` are left.
     """
-    given = {"limit": limit, "hold": HOLD_SECONDS, "queue": queue, "lowest": int(lowest)}
-    rows = statements.run("take_due", given)
+    params = {"limit": limit, "hold": HOLD_SECONDS, "queue": queue, "lowest": int(lowest)}
+    rows = statements.run("take_due", params)
     due = sorted((DueJob(*row) for row in rows), key=lambda job: job.job_id)
     turns: Counter[tuple[int, int]] = Counter()
     placed = []

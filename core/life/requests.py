@@ -46,7 +46,8 @@ def cancel(job: Job, *, by: str) -> State:
         state = State(rows[0][1])
         # A statement of its own: it sees the children of a fan-out that was committed while the first one waited.
         families.cancel_family([job.pk], by=by)
-        audit.note(by, "cancel", job_id=job.pk, pipeline=was.pipeline, before=_shown(was), after={"state": state})
+        before = _audit_values(was)
+        audit.note(by, "cancel", job_id=job.pk, pipeline=was.pipeline, before=before, after={"state": state})
         # A place under a limit may have come free.
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=0))
     log("cancel_accepted", job=job.pk, state=state, by=by)
@@ -105,12 +106,12 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
     """
     spec = pipelines.get(job.pipeline)
     text = dumps_limited(dict(params), what="The JSON of the parameters")
-    kept = json.loads(text)
+    stored = json.loads(text)
     with transaction.atomic():
         was = _lock(job.pk)
         if was.parent_id is not None:
             raise Refused(f"Job {job.pk} is a part of job {was.parent_id}: its parameters come from there.")
-        lane = lane_of(spec.limits, kept)
+        lane = lane_of(spec.limits, stored)
         name = was.label if label is None else storable(label)[:255]
         if not statements.run("edit", {"id": job.pk, "params": text, "lane": lane, "label": name, "by": by}):
             raise Refused(f"Job {job.pk} is {_word(was)} now: only a failed job's parameters can be changed.")
@@ -120,8 +121,8 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
             "edit",
             job_id=job.pk,
             pipeline=was.pipeline,
-            before={**_shown(was), "params": was.params},
-            after={"state": State.QUEUED, "params": kept},
+            before={**_audit_values(was), "params": was.params},
+            after={"state": State.QUEUED, "params": stored},
         )
     leftovers.delete_folders(folders)
     log("job_edited", job=job.pk, by=by)
@@ -213,13 +214,14 @@ def discard_rows(jobs: Sequence[Job], *, by: str) -> list[int]:
 def retried(was: Job, *, by: str, from_start: bool) -> AuditEntry:
     """Return the audit entry of a retry of a job as it was."""
     act = "retry_from_start" if from_start else "retry"
-    return audit.entry(by, act, job_id=was.pk, pipeline=was.pipeline, before=_shown(was), after={"state": State.QUEUED})
+    after = {"state": State.QUEUED}
+    return audit.entry(by, act, job_id=was.pk, pipeline=was.pipeline, before=_audit_values(was), after=after)
 
 
 def discarded(was: Job, *, by: str) -> AuditEntry:
     """Return the audit entry of giving a job up as it was."""
     return audit.entry(
-        by, "discard", job_id=was.pk, pipeline=was.pipeline, before=_shown(was), after={"state": State.CANCELLED}
+        by, "discard", job_id=was.pk, pipeline=was.pipeline, before=_audit_values(was), after={"state": State.CANCELLED}
     )
 
 
@@ -272,7 +274,7 @@ def _locked(jobs: QuerySet[Job]) -> QuerySet[Job]:
     return jobs.select_for_update(no_key=True)
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _audit_values(job: Job) -> dict[str, Any]:
     """Return what an audit entry says of a job before the act."""
     return {"state": job.state, "attempt": job.attempt, **({"error": job.error[:500]} if job.error else {})}
 

@@ -86,8 +86,8 @@ def submit_many(
         ids = _insert(spec, keyed, owner_id=owner_id, priority=priority)
         missing = [order.key for order in keyed if order.key not in ids]
         if missing:
-            known = Job.objects.filter(owner_id=owner_id, idempotency_key__in=missing)
-            ids |= dict(known.values_list("idempotency_key", "pk"))
+            existing = Job.objects.filter(owner_id=owner_id, idempotency_key__in=missing)
+            ids |= dict(existing.values_list("idempotency_key", "pk"))
         transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(keyed)))
     log("jobs_submitted", count=len(keyed), pipeline=pipeline, owner=owner_id)
     return [ids[order.key] for order in keyed]

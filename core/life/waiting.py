@@ -61,10 +61,10 @@ def why(job: Job) -> Why | None:
 
 def _paused(job: Job) -> Why | None:
     gate = Gate.objects.filter(pk=job.pipeline, paused_at__isnull=False).first()
-    found = forecast(job) if gate else None
-    if gate is None or found is None or found.kind != "paused":
+    prediction = forecast(job) if gate else None
+    if gate is None or prediction is None or prediction.kind != "paused":
         return None
-    return Why("paused", found.text, gate.paused_at, lead="Paused since")
+    return Why("paused", prediction.text, gate.paused_at, lead="Paused since")
 
 
 def _parts(job: Job) -> Why | None:

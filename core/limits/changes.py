@@ -67,11 +67,11 @@ class PipelineLimits:
 def overview() -> list[PipelineLimits]:
     """Return the gates of all pipelines, in the order of their titles."""
     gates = Gate.objects.in_bulk()
-    found = []
+    overviews = []
     for spec in pipelines.every():
         gate = gates.get(spec.name)
         paused_at = gate.paused_at if gate else None
-        found.append(
+        overviews.append(
             PipelineLimits(
                 pipeline=spec,
                 is_paused=paused_at is not None,
@@ -82,15 +82,15 @@ def overview() -> list[PipelineLimits]:
                 limits=_states(spec),
             )
         )
-    return found
+    return overviews
 
 
 def change(pipeline: str, limit: str, *, amount: int, per_seconds: float | None, by: str) -> None:
     """Set a limit in place of what the code declares; it holds at once, also for what was let go and has not begun."""
-    spec, known = _find(pipeline, limit)
+    spec, current = _find(pipeline, limit)
     if not 1 <= amount <= LARGEST_AMOUNT:
         raise Refused(f"{amount:,} is no limit: it is from 1 to {LARGEST_AMOUNT:,}. To let nothing go, pause it.")
-    if known.per_seconds is None:
+    if current.per_seconds is None:
         per_seconds = None
     elif per_seconds is None or not math.isfinite(per_seconds) or not 0.001 <= per_seconds <= LONGEST_SECONDS:
         raise Refused("A rate needs a period: from a thousandth of a second to a year.")
@@ -141,7 +141,7 @@ def resume(pipeline: str, *, by: str) -> None:
         gate.paused_at, gate.paused_by, gate.note = None, "", ""
         gate.save(update_fields=["paused_at", "paused_by", "note"])
         audit.note(by, "resume", pipeline=pipeline, before=before, after={"paused": False})
-        _look_soon()
+        _wake_on_commit()
 
 
 def unblock(pipeline: str, limit: str, value: str, *, by: str) -> None:
@@ -151,14 +151,14 @@ def unblock(pipeline: str, limit: str, value: str, *, by: str) -> None:
     now = database_now().timestamp()
     with transaction.atomic():
         _lock(pipeline)
-        found = LimitBucket.objects.filter(pipeline=pipeline, limit=limit, value=value, blocked_until__gt=now)
-        until = found.values_list("blocked_until", flat=True).first()
+        buckets = LimitBucket.objects.filter(pipeline=pipeline, limit=limit, value=value, blocked_until__gt=now)
+        until = buckets.values_list("blocked_until", flat=True).first()
         if until is None:
             raise Refused(f"Nothing is blocked for {value!r} any more.")
-        found.update(blocked_until=0)
+        buckets.update(blocked_until=0)
         before = {"value": value, "until": dt.datetime.fromtimestamp(until, dt.UTC).isoformat()}
         audit.note(by, "unblock", pipeline=spec.name, before=before, after={"value": value, "until": None})
-        _look_soon()
+        _wake_on_commit()
 
 
 def _states(spec: Pipeline) -> list[LimitState]:
@@ -220,7 +220,7 @@ def _hold_again(spec: Pipeline, limits: Iterable[EffectiveLimit], *, everything:
         for value, count in Counter(bucket_key(limit, owner_id, lane)[1] for owner_id, lane in rows if lane).items():
             own = LimitBucket.objects.filter(pipeline=spec.name, limit=limit.name, value=value)
             own.update(tat=F("tat") - count * limit.interval_seconds)
-    _look_soon()
+    _wake_on_commit()
 
 
 def _rebase(spec: Pipeline, before: EffectiveLimit) -> None:
@@ -243,5 +243,5 @@ def _note(by: str, act: str, spec: Pipeline, limit: str, before: EffectiveLimit)
     )
 
 
-def _look_soon() -> None:
+def _wake_on_commit() -> None:
     transaction.on_commit(lambda: jobs_due.send(sender=Job, count=0))

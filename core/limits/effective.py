@@ -40,11 +40,11 @@ def effective(spec: Pipeline) -> list[EffectiveLimit]:
     if not spec.limits:
         return []
     changes = {change.limit: change for change in LimitChange.objects.filter(pipeline=spec.name)}
-    found = []
+    limits = []
     for limit, name in zip(spec.limits, names_of(spec.limits), strict=True):
         change = changes.get(name)
         is_rate = limit.per_seconds is not None
-        found.append(
+        limits.append(
             EffectiveLimit(
                 name=name,
                 declared=limit,
@@ -53,4 +53,4 @@ def effective(spec: Pipeline) -> list[EffectiveLimit]:
                 change=change,
             )
         )
-    return found
+    return limits

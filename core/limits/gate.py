@@ -155,7 +155,7 @@ class _Pass:
         wait hide no others.
         """
         start = _went_so_far.pop(self.name, (last_owner + 1, ""))
-        found: dict[tuple[int, str], _Lane] = {}
+        lanes: dict[tuple[int, str], _Lane] = {}
         for (from_owner, from_lane), (until_owner, until_lane) in ((start, (_LAST, "")), ((0, ""), start)):
             rows = statements.run(
                 "held_jobs",
@@ -174,16 +174,16 @@ class _Pass:
                     # Nothing in this lane is due.
                     continue
                 owner_id, text = key
-                entry = found.get((owner_id, text))
+                entry = lanes.get((owner_id, text))
                 if entry is None:
-                    entry = found[owner_id, text] = _Lane(owner_id, json.loads(text or "{}"))
+                    entry = lanes[owner_id, text] = _Lane(owner_id, json.loads(text or "{}"))
                 entry.jobs.append((-priority, job_id))
             if len({row[2:] for row in rows}) >= LANES:
                 _went_so_far[self.name] = rows[-1][2:]
                 break
-        for lane in found.values():
+        for lane in lanes.values():
             lane.jobs, lane.read = deque(sorted(lane.jobs)), len(lane.jobs)
-        return list(found.values())
+        return list(lanes.values())
 
     def _read_buckets(self, lanes: Iterable[_Lane]) -> None:
         keys = {lane.key(limit) for lane in lanes for limit in self.limits}

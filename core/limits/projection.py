@@ -46,10 +46,10 @@ def forecast(job: Job) -> Forecast | None:
         return Forecast("turn", "It starts in a moment.")
     waits = [_wait(limit, job, now) for limit in effective(spec)]
     # What frees last decides; a place that nobody can foresee comes after every time.
-    found = max((each for each in waits if each is not None), key=_last, default=None)
-    if found is None:
+    longest = max((each for each in waits if each is not None), key=_last, default=None)
+    if longest is None:
         return Forecast("turn", "It starts in a moment.")
-    return found
+    return longest
 
 
 def _last(each: Forecast) -> float:

@@ -10,7 +10,7 @@ The story of a mail:
    `unknown`, its job has failed, and nothing sends it again. A person may (`requests.send_again`).
 """
 
-from core.mails.ends import tell_ends, tell_until_now, telling_from
+from core.mails.ends import mailed_from, order_end_mails, order_pending_mails
 from core.mails.orders import ended_key, order
 
-__all__ = ["ended_key", "order", "tell_ends", "tell_until_now", "telling_from"]
+__all__ = ["ended_key", "mailed_from", "order", "order_end_mails", "order_pending_mails"]

@@ -31,12 +31,12 @@ GROUP, BATCH = 200, 100
 _ERROR_LENGTH = 2000
 
 
-def telling_from() -> dt.datetime:
+def mailed_from() -> dt.datetime:
     """Return what `mailed_until` is set to when a person begins to want mails: nothing older is told."""
     return database_now() + LATE
 
 
-def tell_ends() -> int:
+def order_end_mails() -> int:
     """Order the mails about jobs that have ended; return how many. Also settles mails that lost workers left."""
     sending.settle_left()
     wanting = list(
@@ -48,15 +48,15 @@ def tell_ends() -> int:
         return 0
     now = database_now()
     _begin([each for each in wanting if each.mailed_until is None], now)
-    known = [each for each in wanting if each.mailed_until is not None]
-    return sum(_tell_group(known[start : start + GROUP], now) for start in range(0, len(known), GROUP))
+    started = [each for each in wanting if each.mailed_until is not None]
+    return sum(_order_for_group(started[start : start + GROUP], now) for start in range(0, len(started), GROUP))
 
 
-def tell_until_now(user_id: int) -> None:
+def order_pending_mails(user_id: int) -> None:
     """Order the mails that a person's wishes ask for as they stand: another wish begins with what ends from now on."""
     person = Preferences.objects.select_related("user").get(pk=user_id)
     if person.mailed_until is not None:
-        while _tell(person, since=person.mailed_until - LATE) >= BATCH:
+        while _order_for(person, since=person.mailed_until - LATE) >= BATCH:
             continue
 
 
@@ -66,16 +66,16 @@ def _begin(people: Sequence[Preferences], now: dt.datetime) -> None:
         Preferences.objects.filter(pk__in=ids, mailed_until__isnull=True).update(mailed_until=now + LATE)
 
 
-def _tell_group(people: Sequence[Preferences], now: dt.datetime) -> int:
+def _order_for_group(people: Sequence[Preferences], now: dt.datetime) -> int:
     since = {each.pk: each.mailed_until for each in people if each.mailed_until}
     ended = _ended(since=min(since.values()) - LATE).filter(owner_id__in=since)
     owners = set(ended.order_by().values_list("owner_id", flat=True).distinct())
     count, behind = 0, []
     for each in people:
         if each.pk in owners:
-            told = _tell(each, since=since[each.pk] - LATE)
-            count += told
-            if told >= BATCH:
+            ordered = _order_for(each, since=since[each.pk] - LATE)
+            count += ordered
+            if ordered >= BATCH:
                 behind.append(each.pk)
     # What they have more is told next time: until then nobody may call it told.
     late = now - dt.timedelta(seconds=NOTED_SECONDS)
@@ -85,21 +85,21 @@ def _tell_group(people: Sequence[Preferences], now: dt.datetime) -> int:
     return count
 
 
-def _tell(person: Preferences, *, since: dt.datetime) -> int:
+def _order_for(person: Preferences, *, since: dt.datetime) -> int:
     if not is_address(person.user.email) or not person.user.is_active:
         return 0
     states = [State.SUCCEEDED] * person.mail_when_done + [State.FAILED] * person.mail_when_failed
     key = Concat(Value("ended-"), _text_of("pk"), Value("-"), _text_of("fence"))
-    told = Job.objects.filter(owner_id=OuterRef("owner_id"), idempotency_key=OuterRef("told_key"))
+    existing = Job.objects.filter(owner_id=OuterRef("owner_id"), idempotency_key=OuterRef("mail_key"))
     jobs = (
         _ended(since=since)
         .filter(owner_id=person.pk, state__in=states)
-        .annotate(told_key=key)
-        .filter(~Exists(told))
+        .annotate(mail_key=key)
+        .filter(~Exists(existing))
         .order_by("finished_at", "pk")[:BATCH]
     )
-    found = list(jobs)
-    for job in found:
+    batch = list(jobs)
+    for job in batch:
         kind = "job_done" if job.state == State.SUCCEEDED else "job_failed"
         order(
             kind,
@@ -108,11 +108,11 @@ def _tell(person: Preferences, *, since: dt.datetime) -> int:
             context=context_of(job),
             key=ended_key(job.pk, job.fence),
         )
-    return len(found)
+    return len(batch)
 
 
 def _ended(*, since: dt.datetime) -> Any:
-    names = [spec.name for spec in pipelines.every() if spec.is_told]
+    names = [spec.name for spec in pipelines.every() if spec.notifies_owner]
     return Job.objects.whole().filter(finished_at__gt=since, pipeline__in=names)
 
 

@@ -50,8 +50,8 @@ class JobQuerySet(models.QuerySet["Job"]):
     def brief(self) -> JobQuerySet:
         """Return the jobs for a list: without parameters and result, of which `headline` and the warning are read."""
         # As JSON the one, which tells a sentence from null and true; as text the other, which may be a number.
-        told = self.annotate(headline=KT("result__headline"), told_warning=models.F("result__warning"))
-        return told.defer("params", "result")
+        jobs = self.annotate(headline=KT("result__headline"), warning_text=models.F("result__warning"))
+        return jobs.defer("params", "result")
 
 
 class Job(models.Model):
@@ -235,9 +235,9 @@ class Job(models.Model):
         """The sentence by which a success is none, as its function returned it; empty for any other job."""
         if self.state != State.SUCCEEDED:
             return ""
-        if "told_warning" in self.__dict__:
+        if "warning_text" in self.__dict__:
             # Read beside the row, so that a list asks nothing more.
-            text = self.__dict__["told_warning"]
+            text = self.__dict__["warning_text"]
         else:
             text = self.result.get("warning") if isinstance(self.result, dict) else ""
         return text if isinstance(text, str) else ""

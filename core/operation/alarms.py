@@ -29,9 +29,9 @@ _counts: Counter[tuple[str, str]] = Counter()
 _guard = threading.Lock()
 
 
-def count(name: str, place: str = "", **told: Any) -> None:
+def count(name: str, place: str = "", **fields: Any) -> None:
     """Count one, and log it with what is told besides."""
-    log("alarm", level=logging.ERROR, name=name, place=place, **told)
+    log("alarm", level=logging.ERROR, name=name, place=place, **fields)
     with _guard:
         _counts[name[:60], place[:80]] += 1
 

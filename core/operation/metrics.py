@@ -195,6 +195,6 @@ def render() -> bytes:
     if SHARED_FOLDER in os.environ:
         own = CollectorRegistry()
         MultiProcessCollector(own)
-    asked = CollectorRegistry()
-    asked.register(JobCollector())
-    return generate_latest(own) + generate_latest(asked)
+    jobs = CollectorRegistry()
+    jobs.register(JobCollector())
+    return generate_latest(own) + generate_latest(jobs)

@@ -87,5 +87,5 @@ def _is_taken(field: str, text: str, others: QuerySet[User]) -> bool:
     if text.isascii():
         return False
     # The case of other letters is a database's own affair: SQLite knows none, PostgreSQL its locale's.
-    known = others.filter(**{f"{field}__regex": r"[^\x01-\x7f]"}).values_list(field, flat=True)
-    return any(each.casefold() == text.casefold() for each in known.iterator())
+    candidates = others.filter(**{f"{field}__regex": r"[^\x01-\x7f]"}).values_list(field, flat=True)
+    return any(each.casefold() == text.casefold() for each in candidates.iterator())

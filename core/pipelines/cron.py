@@ -112,15 +112,15 @@ def zone_names() -> frozenset[str]:
 def times(cron: str, zone: str, *, after: dt.datetime) -> Iterator[dt.datetime]:
     """Yield the instants after this one, aware, in UTC, in their order, for as long as there are any."""
     parsed, where, after = _parsed(cron), zone_of(zone), after.astimezone(dt.UTC)
-    return _shown(parsed, where, after) if _goes_by_the_clock(parsed) else _fixed(parsed, where, after)
+    return _by_clock(parsed, where, after) if _goes_by_the_clock(parsed) else _fixed(parsed, where, after)
 
 
 def next_times(
     cron: str, zone: str, *, after: dt.datetime, count: int, until: dt.datetime | None = None
 ) -> list[dt.datetime]:
     """Return the next `count` instants after this one, none later than `until`."""
-    found = times(cron, zone, after=after)
-    return list(islice(takewhile(lambda at: until is None or at <= until, found), count))
+    instants = times(cron, zone, after=after)
+    return list(islice(takewhile(lambda at: until is None or at <= until, instants), count))
 
 
 def last_times(cron: str, zone: str, *, after: dt.datetime, until: dt.datetime, count: int) -> list[dt.datetime]:
@@ -131,10 +131,10 @@ def last_times(cron: str, zone: str, *, after: dt.datetime, until: dt.datetime, 
     back = dt.timedelta(hours=1)
     while True:
         start = max(after, until - back)
-        found: deque[dt.datetime] = deque(maxlen=count)
-        found.extend(takewhile(lambda at: at <= until, times(cron, zone, after=start)))
-        if len(found) == count or start == after:
-            return list(found)
+        latest: deque[dt.datetime] = deque(maxlen=count)
+        latest.extend(takewhile(lambda at: at <= until, times(cron, zone, after=start)))
+        if len(latest) == count or start == after:
+            return list(latest)
         back *= 4
 
 
@@ -204,8 +204,8 @@ def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -
     if text in names:
         return names.index(text) + low
     if not _NUMBER.match(text):
-        known = f" or {names[0]} to {names[-1]}" if names else ""
-        raise CronError(f"{text!r} is no {name}: write {low} to {high}{known}, or *.")
+        named = f" or {names[0]} to {names[-1]}" if names else ""
+        raise CronError(f"{text!r} is no {name}: write {low} to {high}{named}, or *.")
     if not low <= int(text) <= high:
         raise CronError(f"{name.capitalize()} {text} is not between {low} and {high}.")
     return int(text)
@@ -217,8 +217,8 @@ def _is_each_day(parsed: CronSim) -> bool:
     return not parsed.day_and and (parsed.days.issuperset(range(1, 32)) or len(of_the_week) == 7)
 
 
-def _ordinal(found: re.Match[str]) -> str:
-    number = int(found[1])
+def _ordinal(match: re.Match[str]) -> str:
+    number = int(match[1])
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
 
@@ -265,24 +265,24 @@ def _fixed(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.d
             yield instant
 
 
-def _shown(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+def _by_clock(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
     """Go from one change of the clock to the next: between two of them it is a plain clock."""
-    known, start, offset = after, after, _offset(zone, after)
+    checked_until, start, offset = after, after, _offset(zone, after)
     while True:
         change = None
         for wall in _walls(parsed, (start + offset).replace(tzinfo=None)):
             instant = wall.replace(tzinfo=dt.UTC) - offset
-            while change is None and known < instant:
+            while change is None and checked_until < instant:
                 # No zone changes its clock twice within a day.
-                change = _change(zone, known, known + _DAY)
-                known += _DAY
+                change = _change(zone, checked_until, checked_until + _DAY)
+                checked_until += _DAY
             if change is not None and instant >= change:
                 break
             yield instant
         else:
             return
         # Its own first instant is among those of the new clock.
-        known, start, offset = change, change - _SECOND, _offset(zone, change)
+        checked_until, start, offset = change, change - _SECOND, _offset(zone, change)
 
 
 def _instant(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:

@@ -78,10 +78,10 @@ Limit = Rate | Concurrent
 
 def parse_rate(text: str) -> tuple[int, float]:
     """Return amount and seconds of a rate such as `100/m`, `5/s` or `1/30s`; raise ValueError with what is wrong."""
-    found = _RATE.match(text)
-    if found is None:
+    match = _RATE.match(text)
+    if match is None:
         raise ValueError(f"rate {text!r}: write an amount and a period, such as 5/s, 100/m, 10/h, 3/d or 1/30s")
-    amount, count, unit = int(found[1]), int(found[2] or 1), found[3]
+    amount, count, unit = int(match[1]), int(match[2] or 1), match[3]
     if amount < 1 or count < 1:
         raise ValueError(f"rate {text!r}: the amount and the period are at least 1; pause the pipeline to let none go")
     return amount, count * PERIODS[unit]
@@ -92,7 +92,7 @@ def names_of(limits: Sequence[Limit]) -> list[str]:
     names: list[str] = []
     for limit in limits:
         name = f"{limit.kind}:{limit.key}"
-        count = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
+        count = sum(1 for other in names if other == name or other.startswith(f"{name}:"))
         names.append(name if not count else f"{name}:{count + 1}")
     return names
 

@@ -70,7 +70,7 @@ class Pipeline:
     rehearsal: Callable[..., object] | None = None
     #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
     #: list only when it is asked for, or failed.
-    is_told: bool = True
+    notifies_owner: bool = True
     #: Whether its jobs are of their owner's making: others don't count against what one person may have in hand.
     counts_as_load: bool = True
     #: Whether what a cancelled job had made is deleted or kept.
@@ -90,9 +90,9 @@ class Registry:
     _by_name: dict[str, Pipeline] = field(default_factory=dict)
 
     def add(self, spec: Pipeline) -> None:
-        known = self._by_name.get(spec.name)
-        if known and known.run.__module__ != spec.run.__module__:
-            raise ValueError(f"pipeline {spec.name!r} is registered in {known.run.__module__} already")
+        existing = self._by_name.get(spec.name)
+        if existing and existing.run.__module__ != spec.run.__module__:
+            raise ValueError(f"pipeline {spec.name!r} is registered in {existing.run.__module__} already")
         if spec.role and (other := next((it for it in self if it.role == spec.role and it.name != spec.name), None)):
             raise ValueError(f"pipeline {spec.name!r}: the role {spec.role!r} is that of {other.name!r} already")
         self._by_name[spec.name] = spec
@@ -155,17 +155,17 @@ def get(name: str) -> Pipeline:
     """Return the pipeline of this name; raise UnknownPipeline, naming those there are."""
     spec = find(name)
     if spec is None:
-        known = ", ".join(sorted(entry.name for entry in _registry)) or "none"
-        raise UnknownPipeline(f"unknown pipeline {name!r}; there are: {known}")
+        names = ", ".join(sorted(entry.name for entry in _registry)) or "none"
+        raise UnknownPipeline(f"unknown pipeline {name!r}; there are: {names}")
     return spec
 
 
 def for_role(role: str) -> Pipeline:
     """Return the pipeline that has the role; raise UnknownPipeline when none has."""
-    found = next((spec for spec in _registry if spec.role == role), None)
-    if found is None:
+    spec = next((spec for spec in _registry if spec.role == role), None)
+    if spec is None:
         raise UnknownPipeline(f"no pipeline has the role {role!r}; register one with role={role!r}")
-    return found
+    return spec
 
 
 def every() -> list[Pipeline]:

@@ -40,8 +40,8 @@ def plan(schedule: Schedule, *, first: dt.datetime, now: dt.datetime) -> Plan:
         come = [first]
     else:
         count = MISSED_LIMIT + 1
-        found = cron.last_times(schedule.cron, schedule.zone, after=first, until=until, count=count)
-        come = [first, *found][-count:]
+        latest = cron.last_times(schedule.cron, schedule.zone, after=first, until=until, count=count)
+        come = [first, *latest][-count:]
     run = come[-1:] if schedule.catch_up == CatchUp.LATEST else [at for at in come if not is_late(at, now=now)]
     missed = come[: len(come) - len(run)][-MISSED_LIMIT:]
     return Plan(run=run, missed=missed, next_at=next_time(schedule, after=now))

@@ -62,7 +62,7 @@ def create(
     _set_times(schedule, cron)
     with transaction.atomic():
         schedule.save(force_insert=True)
-        audit.note(by, "create_schedule", pipeline=pipeline, after=_shown(schedule))
+        audit.note(by, "create_schedule", pipeline=pipeline, after=_audit_values(schedule))
     log("schedule_created", schedule=schedule.pk, pipeline=pipeline, owner=owner_id)
     return schedule
 
@@ -76,7 +76,7 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
         raise TypeError(f"a schedule has no {', '.join(sorted(unknown))} to edit")
     with transaction.atomic():
         row = _lock(schedule)
-        before = _shown(row)
+        before = _audit_values(row)
         for name, value in values.items():
             if name != "cron":
                 setattr(row, name, _READERS[name](value) if name in _READERS else value)
@@ -85,7 +85,7 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
             row.next_at = None
         row.changed_at = database_now()
         row.save(update_fields=[*values, "cron", "next_at", "changed_at"])
-        audit.note(by, "edit_schedule", pipeline=row.pipeline, before=before, after=_shown(row))
+        audit.note(by, "edit_schedule", pipeline=row.pipeline, before=before, after=_audit_values(row))
     log("schedule_edited", schedule=row.pk, by=by)
     return row
 
@@ -129,7 +129,7 @@ def delete(schedule: Schedule, *, by: str) -> None:
     """Delete a schedule and the list of its runs. Its jobs stay."""
     with transaction.atomic():
         row = _lock(schedule)
-        audit.note(by, "delete_schedule", pipeline=row.pipeline, before=_shown(row))
+        audit.note(by, "delete_schedule", pipeline=row.pipeline, before=_audit_values(row))
         row.delete()
     log("schedule_deleted", schedule=schedule.pk, by=by)
 
@@ -177,13 +177,13 @@ def _set_times(schedule: Schedule, text: str) -> None:
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters as JSON keeps them: dates and decimals as their text."""
-    kept: dict[str, Any] = json.loads(dumps_limited(dict(params), what="The JSON of the parameters"))
-    return kept
+    stored: dict[str, Any] = json.loads(dumps_limited(dict(params), what="The JSON of the parameters"))
+    return stored
 
 
 def _files(files: Mapping[str, StoredUpload]) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(dumps({name: asdict(file) for name, file in files.items()}))
-    return kept
+    stored: dict[str, Any] = json.loads(dumps({name: asdict(file) for name, file in files.items()}))
+    return stored
 
 
 def _label(text: str) -> str:
@@ -194,7 +194,7 @@ def _label(text: str) -> str:
 _READERS: dict[str, Callable[[Any], Any]] = {"params": _params, "files": _files, "label": _label}
 
 
-def _shown(schedule: Schedule) -> dict[str, Any]:
+def _audit_values(schedule: Schedule) -> dict[str, Any]:
     """Return what the audit trail says of a schedule."""
     return {
         "schedule": schedule.pk,

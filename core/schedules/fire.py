@@ -40,7 +40,7 @@ def fire_due() -> int:
 def _due() -> list[int]:
     now = database_now()
     due = Schedule.objects.filter(is_on=True, next_at__isnull=False, next_at__lte=now)
-    due = due.filter(runs.known_here(now, "next_at"))
+    due = due.filter(runs.runnable_here(now, "next_at"))
     return list(due.order_by("next_at").values_list("pk", flat=True)[:BATCH])
 
 
@@ -53,7 +53,7 @@ def _fire_safely(schedule_id: int) -> int:
         with transaction.atomic():
             if schedule := runs.lock(schedule_id):
                 runs.switch_off(schedule, note=f"Its times can't be read any more: {error}")
-                _tell_off(schedule)
+                _log_switched_off(schedule)
         return 0
     except Exception as error:  # noqa: BLE001  one schedule that can't be run must not keep the others back
         log("schedule_failed", level=logging.ERROR, exc_info=True, schedule=schedule_id)
@@ -71,7 +71,7 @@ def _fire(schedule_id: int) -> int:
         if note := runs.why_off(schedule):
             runs.elect(schedule, first, Outcome.REFUSED, text=note)
             runs.switch_off(schedule, note=note)
-            _tell_off(schedule)
+            _log_switched_off(schedule)
             return 0
         plan = catch_up.plan(schedule, first=first, now=now)
         failpoint("schedule-insert")
@@ -133,5 +133,5 @@ def _due_at(schedule: Schedule, now: dt.datetime) -> dt.datetime | None:
     return at if schedule.is_on and at is not None and at <= now else None
 
 
-def _tell_off(schedule: Schedule) -> None:
+def _log_switched_off(schedule: Schedule) -> None:
     log("schedule_switched_off", level=logging.WARNING, schedule=schedule.pk, reason=schedule.note)

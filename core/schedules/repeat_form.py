@@ -92,8 +92,8 @@ class RepeatForm(forms.Form):
         chosen = str(self.initial.get("zone") or own or timezone.get_default_timezone_name())
         self.initial = {**self.initial, "zone": chosen}
         # What was sent is offered as well: left out, the field would show another zone than was chosen.
-        shown = str(self.data.get(self.add_prefix("zone")) or chosen)
-        choices = _choices(*(name for name in (shown, chosen) if name in cron.zone_names()))
+        selected = str(self.data.get(self.add_prefix("zone")) or chosen)
+        choices = _choices(*(name for name in (selected, chosen) if name in cron.zone_names()))
         self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField
 
     def clean_cron(self) -> str:
@@ -103,20 +103,20 @@ class RepeatForm(forms.Form):
             raise forms.ValidationError(str(error), code="cron") from error
 
     def clean(self) -> dict[str, Any]:
-        known = self.cleaned_data
+        values = self.cleaned_data
         for name in ("starts_at", "ends_at"):
-            if known.get(name) is not None and known.get("zone"):
-                known[name] = cron.instant_of(known[name], known["zone"])
+            if values.get(name) is not None and values.get("zone"):
+                values[name] = cron.instant_of(values[name], values["zone"])
         if self.errors:
-            return known
-        starts_at, ends_at, now = known["starts_at"], known["ends_at"], database_now()
+            return values
+        starts_at, ends_at, now = values["starts_at"], values["ends_at"], database_now()
         if ends_at is not None and ends_at <= now:
             self.add_error("ends_at", "This has passed already.")
         elif starts_at is not None and ends_at is not None and ends_at < starts_at:
             self.add_error("ends_at", "The end comes before the begin.")
-        elif not _comes(known["cron"], known["zone"], starts_at=starts_at, ends_at=ends_at, now=now):
+        elif not _comes(values["cron"], values["zone"], starts_at=starts_at, ends_at=ends_at, now=now):
             self.add_error("cron", "It would never run: no time of it comes from the begin to the end.")
-        return known
+        return values
 
 
 def _comes(
@@ -127,17 +127,17 @@ def _comes(
 
 
 def _choices(*chosen: str) -> list[Any]:
-    known = cron.zone_names()
-    common = [name for name in COMMON_ZONES if name in known]
+    names = cron.zone_names()
+    common = [name for name in COMMON_ZONES if name in names]
     common = [*dict.fromkeys(name for name in chosen if name not in common), *common]
-    return [("Common", [(name, _shown(name)) for name in common]), ("All", _all_choices())]
+    return [("Common", [(name, _label(name)) for name in common]), ("All", _all_choices())]
 
 
 @cache
 def _all_choices() -> list[tuple[str, str]]:
     names = sorted(name for name in cron.zone_names() if name == "UTC" or name.startswith(_REGIONS))
-    return [(name, _shown(name)) for name in names]
+    return [(name, _label(name)) for name in names]
 
 
-def _shown(name: str) -> str:
+def _label(name: str) -> str:
     return name.replace("_", " ")

@@ -41,8 +41,8 @@ def next_time(schedule: Schedule, *, after: dt.datetime) -> dt.datetime | None:
     if schedule.starts_at is not None:
         # A time that is the start itself counts.
         after = max(after, schedule.starts_at - dt.timedelta(seconds=1))
-    found = cron.next_times(schedule.cron, schedule.zone, after=after, count=1, until=schedule.ends_at)
-    return found[0] if found else None
+    times = cron.next_times(schedule.cron, schedule.zone, after=after, count=1, until=schedule.ends_at)
+    return times[0] if times else None
 
 
 def elect(schedule: Schedule, due_at: dt.datetime, outcome: Outcome, *, text: str = "") -> ScheduledRun | None:
@@ -141,7 +141,7 @@ def switch_off(schedule: Schedule, *, note: str = "") -> None:
     leave_out(waiting(schedule.pk), text="The schedule was switched off.")
 
 
-def known_here(now: dt.datetime, field: str) -> Q:
+def runnable_here(now: dt.datetime, field: str) -> Q:
     """Return the condition of what this process looks after: `field` is since when another one had the time to."""
     names = [spec.name for spec in pipelines.every()]
     prefix = "" if field == "next_at" else "schedule__"

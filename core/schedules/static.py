@@ -70,8 +70,8 @@ def follow() -> None:
     for name, row in rows.items():
         if name not in wanted and row.is_on:
             with transaction.atomic():
-                if known := runs.lock(row.pk):
-                    runs.switch_off(known, note=GONE)
+                if locked := runs.lock(row.pk):
+                    runs.switch_off(locked, note=GONE)
                     log("schedule_switched_off", schedule=row.pk, reason=GONE)
 
 
@@ -94,17 +94,17 @@ def _is_as_declared(row: Schedule, spec: Pipeline) -> bool:
 
 def _update(row: Schedule, spec: Pipeline) -> None:
     with transaction.atomic():
-        known = runs.lock(row.pk)
-        if known is None:
+        locked = runs.lock(row.pk)
+        if locked is None:
             return
         # Another cron is another next time; other parameters leave a time that is due as it is.
-        is_timed = known.is_on and (known.cron, known.zone) == (spec.every, ZONE)
-        known.cron, known.zone, known.params = spec.every, ZONE, _params(spec)
-        known.is_on, known.note, known.changed_at = True, "", database_now()
+        is_timed = locked.is_on and (locked.cron, locked.zone) == (spec.every, ZONE)
+        locked.cron, locked.zone, locked.params = spec.every, ZONE, _params(spec)
+        locked.is_on, locked.note, locked.changed_at = True, "", database_now()
         if not is_timed:
-            known.next_at = runs.next_time(known, after=known.changed_at)
-        known.save(update_fields=["cron", "zone", "params", "is_on", "note", "changed_at", "next_at"])
-    log("schedule_declared", name=spec.name, cron=known.cron)
+            locked.next_at = runs.next_time(locked, after=locked.changed_at)
+        locked.save(update_fields=["cron", "zone", "params", "is_on", "note", "changed_at", "next_at"])
+    log("schedule_declared", name=spec.name, cron=locked.cron)
 
 
 def _params(spec: Pipeline) -> dict[str, Any]:

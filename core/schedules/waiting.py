@@ -54,8 +54,8 @@ def _go_on(schedule_id: int) -> int:
         # Looked at once more: another process may have been faster.
         if schedule is None or runs.live_jobs(schedule_id).exists():
             return 0
-        found = runs.waiting(schedule_id).filter(runs.known_here(database_now(), "due_at"))
-        run = found.last() if schedule.overlap == Schedule.Overlap.CANCEL else found.first()
+        waiting_runs = runs.waiting(schedule_id).filter(runs.runnable_here(database_now(), "due_at"))
+        run = waiting_runs.last() if schedule.overlap == Schedule.Overlap.CANCEL else waiting_runs.first()
         if run is None:
             return 0
         return int(runs.start(schedule, run))

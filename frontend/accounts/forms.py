@@ -20,7 +20,7 @@ from frontend.site import zones
 #: Mails for a new password that one address may be sent within an hour.
 RESETS_PER_HOUR = 3
 #: Alphabets with letters that look like one another's, by the first word of their Unicode names.
-_LOOK_ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
+_SIMILAR_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
 
 
 class SignUpForm(BaseUserCreationForm):
@@ -44,8 +44,8 @@ class SignUpForm(BaseUserCreationForm):
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
-        found = {unicodedata.name(mark, "").partition(" ")[0] for mark in name}
-        if len(found & _LOOK_ALIKE) > 1:
+        alphabets = {unicodedata.name(mark, "").partition(" ")[0] for mark in name}
+        if len(alphabets & _SIMILAR_ALPHABETS) > 1:
             raise forms.ValidationError("Use the letters of one alphabet: this name could be taken for another one.")
         return name
 
@@ -74,9 +74,9 @@ class EmailForm(forms.Form):
         label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
-    def __init__(self, user: User, given: QueryDict | None = None) -> None:
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
         self.user = user
-        super().__init__(given, initial={"email": user.email})
+        super().__init__(data, initial={"email": user.email})
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -104,10 +104,10 @@ class PreferencesForm(forms.ModelForm):
         }
 
     def clean_zone(self) -> str:
-        asked = self.cleaned_data["zone"].strip()
-        name = zones.read(asked)
-        if asked and not name:
-            raise forms.ValidationError(f"There is no time zone {asked[:64]!r}. Write one like Europe/Paris.")
+        text = self.cleaned_data["zone"].strip()
+        name = zones.read(text)
+        if text and not name:
+            raise forms.ValidationError(f"There is no time zone {text[:64]!r}. Write one like Europe/Paris.")
         return name
 
     def clean(self) -> dict[str, Any]:

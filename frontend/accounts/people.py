@@ -42,6 +42,6 @@ class PersonBackend(ModelBackend):
         return user if user is not None and self.user_can_authenticate(user) else None
 
 
-def kept_preferences(request: PersonRequest) -> Preferences:
+def saved_preferences(request: PersonRequest) -> Preferences:
     """Return the row with the person's preferences, made now if there was none; it begins with what this page has."""
     return Preferences.objects.get_or_create(user=request.user, defaults={"theme": theme_of(request)})[0]

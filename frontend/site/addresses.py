@@ -18,12 +18,12 @@ def address_of(request: HttpRequest) -> str:
     X-Forwarded-For is believed as far as the site's own proxies wrote it: each adds the address that asked it to the
     end. What stands before is whatever the client sent.
     """
-    asked_by = str(request.META.get("REMOTE_ADDR", ""))
+    sender = str(request.META.get("REMOTE_ADDR", ""))
     if conf.PROXY_COUNT:
         hops = [hop for hop in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
         # A proxy that is older than the setting writes fewer.
-        asked_by = hops[-min(conf.PROXY_COUNT, len(hops))] if hops else asked_by
-    return _as_place(asked_by.strip())
+        sender = hops[-min(conf.PROXY_COUNT, len(hops))] if hops else sender
+    return _as_place(sender.strip())
 
 
 def _as_place(text: str) -> str:

@@ -28,7 +28,7 @@ from core.errors import PermanentError, Refused
 class Done:
     """What an act, or a form that was saved, has to say, and where it leads; without that, where the person was."""
 
-    said: str = ""
+    message: str = ""
     to: str = ""
 
 
@@ -36,7 +36,7 @@ class Done:
 class Outcome:
     """What became of an act as a region shows it: one of the two sentences, or neither."""
 
-    said: str = ""
+    message: str = ""
     refusal: str = ""
 
 
@@ -88,7 +88,7 @@ def answer_act(
         return turn_back(request, str(error), to=back)
     done = made if isinstance(made, Done) else Done(made or "")
     if region and is_htmx(request):
-        return region(Outcome(said=done.said))
+        return region(Outcome(message=done.message))
     return _go_on(request, done, back=back)
 
 
@@ -130,6 +130,6 @@ def turn_back(request: HttpRequest, refusal: str, *, to: str) -> HttpResponseBas
 
 
 def _go_on(request: HttpRequest, done: Done, *, back: str = "") -> HttpResponseBase:
-    if done.said:
-        messages.success(request, done.said)
+    if done.message:
+        messages.success(request, done.message)
     return lead_to(request, done.to or back)

@@ -59,7 +59,7 @@ def near(datasets: Iterable[Dataset]) -> dict[int, dt.datetime]:
     """Return when those of these datasets go that go soon."""
     until = timezone.now() + dt.timedelta(days=NEAR_DAYS)
     days = dt.timedelta(days=conf.DAYS_DATASETS)
-    asked = [each for each in datasets if days and not each.is_kept and each.created_at + days < until]
-    named = retention.named_by_schedules(each.pk for each in asked)
-    found = {each.pk: retention.dataset_expires_at(each, named=named) for each in asked}
-    return {pk: at for pk, at in found.items() if at is not None}
+    leaving = [each for each in datasets if days and not each.is_kept and each.created_at + days < until]
+    named = retention.named_by_schedules(each.pk for each in leaving)
+    times = {each.pk: retention.dataset_expires_at(each, named=named) for each in leaving}
+    return {pk: at for pk, at in times.items() if at is not None}

@@ -196,12 +196,7 @@ class Listing(Generic[M]):
     @property
     def fields(self) -> list[tuple[str, str]]:
         """The filters as hidden fields of a form."""
-        return [(name, value) for name, value in self.kept.items() if value]
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """The filters that its addresses name."""
-        return self.values
+        return [(name, value) for name, value in self.values.items() if value]
 
     def address(self, **changes: Any) -> str:
         """Return the address of the first page with these filters changed; an empty one takes a filter away."""
@@ -268,7 +263,7 @@ class Listing(Generic[M]):
         return self.path + self._query({BEFORE if self._is_upwards == backwards else AFTER: row.pk})
 
     def _query(self, changes: Mapping[str, Any]) -> str:
-        named = {name: value for name, value in {**self.kept, **changes}.items() if value}
+        named = {name: value for name, value in {**self.values, **changes}.items() if value}
         return "?" + urlencode(named) if named else ""
 
 

@@ -43,9 +43,9 @@ def send_file(request: HttpRequest, path: Path, *, sha256: str, **response: Any)
     etag = f'"{sha256}"' if sha256 else ""
     file = path.open("rb")
     size = path.stat().st_size
-    asked = _asked_range(request, etag)
+    header = _range_header(request, etag)
     try:
-        span = span_of(asked, size)
+        span = span_of(header, size)
     except Unsatisfiable:
         file.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
@@ -61,15 +61,15 @@ def send_file(request: HttpRequest, path: Path, *, sha256: str, **response: Any)
     return answer
 
 
-def span_of(asked: str, size: int) -> Span | None:
+def span_of(header: str, size: int) -> Span | None:
     """Return the bytes that a Range header asks for; None when all are to be sent.
 
     What is malformed, of another unit, or more than one range is answered with the whole file, as the RFC allows.
     """
-    found = _ONE_RANGE.fullmatch(asked)
-    if found is None or not any(found.groups()):
+    match = _ONE_RANGE.fullmatch(header)
+    if match is None or not any(match.groups()):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         span = Span(max(0, size - int(last)), size - 1)
     elif last and int(last) < int(first):
@@ -81,7 +81,7 @@ def span_of(asked: str, size: int) -> Span | None:
     return span
 
 
-def _asked_range(request: HttpRequest, etag: str) -> str:
+def _range_header(request: HttpRequest, etag: str) -> str:
     # A part of another file than the one whose beginning the browser has would be worse than none.
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return ""

@@ -74,7 +74,7 @@ def person_required(
             if request.headers.get("HX-Request") == "true":
                 # A redirect would be followed, and the log-in page put where the fragment was.
                 return HttpResponse(status=401, headers={"HX-Refresh": "true"})
-            return redirect_to_login(_asked_for(request))
+            return redirect_to_login(_login_return_path(request))
         response = view(cast(PersonRequest, request), *args, **kwargs)
         # Pages are one person's: no shared cache, and "back" after logging out shows nothing.
         response.headers.setdefault("Cache-Control", "private, no-store")
@@ -84,7 +84,7 @@ def person_required(
     return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)
 
 
-def _asked_for(request: HttpRequest) -> str:
+def _login_return_path(request: HttpRequest) -> str:
     """Return where who logs in goes on: the page that was asked for, or the one whose form was sent."""
     if request.method not in ("GET", "HEAD"):
         page = request.headers.get("Referer", "")

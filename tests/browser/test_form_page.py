@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
-from core import amounts, pipelines
+from core import formatting, pipelines
 from core.models import Artifact, Dataset, Job
 from core.pipelines import pipeline
 from tests.configuration import OwnConf
@@ -62,7 +62,7 @@ def test_the_script_tells_sizes_as_pages_do(open_page: OpenPage) -> None:
             }""",
             size,
         )
-        expect(page.locator("[data-drop-facts]")).to_contain_text(amounts.size(size))
+        expect(page.locator("[data-drop-facts]")).to_contain_text(formatting.size(size))
 
 
 def test_a_file_can_be_dropped_anywhere_on_the_page(open_page: OpenPage) -> None:

@@ -19,13 +19,13 @@ from actors.pipelines.housekeeping import pipeline as housekeeping
 from actors.pipelines.mail import composing
 from actors.reading import sizes as reading_sizes
 from actors.reading import unpack
-from core import amounts
+from core import formatting
 from core.attempt import children
 from core.forms.fields import UploadField
 from core.life import backpressure
-from core.management import shown_jobs
+from core.management import job_output
 from core.models import Job
-from frontend.templatetags import amounts as tags
+from frontend.templatetags import formatting as tags
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, WORDS = 3 * 1024**4, "3.0 TB"
@@ -71,7 +71,7 @@ def test_pages_mails_and_headlines_tell_a_size_alike(monkeypatch: pytest.MonkeyP
     artifact: Any = SimpleNamespace(pk=7, name="big.csv", size=SIZE)
     file = {"name": "big.csv", "bytes": SIZE, "path": "-"}
     monkeypatch.setattr(composing, "link_to", str)
-    monkeypatch.setattr(shown_jobs, "_files", lambda _: [file])
+    monkeypatch.setattr(job_output, "_files", lambda _: [file])
     monkeypatch.setattr("core.life.waiting.why", lambda _: None)
     monkeypatch.setattr("core.life.fan_out.summary", lambda _: [])
 
@@ -79,21 +79,21 @@ def test_pages_mails_and_headlines_tell_a_size_alike(monkeypatch: pytest.MonkeyP
     assert tags.rate(SIZE, "bytes") == f"{WORDS}/s"
     assert composing._of_files([artifact], [])["file_size"] == WORDS
     assert housekeeping._headline({"files": 2}, SIZE, is_dry=False) == f"2 files, {WORDS} deleted"
-    assert f"big.csv  {WORDS}  -" in "\n".join(shown_jobs.as_lines(Job(pk=7)))
+    assert f"big.csv  {WORDS}  -" in "\n".join(job_output.as_lines(Job(pk=7)))
 
 
 @given(st.integers(0, 2**64))
 def test_the_toolkit_of_tables_tells_a_size_as_pages_do(size: int) -> None:
-    assert reading_sizes.size(size) == amounts.size(size)
+    assert reading_sizes.size(size) == formatting.size(size)
 
 
 def test_the_toolkit_of_tables_changes_units_where_pages_do() -> None:
     near = [(hundredths << 10 * power) // 100 for power in range(6) for hundredths in range(102_200, 102_500)]
-    assert [reading_sizes.size(size) for size in near] == [amounts.size(size) for size in near]
+    assert [reading_sizes.size(size) for size in near] == [formatting.size(size) for size in near]
 
 
 def test_nothing_else_makes_words_of_sizes() -> None:
-    own = {ROOT / "core/amounts.py", ROOT / "actors/reading/sizes.py"}
+    own = {ROOT / "core/formatting.py", ROOT / "actors/reading/sizes.py"}
     words = re.compile(r"filesizeformat|// ?(1024 ?\*\* ?[23]|\(1 << [23]0\))|[\"'][KM]i?B[\"']|\} [KMG]i?B\b")
     files = [file for room in ("core", "actors", "frontend") for file in (ROOT / room).rglob("*.*")]
     sources = [file for file in files if file.suffix in (".py", ".html", ".txt") and file not in own]

@@ -26,7 +26,7 @@ _BATCH = 500
     icon="chart",
     retention_days=7,
     is_listed=False,
-    is_told=False,
+    notifies_owner=False,
     stages=((PROFILING, "Profile the columns"),),
     preload=(profile,),
 )

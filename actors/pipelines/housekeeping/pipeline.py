@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core import amounts
+from core import formatting
 from core import housekeeping as keep
 from core.attempt.context import JobContext
 from core.pipelines import pipeline
@@ -38,7 +38,7 @@ _NO_ROWS = frozenset({"files", "database bytes", "seconds to write it anew", "ta
     retention_days=30,
     is_listed=False,
     is_for_staff=True,
-    is_told=False,
+    notifies_owner=False,
 )
 def housekeeping(ctx: JobContext, *, dry_run: bool = False) -> dict[str, Any]:
     told = []
@@ -82,7 +82,7 @@ def _headline(counts: dict[str, int], freed: int, *, is_dry: bool) -> str:
     if not counts:
         return "Nothing would be deleted" if is_dry else "Nothing was past its time"
     words = ", ".join(named) or _amount(sum(count for name, count in counts.items() if name not in _NO_ROWS), "rows")
-    size = f", {amounts.size(freed)}" if freed else ""
+    size = f", {formatting.size(freed)}" if freed else ""
     return f"{words}{size} would be deleted" if is_dry else f"{words}{size} deleted"
 
 

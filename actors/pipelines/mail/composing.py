@@ -14,7 +14,7 @@ from django.template import Context, Engine, TemplateDoesNotExist
 from django.urls import reverse
 from django.utils import timezone
 
-from core import amounts
+from core import formatting
 from core.addresses import path_of, site_address
 from core.conf import conf
 from core.errors import PermanentError
@@ -83,7 +83,7 @@ def _of_files(files: Sequence[Artifact], attached: Sequence[Artifact]) -> dict[s
     until = timezone.now() + dt.timedelta(days=conf.LINK_DAYS)
     return {
         "file": _one_line(first.name),
-        "file_size": amounts.size(first.size),
+        "file_size": formatting.size(first.size),
         "file_is_attached": first in attached,
         "link": link_to(first.pk),
         "link_until": f"{until:%-d %B %Y}",

@@ -40,7 +40,7 @@ def rate_of(text: str) -> Rate:
     # A mail server that is down, or that lets strangers wait, is tried for some hours.
     max_attempts=20,
     is_listed=False,
-    is_told=False,
+    notifies_owner=False,
     role="mail",
     counts_as_load=False,
 )

@@ -42,7 +42,7 @@ _TEMPLATES = Engine(dirs=[str(Path(__file__).parent / "templates")])
     retention_days=7,
     max_attempts=8,
     is_listed=False,
-    is_told=False,
+    notifies_owner=False,
     role="password_reset",
 )
 def password_reset(ctx: JobContext, *, address: str = "") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from actors.fetching.many import Failure
 from actors.fetching.policy import Policy
 from actors.imports.options import Options
 from actors.imports.steps import import_table, name_of
-from core import amounts, pipelines
+from core import formatting, pipelines
 from core.attempt.context import InputFile, JobContext
 from core.database.jsontext import typed
 from core.errors import PermanentError
@@ -162,7 +162,7 @@ def _answer(
     if len(urls) == 1:
         answer: dict[str, Any] = next(iter(made.values()))
         if fetched := here.get(1, Collected()).fetched:
-            answer = {**answer, "facts": [["Fetched", amounts.size(fetched.bytes)], *answer["facts"]]}
+            answer = {**answer, "facts": [["Fetched", formatting.size(fetched.bytes)], *answer["facts"]]}
         return answer
     datasets = list(dict.fromkeys(made[number]["dataset"] for number in sorted(made)))
     unchanged = sum(1 for each in made.values() if each.get("unchanged"))
@@ -171,7 +171,7 @@ def _answer(
         headline += f", {unchanged} unchanged"
     size = sum(each.fetched.bytes for each in here.values() if each.fetched)
     facts: list[list[Any]] = [
-        ["Fetched", amounts.size(size)],
+        ["Fetched", formatting.size(size)],
         ["Rows", sum(Dataset.objects.filter(pk__in=datasets).values_list("rows", flat=True))],
         ["Rejected", sum(Dataset.objects.filter(pk__in=datasets).values_list("rejected", flat=True))],
     ]

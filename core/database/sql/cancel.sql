@@ -1,5 +1,5 @@
 -- Asks for a job's end.
 SELECT j.id FROM core_job j WHERE j.id = %(id)s AND {can_be_cancelled} ORDER BY j.id {lock}
 SET {cancelled}
-TELL {cancel_told}
+EVENT {cancel_event}
 RETURN j.id, j.state

@@ -7,5 +7,5 @@ WITH RECURSIVE family (id) AS (
 )
 SELECT j.id FROM core_job j JOIN family f ON f.id = j.id WHERE {can_be_cancelled} ORDER BY j.id {lock}
 SET {cancelled}
-TELL {cancel_told}
+EVENT {cancel_event}
 RETURN j.id, j.state

@@ -12,6 +12,6 @@ ORDER BY j.id {lock}
 SET
     state = 'running', fence = j.fence + 1, attempt = j.attempt + 1, worker = %(worker)s,
     lease_until = {later:%(lease)s}, started_at = COALESCE(j.started_at, {now}), error = ''
-TELL kind = 'claimed', worker = j.worker
+EVENT kind = 'claimed', worker = j.worker
 RETURN j.id, j.fence, j.attempt, j.pipeline, j.owner_id, {text:j.params}, j.max_attempts, j.crashes, j.max_crashes,
     j.parent_id, j.task, j.depth, j.lane

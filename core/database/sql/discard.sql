@@ -2,5 +2,5 @@
 -- When and why the job failed stays on it.
 SELECT j.id FROM core_job j WHERE j.id {in:ids} AND j.state = 'failed' ORDER BY j.id {lock}
 SET state = 'cancelled', cancel_requested_at = {now}, is_held = {no}
-TELL kind = 'discarded', text = %(by)s
+EVENT kind = 'discarded', text = %(by)s
 RETURN j.id, j.fence

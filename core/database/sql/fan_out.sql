@@ -14,5 +14,5 @@ INSERT INTO core_job (
     WHERE o.id = %(parent)s
 ALSO INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
     SELECT id, {json:%(stages)s}, 0, '', '', 0 FROM done
-TELL kind = 'submitted'
+EVENT kind = 'submitted'
 RETURN id

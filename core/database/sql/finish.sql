@@ -22,6 +22,6 @@ SET
     publish_at = CASE WHEN p.state IN {claimable} THEN {later:p.delay} ELSE j.publish_at END,
     published_at = NULL, lease_until = NULL, worker = '',
     finished_at = CASE WHEN p.state IN {terminal} THEN {now} END
-TELL kind = p.kind, attempt = p.attempt, worker = p.worker, detail = p.detail,
+EVENT kind = p.kind, attempt = p.attempt, worker = p.worker, detail = p.detail,
     text = CASE WHEN p.state = p.kind AND p.state IN ('succeeded', 'cancelled') THEN '' ELSE p.error END
 RETURN j.id, j.fence, j.state

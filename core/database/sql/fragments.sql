@@ -24,7 +24,7 @@ cancelled:
     published_at = CASE WHEN $.state = 'running' THEN $.published_at END,
     is_held = {no}
 
-cancel_told: kind = CASE WHEN $.state = 'running' THEN 'cancel_requested' ELSE 'cancelled' END, text = %(by)s
+cancel_event: kind = CASE WHEN $.state = 'running' THEN 'cancel_requested' ELSE 'cancelled' END, text = %(by)s
 
 -- Each gets the attempts of a fresh one.
 tried_again:

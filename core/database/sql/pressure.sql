@@ -1,7 +1,7 @@
 -- What one owner, and the site, have in hand. A limit of 0 is not counted; no count goes further than its limit.
 -- Each subquery names the condition of the partial index that answers it. Some pipelines are not of a person's making.
 SELECT
-    EXISTS (SELECT 1 FROM core_job WHERE owner_id = %(owner)s AND idempotency_key = %(key)s) AS is_known,
+    EXISTS (SELECT 1 FROM core_job WHERE owner_id = %(owner)s AND idempotency_key = %(key)s) AS is_repeat,
     {epoch:{now}} AS now,
     CASE WHEN %(running)s > 0 THEN (SELECT count(*) FROM (
         SELECT 1 FROM core_job WHERE owner_id = %(owner)s AND parent_id IS NULL AND pipeline {not_in:no_load}

@@ -18,6 +18,6 @@ SET
     state = p.state, error = p.error, crashes = j.crashes + 1, is_held = p.state = 'retrying' AND {passes_gate},
     run_at = {later:p.delay}, publish_at = {later:p.delay}, published_at = NULL, lease_until = NULL, worker = '',
     finished_at = CASE WHEN p.state IN {terminal} THEN {now} END
-TELL kind = 'crashed', worker = p.worker
-TELL kind = p.state, worker = p.worker, text = p.error
+EVENT kind = 'crashed', worker = p.worker
+EVENT kind = p.state, worker = p.worker, text = p.error
 RETURN j.id, j.state, j.fence, j.parent_id

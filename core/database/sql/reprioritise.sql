@@ -5,5 +5,5 @@ ORDER BY j.id {lock}
 SET
     priority = %(priority)s, published_at = NULL,
     publish_at = CASE WHEN j.state = 'waiting' OR j.is_held THEN j.publish_at ELSE {greatest}(j.run_at, {now}) END
-TELL kind = 'reprioritised', text = %(text)s, only = j.id = %(id)s
+EVENT kind = 'reprioritised', text = %(text)s, only = j.id = %(id)s
 RETURN j.id

@@ -11,5 +11,5 @@ WHERE j.parent_id = %(parent)s AND j.state IN {retriable}
   )
 ORDER BY j.id {lock}
 SET {tried_again}
-TELL kind = 'requeued', text = %(by)s
+EVENT kind = 'requeued', text = %(by)s
 RETURN j.id, j.fan_key

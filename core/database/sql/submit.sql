@@ -18,5 +18,5 @@ ALSO INSERT INTO core_artifact (job_id, kind, field, name, title, path, size, sh
     FROM done CROSS JOIN {rows:files AS f (
         field text, name text, path text, size bigint, sha256 text, content_type text
     )}
-TELL kind = 'submitted'
+EVENT kind = 'submitted'
 RETURN id, idempotency_key

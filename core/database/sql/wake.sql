@@ -6,5 +6,5 @@ WHERE j.id {in:ids} AND j.state = 'waiting' AND NOT EXISTS (
 )
 ORDER BY j.id {lock}
 SET state = 'queued', run_at = {now}, publish_at = {now}, published_at = NULL
-TELL kind = 'resumed'
+EVENT kind = 'resumed'
 RETURN j.id

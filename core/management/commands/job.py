@@ -22,14 +22,14 @@ from core.files import uploads
 from core.forms import open_form
 from core.life import backpressure, dead_letters, requests
 from core.logs import logger
-from core.management.shown_jobs import as_dict, as_lines, as_row
+from core.management.job_output import as_dict, as_lines, as_row
 from core.models import Job
 from core.models.job import Priority
 from core.models.states import State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
 #: Seconds between two looks of --wait.
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 LIST_LENGTH = 50
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 #: Who acts, on timelines and in the audit trail.
@@ -117,8 +117,8 @@ class Command(BaseCommand):
         for name, field in spec.form.base_fields.items():
             # What a page would send for a field nobody touched.
             if name not in data and _is_sent(field.initial):
-                shown = field.prepare_value(field.initial)
-                values = shown if isinstance(shown, (list, tuple)) else [shown]
+                prepared = field.prepare_value(field.initial)
+                values = prepared if isinstance(prepared, (list, tuple)) else [prepared]
                 data.setlist(name, [str(value) for value in values])
         files: MultiValueDict[str, Any] = MultiValueDict()
         try:
@@ -126,8 +126,8 @@ class Command(BaseCommand):
                 files.appendlist(name, _open(Path(path)))
             unknown = sorted((set(data) | set(files)) - set(spec.form.base_fields))
             if unknown:
-                known = ", ".join(spec.form.base_fields) or "none"
-                raise CommandError(f"no field {unknown[0]!r} in {pipeline}; there are: {known}", returncode=EXIT_USAGE)
+                names = ", ".join(spec.form.base_fields) or "none"
+                raise CommandError(f"no field {unknown[0]!r} in {pipeline}; there are: {names}", returncode=EXIT_USAGE)
             entry = open_form(spec, user=user, data=data, files=files)
             if not entry.is_valid():
                 lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
@@ -152,14 +152,14 @@ class Command(BaseCommand):
         jobs = Job.objects.filter(parent=parent).order_by("-pk")
         if state:
             jobs = jobs.filter(state=state)
-        found = list(jobs[:LIST_LENGTH])
+        listed = list(jobs[:LIST_LENGTH])
         if json:
-            self._write_json([as_row(job) for job in found])
+            self._write_json([as_row(job) for job in listed])
             return
-        width = max([10, *(len(job.outcome_words) for job in found)])
-        for job in found:
+        width = max([10, *(len(job.outcome_words) for job in listed)])
+        for job in listed:
             self.stdout.write(f"{job.pk:>8}  {job.outcome_words.lower():<{width}} {job.pipeline:<20} {job.title}")
-        if not found:
+        if not listed:
             self.stdout.write("no jobs")
 
     def _cancel(self, *, id: int, json: bool, **_: Any) -> None:
@@ -209,8 +209,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{done} of {yes} {act}{'d' if act == 'requeue' else 'ed'}")
 
     def _list_failed(self, search: dead_letters.Search, *, as_json: bool) -> None:
-        found = dead_letters.find(OPERATOR, search)
-        newest, count = list(found[:LIST_LENGTH]), found.count()
+        matches = dead_letters.find(OPERATOR, search)
+        newest, count = list(matches[:LIST_LENGTH]), matches.count()
         if as_json:
             self._write_json({"count": count, "jobs": [as_row(job) for job in newest]})
             return
@@ -280,4 +280,4 @@ def _wait(job_id: int, seconds: float) -> Job:
         job = _find_job(job_id)
         if not job.is_live or monotonic() > deadline:
             return job
-        sleep(LOOK_SECONDS)
+        sleep(POLL_SECONDS)

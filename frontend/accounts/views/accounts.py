@@ -67,9 +67,9 @@ def sign_up_page(request: HttpRequest) -> HttpResponseBase:
     form = SignUpForm(request.POST)
 
     def save() -> Done:
-        given = form.cleaned_data
+        cleaned = form.cleaned_data
         try:
-            user = sign_up(username=given["username"], email=given["email"], password=given["password1"])
+            user = sign_up(username=cleaned["username"], email=cleaned["email"], password=cleaned["password1"])
         except Taken as error:
             raise ValidationError({error.field: str(error)}) from error
         login(request, user, backend=BACKEND)

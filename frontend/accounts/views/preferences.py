@@ -15,19 +15,19 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.database.clock import database_now
-from core.mails import tell_until_now, telling_from
+from core.mails import mailed_from, order_pending_mails
 from core.models import Preferences
 from core.people.accounts import Taken, change_email
 from frontend.accounts import theme
 from frontend.accounts.forms import EmailForm, PreferencesForm
 from frontend.accounts.login_tries import may_confirm
-from frontend.accounts.people import kept_preferences
+from frontend.accounts.people import saved_preferences
 from frontend.site import zones
 from frontend.site.answers import Done, answer_act, answer_form
 from frontend.site.errors import refused
 from frontend.site.security import PersonRequest, person_required
 
-_TOLD_BY_MAIL = ("mail_when_done", "mail_when_failed")
+_MAIL_CHOICES = ("mail_when_done", "mail_when_failed")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,24 +36,24 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
     """Show the settings; keep what was chosen."""
     if request.method != "POST":
         return _page(request)
-    kept = kept_preferences(request)
-    wished = [name for name in _TOLD_BY_MAIL if getattr(kept, name)]
-    form = PreferencesForm(request.POST, instance=kept)
+    saved = saved_preferences(request)
+    wished = [name for name in _MAIL_CHOICES if getattr(saved, name)]
+    form = PreferencesForm(request.POST, instance=saved)
 
     def save() -> Done:
         changed = list(form.fields)
-        if any(form.cleaned_data[name] for name in _TOLD_BY_MAIL if name not in wished):
+        if any(form.cleaned_data[name] for name in _MAIL_CHOICES if name not in wished):
             # What ended before is not told any more, but by the wish that there was.
             if wished:
-                tell_until_now(kept.pk)
-            kept.mailed_until = telling_from()
+                order_pending_mails(saved.pk)
+            saved.mailed_until = mailed_from()
             changed.append("mailed_until")
-        kept.save(update_fields=changed)
+        saved.save(update_fields=changed)
         return Done("Your settings are kept.", to=reverse("preferences"))
 
     response = answer_form(request, form, save=save, show=lambda status: _page(request, choices=form, status=status))
     if form.is_valid():
-        theme.keep_in_browser(request, response, kept.theme)
+        theme.keep_in_browser(request, response, saved.theme)
     return response
 
 
@@ -72,10 +72,10 @@ def preferences_email(request: PersonRequest) -> HttpResponseBase:
         except Taken as error:
             raise ValidationError({"email": str(error)}) from error
         if not request.user.email:
-            off = dict.fromkeys(_TOLD_BY_MAIL, False)
+            off = dict.fromkeys(_MAIL_CHOICES, False)
             Preferences.objects.filter(user=request.user).update(**off)
-        said = "Your address is changed." if request.user.email else "Your address is gone."
-        return Done(said, to=reverse("preferences"))
+        message = "Your address is changed." if request.user.email else "Your address is gone."
+        return Done(message, to=reverse("preferences"))
 
     return answer_form(request, form, save=save, show=lambda status: _page(request, email=form, status=status))
 
@@ -86,9 +86,9 @@ def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
     """Log out everywhere, here too."""
 
     def end() -> str:
-        kept = kept_preferences(request)
-        kept.sessions_since = database_now()
-        kept.save(update_fields=["sessions_since"])
+        saved = saved_preferences(request)
+        saved.sessions_since = database_now()
+        saved.save(update_fields=["sessions_since"])
         logout(request)
         return "You are logged out everywhere."
 
@@ -99,9 +99,9 @@ def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
 @person_required
 def browser_notices(request: PersonRequest) -> HttpResponseBase:
     """Switch on that the browser tells of watched jobs: the page has just been allowed to."""
-    kept = kept_preferences(request)
-    kept.browser_notices = True
-    kept.save(update_fields=["browser_notices"])
+    saved = saved_preferences(request)
+    saved.browser_notices = True
+    saved.save(update_fields=["browser_notices"])
     if request.htmx or request.headers.get("Sec-Fetch-Mode") not in (None, "navigate"):
         return HttpResponse(status=204)
     return redirect("preferences")
@@ -118,9 +118,9 @@ def _page(
     email: EmailForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    shown = choices or PreferencesForm(instance=_shown_preferences(request))
+    choices_form = choices or PreferencesForm(instance=_initial_preferences(request))
     context = {
-        "choices": shown,
+        "choices": choices_form,
         "email": email or EmailForm(request.user),
         "zones": zones.suggested(),
         "site_zone": timezone.get_default_timezone_name(),
@@ -129,9 +129,9 @@ def _page(
     return render(request, "headway/preferences.html", context, status=status)
 
 
-def _shown_preferences(request: PersonRequest) -> Preferences:
+def _initial_preferences(request: PersonRequest) -> Preferences:
     """Return the person's preferences as the page begins with them; unsaved when they have never chosen."""
-    found = zones.preferences_of(request.user)
-    if found._state.adding:
-        found.theme = theme.theme_of(request)
-    return found
+    initial = zones.preferences_of(request.user)
+    if initial._state.adding:
+        initial.theme = theme.theme_of(request)
+    return initial

@@ -126,9 +126,9 @@ def is_profiled(column: DatasetColumn, *, rows: int, is_pending: bool = False) -
 def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) -> ColumnProfile:
     """Return the column's profile in words and charts."""
     stats: dict[str, Any] = column.stats or {}
-    tell = _number_in_words if column.type in _NUMERIC else in_words
+    format_value = _number_in_words if column.type in _NUMERIC else in_words
     quantiles = [
-        (name, tell(value))
+        (name, format_value(value))
         for name, value in zip(_QUANTILES, stats.get("quantiles") or [], strict=False)
         if value is not None
     ]
@@ -146,8 +146,8 @@ def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) ->
         # Kept as an estimate, which may come out above what there can be.
         distinct=min(column.distinct, max(0, rows - column.nulls)),
         null_percent=100 * column.nulls / rows if rows else 0.0,
-        minimum=tell(stats.get("min")),
-        maximum=tell(stats.get("max")),
+        minimum=format_value(stats.get("min")),
+        maximum=format_value(stats.get("max")),
         mean=_number_in_words(stats.get("mean")),
         quantiles=quantiles,
         top=top,

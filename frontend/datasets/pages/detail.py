@@ -28,7 +28,7 @@ def context_of(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
         "dataset": dataset,
         "view": view,
         "actions": pipelines.taking("dataset", is_staff=request.user.is_staff),
-        "downloads": _kept_files(dataset),
+        "downloads": _available_files(dataset),
         "files": downloads.files_of(dataset, is_staff=request.user.is_staff),
         "expiry": expiry.of_dataset(dataset),
         "origin": _origin(dataset),
@@ -39,7 +39,7 @@ def context_of(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _kept_files(dataset: Dataset) -> list[Artifact]:
+def _available_files(dataset: Dataset) -> list[Artifact]:
     """Return the files that the dataset's job has made, as far as they are kept."""
     outputs = [artifact for artifact in dataset.job.artifacts.all() if artifact.kind == Artifact.Kind.OUTPUT]
     return [artifact for artifact in outputs if artifact.local_path.is_file()]
@@ -96,14 +96,14 @@ def _rows(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
 
 
 def _rejected(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
-    shown = dataset_pages.preview_of(dataset).rejected
-    page = Paginator(shown, dataset_pages.ROWS_LENGTH).get_page(request.GET.get("page"))
-    return {"page": page, "is_cut": len(shown) < dataset.rejected, "has_values": any(row[1] for row in page)}
+    rejected = dataset_pages.preview_of(dataset).rejected
+    page = Paginator(rejected, dataset_pages.ROWS_LENGTH).get_page(request.GET.get("page"))
+    return {"page": page, "is_cut": len(rejected) < dataset.rejected, "has_values": any(row[1] for row in page)}
 
 
 def _reading(_request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
     dialect: dict[str, Any] = dataset.dialect or {}
-    files = {artifact.field: artifact for artifact in _kept_files(dataset)}
+    files = {artifact.field: artifact for artifact in _available_files(dataset)}
     is_accounted_for = dataset_reading.is_accounted_for(dataset)
     return {
         "facts": dataset_reading.facts_of(dataset),

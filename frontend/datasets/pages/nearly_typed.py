@@ -90,11 +90,11 @@ def together(columns: Iterable[DatasetColumn], *, rows: int) -> NearlyTogether |
 
 def nearly_of(column: DatasetColumn) -> Nearly | None:
     """Return what was counted of a column of text whose values are nearly all of one type; None for others."""
-    told = (column.stats or {}).get("nearly")
-    if not isinstance(told, dict) or told.get("type") not in _TYPES:
+    nearly = (column.stats or {}).get("nearly")
+    if not isinstance(nearly, dict) or nearly.get("type") not in _TYPES:
         return None
-    others = [(_shortly(value), int(count)) for value, count in (told.get("others") or [])[:_NAMED_VALUES]]
-    return Nearly(column.name, told["type"], int(told["count"]), int(told["of"]), tuple(others))
+    others = [(_shortly(value), int(count)) for value, count in (nearly.get("others") or [])[:_NAMED_VALUES]]
+    return Nearly(column.name, nearly["type"], int(nearly["count"]), int(nearly["of"]), tuple(others))
 
 
 def _shortly(value: Any) -> str:

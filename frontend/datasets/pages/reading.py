@@ -95,12 +95,12 @@ def looked_for_duplicates(dataset: Dataset) -> bool:
 def facts_of(dataset: Dataset) -> list[Fact]:
     """Return how the file was read in plain words, each decision with how sure it is."""
     dialect: dict[str, Any] = dataset.dialect or {}
-    known = _known(dataset, dialect)
+    entries = _dialect_entries(dataset, dialect)
     decisions = {_DECIDED.get(name, name): each for each in _decisions(dialect) if (name := each["name"])}
     facts = []
-    for key, (title, tell) in known.items():
+    for key, (title, format_value) in entries.items():
         decided = decisions.pop(key, {})
-        value = tell(dialect[key]) if key in dialect else str(decided.get("value", ""))
+        value = format_value(dialect[key]) if key in dialect else str(decided.get("value", ""))
         if key == "encoding" and decided.get("value", dialect.get(key)) != dialect.get(key):
             # Its name for people, not for Python.
             value = str(decided["value"])
@@ -123,24 +123,24 @@ def lines_of(dataset: Dataset, files: Mapping[str, Artifact]) -> list[LineCount]
     table, and those after the table, are among the rejected.
     """
     counts, aside = _counts(dataset), files.get("aside")
-    found = [
+    lines = [
         LineCount("Rows", dataset.rows, view="rows", file=files.get("parquet")),
         LineCount("Rejected", dataset.rejected, view="rejected", file=files.get("rejected")),
         LineCount("Of another table", counts.get("other_table", 0), is_part=True),
         LineCount("After the table", counts.get("after", 0), is_part=True),
     ]
     if looked_for_duplicates(dataset):
-        found.append(LineCount("Duplicates", dataset.duplicates, file=files.get("duplicates")))
-    found += [
+        lines.append(LineCount("Duplicates", dataset.duplicates, file=files.get("duplicates")))
+    lines += [
         LineCount("Header", counts.get("header_lines", 0), file=aside),
         LineCount("Before the table", counts.get("before", 0), file=aside),
         LineCount("Comments", counts.get("comment", 0), file=aside),
         LineCount("Blank", counts.get("blank", 0), file=aside),
     ]
     total = counts.get("lines", 0)
-    left = total - sum(each.number for each in found if not each.is_part)
-    found.append(LineCount("Further lines of values with line breaks", max(0, left)))
-    return [*_with_each_file_once(each for each in found if each.number), LineCount("Lines in the file", total)]
+    left = total - sum(each.number for each in lines if not each.is_part)
+    lines.append(LineCount("Further lines of values with line breaks", max(0, left)))
+    return [*_with_each_file_once(each for each in lines if each.number), LineCount("Lines in the file", total)]
 
 
 def rules_text(dataset: Dataset) -> str:
@@ -153,16 +153,16 @@ def rules_text(dataset: Dataset) -> str:
 
 def _with_each_file_once(lines: Iterable[LineCount]) -> Iterator[LineCount]:
     """Yield the lines; of those that one file keeps, the first alone has it."""
-    told: set[int] = set()
+    listed: set[int] = set()
     for line in lines:
-        if line.file is not None and line.file.pk in told:
+        if line.file is not None and line.file.pk in listed:
             line = replace(line, file=None)
         elif line.file is not None:
-            told.add(line.file.pk)
+            listed.add(line.file.pk)
         yield line
 
 
-def _known(dataset: Dataset, dialect: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], str]]]:
+def _dialect_entries(dataset: Dataset, dialect: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], str]]]:
     """Return the title of each key of a dialect that is told, and how its value is."""
     in_quotes = bool(dialect.get("quote", '"'))
     return {

@@ -53,7 +53,7 @@ class FormPage:
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
         """Show the page, to htmx the form alone."""
-        whole = {**self._shown(), **self.context, **context}
+        whole = {**self._form_context(), **self.context, **context}
         region = "headway/_pipeline_form.html"
         if self.request.htmx and self.entry.is_refresh:
             # The button says which regions it swaps.
@@ -66,7 +66,7 @@ class FormPage:
         self.entry.keep_uploads()
         return self.show(status)
 
-    def _shown(self) -> dict[str, Any]:
+    def _form_context(self) -> dict[str, Any]:
         entry, repeat = self.entry, self.repeat
         groups = form_pages.groups_of(entry, keeps_files=self.keeps_files)
         return {
@@ -88,9 +88,9 @@ class FormPage:
 
 def _error_summary(form: forms.Form) -> list[tuple[str, str, str]]:
     """Return (id of the control, label, sentence) of each error, in the order of the fields."""
-    found = [("", "", str(sentence)) for sentence in form.non_field_errors()]
+    errors = [("", "", str(sentence)) for sentence in form.non_field_errors()]
     for bound in form.visible_fields():
-        found += [(bound.id_for_label, str(bound.label), str(sentence)) for sentence in bound.errors]
+        errors += [(bound.id_for_label, str(bound.label), str(sentence)) for sentence in bound.errors]
     for bound in form.hidden_fields():
-        found += [("", str(bound.label), str(sentence)) for sentence in bound.errors]
-    return found
+        errors += [("", str(bound.label), str(sentence)) for sentence in bound.errors]
+    return errors

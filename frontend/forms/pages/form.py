@@ -10,7 +10,7 @@ from django import forms
 from django.forms import BoundField
 
 from core.files.uploads import StoredUpload
-from core.forms import KEPT_SUFFIX, DatasetField, Entry
+from core.forms import STORED_SUFFIX, DatasetField, Entry
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class FormField:
     """One field with what stands around its control."""
 
     bound: BoundField
-    kept: StoredUpload | None = None
-    kept_token: str = ""
+    stored_file: StoredUpload | None = None
+    token: str = ""
     #: Whether its change shows the form anew.
     refreshes: bool = False
     #: Whether its file stays as it is.
@@ -52,8 +52,8 @@ class FormField:
         return "Show its columns" if isinstance(self.bound.field, DatasetField) else "Show what it offers"
 
     @property
-    def kept_name(self) -> str:
-        return self.bound.html_name + KEPT_SUFFIX
+    def token_name(self) -> str:
+        return self.bound.html_name + STORED_SUFFIX
 
     @property
     def accept(self) -> str:
@@ -144,15 +144,15 @@ def file_names(entry: Entry) -> list[str]:
 
 
 def _fields(entry: Entry, *, keeps_files: bool = False) -> Iterator[FormField]:
-    kept = entry.kept_tokens
+    stored = entry.stored_tokens
     refresh_on = getattr(entry.form, "refresh_on", ())
     for bound in entry.form.visible_fields():
-        upload, token = kept.get(bound.name, (None, ""))
+        file, token = stored.get(bound.name, (None, ""))
         is_fixed = keeps_files and isinstance(bound.field, forms.FileField)
-        if is_fixed and upload is None:
+        if is_fixed and file is None:
             continue
         refreshes = bound.name in refresh_on
-        yield FormField(bound, kept=upload, kept_token=token, refreshes=refreshes, is_fixed=is_fixed)
+        yield FormField(bound, stored_file=file, token=token, refreshes=refreshes, is_fixed=is_fixed)
 
 
 def _is_filled(bound: BoundField) -> bool:

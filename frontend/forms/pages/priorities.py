@@ -19,7 +19,7 @@ def read(text: str) -> Priority:
     """Return the priority of this name, normal for none; raise BadRequest for what no form offers."""
     if not text:
         return Priority.NORMAL
-    found = next((each for each in Priority if each.name.lower() == text), None)
-    if found is None:
+    priority = next((each for each in Priority if each.name.lower() == text), None)
+    if priority is None:
         raise BadRequest(f"unknown priority {text[:40]!r}")
-    return found
+    return priority

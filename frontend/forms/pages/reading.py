@@ -9,9 +9,9 @@ from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from core.amounts import size
 from core.conf import conf
 from core.errors import Refused
+from core.formatting import size
 from core.life import backpressure
 from core.pipelines import Pipeline
 from frontend.forms.pages import priorities

@@ -59,12 +59,12 @@ class Repeat:
     preview: Preview
     #: Whether the page is about a schedule: then this is what it is for, and no second button is needed.
     is_all: bool = False
-    was_asked: bool = False
+    was_requested: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether it is unfolded: for what was typed there, or for what is wrong."""
-        return self.is_all or self.was_asked or bool(self.form.errors) or not self.preview.is_empty
+        return self.is_all or self.was_requested or bool(self.form.errors) or not self.preview.is_empty
 
     @property
     def fields(self) -> dict[str, RepeatField]:
@@ -80,7 +80,7 @@ def can_repeat(spec: Pipeline) -> bool:
     return BUTTON not in spec.form.base_fields
 
 
-def is_asked(request: PersonRequest, spec: Pipeline) -> bool:
+def is_requested(request: PersonRequest, spec: Pipeline) -> bool:
     """Whether the form was sent to be made a schedule."""
     return BUTTON in request.POST and can_repeat(spec)
 
@@ -103,7 +103,7 @@ def sent(request: PersonRequest, *, is_checked: bool, is_all: bool = False) -> R
     if not is_checked:
         # Errors that are there already are not looked for again.
         form._errors = ErrorDict()  # type: ignore[attr-defined]
-    return Repeat(form, preview_of(request.POST), is_all=is_all, was_asked=request.POST.get("refresh") == BUTTON)
+    return Repeat(form, preview_of(request.POST), is_all=is_all, was_requested=request.POST.get("refresh") == BUTTON)
 
 
 def preview_of(data: Mapping[str, Any]) -> Preview:
@@ -114,23 +114,23 @@ def preview_of(data: Mapping[str, Any]) -> Preview:
     errors = [str(sentence) for name in _PREVIEWED for sentence in form.errors.get(name, [])]
     if errors:
         return Preview(errors=errors)
-    known = form.cleaned_data
+    values = form.cleaned_data
     now = database_now()
-    begin = known.get("starts_at")
+    begin = values.get("starts_at")
     # A time that is the begin itself counts.
     after = max(now, begin - dt.timedelta(seconds=1)) if begin else now
     try:
-        words = cron.in_words(known["cron"])
+        words = cron.in_words(values["cron"])
         times = cron.next_times(
-            known["cron"],
-            known["zone"],
+            values["cron"],
+            values["zone"],
             after=after,
             count=TIMES_LENGTH,
-            until=known.get("ends_at"),
+            until=values.get("ends_at"),
         )
     except CronError as error:
         return Preview(errors=[str(error)])
-    return Preview(words=words, times=[moment(at, known["zone"]) for at in times], zone=known["zone"])
+    return Preview(words=words, times=[moment(at, values["zone"]) for at in times], zone=values["zone"])
 
 
 def save(entry: Entry, repeat: Repeat, *, priority: Priority, key: str) -> Schedule:

@@ -57,8 +57,8 @@ def pipeline_validation(request: PersonRequest, name: str) -> HttpResponseBase:
 @csrf_protect
 def _show_or_submit(request: HttpRequest, name: str) -> HttpResponseBase:
     # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
-    asked = cast(PersonRequest, request)
-    return _submit(asked, name) if request.method == "POST" else _show(asked, name)
+    person_request = cast(PersonRequest, request)
+    return _submit(person_request, name) if request.method == "POST" else _show(person_request, name)
 
 
 def _show(request: PersonRequest, name: str) -> HttpResponseBase:
@@ -78,7 +78,7 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     priority = Priority.NORMAL
     if asks_for_priority(spec):
         priority = priorities.read(request.POST.get(priorities.FIELD, ""))
-    is_schedule = repeats.is_asked(request, spec) and not entry.is_refresh
+    is_schedule = repeats.is_requested(request, spec) and not entry.is_refresh
     repeat = repeats.sent(request, is_checked=is_schedule)
     if is_schedule and (saved := repeats.saved(entry, key=key)) is not None:
         return lead_to(request, saved.get_absolute_url())

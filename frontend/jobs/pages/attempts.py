@@ -62,12 +62,12 @@ def attempts_of(job: Job, request: PersonRequest) -> Attempts:
         return Attempts()
     reports = dead_letters.attempts_of(job)
     # A job that was cancelled or given up without a claim has none to tell of.
-    shown = reports[-LISTED_ATTEMPTS:][::-1]
-    told = tuple(_told(report, job, is_staff=request.user.is_staff) for report in shown)
-    return Attempts(told, earlier=len(reports) - len(shown))
+    listed = reports[-LISTED_ATTEMPTS:][::-1]
+    attempts = tuple(_attempt(report, job, is_staff=request.user.is_staff) for report in listed)
+    return Attempts(attempts, earlier=len(reports) - len(listed))
 
 
-def _told(report: AttemptReport, job: Job, *, is_staff: bool) -> Attempt:
+def _attempt(report: AttemptReport, job: Job, *, is_staff: bool) -> Attempt:
     words, state = _OUTCOMES.get(report.outcome, (report.outcome.capitalize(), report.outcome))
     if state == State.SUCCEEDED and job.warning:
         words, state = OUTCOMES[WARNED], WARNED

@@ -191,7 +191,7 @@ def facts_of(job: Job) -> list[tuple[str, Any]]:
 def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
     """Return the job's newest events, oldest first, and how many older ones there are.
 
-    Each has `shown` and `words`, what its line looks like and says: a success that is none is none here either.
+    Each has `display_kind` and `words`, what its line looks like and says: a success that is none is none here either.
     """
     events = JobEvent.objects.filter(job=job).order_by("-pk")
     newest = list((events if with_detail else events.defer("detail"))[:TIMELINE_LENGTH])
@@ -200,7 +200,7 @@ def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
         older = JobEvent.objects.filter(job=job, pk__lt=newest[-1].pk).count()
     for event in newest:
         is_success = event.kind == JobEvent.Kind.SUCCEEDED
-        event.shown = job.outcome if is_success else event.kind  # type: ignore[attr-defined]  # for its line
+        event.display_kind = job.outcome if is_success else event.kind  # type: ignore[attr-defined]  # for its line
         event.words = job.outcome_words if is_success else event.get_kind_display()  # type: ignore[attr-defined]
     return newest[::-1], older
 
@@ -210,8 +210,8 @@ def dataset_of(job: Job, request: PersonRequest) -> Dataset | None:
     named = job.result.get("dataset") if isinstance(job.result, dict) else None
     if not isinstance(named, int):
         return None
-    found = Dataset.objects.for_user(request.user).filter(pk=named)
-    return found.select_related("job").prefetch_related("job__artifacts").first()
+    datasets = Dataset.objects.for_user(request.user).filter(pk=named)
+    return datasets.select_related("job").prefetch_related("job__artifacts").first()
 
 
 def has_made(job: Job, dataset: Dataset) -> bool:
@@ -224,8 +224,8 @@ def datasets_of(job: Job, request: PersonRequest) -> list[Dataset]:
     named = job.result.get("datasets") if isinstance(job.result, dict) else None
     if not isinstance(named, list) or not all(isinstance(pk, int) for pk in named):
         return []
-    found = Dataset.objects.for_user(request.user).in_bulk(named[:MOST_DATASETS])
-    return [found[pk] for pk in named if pk in found]
+    by_id = Dataset.objects.for_user(request.user).in_bulk(named[:MOST_DATASETS])
+    return [by_id[pk] for pk in named if pk in by_id]
 
 
 def milestone(job: Job) -> str:

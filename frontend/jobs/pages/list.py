@@ -64,13 +64,13 @@ class JobList(Listing[Job]):
     @cached_property
     def parent(self) -> Job | None:
         """The job whose parts are asked for. Raise Http404 when there is none, or none that this person may see."""
-        asked = self.parent_number
-        if not asked:
+        number = self.parent_number
+        if not number:
             return None
-        found = Job.objects.for_user(self.request.user).filter(pk=as_id(asked)).defer("params", "result").first()
-        if found is None:
+        job = Job.objects.for_user(self.request.user).filter(pk=as_id(number)).defer("params", "result").first()
+        if job is None:
             raise Http404("no such job")
-        return found
+        return job
 
     @property
     def fan_title(self) -> str:
@@ -162,7 +162,7 @@ class JobList(Listing[Job]):
         if self.is_of_all or self.pipeline or self.search:
             return whole
         # What the site does for a person by itself, as its mails, is in their list when it is asked for, or went wrong.
-        untold = [spec.name for spec in pipelines.every() if not spec.is_told]
+        untold = [spec.name for spec in pipelines.every() if not spec.notifies_owner]
         return whole.exclude(Q(pipeline__in=untold) & ~Q(state=State.FAILED))
 
     @property
@@ -171,10 +171,10 @@ class JobList(Listing[Job]):
         return jobs if self.is_of_all else jobs.filter(owner=self.request.user)
 
     def rows(self) -> QuerySet[Job]:
-        return self._found if self.search else self._owned
+        return self._matches if self.search else self._owned
 
     @property
-    def _found(self) -> JobQuerySet:
+    def _matches(self) -> JobQuerySet:
         """The jobs that the search matches: by their label or, for `#7` and `7`, their number; parts by their place."""
         labelled, number = Q(label__icontains=self.search), as_id(self.search.removeprefix("#"))
         if not number:

@@ -17,8 +17,8 @@ from frontend.site.listing import Listing, OneOf, Text
 
 PAGE_LENGTH = 50
 #: Mails that the page of a job shows, and unknown ones above the list of all.
-SHOWN = 50
-UNKNOWN_SHOWN = 10
+JOB_PAGE_MAILS = 50
+LISTED_UNKNOWN = 10
 
 #: The tabs of the list: name in the address, title.
 TABS = {
@@ -35,7 +35,7 @@ _STATES = {
     "sent": Q(state=Mail.State.SENT),
 }
 #: How each state looks: the state of a job that it is coloured as, its icon.
-_LOOKS = {
+_STATE_STYLES = {
     Mail.State.READY: ("queued", "mail"),
     Mail.State.SENDING: ("running", "running"),
     Mail.State.SENT: ("succeeded", "check-circle"),
@@ -65,11 +65,11 @@ class MailEntry:
 
     @property
     def tone(self) -> str:
-        return _LOOKS[Mail.State(self.state)][0]
+        return _STATE_STYLES[Mail.State(self.state)][0]
 
     @property
     def icon(self) -> str:
-        return _LOOKS[Mail.State(self.state)][1]
+        return _STATE_STYLES[Mail.State(self.state)][1]
 
     @property
     def can_send_again(self) -> bool:
@@ -85,7 +85,7 @@ class MailList(Listing[Mail]):
 
     def rows(self) -> QuerySet[Mail]:
         # Those that may have been sent stand above the unfiltered list, and under a tab of their own.
-        return _known() if self.is_filtered else _known().exclude(state=Mail.State.UNKNOWN)
+        return _listed() if self.is_filtered else _listed().exclude(state=Mail.State.UNKNOWN)
 
     @cached_property
     def entries(self) -> list[MailEntry]:
@@ -96,7 +96,7 @@ class MailList(Listing[Mail]):
         """What may have been sent, for the top of the unfiltered list: somebody has to look into it."""
         if self.is_filtered or self.first_page:
             return []
-        return [MailEntry(mail) for mail in _known().filter(state=Mail.State.UNKNOWN)[:UNKNOWN_SHOWN]]
+        return [MailEntry(mail) for mail in _listed().filter(state=Mail.State.UNKNOWN)[:LISTED_UNKNOWN]]
 
     @cached_property
     def unknown_count(self) -> int:
@@ -116,14 +116,14 @@ def mails_of(job: Job) -> list[MailEntry]:
     """Return the mails of a job: its own, those of its parts, and the one that says it has ended."""
     ordered = Job.objects.filter(owner_id=job.owner_id, idempotency_key=ended_key(job.pk, job.fence))
     ids = {job.pk, *_of_pipeline(ordered), *_of_pipeline(Job.objects.filter(parent=job.pk))}
-    return [MailEntry(mail) for mail in _known().filter(job__in=ids)[:SHOWN]]
+    return [MailEntry(mail) for mail in _listed().filter(job__in=ids)[:JOB_PAGE_MAILS]]
 
 
 def _of_pipeline(jobs: JobQuerySet) -> QuerySet[Job, int]:
-    return jobs.filter(pipeline=pipelines.for_role(ROLE).name).order_by().values_list("pk", flat=True)[:SHOWN]
+    return jobs.filter(pipeline=pipelines.for_role(ROLE).name).order_by().values_list("pk", flat=True)[:JOB_PAGE_MAILS]
 
 
-def _known() -> QuerySet[Mail]:
+def _listed() -> QuerySet[Mail]:
     # A list shows neither what a mail says nor what its job was given.
-    kept = Mail.objects.select_related("job", "job__owner").defer("text", "html", "job__params", "job__result")
-    return kept.order_by("-pk")
+    mails = Mail.objects.select_related("job", "job__owner").defer("text", "html", "job__params", "job__result")
+    return mails.order_by("-pk")

@@ -26,22 +26,22 @@ PAGE_LENGTH = 25
 #: Unread notices that are counted; the bell says "99+" from here on.
 COUNTED = 100
 #: Who has never looked has the notices of this long unread: an old account does not begin with all it ever had.
-FIRST_LOOK = dt.timedelta(days=1)
+FIRST_UNREAD = dt.timedelta(days=1)
 
 
 def ended(user: User) -> JobQuerySet:
     """Return the person's own whole jobs that have ended and that are told of, the newest first."""
-    untold = [spec.name for spec in pipelines.every() if not spec.is_told]
+    untold = [spec.name for spec in pipelines.every() if not spec.notifies_owner]
     jobs = Job.objects.filter(owner=user).whole().filter(finished_at__isnull=False)
     return jobs.exclude(pipeline__in=untold).order_by("-finished_at", "-pk")
 
 
 def unread(user: User) -> JobQuerySet:
     """Return those that the person has not seen."""
-    seen = Preferences.objects.filter(user=user, notices_seen_at__isnull=False).values("notices_seen_at")
+    read_until = Preferences.objects.filter(user=user, notices_seen_at__isnull=False).values("notices_seen_at")
     if has_looked(user):
-        return ended(user).filter(finished_at__gt=Subquery(seen))
-    return ended(user).filter(finished_at__gt=max(user.date_joined, timezone.now() - FIRST_LOOK))
+        return ended(user).filter(finished_at__gt=Subquery(read_until))
+    return ended(user).filter(finished_at__gt=max(user.date_joined, timezone.now() - FIRST_UNREAD))
 
 
 def unread_count(user: User) -> int:
@@ -103,15 +103,15 @@ def _results_of(jobs: list[Any], user: User) -> dict[int, list[tuple[str, str, s
     """Return (icon, text, address) of what each job made: its dataset, else its first file. Two queries."""
     named = {job.pk: int(job.named_dataset) for job in jobs if str(job.named_dataset or "").isdigit()}
     there = set(Dataset.objects.for_user(user).filter(pk__in=named.values()).values_list("pk", flat=True))
-    found = {
+    results = {
         job_id: [("table", "Open the dataset", reverse("dataset_detail", args=[pk]))]
         for job_id, pk in named.items()
         if pk in there
     }
-    without = [job.pk for job in jobs if job.pk not in found and job.state == "succeeded"]
+    without = [job.pk for job in jobs if job.pk not in results and job.state == "succeeded"]
     outputs = Artifact.objects.filter(kind=Artifact.Kind.OUTPUT, job_id=OuterRef("job_id"))
     first = Subquery(outputs.order_by("pk").values("pk")[:1])
     for artifact in Artifact.objects.filter(job_id__in=without, pk=first):
         address = reverse("job_file", args=[artifact.job_id, artifact.pk])
-        found[artifact.job_id] = [("download", artifact.title or artifact.name, address)]
-    return found
+        results[artifact.job_id] = [("download", artifact.title or artifact.name, address)]
+    return results

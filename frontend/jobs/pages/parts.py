@@ -31,7 +31,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     (State.FAILED, "failed"),
     (State.CANCELLED, "cancelled"),
 )
-_SAID = {**dict(_COUNTED), CANCELLING: "cancelling"}
+_STATE_WORDS = {**dict(_COUNTED), CANCELLING: "cancelling"}
 #: Those that the list of parts has a tab for, and which.
 _TABS: dict[str, State] = {
     State.SUCCEEDED: State.SUCCEEDED,
@@ -189,7 +189,7 @@ def _squares(job: Job, keys: set[str]) -> Mapping[str, tuple[Square, ...]]:
 
 
 def _square(part: Job) -> Square:
-    name = f"{part_name(part)}: {_SAID[part.outcome]}"
+    name = f"{part_name(part)}: {_STATE_WORDS[part.outcome]}"
     return Square(
         pk=part.pk,
         address=part.get_absolute_url(),

@@ -77,9 +77,9 @@ def _never(version: str) -> str:
     return f"{before}-ending-{events}"
 
 
-def changed(known: str, version: str) -> tuple[str, ...]:
+def changed(page_version: str, version: str) -> tuple[str, ...]:
     """Return the regions beside the progress that differ between two versions."""
-    before, after = known.split("-"), version.split("-")
+    before, after = page_version.split("-"), version.split("-")
     if len(before) != len(after):
         return _BESIDE
     # state, fence and cancelling; progress; number of events.
@@ -162,5 +162,5 @@ def _result_of(job: Job, request: PersonRequest) -> dict[str, Any]:
 
 def reading_of(request: PersonRequest, results: list[FileEntry]) -> FileEntry | None:
     """Return the file that `?read=` asks to have shown inside the page."""
-    asked = request.GET.get("read", "")
-    return next((entry for entry in results if entry.opens and str(entry.artifact.pk) == asked), None)
+    artifact_id = request.GET.get("read", "")
+    return next((entry for entry in results if entry.opens and str(entry.artifact.pk) == artifact_id), None)

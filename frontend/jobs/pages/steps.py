@@ -88,7 +88,7 @@ class Steps:
         return format(zlib.crc32(repr(self).encode()), "08x") if self.listed else ""
 
     @property
-    def shown(self) -> tuple[Step, ...]:
+    def visible(self) -> tuple[Step, ...]:
         """The steps that are to be seen at once."""
         return tuple(step for step in self.listed if step.fan_out) if self.has_stages else self.listed
 

@@ -67,8 +67,8 @@ def shortly(jobs: Iterable[Job]) -> dict[int, str]:
         for gate in Gate.objects.filter(pipeline__in={job.pipeline for job in stuck}, paused_at__isnull=False)
     }
     attended = {name for worker in presence.alive() if not worker.is_stopping for name in worker.queues}
-    found = {job.pk: _words(job, paused.get(job.pipeline), is_attended=job.queue in attended) for job in stuck}
-    return {pk: words for pk, words in found.items() if words}
+    reasons = {job.pk: _words(job, paused.get(job.pipeline), is_attended=job.queue in attended) for job in stuck}
+    return {pk: words for pk, words in reasons.items() if words}
 
 
 def _words(job: Job, gate: Gate | None, *, is_attended: bool) -> str:

@@ -17,10 +17,10 @@ from frontend.site.security import PersonRequest, person_required
 @person_required
 def desk(request: PersonRequest) -> HttpResponseBase:
     """Show the desk; with `?parent=7` the parts of job 7."""
-    asked = JobList(request)
-    if asked.parent is not None:
-        return render(request, "headway/job_parts.html", {"list": asked})
-    return render(request, "headway/desk.html", desk_pages.context_of(request, asked))
+    job_list = JobList(request)
+    if job_list.parent is not None:
+        return render(request, "headway/job_parts.html", {"list": job_list})
+    return render(request, "headway/desk.html", desk_pages.context_of(request, job_list))
 
 
 @require_safe
@@ -29,8 +29,8 @@ def jobs(request: PersonRequest) -> HttpResponseBase:
     """Answer htmx with the list, or with 204 when the page has this version; others get the desk."""
     if not request.htmx or request.htmx.history_restore_request:
         return desk(request)
-    asked = JobList(request)
-    if asked.is_unchanged:
+    job_list = JobList(request)
+    if job_list.is_unchanged:
         return HttpResponse(status=204)
-    response = render(request, "headway/_jobs.html", {"list": asked})
-    return response if "v" in request.GET else replace_url(response, asked.path + asked.own_query)
+    response = render(request, "headway/_jobs.html", {"list": job_list})
+    return response if "v" in request.GET else replace_url(response, job_list.path + job_list.own_query)

@@ -45,11 +45,11 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
     if version is None:
         # Loading the page again ends the asking, and says that the job is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
-    known = request.GET.get("v", "")
-    if version == known:
+    page_version = request.GET.get("v", "")
+    if version == page_version:
         return HttpResponse(status=204)
     job = get_object_or_404(visible_jobs(request), pk=pk)
-    return render_regions(request, job, version=version, beside=changed(known, version))
+    return render_regions(request, job, version=version, beside=changed(page_version, version))
 
 
 @require_safe

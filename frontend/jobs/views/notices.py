@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
 from core.models import Job
-from frontend.accounts.people import kept_preferences
+from frontend.accounts.people import saved_preferences
 from frontend.jobs.pages import notices as notice_list
 from frontend.jobs.pages.job import page_title
 from frontend.jobs.pages.notices import NoticeList
@@ -28,14 +28,14 @@ WATCHED = 30
 @person_required
 def notices(request: PersonRequest) -> HttpResponseBase:
     """Show the jobs that have ended. What was unread counts as read once it was shown, if it all was."""
-    shown = NoticeList(request.user, request.GET)
+    listed = NoticeList(request.user, request.GET)
     count = notice_list.unread_count(request.user)
-    are_read_now = shown.has_all_unread and request.method == "GET" and not _is_ahead(request)
-    context = {"list": shown, "unread_notices": 0 if are_read_now else count}
+    are_read_now = listed.has_all_unread and request.method == "GET" and not _is_ahead(request)
+    context = {"list": listed, "unread_notices": 0 if are_read_now else count}
     response = render(request, "headway/notices.html", context)
     if are_read_now:
-        kept_preferences(request)
-        notice_list.mark_read(request.user, shown.jobs[0])
+        saved_preferences(request)
+        notice_list.mark_read(request.user, listed.jobs[0])
     return response
 
 
@@ -47,7 +47,7 @@ def notices_reading(request: PersonRequest) -> HttpResponseBase:
     def read() -> None:
         newest = notice_list.ended(request.user).only("pk").first()
         if newest is not None:
-            kept_preferences(request)
+            saved_preferences(request)
             notice_list.mark_read(request.user, newest)
 
     return answer_act(request, read, back=reverse("notices"))
@@ -76,12 +76,12 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
 @person_required
 def watched_jobs(request: PersonRequest) -> HttpResponseBase:
     """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
-    asked = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]
-    jobs = Job.objects.for_user(request.user).filter(pk__in=asked).select_related("progress")
-    return JsonResponse({"jobs": [_told(job) for job in jobs.brief()]})
+    ids = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]
+    jobs = Job.objects.for_user(request.user).filter(pk__in=ids).select_related("progress")
+    return JsonResponse({"jobs": [_summary(job) for job in jobs.brief()]})
 
 
-def _told(job: Job) -> dict[str, Any]:
+def _summary(job: Job) -> dict[str, Any]:
     return {
         "id": job.pk,
         "name": job.title,

@@ -59,6 +59,6 @@ def _refusal(job: Job, spec: Pipeline) -> str:
 def _lost_files(spec: Pipeline, entry: Entry) -> str:
     """Return the label of a file that the job needs and that is no longer kept; empty when all are there."""
     for name, field in spec.form.base_fields.items():
-        if isinstance(field, forms.FileField) and field.required and name not in entry.kept:
+        if isinstance(field, forms.FileField) and field.required and name not in entry.stored_files:
             return str(entry.form[name].label)
     return ""

@@ -96,8 +96,8 @@ class Trail(Listing[AuditEntry]):
     @property
     def acts(self) -> list[tuple[str, str]]:
         """The choices of the filter by act."""
-        known = list(ACTS.items())
-        return known if not self.act or self.act in ACTS else [*known, (self.act, self.act)]
+        choices = list(ACTS.items())
+        return choices if not self.act or self.act in ACTS else [*choices, (self.act, self.act)]
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -109,19 +109,19 @@ class Trail(Listing[AuditEntry]):
 def changes_of(before: Any, after: Any) -> list[Change]:
     """Return the values that an act changed, and those that it only knew before or after."""
     before, after = _flat(before), _flat(after)
-    found = []
+    changes = []
     for name in dict.fromkeys([*before, *after]):
         old, new = before.get(name, _MISSING), after.get(name, _MISSING)
-        told = Change(_name(name), _in_words(old), _in_words(new))
-        if old != new and (told.before or told.after):
-            found.append(told)
+        change = Change(_name(name), _in_words(old), _in_words(new))
+        if old != new and (change.before or change.after):
+            changes.append(change)
     # What is the same on both sides says what the change was about.
     same = [
         Change(_name(name), "", _in_words(value))
         for name, value in before.items()
         if after.get(name, _MISSING) == value and value not in ("", None)
     ]
-    return same + found
+    return same + changes
 
 
 def _flat(value: Any, *, prefix: str = "") -> dict[str, Any]:
@@ -130,11 +130,11 @@ def _flat(value: Any, *, prefix: str = "") -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         return {prefix or "value": value}
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, inner in value.items():
         whole = f"{prefix}.{name}" if prefix else str(name)
-        found |= _flat(inner, prefix=whole) if isinstance(inner, dict) and inner else {whole: inner}
-    return found
+        flat |= _flat(inner, prefix=whole) if isinstance(inner, dict) and inner else {whole: inner}
+    return flat
 
 
 def _name(name: str) -> str:

@@ -51,7 +51,7 @@ class FailedList(Listing[Job]):
         return Search(**self.values)
 
     def rows(self) -> QuerySet[Job]:
-        return self.found
+        return self.matches
 
     def whole(self, rows: QuerySet[Job]) -> QuerySet[Job]:
         return rows.select_related("owner").defer("params", "result")
@@ -59,17 +59,17 @@ class FailedList(Listing[Job]):
     @property
     def pipelines(self) -> list[tuple[str, str]]:
         """The choices of the filter by pipeline; one whose code is gone is named when it is asked for."""
-        known = [(spec.name, spec.title) for spec in pipelines.every()]
-        asked = self.search.pipeline
-        return known if not asked or asked in dict(known) else [*known, (asked, asked)]
+        choices = [(spec.name, spec.title) for spec in pipelines.every()]
+        chosen = self.search.pipeline
+        return choices if not chosen or chosen in dict(choices) else [*choices, (chosen, chosen)]
 
     @cached_property
-    def found(self) -> JobQuerySet:
+    def matches(self) -> JobQuerySet:
         return dead_letters.find(self.request.user, self.search)
 
     @cached_property
     def count(self) -> int:
-        return self.found.count()
+        return self.matches.count()
 
     @property
     def terms(self) -> list[tuple[str, str]]:
@@ -96,8 +96,8 @@ class Choice:
 
     @cached_property
     def scope(self) -> str:
-        asked = self.query.get("scope", "")
-        return asked if asked in SCOPES else "selected"
+        scope = self.query.get("scope", "")
+        return scope if scope in SCOPES else "selected"
 
     @cached_property
     def ids(self) -> list[int] | None:
@@ -109,8 +109,8 @@ class Choice:
 
     @cached_property
     def jobs(self) -> JobQuerySet:
-        found = self.among.found
-        return found if self.ids is None else found.filter(pk__in=self.ids)
+        matches = self.among.matches
+        return matches if self.ids is None else matches.filter(pk__in=self.ids)
 
     @cached_property
     def count(self) -> int:

@@ -100,16 +100,16 @@ def context_of() -> dict[str, Any]:
     return {"gates": gates(), "units": UNITS}
 
 
-def context_of_one(name: str, *, said: str, refusal: str) -> dict[str, Any]:
+def context_of_one(name: str, *, message: str, refusal: str) -> dict[str, Any]:
     """Return what the region of one pipeline shows after an act on it."""
     gate = next(gate for gate in gates() if gate.name == name)
-    return {"gate": gate, "units": UNITS, "said": said, "refusal": refusal}
+    return {"gate": gate, "units": UNITS, "message": message, "refusal": refusal}
 
 
 def gates() -> list[Gate]:
     """Return all pipelines, those that are paused or have limits first."""
-    found = [_gate(state) for state in overview()]
-    return sorted(found, key=lambda gate: not (gate.state.is_paused or gate.rows))
+    unsorted = [_gate(state) for state in overview()]
+    return sorted(unsorted, key=lambda gate: not (gate.state.is_paused or gate.rows))
 
 
 def numbers(amount: int, per_seconds: float | None) -> str:
@@ -167,5 +167,5 @@ def _gate(state: PipelineLimits) -> Gate:
 def _owners(limits: list[LimitState]) -> dict[str, str]:
     """Return the names of the people whose ids the limits' blocked values are."""
     ids = {int(value) for limit in limits for value, _ in limit.blocked if value.isdigit()}
-    found = User.objects.filter(pk__in=ids) if ids else User.objects.none()
-    return {str(person.pk): person.get_username() for person in found}
+    owners = User.objects.filter(pk__in=ids) if ids else User.objects.none()
+    return {str(person.pk): person.get_username() for person in owners}

@@ -27,13 +27,13 @@ Act = Callable[[Choice, int], int]
 @person_required
 def failed_list(request: PersonRequest) -> HttpResponseBase:
     """List the failed jobs; to htmx the list alone."""
-    asked = FailedList(request, request.GET)
+    failed = FailedList(request, request.GET)
     return answer_page(
         request,
-        {"list": asked},
+        {"list": failed},
         whole="headway/failed_list.html",
         region="headway/_failed.html",
-        address=asked.address(),
+        address=failed.address(),
     )
 
 
@@ -80,7 +80,9 @@ def _answer(request: PersonRequest, template: str, act: Act, *, done: str) -> Ht
     if not is_sent:
         return show("") or turn_back(request, _nothing(choice), to=back)
     expected = as_id(request.POST.get("expected", ""))
-    return answer_act(request, lambda: _told(act(choice, expected), done, of=expected), back=back, ask_again=show)
+    return answer_act(
+        request, lambda: _done_sentence(act(choice, expected), done, of=expected), back=back, ask_again=show
+    )
 
 
 def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: str) -> HttpResponse:
@@ -93,7 +95,7 @@ def _confirm(request: PersonRequest, template: str, choice: Choice, *, refusal: 
     return render(request, template, context, status=409 if refusal else 200)
 
 
-def _told(count: int, done: str, *, of: int) -> str:
+def _done_sentence(count: int, done: str, *, of: int) -> str:
     jobs = "1 job is" if count == 1 else f"{count:,} jobs are"
     missed = of - count
     if not missed:

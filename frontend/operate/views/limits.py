@@ -29,14 +29,14 @@ def limits(request: PersonRequest) -> HttpResponseBase:
 def pipeline_pause(request: PersonRequest, name: str) -> HttpResponseBase:
     """Let no job of the pipeline start until somebody resumes it."""
     note = request.POST.get("note", "")
-    return _answer(request, name, lambda by: changes.pause(name, by=by, note=note), said="is paused")
+    return _answer(request, name, lambda by: changes.pause(name, by=by, note=note), message="is paused")
 
 
 @require_POST
 @staff_required
 def pipeline_resumption(request: PersonRequest, name: str) -> HttpResponseBase:
     """Let the pipeline's jobs start again."""
-    return _answer(request, name, lambda by: changes.resume(name, by=by), said="goes on")
+    return _answer(request, name, lambda by: changes.resume(name, by=by), message="goes on")
 
 
 @require_POST
@@ -48,7 +48,7 @@ def limit_change(request: PersonRequest, name: str, limit: str) -> HttpResponseB
         amount, per_seconds = limit_pages.read_limit(request.POST)
         changes.change(name, limit, amount=amount, per_seconds=per_seconds, by=by)
 
-    return _answer(request, name, change, said="has a new limit; it holds from now on")
+    return _answer(request, name, change, message="has a new limit; it holds from now on")
 
 
 @require_POST
@@ -56,7 +56,10 @@ def limit_change(request: PersonRequest, name: str, limit: str) -> HttpResponseB
 def limit_reset(request: PersonRequest, name: str, limit: str) -> HttpResponseBase:
     """Let a limit be again what the code declares."""
     return _answer(
-        request, name, lambda by: changes.reset(name, limit, by=by), said="has the limit again that its code declares"
+        request,
+        name,
+        lambda by: changes.reset(name, limit, by=by),
+        message="has the limit again that its code declares",
     )
 
 
@@ -65,10 +68,12 @@ def limit_reset(request: PersonRequest, name: str, limit: str) -> HttpResponseBa
 def limit_unblocking(request: PersonRequest, name: str, limit: str) -> HttpResponseBase:
     """Forget that a remote asked to be left alone."""
     value = request.POST.get("value", "")
-    return _answer(request, name, lambda by: changes.unblock(name, limit, value, by=by), said="waits for it no longer")
+    return _answer(
+        request, name, lambda by: changes.unblock(name, limit, value, by=by), message="waits for it no longer"
+    )
 
 
-def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, said: str) -> HttpResponseBase:
+def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, message: str) -> HttpResponseBase:
     spec = pipelines.find(name)
     if spec is None:
         raise Http404(f"There is no pipeline {name!r}.")
@@ -76,10 +81,10 @@ def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, sa
 
     def do() -> str:
         act(request.user.get_username())
-        return f"{title} {said}."
+        return f"{title} {message}."
 
     def show(outcome: Outcome) -> HttpResponseBase:
-        context = limit_pages.context_of_one(name, said=outcome.said, refusal=outcome.refusal)
+        context = limit_pages.context_of_one(name, message=outcome.message, refusal=outcome.refusal)
         return render(request, "headway/_pipeline_limits.html", context)
 
     return answer_act(request, do, back=f"{reverse('limits')}#pipeline-{name}-limits", region=show)

@@ -53,8 +53,8 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 
 
 def _is_token(request: HttpRequest) -> bool:
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    return hmac.compare_digest(given.encode(), str(conf.METRICS_TOKEN).encode())
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    return hmac.compare_digest(token.encode(), str(conf.METRICS_TOKEN).encode())
 
 
 def _check_database() -> str:

@@ -10,11 +10,11 @@ from frontend.site.security import PersonRequest
 
 def context_of(request: PersonRequest) -> dict[str, Any]:
     """Return what the page shows."""
-    asked = ScheduleList(request)
-    own = asked.page
+    listed = ScheduleList(request)
+    own = listed.page
     every = rows([*own, *of_code()], request.user)
     return {
-        "list": asked,
+        "list": listed,
         "rows": every[: len(own)],
         "code_rows": every[len(own) :],
         "ticks": ticks(),

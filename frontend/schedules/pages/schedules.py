@@ -52,7 +52,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     ("expired", "no longer kept"),
 )
 #: What a square and a line of the table say of a run.
-_SAID = {
+_STATE_WORDS = {
     **{state: words.capitalize() for state, words in _COUNTED},
     WARNED: OUTCOMES[WARNED],
     "held": "Waits for the run before it",
@@ -102,13 +102,13 @@ class Run:
 
     @property
     def badge(self) -> str:
-        return _BADGES.get(self.state, self.said)
+        return _BADGES.get(self.state, self.words)
 
     @property
-    def said(self) -> str:
+    def words(self) -> str:
         if self.state == "held" and self.run.text:
             return "Waits until less is in hand"
-        return _SAID[self.state]
+        return _STATE_WORDS[self.state]
 
     @property
     def icon(self) -> str:
@@ -117,7 +117,7 @@ class Run:
     @property
     def title(self) -> str:
         """What the badge leaves out."""
-        return self.said if self.said != self.badge else ""
+        return self.words if self.words != self.badge else ""
 
     @property
     def due(self) -> Moment:
@@ -137,7 +137,7 @@ class Run:
         """What a square says where it is pointed at, and to who can't see it."""
         by_hand = ", by hand" if self.run.is_manual else ""
         why = f": {self.text}" if self.text and self.run.job is None else ""
-        return f"{self.due}{by_hand}: {self.said}{why}"
+        return f"{self.due}{by_hand}: {self.words}{why}"
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,8 @@ class Row:
     @property
     def summary(self) -> str:
         """The strip in words: `28 succeeded, 2 failed`."""
-        found = Counter(run.state for run in self.strip)
-        return ", ".join(f"{found[state]} {words}" for state, words in _COUNTED if found[state])
+        counts = Counter(run.state for run in self.strip)
+        return ", ".join(f"{counts[state]} {words}" for state, words in _COUNTED if counts[state])
 
     @property
     def anchor(self) -> str:
@@ -224,7 +224,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class KeptFile:
+class ScheduleFile:
     """A file that each job of a schedule gets."""
 
     label: str
@@ -255,11 +255,13 @@ class ScheduleList(Listing[Schedule]):
         self.user = request.user
 
     def rows(self) -> QuerySet[Schedule]:
-        found = Schedule.objects.for_user(self.user).filter(code_name__isnull=True)
+        schedules = Schedule.objects.for_user(self.user).filter(code_name__isnull=True)
         if search := self.search:
             named = [spec.name for spec in pipelines.every() if search.casefold() in spec.title.casefold()]
-            found = found.filter(Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named))
-        return found
+            schedules = schedules.filter(
+                Q(label__icontains=search) | Q(pipeline__icontains=search) | Q(pipeline__in=named)
+            )
+        return schedules
 
     def whole(self, rows: QuerySet[Schedule]) -> QuerySet[Schedule]:
         return _with_strip_begin(rows.select_related("owner").defer("params", "files"))
@@ -296,8 +298,8 @@ def visible_to(user: User) -> QuerySet[Schedule]:
 
 def of_code() -> QuerySet[Schedule]:
     """Return the schedules that the code declares."""
-    found = Schedule.objects.filter(code_name__isnull=False).order_by("code_name")
-    return _with_strip_begin(found.defer("params", "files"))
+    schedules = Schedule.objects.filter(code_name__isnull=False).order_by("code_name")
+    return _with_strip_begin(schedules.defer("params", "files"))
 
 
 def one(user: User) -> QuerySet[Schedule]:
@@ -308,34 +310,34 @@ def one(user: User) -> QuerySet[Schedule]:
 def ticks() -> list[TickRow]:
     """Return what the code runs periodically without a job."""
     now = database_now()
-    found = []
+    tick_rows = []
     for tick in static.declared():
         times = tick.next_times(after=now, count=1)
         at = moment(times[0], static.ZONE) if times else None
-        found.append(TickRow(tick.title, tick.name, in_words(tick.cron), static.ZONE, at))
-    return found
+        tick_rows.append(TickRow(tick.title, tick.name, in_words(tick.cron), static.ZONE, at))
+    return tick_rows
 
 
 def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
     """Return the schedules, which a queryset of this module found, with their strips: one query for all of them."""
-    found = list(schedules)
-    strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in found}
-    known = {schedule.pk: schedule for schedule in found}
-    asked = Q()
-    for schedule in found:
+    listed = list(schedules)
+    strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in listed}
+    by_id = {schedule.pk: schedule for schedule in listed}
+    in_strips = Q()
+    for schedule in listed:
         begin: dt.datetime | None = schedule.strip_begin  # type: ignore[attr-defined]  # annotated
         # A second earlier: a moment that was read is not, to the digit, the text that SQLite keeps of it.
         since = Q(due_at__gt=begin - dt.timedelta(seconds=1)) if begin else Q()
-        asked |= Q(schedule_id=schedule.pk) & since
-    if found:
-        for run in _runs(ScheduledRun.objects.filter(asked)).order_by("-due_at", "-pk"):
-            strips[run.schedule_id].append(_run(run, known[run.schedule_id], user))
-    return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in found]
+        in_strips |= Q(schedule_id=schedule.pk) & since
+    if listed:
+        for run in _runs(ScheduledRun.objects.filter(in_strips)).order_by("-due_at", "-pk"):
+            strips[run.schedule_id].append(_run(run, by_id[run.schedule_id], user))
+    return [Row(schedule, user, strip=strips[schedule.pk][:STRIP_LENGTH][::-1]) for schedule in listed]
 
 
 def version_of(rows: Iterable[Row]) -> str:
     """Return what a page compares: another one when a schedule, or a run of its strip, is not as it was."""
-    told = [
+    values = [
         (
             row.schedule.pk,
             row.schedule.is_on,
@@ -345,7 +347,7 @@ def version_of(rows: Iterable[Row]) -> str:
         )
         for row in rows
     ]
-    return format(zlib.crc32(repr(told).encode()), "08x")
+    return format(zlib.crc32(repr(values).encode()), "08x")
 
 
 def in_words(expression: str) -> str:
@@ -370,22 +372,22 @@ def times_of(schedule: Schedule) -> list[Moment]:
     return [moment(at, schedule.zone) for at in (first, *more)]
 
 
-def files_of(schedule: Schedule) -> list[KeptFile]:
+def files_of(schedule: Schedule) -> list[ScheduleFile]:
     """Return the files that each job of the schedule gets, in their form's words."""
     spec = pipelines.find(schedule.pipeline)
     fields = spec.form.base_fields if spec else {}
-    found = []
+    files = []
     for name, file in schedule.files.items():
         label = fields[name].label if name in fields else None
-        found.append(
-            KeptFile(
+        files.append(
+            ScheduleFile(
                 label=str(label or name.replace("_", " ").capitalize()),
                 name=str(file.get("name", "")),
                 size=int(file.get("size") or 0),
                 is_kept=storage.resolve(str(file["path"])).is_file() if file.get("path") else False,
             )
         )
-    return found
+    return files
 
 
 def as_job(schedule: Schedule) -> Job:
@@ -400,15 +402,15 @@ def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
 
 
 def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
-    kept = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
-    own = ("schedule_id", "due_at", "outcome", "text", "is_manual")
-    rows = runs.select_related("job").only(*own, *(f"job__{name}" for name in kept))
-    return rows.annotate(told_warning=F("job__result__warning"))
+    job_fields = ("pipeline", "label", "state", "cancel_requested_at", "started_at", "finished_at")
+    run_fields = ("schedule_id", "due_at", "outcome", "text", "is_manual")
+    rows = runs.select_related("job").only(*run_fields, *(f"job__{name}" for name in job_fields))
+    return rows.annotate(warning_text=F("job__result__warning"))
 
 
 def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
     if run.job is not None:
         # Read beside the rows, whose jobs come without their results.
-        run.job.told_warning = run.told_warning  # type: ignore[attr-defined]  # annotated
+        run.job.warning_text = run.warning_text  # type: ignore[attr-defined]  # annotated
     # Its jobs are its owner's.
     return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)

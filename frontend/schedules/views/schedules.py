@@ -127,24 +127,24 @@ def schedule_form(request: PersonRequest, pk: int) -> HttpResponseBase:
 @csrf_protect
 def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
     # csrf_protect knows plain requests only; the view before has seen that somebody is logged in.
-    asked = cast(PersonRequest, request)
-    row = _row(asked, pk)
+    person_request = cast(PersonRequest, request)
+    row = _row(person_request, pk)
     schedule, spec, back = row.schedule, row.spec, row.schedule.get_absolute_url()
     if not row.can_change:
-        return turn_back(asked, "The code declares this schedule, and changes it.", to=back)
+        return turn_back(person_request, "The code declares this schedule, and changes it.", to=back)
     if spec is None:
         gone = f"The pipeline {schedule.pipeline} is no longer installed, so its form is gone."
-        return turn_back(asked, gone, to=back)
-    if spec.is_for_staff and not asked.user.is_staff:
-        return turn_back(asked, f"{spec.title} is for staff.", to=back)
+        return turn_back(person_request, gone, to=back)
+    if spec.is_for_staff and not person_request.user.is_staff:
+        return turn_back(person_request, f"{spec.title} is for staff.", to=back)
     is_sent = request.method == "POST"
-    entry = _entry(spec, schedule, asked if is_sent else None)
+    entry = _entry(spec, schedule, person_request if is_sent else None)
     repeat = repeats.of(schedule)
     priority = Priority(schedule.priority)
     if is_sent:
-        repeat = repeats.sent(asked, is_checked=not entry.is_refresh, is_all=True)
+        repeat = repeats.sent(person_request, is_checked=not entry.is_refresh, is_all=True)
         if asks_for_priority(spec):
-            priority = priorities.read(asked.POST.get(priorities.FIELD, ""))
+            priority = priorities.read(person_request.POST.get(priorities.FIELD, ""))
     context: dict[str, Any] = {
         "row": row,
         "schedule": schedule,
@@ -156,11 +156,11 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
         context["priority"] = priorities.name_of(priority)
 
     def save() -> Done:
-        entry.reschedule(schedule, repeat.form, priority=priority, by=asked.user.get_username())
+        entry.reschedule(schedule, repeat.form, priority=priority, by=person_request.user.get_username())
         return Done("The schedule is changed. Jobs that it made already stay as they are.", to=back)
 
-    page = FormPage(asked, entry, "headway/schedule_form.html", context=context, repeat=repeat)
-    return page.answer(save, refuse=lambda error: turn_back(asked, str(error), to=back))
+    page = FormPage(person_request, entry, "headway/schedule_form.html", context=context, repeat=repeat)
+    return page.answer(save, refuse=lambda error: turn_back(person_request, str(error), to=back))
 
 
 def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = None) -> Entry:
@@ -168,8 +168,8 @@ def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = N
     data, files = (request.POST, request.FILES) if request else (None, None)
     entry = open_form(spec, user=schedule.owner, data=data, files=files, initial=schedule.params)
     for name, file in schedule.files.items():
-        if name in entry.form.fields and name not in entry.kept and storage.touch(file["path"]):
-            entry.kept[name] = StoredUpload(**file)
+        if name in entry.form.fields and name not in entry.stored_files and storage.touch(file["path"]):
+            entry.stored_files[name] = StoredUpload(**file)
             entry.form.fields[name].required = False
     return entry
 
@@ -181,7 +181,7 @@ def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpR
 
     def show(outcome: Outcome) -> HttpResponseBase:
         fresh = _row(request, pk)
-        beside = {"notice": outcome.refusal, "said": outcome.said, "tells": True}
+        beside = {"notice": outcome.refusal, "message": outcome.message, "has_message": True}
         if is_on_list:
             return render(request, "headway/_schedule_row.html", {"row": fresh, "schedule": fresh.schedule, **beside})
         return render(request, "headway/_schedule_regions.html", {**detail_pages.context_of(request, fresh), **beside})

@@ -1,7 +1,7 @@
 // The form of a pipeline: files dropped on it, the upload's progress, and one submit at a time.
 "use strict";
 {
-  // As core/amounts.py writes sizes.
+  // As core/formatting.py writes sizes.
   const SIZES = ["bytes", "KB", "MB", "GB", "TB", "PB"];
   const inSize = (size) => {
     let unit = 0;

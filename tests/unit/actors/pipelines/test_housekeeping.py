@@ -87,7 +87,7 @@ def test_a_dry_round_changes_nothing_but_says_all_of_it(world: World, alice: Use
 
 def test_it_runs_every_night_by_itself_is_on_no_desk_and_tells_nobody() -> None:
     spec = pipelines.get("housekeeping")
-    assert (spec.every, spec.is_listed, spec.is_told, spec.queue) == ("15 3 * * *", False, False, "default")
+    assert (spec.every, spec.is_listed, spec.notifies_owner, spec.queue) == ("15 3 * * *", False, False, "default")
 
 
 def test_staff_may_start_one_by_hand(alice: User) -> None:

@@ -350,7 +350,7 @@ def test_nobody_submits_a_mail_by_hand(alice: User) -> None:
     assert not entry.is_valid()
     assert "Nobody submits one here" in str(entry.form.non_field_errors())
     assert "mail" not in [spec.name for spec in pipelines.listed(is_staff=True)]
-    assert not pipelines.get("mail").is_told
+    assert not pipelines.get("mail").notifies_owner
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_child_that_leaves_without_an_answer_is_lost() -> None:
 def test_the_end_and_reports_are_heard_at_once_however_rarely_the_child_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(children, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(children, "POLL_SECONDS", 60.0)
     heard, began = tmp_path / "heard", time.monotonic()
     with children.Child() as child:
         child.run(report_until, {"heard": str(heard)}, on_report=lambda *_: heard.touch(), check=lambda: None)

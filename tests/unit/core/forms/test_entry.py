@@ -16,7 +16,7 @@ from core import pipelines
 from core.errors import TooMuch
 from core.files import storage
 from core.files.uploads import StoredUpload
-from core.forms import KEPT_SUFFIX, DatasetField, Entry, PipelineForm, UploadField, open_form
+from core.forms import STORED_SUFFIX, DatasetField, Entry, PipelineForm, UploadField, open_form
 from core.models import Artifact, Dataset, Job
 from core.models.states import State
 from tests.configuration import OwnConf
@@ -47,7 +47,7 @@ def upload(name: str = "in.txt", text: bytes = b"hello") -> SimpleUploadedFile:
 
 
 def fill(name: str, user: User, *, file: SimpleUploadedFile | None = None, kept: str = "", **data: Any) -> Entry:
-    values = {"amount": "1.50", "day": "2025-03-01", f"file{KEPT_SUFFIX}": kept, **data}
+    values = {"amount": "1.50", "day": "2025-03-01", f"file{STORED_SUFFIX}": kept, **data}
     files = {"file": file} if file else {}
     return open_form(pipelines.get(name), user=user, data=values, files=files)
 
@@ -151,7 +151,7 @@ def test_the_file_of_an_invalid_form_is_kept_and_need_not_be_sent_again(alice: U
     entry = fill(sample, alice, file=upload(), amount="no number")
     assert not entry.is_valid()
     entry.keep_uploads()
-    file, token = entry.kept_tokens["file"]
+    file, token = entry.stored_tokens["file"]
     assert file.name == "in.txt"
     again = fill(sample, alice, kept=token)
     assert again.is_valid(), again.form.errors
@@ -163,14 +163,14 @@ def test_another_persons_kept_file_cannot_be_named(alice: User, bob: User, sampl
     entry = fill(sample, alice, file=upload(), amount="no number")
     entry.is_valid()
     entry.keep_uploads()
-    assert not fill(sample, bob, kept=entry.kept_tokens["file"][1]).is_valid()
+    assert not fill(sample, bob, kept=entry.stored_tokens["file"][1]).is_valid()
 
 
 def test_a_new_file_beats_the_kept_one(alice: User, sample: str) -> None:
     entry = fill(sample, alice, file=upload(), amount="no number")
     entry.is_valid()
     entry.keep_uploads()
-    token = entry.kept_tokens["file"][1]
+    token = entry.stored_tokens["file"][1]
     again = fill(sample, alice, file=upload("new.txt", b"new"), kept=token)
     assert again.is_valid()
     assert Artifact.objects.get(job_id=again.submit().job_id).name == "new.txt"
@@ -182,7 +182,7 @@ def test_a_job_is_run_again_from_its_parameters_with_its_files(alice: User, samp
     origin = Job.objects.get(pk=entry.submit().job_id)
     shown = open_form(pipelines.get(sample), user=alice, origin=origin)
     assert shown.form.initial["amount"] == "1.50"
-    assert shown.kept["file"].name == "in.txt"
+    assert shown.stored_files["file"].name == "in.txt"
     again = open_form(pipelines.get(sample), user=alice, data={"amount": "2", "day": "2025-03-02"}, origin=origin)
     assert again.is_valid(), again.form.errors
     job = Job.objects.get(pk=again.submit().job_id)
@@ -210,7 +210,7 @@ def test_a_stored_upload_is_what_was_uploaded(alice: User, sample: str) -> None:
     entry = fill(sample, alice, file=upload(), amount="x")
     entry.is_valid()
     entry.keep_uploads()
-    assert isinstance(entry.kept["file"], StoredUpload)
+    assert isinstance(entry.stored_files["file"], StoredUpload)
     assert fresh(submit_job(alice)).params == {}
 
 
@@ -220,7 +220,7 @@ def test_a_form_shown_anew_keeps_what_was_filled_in_and_checks_nothing(alice: Us
     entry.show_anew()
     assert not entry.form.errors
     assert entry.form["amount"].value() == "no number"
-    file, token = entry.kept_tokens["file"]
+    file, token = entry.stored_tokens["file"]
     assert file.name == "in.txt"
     assert fill(sample, alice, kept=token).is_valid()
     assert not Job.objects.exists()
@@ -230,7 +230,7 @@ def test_a_file_that_is_not_taken_is_not_kept_either(alice: User, sample: str) -
     entry = fill(sample, alice, file=upload("b.exe"), move="kinds:up:a")
     assert entry.is_refresh
     entry.show_anew()
-    assert entry.kept == {}
+    assert entry.stored_files == {}
 
 
 def test_a_field_may_have_the_name_of_such_a_button(alice: User, define: Callable[..., str]) -> None:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch, settings: Settings, conf: OwnConf) -> None:
     """No limits but those that a test sets, and no count of another test."""
-    monkeypatch.setattr(backpressure, "_site", backpressure._SiteQueue(looked_at=float("-inf")))
+    monkeypatch.setattr(backpressure, "_site", backpressure._SiteQueue(counted_at=float("-inf")))
     for name in ("OWNER_RUNNING_LIMIT", "OWNER_QUEUED_LIMIT", "OWNER_SUBMITS_PER_HOUR", "OWNER_STORED_BYTES"):
         setattr(settings, name, 0)
     conf.QUEUED_LIMIT = 0
@@ -214,16 +214,16 @@ def test_a_count_far_below_a_large_limit_is_not_made_again_at_each_submit(alice:
     conf.QUEUED_LIMIT = 1_000_000
     site = backpressure._site
     backpressure.check(alice.pk)
-    assert not site.claim_look(conf.QUEUED_LIMIT)
-    site.looked_at -= 50
-    assert not site.claim_look(conf.QUEUED_LIMIT)
+    assert not site.claim_count(conf.QUEUED_LIMIT)
+    site.counted_at -= 50
+    assert not site.claim_count(conf.QUEUED_LIMIT)
     # Near the limit it is made again after five seconds, by one thread.
     site.count = 999_999
-    assert site.claim_look(conf.QUEUED_LIMIT)
-    site.looked_at -= 4
-    assert not site.claim_look(conf.QUEUED_LIMIT)
-    site.looked_at -= 2
-    assert site.claim_look(conf.QUEUED_LIMIT)
+    assert site.claim_count(conf.QUEUED_LIMIT)
+    site.counted_at -= 4
+    assert not site.claim_count(conf.QUEUED_LIMIT)
+    site.counted_at -= 2
+    assert site.claim_count(conf.QUEUED_LIMIT)
 
 
 def test_a_full_disk_refuses_with_503_and_says_when_to_try_again(alice: User, conf: OwnConf) -> None:

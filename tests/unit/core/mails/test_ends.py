@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
 from core.database.clock import database_now
-from core.mails import ended_key, ends, tell_ends, telling_from
+from core.mails import ended_key, ends, mailed_from, order_end_mails
 from core.models import Job, Preferences
 from core.models.states import State
 from tests.unit.core.acts import submit_job
@@ -25,7 +25,7 @@ def carol(db: None) -> User:
 
 
 def wish(user: User, *, done: bool = True, failed: bool = True, **fields: Any) -> None:
-    values = {"mail_when_done": done, "mail_when_failed": failed, "mailed_until": telling_from(), **fields}
+    values = {"mail_when_done": done, "mail_when_failed": failed, "mailed_until": mailed_from(), **fields}
     Preferences.objects.update_or_create(user=user, defaults=values)
 
 
@@ -45,7 +45,7 @@ def test_a_job_that_ends_is_told_once_with_what_became_of_it(carol: User, clock:
     clock.advance(1)
     done = ended(carol, result={"headline": "4 rows imported"})
     failed = ended(carol, State.FAILED, error="line 3: mend it")
-    assert [tell_ends() for _ in range(3)] == [2, 0, 0]
+    assert [order_end_mails() for _ in range(3)] == [2, 0, 0]
     first, second = mails()
     assert (first["kind"], first["to"], first["context"]["job"]) == ("job_done", "carol@example.org", done.pk)
     assert first["context"]["headline"] == "4 rows imported"
@@ -59,7 +59,7 @@ def test_a_success_with_a_warning_is_told_with_it(carol: User, clock: Clock) -> 
     clock.advance(1)
     ended(carol, result={"headline": "4 rows imported", "warning": "3 of 7 records were rejected."})
     ended(carol, result={"headline": "4 rows imported"})
-    tell_ends()
+    order_end_mails()
     assert [mail["context"]["warning"] for mail in mails()] == ["3 of 7 records were rejected.", ""]
 
 
@@ -72,7 +72,7 @@ def test_only_what_somebody_wishes_is_told(
     ended(carol)
     ended(carol, State.FAILED)
     ended(carol, State.CANCELLED)
-    tell_ends()
+    order_end_mails()
     assert [mail["kind"] for mail in mails()] == kinds
 
 
@@ -82,7 +82,7 @@ def test_nobody_who_wishes_no_mail_costs_more_than_two_questions(
     wish(carol, done=False, failed=False)
     ended(carol)
     with django_assert_num_queries(2):
-        assert tell_ends() == 0
+        assert order_end_mails() == 0
 
 
 def test_what_ended_before_the_wish_is_not_told(carol: User, clock: Clock) -> None:
@@ -92,37 +92,37 @@ def test_what_ended_before_the_wish_is_not_told(carol: User, clock: Clock) -> No
     wish(carol)
     clock.advance(1)
     late = ended(carol)
-    tell_ends()
+    order_end_mails()
     assert [mail["context"]["job"] for mail in mails()] == [late.pk]
 
 
 def test_a_wish_without_a_beginning_begins_at_the_next_look(carol: User, clock: Clock) -> None:
     wish(carol, mailed_until=None)
     ended(carol, ago=1)
-    assert tell_ends() == 0
+    assert order_end_mails() == 0
     clock.advance(1)
     ended(carol)
-    assert tell_ends() == 1
+    assert order_end_mails() == 1
 
 
 def test_an_end_that_is_committed_late_is_still_told(carol: User, clock: Clock) -> None:
     wish(carol)
     clock.advance(1200)
-    tell_ends()
+    order_end_mails()
     assert Preferences.objects.get().mailed_until == pytest.approx(database_now(), abs=dt.timedelta(minutes=5))
     ended(carol, ago=290)
-    assert tell_ends() == 1
+    assert order_end_mails() == 1
     ended(carol, ago=320)
-    assert tell_ends() == 0
+    assert order_end_mails() == 0
 
 
 def test_a_job_that_was_tried_again_and_ends_anew_is_told_again(carol: User, clock: Clock) -> None:
     wish(carol)
     clock.advance(1)
     job = ended(carol, State.FAILED)
-    tell_ends()
+    order_end_mails()
     Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, fence=2, finished_at=database_now())
-    tell_ends()
+    order_end_mails()
     assert [mail["kind"] for mail in mails()] == ["job_failed", "job_done"]
 
 
@@ -133,7 +133,7 @@ def test_after_a_standstill_all_is_told_in_batches(carol: User, clock: Clock, mo
     jobs = [ended(carol, ago=-number) for number in range(8)]
     # Nobody looked for a day.
     clock.advance(86_400)
-    assert [tell_ends() for _ in range(5)] == [3, 3, 2, 0, 0]
+    assert [order_end_mails() for _ in range(5)] == [3, 3, 2, 0, 0]
     assert [mail["context"]["job"] for mail in mails()] == [job.pk for job in jobs]
 
 
@@ -145,9 +145,9 @@ def test_children_and_what_is_not_told_of_bring_no_mail(carol: User, clock: Cloc
 
     def quiet(ctx: Any) -> None: ...
 
-    Job.objects.filter(pk=ended(carol).pk).update(pipeline=define(quiet, is_told=False))
+    Job.objects.filter(pk=ended(carol).pk).update(pipeline=define(quiet, notifies_owner=False))
     Job.objects.filter(pk=ended(carol).pk).update(pipeline="mail")
-    tell_ends()
+    order_end_mails()
     told = Job.objects.filter(idempotency_key__startswith="ended-")
     assert [job.params["context"]["job"] for job in told] == [parent.pk]
 
@@ -160,4 +160,4 @@ def test_other_people_and_those_without_an_address_get_none(carol: User, alice: 
     clock.advance(1)
     for owner in (alice, bob, carol):
         ended(owner)
-    assert tell_ends() == 0
+    assert order_end_mails() == 0

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from core.database.clock import database_now
-from core.mails import tell_ends, telling_from
+from core.mails import mailed_from, order_end_mails
 from core.models import Job, Preferences
 from frontend.site import zones
 from tests.configuration import OwnConf
@@ -166,11 +166,11 @@ def test_who_has_chosen_nothing_keeps_the_browsers_theme(as_alice: Client, alice
 
 
 def test_mails_begin_with_what_ends_from_now_on(as_alice: Client, addressed: User) -> None:
-    before = telling_from()
+    before = mailed_from()
     as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on"})
     begun = kept(addressed).mailed_until
     assert begun is not None
-    assert before <= begun <= telling_from()
+    assert before <= begun <= mailed_from()
     as_alice.post("/settings/", {**PLAIN, "zone": "UTC", "mail_when_failed": "on"})
     assert kept(addressed).mailed_until == begun
     as_alice.post("/settings/", PLAIN)
@@ -188,7 +188,7 @@ def test_another_wish_tells_nothing_that_ended_before_it_and_loses_nothing_of_th
     jobs = {state: make_job(addressed, state=state) for state in ("succeeded", "failed")}
     Job.objects.filter(pk__in=[job.pk for job in jobs.values()]).update(finished_at=database_now())
     as_alice.post("/settings/", {**PLAIN, **{f"mail_when_{wish}": "on" for wish in wishes}})
-    tell_ends()
+    order_end_mails()
     told = Job.objects.filter(pipeline="mail").values_list("params__kind", "params__context__job")
     assert list(told) == [("job_failed", jobs["failed"].pk)]
 

@@ -68,7 +68,7 @@ def test_staff_has_only_its_own(as_staff: Client, staff: User, alice: User, end:
 def test_what_is_not_told_of_is_no_notice(as_alice: Client, alice: User, end: End) -> None:
     def quiet(ctx: object) -> None: ...
 
-    pipeline(title="Quiet", is_told=False)(quiet)
+    pipeline(title="Quiet", notifies_owner=False)(quiet)
     try:
         job = end(alice)
         Job.objects.filter(pk=job.pk).update(pipeline="quiet")

@@ -45,7 +45,7 @@ def content_of(answer: HttpResponseBase) -> bytes:
 
 
 def as_text(outcome: Outcome) -> HttpResponse:
-    return HttpResponse(f"said={outcome.said} refusal={outcome.refusal}")
+    return HttpResponse(f"message={outcome.message} refusal={outcome.refusal}")
 
 
 def refuse() -> None:
@@ -73,7 +73,7 @@ def test_htmx_gets_the_region_with_what_became_of_the_act() -> None:
     request = asked(headers=HTMX)
     done = answer_act(request, lambda: "It runs.", back="/", region=as_text)
     refused = answer_act(request, refuse, back="/", region=as_text)
-    assert (content_of(done), content_of(refused)) == (b"said=It runs. refusal=", b"said= refusal=Not now.")
+    assert (content_of(done), content_of(refused)) == (b"message=It runs. refusal=", b"message= refusal=Not now.")
     assert told(request) == []
 
 

@@ -1,4 +1,4 @@
-"""Amounts for people, as pages, mails and sentences write them."""
+"""How values are written for people, on pages, in mails and in sentences."""
 
 from __future__ import annotations
 

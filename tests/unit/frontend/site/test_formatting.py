@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from core import amounts as core_amounts
-from frontend.templatetags import amounts
+from core import formatting as core_formatting
+from frontend.templatetags import formatting
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from frontend.templatetags import amounts
     ],
 )
 def test_a_size_has_three_digits_and_its_unit(size: int | None, text: str) -> None:
-    assert core_amounts.size(size) == text
+    assert core_formatting.size(size) == text
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_a_size_has_three_digits_and_its_unit(size: int | None, text: str) -> No
     ],
 )
 def test_a_duration_shows_two_units_at_most(seconds: float, text: str) -> None:
-    assert amounts.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("share", "text"), [(0, "0%"), (0.01, "< 0.1%"), (3.44, "3.4%"), (99.96, "> 99.9%"), (100, "100%")]
 )
 def test_all_and_nothing_are_said_of_nothing_else(share: float, text: str) -> None:
-    assert amounts.percent(share) == text
+    assert formatting.percent(share) == text
 
 
 @pytest.mark.parametrize(
@@ -63,28 +63,28 @@ def test_all_and_nothing_are_said_of_nothing_else(share: float, text: str) -> No
 def test_a_moment_is_told_in_relation_to_now(seconds: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
-    assert amounts.in_relation(now - dt.timedelta(seconds=seconds)) == text
+    assert formatting.in_relation(now - dt.timedelta(seconds=seconds)) == text
 
 
 def test_what_should_have_begun_begins_any_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     now = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
-    assert ">any moment<" in amounts.due(now - dt.timedelta(minutes=5))
-    assert ">in 9 s<" in amounts.due(now + dt.timedelta(seconds=9))
-    assert ">in 2 h<" in amounts.due(now + dt.timedelta(hours=1, minutes=59))
+    assert ">any moment<" in formatting.due(now - dt.timedelta(minutes=5))
+    assert ">in 9 s<" in formatting.due(now + dt.timedelta(seconds=9))
+    assert ">in 2 h<" in formatting.due(now + dt.timedelta(hours=1, minutes=59))
 
 
 def test_bytes_are_told_as_sizes_and_other_work_with_its_unit() -> None:
-    assert amounts.amount(2048, "bytes") == "2.0 KB"
-    assert amounts.amount(12345, "rows") == "12,345 rows"
-    assert amounts.rate(2048.0, "bytes") == "2.0 KB/s"
-    assert amounts.rate(1234.5, "rows") == "1,234 rows/s"
-    assert amounts.rate(0.25, "") == "0.25/s"
+    assert formatting.amount(2048, "bytes") == "2.0 KB"
+    assert formatting.amount(12345, "rows") == "12,345 rows"
+    assert formatting.rate(2048.0, "bytes") == "2.0 KB/s"
+    assert formatting.rate(1234.5, "rows") == "1,234 rows/s"
+    assert formatting.rate(0.25, "") == "0.25/s"
 
 
 def test_any_value_of_a_result_can_be_shown() -> None:
-    assert amounts.fact(12000) == "12,000"
-    assert amounts.fact(None) == "none"
-    assert amounts.fact(True) == "Yes"
-    assert amounts.fact([1, "a"]) == "1, a"
-    assert amounts.fact({"a": 1000}) == "a: 1,000"
+    assert formatting.fact(12000) == "12,000"
+    assert formatting.fact(None) == "none"
+    assert formatting.fact(True) == "Yes"
+    assert formatting.fact([1, "a"]) == "1, a"
+    assert formatting.fact({"a": 1000}) == "a: 1,000"

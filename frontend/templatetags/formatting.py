@@ -1,4 +1,4 @@
-"""Amounts for people: sizes, counts, durations, rates, moments."""
+"""Filters and tags that write values for people: sizes, counts, durations, rates, moments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.amounts import size
+from core.formatting import size
 
 register = template.Library()
 register.filter("filesize", size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import amounts
+from core import formatting
 from core.life import fan_out, waiting
 from core.models import Artifact, Job
 from core.models.job import Priority
@@ -46,7 +46,7 @@ def as_lines(job: Job) -> list[str]:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(part.by_state.items()))
         lines.append(f"{part.title}: {part.ended:,} of {part.total:,} parts ended ({states})")
     lines += [f"{name}: {value}" for name, value in job.result_facts()]
-    lines += [f"{file['name']}  {amounts.size(file['bytes'])}  {file['path']}" for file in _files(job)]
+    lines += [f"{file['name']}  {formatting.size(file['bytes'])}  {file['path']}" for file in _files(job)]
     return [lines[0], *(f"  {line}" for line in lines[1:])]
 
 

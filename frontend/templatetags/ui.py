@@ -1,4 +1,4 @@
-"""Small parts of the look that templates ask for by name."""
+"""Small parts of pages that templates ask for by name: icons, badges, the bell, addresses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _AREAS = (
 )
 
 #: The symbols of _icons.html.
-KNOWN_ICONS = frozenset(
+ICON_NAMES = frozenset(
     re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "site/templates/headway/_icons.html").read_text())
 )
 
@@ -45,11 +45,11 @@ KNOWN_ICONS = frozenset(
 @register.simple_tag
 def icon(name: str, css_class: str = "") -> SafeString:
     """Return the icon of this name, or `play`. It is decoration: text stands beside it."""
-    known = name if name in KNOWN_ICONS else "play"
+    symbol = name if name in ICON_NAMES else "play"
     return format_html(
         '<svg class="icon{}" aria-hidden="true" focusable="false"><use href="#icon-{}"></use></svg>',
         f" {css_class}" if css_class else "",
-        known,
+        symbol,
     )
 
 
@@ -76,8 +76,8 @@ def theme(context: Context) -> str:
 @register.inclusion_tag("headway/_bell.html", takes_context=True)
 def bell(context: Context) -> dict[str, Any]:
     """Show how many notices are unread; a page that has just counted them says so itself, as `unread_notices`."""
-    known = context.get("unread_notices")
-    return {"unread": notice_list.unread_count(context["user"]) if known is None else known}
+    unread = context.get("unread_notices")
+    return {"unread": notice_list.unread_count(context["user"]) if unread is None else unread}
 
 
 @register.simple_tag(takes_context=True)
