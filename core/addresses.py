@@ -1,4 +1,4 @@
-"""Where the pages of things are. The pages' app says so when it starts; the core names no address itself."""
+"""The addresses of the pages of jobs, datasets and schedules. The pages' app registers them when it starts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _names: dict[str, str] = {}
 
 
 def register(names: Mapping[str, str]) -> None:
-    """Let these URL names be the pages of these things: `job`, `dataset`, `schedule`, `job_file`, …."""
+    """Register the URL name of each kind of page: `job`, `dataset`, `schedule`, `job_file`, …."""
     _names.update(names)
 
 
 def path_of(thing: str, *args: object) -> str:
-    """Return the path of the page of such a thing; `/` on a site that has no page of it."""
+    """Return the path of a page of this kind; `/` on a site that has none."""
     name = _names.get(thing)
     return reverse(name, args=args) if name else "/"
 

@@ -28,7 +28,7 @@ from core.models import (
 
 
 class ReadOnly(admin.options.BaseModelAdmin):
-    """Shows and never writes: a row that is saved back from a page would overwrite what a worker wrote meanwhile."""
+    """A read-only page: saving a row from it would overwrite what a worker wrote meanwhile."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

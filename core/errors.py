@@ -45,13 +45,13 @@ class Suspended(JobStopped):
 class Refused(HeadwayError):
     """Raised when a submit or an act on a job is not accepted. Nothing was stored."""
 
-    #: The HTTP status that says it, and the seconds after which asking again makes sense, if that is known.
+    #: The HTTP status of the answer, and after how many seconds to try again, if that is known.
     status: int = 422
     retry_after_seconds: float | None = None
 
 
 class TooMuch(Refused):
-    """Raised when one person has too much in hand already: 429."""
+    """Raised when one person has too many jobs, submits or bytes already: 429."""
 
     status = 429
 
@@ -61,7 +61,7 @@ class TooMuch(Refused):
 
 
 class Overloaded(TooMuch):
-    """Raised when the whole site has too much in hand: 503."""
+    """Raised when the whole site has too much to do: 503."""
 
     status = 503
 

@@ -1,4 +1,4 @@
-"""The wording of every log line about jobs: a past-tense event and its fields."""
+"""The one format of all log lines: a past-tense event and its fields."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ CSRF_TRUSTED_ORIGINS = read_texts("CSRF_TRUSTED_ORIGINS", _env("CSRF_TRUSTED_ORI
 #: filemail:///a/folder.
 EMAIL_URL = _env("EMAIL_URL", f"filemail://{quote(str(HOME))}/mail")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("MAIL_FROM", "Headway <headway@localhost>")
-# As each mail reads it; a name with commas needs quotes.
+# Checked as each mail parses it; a name with commas needs quotes.
 _sender: Any = HeaderRegistry()("from", DEFAULT_FROM_EMAIL)
 if not (DEFAULT_FROM_EMAIL.isprintable() and len(_sender.addresses) == 1 and not _sender.defects):
     raise ImproperlyConfigured(f'MAIL_FROM is {DEFAULT_FROM_EMAIL!r}: write an address, or "a name" <and an address>.')
@@ -62,7 +62,7 @@ def _mailer(url: str) -> dict[str, Any]:
     ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "smtps": 465}
     try:
         parts = urlsplit(url)
-        # One that is none is read as part of something else, which may be a password: no value is named.
+        # A wrong port may be a misread part of a password: no value is named.
         port = parts.port if parts.netloc else None
     except ValueError:
         raise ImproperlyConfigured(
@@ -137,7 +137,7 @@ def _database(url: str) -> dict[str, Any]:
         ) from None
     if scheme == "sqlite":
         config["OPTIONS"] = {
-            # A write transaction takes the lock at its start, so that no reader has to be upgraded and refused.
+            # A write transaction takes the lock at its start; a reader that became a writer later could be refused.
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
@@ -146,7 +146,7 @@ def _database(url: str) -> dict[str, Any]:
         config["TEST"] = {"NAME": _env("TEST_DATABASE_FILE") or None}
     else:
         config["CONN_HEALTH_CHECKS"] = True
-        # A line that is dead without a word is noticed well within a lease, instead of after a quarter of an hour.
+        # A connection that dies silently is noticed well within a lease, instead of after a quarter of an hour.
         own_options = config.get("OPTIONS", {})
         config["OPTIONS"] = {
             "connect_timeout": 10,
@@ -155,8 +155,8 @@ def _database(url: str) -> dict[str, Any]:
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
             **own_options,
-            # Short statements on large tables: PostgreSQL would compile them anew at each call, which takes a hundred
-            # times as long as they do.
+            # PostgreSQL would compile these short statements on large tables at each call, which takes a hundred times
+            # as long as running them.
             "options": f"-c jit=off {own_options.get('options', '')}".strip(),
         }
     config["CONN_MAX_AGE"] = None
@@ -269,9 +269,9 @@ SECURE_HSTS_SECONDS = 31536000 if SECURE_SSL else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL
 SECURE_HSTS_PRELOAD = SECURE_SSL
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL else None
-# The health checks are asked by machines inside, without TLS.
+# Machines inside request the health checks without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-# frontend.accounts.sessions ends sessions; the cookie lasts a day longer, so that who comes too late is told why.
+# frontend.accounts.sessions ends sessions; the cookie lasts a day longer, so that the log-in page can say why.
 SESSION_COOKIE_AGE = round((_conf.SESSION_DAYS + 1) * 86400)
 SESSION_COOKIE_SECURE = SECURE_SSL
 CSRF_COOKIE_SECURE = SECURE_SSL
@@ -289,7 +289,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # Pika tells each reconnect with a traceback; the relay's and the consumer's own lines say it once.
+        # Pika logs each reconnect with a traceback; the relay's and the consumer's own lines log it once.
         "pika": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
     },

@@ -1,4 +1,4 @@
-"""The files of a job as its function has them: those that were given, and those that it publishes."""
+"""The files of a job as its function uses them: the uploaded input files, and the files that it publishes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.models import Artifact
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file the person gave with the form."""
+    """A file that the person uploaded with the form."""
 
     path: Path
     name: str
@@ -24,7 +24,7 @@ class InputFile:
 
 
 def input_file(job_id: int, field: str) -> InputFile:
-    """Return the file that was given for this field of the form; raise PermanentError when it is not there."""
+    """Return the input file of this field of the form; raise PermanentError when there is none."""
     artifact = Artifact.objects.filter(job_id=job_id, kind=Artifact.Kind.INPUT, field=field).first()
     if artifact is None:
         raise PermanentError(f"No file was given for {field!r}; run the job again with one.")
@@ -44,7 +44,7 @@ def prepared(
     preview: Path | None,
     is_flushed: bool,
 ) -> Artifact:
-    """Return what is to be published, not yet saved; the file is flushed, unless it is so already."""
+    """Return the unsaved artifact of a file; the file is flushed to the disk unless `is_flushed`."""
     name = storable(name or path.name)
     if not is_flushed:
         storage.flush_file(path)

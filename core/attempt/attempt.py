@@ -22,13 +22,13 @@ from core.pipelines import Pipeline
 
 
 class Attempt:
-    """What an attempt has in hand. Its thread works with it; the keeper's reads it, and tells it to stop."""
+    """The state of one attempt. The attempt's thread works with it; the keeper's thread reads it and may stop it."""
 
     def __init__(self, claim: Claim, spec: Pipeline | None) -> None:
         self.claim = claim
         self.key = Held(claim.job_id, claim.fence)
         self.began = time.monotonic()
-        #: Set when there is only its end to be written.
+        #: Set when only its end is still to be written.
         self.is_over = False
         self.own = Ownership(claim.job_id, claim.fence)
         # A child's function announces no stages.
@@ -72,12 +72,12 @@ class Attempt:
         self._folders.close()
 
     def end_of(self, outcome: Outcome) -> End | None:
-        """Return what is written for this outcome, with the last progress; None for nothing."""
+        """Return the end to write for this outcome, with the last progress; None when nothing is written."""
         if isinstance(outcome, outcomes.Lost):
             return None
         return outcomes.end_of(outcome, self.claim, progress=self.display.last(outcome.state))
 
     @property
     def is_changed(self) -> bool:
-        """Whether there is progress to be written by itself: the last one is in the end."""
+        """Whether its progress needs a write of its own: the last progress is written with the end."""
         return not self.is_over and self.display.is_changed

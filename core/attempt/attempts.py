@@ -2,8 +2,8 @@
 
 The story of one attempt:
 
-1. **Claim.** The ledger takes the job under a new fence. Where it is not to be had, the message is done with.
-2. **Hold.** From now on the keeper renews the attempt's lease, writes its progress, and tells it when it may not go on.
+1. **Claim.** The ledger takes the job under a new fence. When the job can't be claimed, the message has done its duty.
+2. **Hold.** From now on the keeper renews the attempt's lease, writes its progress, and stops it when it may not go on.
 3. **Work.** The pipeline's function runs with its context. What becomes of it is an outcome, a value (`outcomes`).
 4. **End.** What is written for the outcome goes to the ledger, which commits it with others'. The attempt is held until
    then: its lease must not run out while the database is away. One that lost its job writes nothing.
@@ -40,7 +40,7 @@ from core.models import Job
 from core.models.states import State
 from core.operation import alarms, metrics
 
-#: Looks at which a parent's progress is tried again when its row is held.
+#: How often writing a parent's progress is tried while its row is locked.
 ROLL_UP_TRIES = 3
 
 
@@ -64,7 +64,7 @@ class Attempts:
     # -- the attempt's thread --------------------------------------------------------------------------
 
     def run(self, job_id: int) -> None:
-        """Run one attempt of the job, if it is to be had."""
+        """Run one attempt of the job, if it can be claimed."""
         claim = self.ledger.claim(job_id)
         if claim is None:
             log("claim_refused", level=logging.DEBUG, job=job_id)
@@ -97,7 +97,7 @@ class Attempts:
         log("job_claimed", level=logging.DEBUG, job=claim.job_id, attempt=claim.attempt, fence=claim.fence)
 
     def _let_go(self, attempt: Attempt, state: State | None) -> None:
-        """The attempt has ended in this state; None where another one owns the job."""
+        """Let go of an attempt that has ended in this state; None when another attempt owns the job."""
         self._drop(attempt)
         self._note_change(attempt)
         _log_end(attempt, state)
@@ -118,7 +118,7 @@ class Attempts:
     # -- the keeper's thread ---------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Renew every lease; tell the attempts that lost theirs, or are to be cancelled."""
+        """Renew every lease; stop the attempts that lost theirs and those whose job is to be cancelled."""
         attempts = self._snapshot()
         renewed = leases.renew(attempts)
         for held, attempt in attempts.items():
@@ -128,7 +128,7 @@ class Attempts:
                 attempt.own.stop = JobCancelled
 
     def notice_cancels(self) -> None:
-        """Tell the attempts whose job is to be cancelled."""
+        """Stop the attempts whose job is to be cancelled."""
         attempts = self._snapshot()
         if not attempts:
             return
@@ -163,7 +163,7 @@ class Attempts:
                 changed[held].own.stop = JobCancelled
 
     def roll_up(self) -> None:
-        """Show the parents of what has changed here as far as their children are."""
+        """Sum up the progress of parents whose children have changed in this process."""
         with self._guard:
             changed, self._changed_parents = self._changed_parents, {}
         for parent_id, tries in changed.items():
@@ -173,13 +173,13 @@ class Attempts:
                     self._changed_parents.setdefault(parent_id, tries - 1)
 
     def stop_all(self) -> None:
-        """Have every attempt hand its job back at its next call, also those that are still to begin."""
+        """Have every attempt hand its job back at its next call; attempts that begin later do so too."""
         self._stopping = True
         for attempt in self._snapshot().values():
             attempt.own.stop = attempt.own.stop or Interrupted
 
     def hand_back_all(self) -> int:
-        """Hand back, for threads that don't, the jobs that they still hold; return how many that were.
+        """Hand back the jobs whose threads have not done so themselves; return how many.
 
         For the end of a process that can't wait any longer. The fence decides between this end and the attempt's own:
         what is written first counts, and a thread that wakes up later may write nothing.
@@ -214,12 +214,12 @@ def _log_end(attempt: Attempt, state: State | None) -> None:
 
 
 def _kind(claim: Claim) -> str:
-    """What the run times are kept by: children are no runs of the pipeline itself."""
+    """The label of the run times: a child is counted apart, as it is no run of the pipeline itself."""
     return f"{claim.pipeline}:{claim.task.partition(':')[2]}"[:80] if claim.task else claim.pipeline
 
 
 def _aside(act: Callable[[int], object], job_id: int) -> None:
-    """Delete files beside the ledger's thread: everybody's commits wait for that one."""
+    """Delete files in a thread of its own when called by the ledger's: everybody's commits wait for that one."""
     if threading.current_thread().name != LEDGER_THREAD:
         act(job_id)
         return

@@ -1,4 +1,4 @@
-"""What a child process does: one function after the other, with reports on the way. No Django unless a function asks.
+"""The work of a child process: it runs functions one after another. Django is set up only for those that need it.
 
 It is sent (name, needs_django, the pickled function and arguments); it answers with any number of
 ("report", done, total, note), then ("result", value) or ("error", the error, its traceback as text).

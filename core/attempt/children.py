@@ -1,9 +1,9 @@
-"""Work in child processes: what holds the interpreter, and what must be stopped hard.
+"""Child processes: for work that holds the interpreter or must be stopped hard.
 
-A worker process has a pool of them, as many as it may have at work at once. An attempt borrows one for as long as it
-lasts; afterwards the process waits, with what it has imported and loaded, for the next. It is ended when a function
-failed or was stopped in it, when it has grown large, and after so many uses. The next is forked, in milliseconds, from
-a process that has imported what work needs (`fork_server`); what it does then is in `child_work`.
+A worker process has a pool of them, as many as may be at work at once. An attempt borrows one until it ends; then the
+process waits for the next attempt, with all that it has imported and loaded. It is ended when a function failed or was
+stopped in it, when it has grown large, and after a number of uses. A new one is forked in milliseconds from a process
+that has imported what the work needs (`fork_server`); `child_work` is what it runs.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from core.logs import log
 #: What a child's function reports with: `report(done, total=None, note="")`.
 Report = Callable[..., None]
 
-#: Seconds between two looks at the child: bounds how late a cancel or a limit is seen.
+#: Seconds between two checks of the child: the longest delay until a cancel or a limit takes effect.
 POLL_SECONDS = 0.2
 #: Resident bytes above which a child is not used again.
 KEEP_BYTES = 192 * 1024**2
-#: Functions that one child runs at most.
+#: Largest number of functions that one child runs.
 USES = 100
 #: Seconds without work after which a child is ended.
 IDLE_SECONDS = 300.0
@@ -60,7 +60,7 @@ class Child:
         self._process: Forked | None = None
         self._uses = 0
         self._has_django = False
-        #: Whether it has done nothing yet but rehearse: however long that is ago, it stays.
+        #: Whether it has only rehearsed so far: such a child stays however long it is idle.
         self.is_spare = False
         #: When it was last given back, by the process's monotonic clock.
         self.idle_since = 0.0
@@ -122,7 +122,7 @@ class Child:
             process.close()
 
     def _ready(self, check_child: Callable[[int], None], *, needs_django: bool) -> Forked:
-        """Return a process that lives and may be used: the one there is, or a new one."""
+        """Return a usable process: the present one, or a new one."""
         process = self._process
         # With Django by chance, a function would work that fails in the next process.
         if process is None or not self.is_warm or process.is_over() or (self._has_django and not needs_django):
@@ -134,7 +134,7 @@ class Child:
         return process
 
     def _start(self, check_child: Callable[[int], None]) -> Forked:
-        # A server that has died is noticed by its not answering; nothing has begun, so that it is tried once more.
+        # A dead server is noticed only by its silence. Nothing has begun yet, so one more try does no harm.
         for _ in range(2):
             try:
                 process = self._process = server.fork()
@@ -154,7 +154,7 @@ class Pool:
 
     #: Children that may be at work at once; None for the setting.
     size: int | None = None
-    #: What a process has done before it waits for its first work.
+    #: What a process runs before it waits for its first work.
     rehearsals: tuple[Callable[[Report], object], ...] = ()
     _idle: list[Child] = field(default_factory=list)
     _lent: list[Child] = field(default_factory=list)
@@ -165,13 +165,13 @@ class Pool:
     _is_ended: bool = False
 
     def warm_up(self, modules: Iterable[str], rehearsals: Iterable[Callable[[Report], object]] = ()) -> None:
-        """Have the first child ready to be forked, with these modules imported, or rehearsed. Returns at once."""
+        """Start preparing the first child: import these modules in the server, or rehearse. Returns at once."""
         server.preload = tuple(modules)
         self.rehearsals, self._is_ended = tuple(rehearsals), False
         try:
             server.start()
         except OSError as error:
-            # It is tried again when a child is needed, and is told to who needs it.
+            # It is tried again when a child is needed, and whoever needs it gets the error.
             log("fork_server_failed", level=logging.ERROR, error=str(error))
         else:
             self._keep_warm()
@@ -207,7 +207,7 @@ class Pool:
             child.close()
 
     def close_idle(self, *, after_seconds: float = IDLE_SECONDS) -> None:
-        """End the children that nobody has used for so long, those that wait for their first work only with 0."""
+        """End the children that were idle for so long; with 0 also those that wait for their first work."""
         now = time.monotonic()
         with self._changed:
             old = [
@@ -220,23 +220,23 @@ class Pool:
             child.close()
 
     def end(self) -> None:
-        """End all children, also those at work, and what they are forked from: the process ends."""
+        """End all children, also those at work, and their fork server: this process is about to end."""
         self._is_ended = True
         server.stop()
         if self._rehearsing is not None:
             self._rehearsing.join(GONE_SECONDS)
-            # It may have begun another one before it saw the end.
+            # The thread may have started another server before it noticed the end.
             server.stop()
         self.close_idle(after_seconds=0)
 
     def forget(self) -> None:
-        """Be as new, in a process that was forked: the children are its parent's."""
+        """Reset the pool in a forked process: the children belong to its parent."""
         self._idle, self._lent, self._rehearsing = [], [], None
-        # A thread that is not here may have held it.
+        # A thread of the parent, which does not exist here, may have held it.
         self._changed = threading.Condition()
 
     def _keep_warm(self) -> None:
-        """Have a thread rehearse when nobody waits for work though somebody could."""
+        """Start a rehearsing thread when no child is ready and there is room for one."""
         with self._changed:
             is_free = not self._idle and len(self._lent) < (self.size or conf.CPU_THREADS)
             if not self.rehearsals or not is_free or self._rehearsing or time.monotonic() < self._rehearse_at:
@@ -258,7 +258,7 @@ class Pool:
             self._rehearsing = None
             if child.is_warm:
                 child.is_spare, child.idle_since = True, time.monotonic()
-                # Below those that have worked, which are used first.
+                # At the bottom: children that have worked already are used first.
                 self._idle.insert(0, child)
 
     def _check_end(self) -> None:
@@ -280,7 +280,7 @@ class BorrowedChild:
         return self._child.run(function, kwargs, check=self._check, **options)
 
     def give_back(self) -> None:
-        """Let others have it, if there is one."""
+        """Give it back to the pool, if one is borrowed."""
         child, self._child = self._child, None
         if child is not None:
             pool.give_back(child)
@@ -298,13 +298,13 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _order(function: Callable[..., Any], kwargs: dict[str, Any]) -> bytes:
-    """Return the call as bytes that a child can read."""
+    """Return the call as bytes for the child."""
     if function.__module__ == "__main__":
         raise TypeError(f"{_name_of(function)} is not in a module: a child process can't import it")
     try:
         return pickle.dumps((function, kwargs))
     except Exception as error:
-        # What can't be pickled is told by as many kinds of errors.
+        # Each kind of object that can't be pickled raises another kind of error.
         raise TypeError(f"{_name_of(function)} can't be handed to a child process: {error}") from error
 
 

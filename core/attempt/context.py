@@ -124,8 +124,8 @@ class JobContext:
     ) -> T:
         """Run a step once for the job and return its JSON result; a completed step only returns it.
 
-        With `returns`, a dataclass or another type that msgspec knows, the result is one of these: it is kept as JSON
-        and made of that again. One that a former version of the code has kept, and which does not fit, is a
+        With `returns`, a dataclass or another type that msgspec knows, the result has this type: it is stored as JSON
+        and converted back. A stored result of an earlier version of the code that does not fit the type raises
         PermanentError.
 
         With `atomic` the function runs inside the transaction that writes the checkpoint, so that its effects in
@@ -163,12 +163,12 @@ class JobContext:
     # -- files -----------------------------------------------------------------------------------------
 
     def file(self, field: str) -> InputFile:
-        """Return the file that was given for this field of the form."""
+        """Return the file that was uploaded in this field of the form."""
         return artifacts.input_file(self.job_id, field)
 
     @property
     def folder(self) -> Path:
-        """The attempt's own folder in the store; what a step's result or an artifact names in it stays."""
+        """The attempt's own folder in the store; files that a step's result or an artifact names are kept."""
         return self._folders.own
 
     @property
@@ -219,7 +219,7 @@ class JobContext:
         preview: Path | None = None,
         is_flushed: bool = False,
     ) -> Artifact:
-        """Return what `add_artifact` would publish, not yet saved; the file is flushed, unless it is so already.
+        """Return the artifact of `add_artifact` without saving it; the file is flushed unless it is so already.
 
         For an atomic step: `Artifact.objects.publish` saves it there, with the step's checkpoint.
         """

@@ -35,7 +35,7 @@ def keep(dataset: Dataset, *, is_kept: bool, by: str) -> None:
     """Keep a dataset for good, with the job that made it, or let it expire as others do."""
     with transaction.atomic():
         if not Dataset.objects.filter(pk=dataset.pk, is_kept=not is_kept).update(is_kept=is_kept):
-            # It is so already, or gone.
+            # It has that value already, or the dataset is gone.
             return
         audit.note(
             by,

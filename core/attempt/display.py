@@ -14,7 +14,7 @@ from core.models.states import State
 
 #: Seconds from which a running step is shown on the job's page.
 VISIBLE_AFTER_SECONDS = 0.2
-#: How the stage that was running stands when its attempt has ended so; a state that is not here leaves it to run again.
+#: The state of the running stage by how its attempt ended; after any other end it is pending again.
 _STAGE_STATES = {State.SUCCEEDED: "done", State.CANCELLED: "cancelled", State.FAILED: "failed"}
 
 
@@ -35,7 +35,7 @@ class Display:
     def progress(self) -> Progress:
         """The progress in memory, made when it is first needed."""
         if self._progress is None:
-            # Asked before the lock is taken: a database that hangs would hold the keeper up by it, for all attempts.
+            # Queried before the lock is taken: with it, a hanging database would hold up the keeper for all attempts.
             stages = self._first_stages()
             with self._guard:
                 if self._progress is None:
@@ -43,7 +43,7 @@ class Display:
         return self._progress
 
     def call_changed(self) -> None:
-        """Have the progress written again: what was taken of it did not arrive."""
+        """Have the progress written again: the last snapshot did not reach the database."""
         self.progress.is_dirty = True
 
     def begin_step(self, key: str, title: str, *, state: str = "running") -> None:
@@ -67,7 +67,7 @@ class Display:
 
     @property
     def is_changed(self) -> bool:
-        """Whether there is something to be written. Short steps are not worth a write of their own."""
+        """Whether something is to be written. Short steps are not worth a write of their own."""
         if self._progress is not None and self._progress.is_dirty:
             return True
         step = self.step
@@ -76,12 +76,12 @@ class Display:
         return bool(time.time() > step["started_at"] + VISIBLE_AFTER_SECONDS)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what is to be written, and call it clean."""
+        """Return what is to be written, and mark it as written."""
         self._step_written = self.step
         return {**self.progress.snapshot(), "step": self.step}
 
     def last(self, state: State) -> dict[str, Any] | None:
-        """Return what is written with the attempt's end in this state; None where it never showed anything."""
+        """Return the progress to write with the attempt's end in this state; None when it never had any."""
         if self._progress is None and not self._stages and self.step is None:
             return None
         progress = self.progress

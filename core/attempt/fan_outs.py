@@ -25,7 +25,7 @@ class FanOuts:
     """The fan-outs of one attempt's job."""
 
     def __init__(self, claim: Claim, own: Ownership, display: Display, steps: Steps) -> None:
-        #: Whether the job has child jobs, as far as this attempt came.
+        #: Whether this attempt has come upon child jobs.
         self.has_children = False
         self._claim = claim
         self._own = own
@@ -43,7 +43,7 @@ class FanOuts:
         unit: str,
         queue: str,
     ) -> Results:
-        """Return how the children ended; raise Suspended while they have not, after making them if need be."""
+        """Return how the children ended, after making them if they are new; raise Suspended while some still live."""
         self._own.check()
         title = title or title_of(key)
         if key not in self._keys:

@@ -64,7 +64,7 @@ class FencedTransaction:
         if kind is not None:
             self._atomic.__exit__(kind, error, trace)
             if issubclass(kind, IntegrityError):
-                # Most likely a later attempt has completed the same step: then this one has lost the job.
+                # Probably a later attempt has completed the same step: then this one has lost the job.
                 with transaction.atomic():
                     hold_fence(self._owner.job_id, self._owner.fence)
             return

@@ -4,16 +4,16 @@ A process that has children has one server of its own. Its life:
 
 1. The process starts it with one end of a socket, and names the modules that it imports. It has no thread but one, no
    connection and no Django, so that it may be forked at any time.
-2. For each child it is sent two descriptors: the connection by which the child gets its work, and a pipe on which the
-   server tells the child's process id, and later how it ended. The fork takes milliseconds.
-3. A child is killed through the server: it knows whose process id it is, and for how long.
+2. For each child it is sent two descriptors: the connection by which the child gets its work, and the status pipe, on
+   which the server writes the child's process id and later its exit code. The fork takes milliseconds.
+3. A child is killed through the server: it knows how long a process id still belongs to that child.
 4. The other end of the socket is closed when the process ends, however it ends: the server kills its children and
    goes. When the server itself is killed, the kernel takes its children along.
 
 The server of `multiprocessing` would not do: its children keep it alive, so that both outlive a worker that is killed;
 each child runs the worker's main module again; and a killed worker leaves its folder behind.
 
-This file is its program, which imports nothing of ours before it was told where that is. The worker's side is
+This file is its program. It imports nothing of ours before it has received the path. The worker's side is
 `core.attempt.forked`.
 """
 
@@ -51,13 +51,13 @@ def main(descriptor: int) -> None:
         if first := control.recv(ORDER_BYTES):
             setup = json.loads(first)
             sys.path[:] = setup["path"]
-            # What each child needs, and then what its work does.
+            # First what each child needs, then what its work needs.
             preload(["core.attempt.child_work", *setup["preload"]])
             _Server(control).serve()
 
 
 def preload(modules: Iterable[str]) -> None:
-    """Import these modules; one that can't be imported, or starts threads, is told of and not in the way."""
+    """Import these modules; one that can't be imported, or that starts threads, is logged and passed over."""
     from core.logs import log
 
     for name in modules:
@@ -78,7 +78,7 @@ class _Server:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        #: By number: the process id, and the pipe on which to tell of it.
+        #: By number: the process id and its status pipe.
         self._children: dict[int, tuple[int, Connection]] = {}
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._woken, False)
@@ -86,7 +86,7 @@ class _Server:
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Do what is ordered; return, with all children killed, when nobody is left to order anything."""
+        """Serve orders until the other end is closed; then kill all children and return."""
         poll = select.poll()
         for readable in (self._control.fileno(), self._woken):
             poll.register(readable, select.POLLIN)
@@ -133,7 +133,7 @@ class _Server:
             os.kill(self._children[number][0], signal.SIGKILL)
 
     def _collect(self) -> None:
-        """Tell how those ended that did."""
+        """Report the exit codes of the children that have ended."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -165,7 +165,7 @@ class _Server:
             os._exit(code)
 
     def _let_go(self, tells: Connection) -> None:
-        """Close, in a child, what is the server's: work may leave processes behind that would hold it open."""
+        """Close the server's descriptors in a child: processes that its work leaves behind would hold them open."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._control.close()
@@ -176,7 +176,7 @@ class _Server:
 
 
 def _send(tells: Connection, number: int) -> None:
-    # Who ordered it may be gone.
+    # The process that ordered it may be gone.
     with contextlib.suppress(OSError):
         tells.send(number)
 

@@ -1,4 +1,4 @@
-"""Child processes as their worker has them: ordered from its fork server, which `core.attempt.fork_server` tells of."""
+"""The worker's side of child processes: it orders them from its fork server (`core.attempt.fork_server`)."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from multiprocessing.connection import Connection
 
 from core.attempt import fork_server
 
-#: Seconds that a process is given to be gone once it was told to.
+#: Seconds within which a process has to end once it was asked to.
 GONE_SECONDS = 10.0
 
 
 class Forked:
-    """A child that was ordered: its connection, and what the server tells of it."""
+    """A child that was ordered: its connection, and its status as the server reports it."""
 
     def __init__(self, number: int, connection: Connection, status: Connection) -> None:
         self.number = number
         self.connection = connection
-        #: Readable when there is news; to be waited for together with the connection.
+        #: Brings the process id, then the exit code; to be waited for together with the connection.
         self.status = status
-        #: 0 until the server has told it.
+        #: 0 until the server has sent it.
         self.pid = 0
         #: How it ended, as `subprocess` counts it; None while it may live.
         self.code: int | None = None
         self._is_over = False
 
     def is_begun(self, seconds: float) -> bool:
-        """Wait so long at most for the process to be there, or to be known as failed; return whether that is so."""
+        """Wait at most so long for the process to start or to fail; return whether it has done either."""
         return self.pid != 0 or self._read_status(seconds)
 
     def is_over(self, seconds: float = 0.0) -> bool:
-        """Wait so long at most for the process to be gone; return whether it is."""
+        """Wait at most so long for the process to end; return whether it has."""
         until = time.monotonic() + seconds
         while not self._is_over and self._read_status(max(0.0, until - time.monotonic())):
             pass
@@ -49,7 +49,7 @@ class Forked:
 
     @property
     def end(self) -> str:
-        """How the process ended, for a sentence."""
+        """How the process ended, as a part of a sentence."""
         if self.code is None:
             return "its fork server is gone" if self._is_over else "it does not answer"
         if self.code >= 0:
@@ -82,20 +82,20 @@ class ForkServer:
     """The server of this process; started when it is first needed, or before. Safe to use from all threads."""
 
     def __init__(self) -> None:
-        #: Modules that are imported once, by the server; of interest when it starts.
+        #: Modules that the server imports once, when it starts.
         self.preload: tuple[str, ...] = ()
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
 
     def forget(self) -> None:
-        """Be as new, in a process that was forked: the server is its parent's, and must not live by it."""
+        """Reset in a forked process: the server belongs to its parent, and must end with that."""
         if self._process is not None:
-            # It is not ours to wait for.
+            # Only the parent can wait for it.
             self._process.returncode = 0
             self._control.close()
         self._process = None
-        # A thread that is not here may have held it.
+        # A thread of the parent, which does not exist here, may have held it.
         self._guard = threading.Lock()
 
     @property
@@ -109,7 +109,7 @@ class ForkServer:
             self._start()
 
     def fork(self) -> Forked:
-        """Order a child and return at once. Raises OSError when there is no server to be had."""
+        """Order a child and return at once. Raises OSError when no server can be started."""
         ours, theirs = multiprocessing.Pipe()
         status, status_end = multiprocessing.Pipe(duplex=False)
         with theirs, status_end, self._guard:
@@ -117,7 +117,7 @@ class ForkServer:
             try:
                 self._send_fork(number, theirs, status_end)
             except ConnectionError:
-                # It has died, and this is how it is noticed.
+                # A dead server is noticed here.
                 self._drop()
                 self._send_fork(number, theirs, status_end)
         return Forked(number, ours, status)

@@ -1,7 +1,7 @@
-"""What becomes of an attempt, as a value, and what is written for it.
+"""The outcomes of an attempt as values, and what is written for each.
 
-The attempt's thread makes one of these of what the pipeline's function returned or raised (`of_error`); `end_of` says
-what the ledger writes for it. Nothing else ends an attempt.
+The attempt's thread turns what the pipeline's function returned or raised into one of these (`of_error`); `end_of`
+returns what the ledger writes for it. Nothing else ends an attempt.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Trying again cannot help, or has not."""
+    """Trying again cannot help, or has not helped."""
 
     state: ClassVar[State] = State.FAILED
     error: str
@@ -88,7 +88,7 @@ class HandedBack:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody has cancelled the job, and the attempt has heard of it."""
+    """Somebody has cancelled the job, and the attempt has noticed it."""
 
     state: ClassVar[State] = State.CANCELLED
 
@@ -102,7 +102,7 @@ Outcome = Succeeded | Failed | Retry | Deferred | Waiting | HandedBack | Cancell
 
 
 def end_of(outcome: Outcome, claim: Claim, *, progress: dict[str, Any] | None) -> End | None:
-    """Return what is written for an outcome, with the last progress; None for nothing."""
+    """Return the end to write for an outcome, with the last progress; None when nothing is written."""
     if isinstance(outcome, Lost):
         return None
     end = End(
@@ -131,7 +131,7 @@ def end_of(outcome: Outcome, claim: Claim, *, progress: dict[str, Any] | None) -
 
 
 def of_error(error: BaseException, claim: Claim) -> Outcome:
-    """Return what an error of the function, or of a call of its context, makes of the attempt."""
+    """Return the outcome of an attempt whose function, or a call of its context, raised this error."""
     match error:
         case JobCancelled():
             return Cancelled()
@@ -150,12 +150,12 @@ def of_error(error: BaseException, claim: Claim) -> Outcome:
 
 
 def without_pipeline(claim: Claim) -> Failed | Retry:
-    """Return the outcome where the pipeline isn't here: in the middle of a deploy, another worker has it."""
+    """Return the outcome when this worker lacks the pipeline: during a deploy another worker may have it."""
     alarms.count(alarms.UNKNOWN_PIPELINE, claim.pipeline, job=claim.job_id)
     sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site."
     if claim.attempt >= claim.max_attempts:
         return Failed(f"{sentence} Ask an operator.")
-    # The upper half of the jitter only: all attempts used up within seconds would be of no use to a deploy.
+    # Only the upper half of the jitter: a deploy takes longer than the shortest retries would.
     longest = _longest_backoff(claim.attempt - 1)
     return Retry(f"{sentence} It is tried again.", delay=random.uniform(longest / 2, longest))
 

@@ -55,13 +55,13 @@ class Progress:
                 self.is_dirty = True
 
     def pass_stages(self) -> None:
-        """Call the stages done that nobody began."""
+        """Mark the stages as done that nobody began."""
         for stage in self.stages:
             if stage["state"] == "pending":
                 stage["state"] = "done"
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what is to be written, and call it clean."""
+        """Return what is to be written, and mark it as written."""
         # Cleared first: a change that comes while this is read is written the next time.
         self.is_dirty = False
         done, now = _whole(self.done) or 0, time.monotonic()
@@ -102,7 +102,7 @@ class Stage:
 
 
 def _whole(value: Any) -> int | None:
-    """Return a count as the column holds it, or None: what a pipeline miscounts must not stop its neighbours."""
+    """Return a count within the column's range, or None: a wrong count must not stop the others' writes."""
     try:
         return max(-_LARGEST, min(int(value), _LARGEST))
     except (TypeError, ValueError, OverflowError):

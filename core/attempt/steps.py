@@ -45,7 +45,7 @@ class Steps:
         return self._complete(key, result)
 
     def complete(self, key: str, made: Any, *, seconds: float, title: str, children: int) -> None:
-        """Write down a step whose work others have done, unless it is completed."""
+        """Record a step whose work others have done, unless it is completed."""
         if key in self.results:
             return
         self._display.begin_step(key, title)
@@ -55,7 +55,7 @@ class Steps:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        """What the completed steps have left, by their keys."""
+        """The results of the completed steps, by their keys."""
         # The first claim of a job has no steps: not asked for, to keep small jobs cheap.
         if self._claim.fence == 1:
             return {}

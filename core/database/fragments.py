@@ -1,9 +1,9 @@
-"""Fragments of SQL: what the databases say differently, what several statements share, and lists of states.
+"""Fragments of SQL: the words in which the databases differ, what statements share, and lists of states.
 
-A statement names a fragment in braces, `{name}` or `{name:argument}`; the innermost are filled in first. Those that a
-database has words of its own for are here, the shared ones in `sql/fragments.sql`, where `$` is the argument and the
-job's row `j` unless one is given. The states are told by `core.models.states`: they are literals in each statement, as
-SQLite reads a partial index only for a condition without parameters and in the same words.
+A statement names a fragment in braces, `{name}` or `{name:argument}`; the innermost are filled in first. Fragments that
+differ between the databases are here, the shared ones in `sql/fragments.sql`. There `$` is the argument, and without
+one the job's row `j`. The lists of states come from `core.models.states`, as literals: SQLite uses a partial index only
+for a condition that is written like the index's own and has no parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "sql"
-#: Stands for `{now}` until the statement is run: the clock of a test can be moved.
+#: Stands for `{now}` until the statement is run, as a test can move the clock.
 NOW = "<now>"
 #: How SQLite stores a time.
 _FORMAT = "'%%Y-%%m-%%d %%H:%%M:%%f'"
@@ -27,11 +27,11 @@ _WORDS = {
     "greatest": ("GREATEST", "MAX"),
     "least": ("LEAST", "MIN"),
     "random": ("random()", "(abs(random() %% 1000) / 1000.0)"),
-    # So many seconds from now, a time of so many seconds since 1970, and those seconds of a time.
+    # Now plus some seconds; a time from seconds since 1970; and the seconds since 1970 of a time.
     "later": (f"{NOW} + make_interval(secs => $)", f"STRFTIME({_FORMAT}, {NOW}, ($) || ' seconds')"),
     "time": ("to_timestamp($)", f"STRFTIME({_FORMAT}, $, 'unixepoch')"),
     "epoch": ("extract(epoch FROM $)::double precision", "(julianday($) - 2440587.5) * 86400.0"),
-    # In the parameter of this name, which `statements.id_list` makes; in what a query returns.
+    # Whether a value is in a list parameter (see `statements.id_list`), or in what a query returns.
     "in": ("= ANY(%($)s)", "IN (SELECT value FROM json_each(%($)s))"),
     "not_in": ("<> ALL(%($)s)", "NOT IN (SELECT value FROM json_each(%($)s))"),
     "among": ("= ANY(ARRAY($))", "IN ($)"),
@@ -49,7 +49,7 @@ _states: dict[str, str] = {}
 
 
 def define_states(**lists: Iterable[str]) -> None:
-    """Let statements name these lists of states."""
+    """Make these lists of states available to statements, by name."""
     _states.update({name: literals(states) for name, states in lists.items()})
     shared.cache_clear()
 

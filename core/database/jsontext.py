@@ -1,4 +1,4 @@
-"""JSON that every database here can hold."""
+"""JSON that every supported database can store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")
 def dumps(value: Any) -> str:
     """Return the value as JSON; dates and decimals as Django writes them, NaN refused.
 
-    What no database stores in JSON becomes U+FFFD, which is what a reader would show for it: U+0000, and the half of
-    a surrogate pair, which Python reads from a file name that is not UTF-8.
+    Characters that no database stores in JSON become U+FFFD, as a reader would show them: U+0000, and half of a
+    surrogate pair, which Python makes of a file name that is not UTF-8.
     """
     text = json.dumps(value, cls=DjangoJSONEncoder, allow_nan=False)
     if _SUSPECT.search(text):
@@ -36,7 +36,7 @@ def storable(text: str) -> str:
 
 
 def dumps_limited(value: Any, *, what: str) -> str:
-    """Return the value as JSON; raise StepTooLarge when it does not belong in a row."""
+    """Return the value as JSON; raise StepTooLarge when it is too large for a row."""
     try:
         text = dumps(value)
     except (TypeError, ValueError) as error:
@@ -49,7 +49,7 @@ def dumps_limited(value: Any, *, what: str) -> str:
 
 
 def typed(value: Any, kind: type[T], *, what: str) -> T:
-    """Return a JSON value as this type; raise PermanentError where it is not one: another version has kept it."""
+    """Return a JSON value as this type; raise PermanentError when it does not fit: another version has stored it."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

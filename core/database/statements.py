@@ -37,7 +37,7 @@ def run(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def read(name: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a statement that only reads, outside any transaction of its own: on SQLite it then waits for no writer."""
+    """Run a statement that only reads, without a transaction: on SQLite it then waits for no writer."""
     return _execute(one_statement(name), params)[1]
 
 
@@ -46,14 +46,14 @@ def run_together(parts: Sequence[tuple[str, dict[str, Any]]]) -> list[list[tuple
     if connection.vendor != "postgresql":
         loaded = [(_statement(name, connection.vendor, now="%(now)s"), params) for name, params in parts]
         with transaction.atomic():
-            # One instant for all: what the first statement selects, the next one changes.
+            # All of them get one instant: what the first selects by time, the next one changes.
             now = _execute(f"SELECT {now_sql()}", {})[1][0][0]
             return [_run_in_steps(statement, {**params, "now": now}) for statement, params in loaded]
     if len(parts) == 1:
         return [run(*parts[0])]
     connection.ensure_connection()
     cursors = []
-    # What is sent in a pipeline without BEGIN is one transaction, which ends with it.
+    # Statements sent in one pipeline without BEGIN are one transaction, which ends with the pipeline.
     with connection.wrap_database_errors, connection.connection.pipeline():
         for name, params in parts:
             cursor = connection.connection.cursor()

@@ -65,7 +65,7 @@ def keep_upload(staged: Path, *, sha256: str) -> str:
         return key
     with refused_when_full():
         final.parent.mkdir(parents=True, exist_ok=True)
-        # Young from now on, however long the rest of its form took to arrive.
+        # Its age begins now, however long the rest of its form took to arrive.
         os.utime(staged)
         flush_file(staged)
         failpoint("file-rename")
@@ -75,10 +75,10 @@ def keep_upload(staged: Path, *, sha256: str) -> str:
 
 
 def touch(key: str) -> bool:
-    """Make a kept file young, so that a job can be made that names it; return whether it is still there.
+    """Renew a stored file's age before a job is made that names it; return whether the file still exists.
 
-    A housekeeper goes by the file's age. One that takes it away at this moment sees it become young, and puts it back;
-    or it was quicker, and the file is not there.
+    The housekeeper goes by a file's age. If it moves the file away at this very moment, it notices the new age and puts
+    the file back. If it was quicker, the file no longer exists.
     """
     try:
         os.utime(resolve(key))
@@ -118,7 +118,7 @@ def refuse_when_full(incoming_bytes: int = 0) -> None:
 
 @contextmanager
 def refused_when_full() -> Iterator[None]:
-    """Turn the disk's own "no room" into the Overloaded of `refuse_when_full`: it may have bytes and yet no room."""
+    """Turn the disk's own "no room" into the Overloaded of `refuse_when_full`: free bytes need not be usable ones."""
     try:
         yield
     except OSError as error:

@@ -53,7 +53,7 @@ class StoredUpload:
 
     @classmethod
     def from_token(cls, token: str, *, owner_id: int) -> StoredUpload | None:
-        """Return the file of a token that this owner was given within the last day, else None."""
+        """Return the file of a token that was issued to this owner within the last day, else None."""
         try:
             fields = signing.loads(token, salt=_SALT, max_age=_TOKEN_SECONDS)
         except signing.BadSignature:
@@ -90,7 +90,7 @@ class StagingUploadHandler(FileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        # Said before a byte is read, so that nobody waits for an upload that can't be taken.
+        # Refused before a byte is read, so that nobody waits for an upload that can't be accepted.
         if content_length > conf.UPLOAD_LIMIT_BYTES:
             raise StopUpload(connection_reset=True)
         storage.refuse_when_full(content_length)
@@ -131,7 +131,7 @@ class StagingUploadHandler(FileUploadHandler):
     def upload_interrupted(self) -> None:
         if hasattr(self, "_file"):
             with suppress(OSError):
-                # What it still held has no room either.
+                # The bytes that were still buffered have no room either.
                 self._file.close()
             self._path.unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ from core.pipelines import Download, Pipeline
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """A file that can be had of a dataset: as it is there, being made, or not asked for yet."""
+    """A file that a dataset offers: there already, being made, or not requested yet."""
 
     spec: Pipeline
     download: Download
@@ -37,7 +37,7 @@ class DatasetFile:
 
 
 def files_of(dataset: Dataset, *, is_staff: bool) -> list[DatasetFile]:
-    """Return the files that such a person can have of the dataset, but for those that its own job has left."""
+    """Return the files that the dataset offers such a person, without those that its own job has made."""
     offers = list(_offers(is_staff=is_staff))
     if not offers:
         return []

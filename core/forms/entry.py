@@ -26,9 +26,9 @@ from core.pipelines import Pipeline
 from core.schedules import changes
 from core.schedules.repeat_form import RepeatForm
 
-#: Ends the name of the hidden field that names a file kept from a submit that was not valid.
+#: Suffix of the hidden field that names a file stored from an invalid submit.
 STORED_SUFFIX = ".kept"
-#: Names of the buttons that ask for the form as it is filled in: with other choices, or with a part of it moved.
+#: Names of the buttons that show the form again as it is filled in: with other choices, or with a part of it moved.
 REFRESH_BUTTONS = ("refresh", "move")
 
 
@@ -45,28 +45,28 @@ class Entry:
 
     @property
     def stored_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
-        """Return, by field, each kept file with the token that names it in a hidden field."""
+        """Return, by field, each stored file with the token that names it in a hidden field."""
         return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.stored_files.items()}
 
     @property
     def is_refresh(self) -> bool:
-        """Whether what was sent asks for the form anew and not for a job."""
+        """Whether the submit asks only for the form again, not for a job."""
         return any(name in self.form.data and name not in self.form.fields for name in REFRESH_BUTTONS)
 
     def show_anew(self) -> None:
-        """Let the form stand as it is filled in: no field is checked or complained about. Files that came are kept."""
+        """Show the form as it is filled in, without checking any field. Uploaded files are stored."""
         for name in _file_fields(self.form):
             sent = self.form.files.get(name)
             if isinstance(sent, UploadedFile) and _is_accepted(self.form.fields[name], sent):
                 self.stored_files[name] = uploads.keep(sent)
-        # Errors that are there already are not looked for again.
+        # With errors set already, the form does not check its fields.
         self.form._errors = ErrorDict()  # type: ignore[attr-defined]
 
     def is_valid(self) -> bool:
         return self.form.is_valid()
 
     def keep_uploads(self) -> None:
-        """Keep the files of a form that is not valid otherwise, so that nobody uploads them twice."""
+        """Store the files of an otherwise invalid form, so that nobody uploads them twice."""
         for name, file in self.form.cleaned_data.items():
             if isinstance(file, UploadedFile):
                 self.stored_files[name] = uploads.keep(file)
@@ -113,7 +113,7 @@ class Entry:
         return changes.edit(schedule, by=by, **values)
 
     def _staged_bytes(self) -> int:
-        """Return the bytes of the valid form's files that no job of the person has yet; each content counts once."""
+        """Return the bytes of the form's files that no job of the person has yet; the same content counts once."""
         if not conf.OWNER_STORED_BYTES:
             return 0
         sent = {name: file for name, file in self.form.cleaned_data.items() if isinstance(file, UploadedFile)}
@@ -124,7 +124,7 @@ class Entry:
         return sum(size for sha256, size in sizes.items() if sha256 not in set(owned))
 
     def filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
-        """Return the parameters, the files, which are kept from now on, and the label of the valid form."""
+        """Return the valid form's parameters, its files, which are stored now, and its label."""
         files = dict(self.stored_files)
         params: dict[str, Any] = {}
         for name, value in self.form.cleaned_data.items():

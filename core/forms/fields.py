@@ -1,4 +1,4 @@
-"""What a pipeline's form is made of."""
+"""The form of a pipeline, and its own kinds of fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PipelineForm(forms.Form):
     fieldsets: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
     #: Fields whose change shows the form anew, because what others offer depends on them.
     refresh_on: ClassVar[tuple[str, ...]] = ()
-    #: Whether columns of the dataset that its job makes can be given types in it, by `declared`.
+    #: Whether the form can set the types of the columns of the dataset that its job makes; see `declared`.
     can_declare: ClassVar[bool] = False
 
     @classmethod
@@ -31,7 +31,7 @@ class PipelineForm(forms.Form):
         params: Mapping[str, Any],  # noqa: ARG003 - as forms that can declare override it
         types: Mapping[str, str],  # noqa: ARG003 - as above
     ) -> dict[str, Any]:
-        """Return the values in which these parameters change so that columns have these types, by their names."""
+        """Return the parameters to change so that these columns, by name, get these types."""
         return {}
 
     def __init__(self, *args: Any, user: AbstractBaseUser | None = None, **kwargs: Any) -> None:

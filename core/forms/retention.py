@@ -1,10 +1,10 @@
-"""How long things are kept: the one rule that the housekeeper goes by and that pages show.
+"""How long things are kept: the one rule that the housekeeper follows and that pages show.
 
 1. A job is kept for its pipeline's `retention_days` after its end, or for DAYS_JOBS when that is set. It goes as a
    whole: with its children, steps, events and files. One that has not ended, or of which a child has not, stays.
 2. A dataset is kept for DAYS_DATASETS after it was made. One that a person keeps for good, or that a schedule takes
    its data from, stays; so does one that a job at work reads.
-3. What a kept thing needs is kept with it: the job of a dataset, and the job of a mail, whole, as long as that one.
+3. A dataset and a mail keep their whole job for as long as they are kept themselves.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _GONE_DAYS = Pipeline.retention_days
 class Keeping:
     """How long a job is kept."""
 
-    #: None for as long as what keeps it is there.
+    #: None while a dataset or mail without an end keeps the job.
     expires_at: dt.datetime | None
-    #: What it is kept with beyond its own days, if anything.
+    #: The dataset or mail that keeps it beyond its own days, if there is one.
     keeper: Dataset | Mail | None = None
 
 
 def keeping_of(job: Job) -> Keeping | None:
-    """Return how long a job is kept, and what for; None for one that has not ended."""
+    """Return how long a job is kept, and for which dataset or mail; None for one that has not ended."""
     whole = _whole(job)
     if whole.finished_at is None or not whole.is_finished:
         return None
@@ -83,7 +83,7 @@ def old_datasets(now: dt.datetime) -> QuerySet[Dataset]:
 
 
 def mails_that_hold(now: dt.datetime) -> QuerySet[Mail]:
-    """Return the mails that keep their job: young ones, and those of which nobody knows whether they arrived."""
+    """Return the mails that keep their job: young ones, and those that may or may not have arrived."""
     young = Mail.objects.filter(created_at__gte=now - dt.timedelta(days=conf.DAYS_MAILS))
     return young | Mail.objects.filter(state=Mail.State.UNKNOWN)
 
@@ -99,9 +99,9 @@ def named_by_schedules(ids: Iterable[int]) -> set[int]:
 
 
 def named_by_live_jobs(ids: Collection[int]) -> set[int]:
-    """Return those of these datasets that the parameters of a job name which has not ended."""
+    """Return those of these datasets that the parameters of a live job name."""
     used: set[int] = set()
-    # A number in JSON, or its digits.
+    # The parameter may be a JSON number or a string of its digits.
     values = [*ids, *map(str, ids)]
     for field in sorted(dataset_fields()):
         for path in (f"params__{field}", f"params__item__{field}"):
@@ -138,14 +138,14 @@ def _later(one: Keeping, other: Keeping) -> Keeping:
 
 
 def _whole(job: Job) -> Job:
-    """Return the job that this one is a part of, however deep; itself when it is none."""
+    """Return the whole job that this one is a part of, however deep; the job itself when it is whole."""
     while job.parent_id is not None:
         job = Job.objects.defer("params", "result").get(pk=job.parent_id)
     return job
 
 
 def _named(value: Any, fields: Collection[str], *, is_dataset: bool = False) -> Iterator[int]:
-    """Yield the ids that stand under one of these names, at any depth."""
+    """Yield the ids that are values of these names, at any depth."""
     if isinstance(value, dict):
         for name, entry in value.items():
             yield from _named(entry, fields, is_dataset=name in fields)

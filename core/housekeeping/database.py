@@ -14,18 +14,18 @@ from core.housekeeping.rounds import Round, Tally
 from core.models import Artifact, AuditEntry, Job, JobEvent, JobProgress, JobStep
 from core.models.states import State
 
-#: Deleted rows of a round from which on PostgreSQL is told to take their space up again at once.
+#: From so many deleted rows on a round has PostgreSQL reclaim their space at once.
 MANY_ROWS = 10_000
 #: A SQLite file is made anew when this part of its pages is free, and it is no smaller, and no larger, than this.
 FREE_PART = 0.25
 LEAST_BYTES = 16 * 1024**2
-#: Nobody can write meanwhile, and waits up to 30 seconds: docs/housekeeping.md has the figures.
+#: Meanwhile writers wait, for up to 30 seconds: docs/housekeeping.md has the figures.
 MOST_BYTES = 512 * 1024**2
 _TABLES = (Job, JobEvent, JobProgress, JobStep, Artifact, AuditEntry)
 
 
 def tidy_database(work: Round, *, deleted_rows: int) -> Tally:
-    """Do what helps after this many rows have gone; a dry round does nothing."""
+    """Tidy up the database after this many rows were deleted; a dry round does nothing."""
     tally = Tally()
     if work.is_dry:
         return tally
@@ -35,7 +35,7 @@ def tidy_database(work: Round, *, deleted_rows: int) -> Tally:
         else:
             _tidy_postgresql(tally, deleted_rows=deleted_rows)
     except OperationalError as error:
-        # Somebody was at work the whole time, or there is no room: the next round tries again.
+        # Others used the database the whole time, or the disk has no room: the next round tries again.
         tally.leave(f"The database could not be tidied: {error}.")
     return tally
 

@@ -33,7 +33,7 @@ def expire_datasets(work: Round) -> Tally:
 
 def _expire(ids: list[int], tally: Tally) -> None:
     with transaction.atomic():
-        # Again under the lock: a person may have said just now that one is to be kept.
+        # Checked again under the lock: a person may just have chosen to keep one of them.
         locked = Dataset.objects.filter(pk__in=ids, is_kept=False).order_by("pk").select_for_update()
         rows = {pk: paths for pk, *paths in locked.values_list("pk", *PATHS)}
         going = set(rows) - _named(list(rows))

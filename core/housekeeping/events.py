@@ -20,7 +20,7 @@ KEPT_KINDS = (
     _KIND.DISCARDED,
     _KIND.EDITED,
 )
-#: Events of one look: their ids are nearly in the order of time, so that a look at young ones is the last.
+#: Events of one page. Ids are nearly in the order of time, so a page that begins with a young event is the last.
 PAGE = 2_000
 
 

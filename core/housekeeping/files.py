@@ -1,4 +1,4 @@
-"""The file store: what nobody refers to any more, and what was never finished."""
+"""The file store: files that no row refers to, and uploads that were never finished."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def collect_files(work: Round) -> Tally:
     """
     tally = Tally()
     storage.root().mkdir(parents=True, exist_ok=True)
-    # The store may lie behind a link; inside of it none is followed.
+    # The store itself may be a link; inside of it no link is followed.
     root = storage.root().resolve()
     older_than = store_time() - conf.ORPHAN_HOURS * 3600
     collect_staging(root, older_than=older_than, work=work, tally=tally)
@@ -44,13 +44,13 @@ def collect_files(work: Round) -> Tally:
 
 
 def collect_staging(root: Path, *, older_than: float, work: Round, tally: Tally) -> None:
-    """Delete uploads that were begun and never finished. One that still comes in is written to, and young."""
+    """Delete uploads that were never finished. One that is still arriving is being written to, so it is young."""
     for number, entry in enumerate(entries(root / "staging", tally), 1):
         path = Path(entry.path)
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            # Its submit has ended.
+            # Its submit has just ended.
             continue
         except OSError as error:
             tally.leave(f"staging/{entry.name} could not be read: {error.strerror or error}.")

@@ -1,4 +1,4 @@
-"""The folders that attempts have written: which of them rows still refer to, and which are left from nobody's work."""
+"""The folders of attempts: which of them rows still refer to, and which are to be deleted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def collect_job_folders(root: Path, *, older_than: float, work: Round, tally: Ta
 def collect_scratch(root: Path, *, older_than: float, work: Round, tally: Tally) -> None:
     """Delete the temporary files of attempts that are over."""
     for batch in batches(_scratch(root / "scratch", tally)):
-        # Asked after the folders were seen: an attempt has its fence before it has a folder.
+        # Queried after the folders were listed: an attempt has its fence before it has a folder.
         running = dict(
             Job.objects.filter(pk__in={job_id for job_id, _ in batch}, state=State.RUNNING).values_list("pk", "fence")
         )
@@ -67,7 +67,7 @@ def newest_job_folder(root: Path, *, older_than: float) -> int:
 
 
 def lent_folders() -> set[Attempt]:
-    """Return the attempts' folders that rows of another job refer to, as a report's to what a part of it has made."""
+    """Return the attempts' folders that rows of another job refer to, such as a report's row to a file of its part."""
     own = Concat(Value("jobs/"), Cast("job_id", CharField()), Value("/"))
     lent: set[Attempt] = set()
     rows: list[tuple[QuerySet[Artifact] | QuerySet[Dataset], tuple[str, ...]]] = [
@@ -89,7 +89,7 @@ def _is_quiet(job: Job, work: Round) -> bool:
     if job.is_live or job.finished_at is None:
         return False
     if work.is_dry and job.finished_at < work.before(days=retention.job_days(job.pipeline)):
-        # Counted with the jobs that would have gone by now.
+        # A real round would have deleted it with its job: it is counted there.
         return False
     return job.finished_at < work.before(hours=conf.ORPHAN_HOURS)
 
@@ -97,10 +97,10 @@ def _is_quiet(job: Job, work: Round) -> bool:
 def _collect_attempts(
     root: Path, ended: dict[int, int | None], lent: set[Attempt], *, older_than: float, work: Round, tally: Tally
 ) -> None:
-    """Delete the folders of these jobs' attempts that nothing refers to: they were lost, or what they made is gone.
+    """Delete the folders of these jobs' attempts that nothing refers to: the attempt was lost, or its results are gone.
 
-    A job that failed or was cancelled can be tried again from its last completed step: what its steps, and those of
-    its family, name stays. Of one that has succeeded only results are kept.
+    A job that failed or was cancelled can be tried again from its last completed step, so the folders that its steps,
+    and those of its family, name are kept. Of a job that has succeeded only results are kept.
     """
     wholes = _wholes(ended)
     unnamed = {
@@ -114,7 +114,7 @@ def _collect_attempts(
     by_own: dict[bool, list[int]] = {True: [], False: []}
     for job_id, (_, state) in wholes.items():
         by_own[state == State.SUCCEEDED].append(job_id)
-    # First what a job says itself, which answers nearly always; then whoever may speak of it.
+    # First the job's own rows, which nearly always settle it; then those of its family.
     unnamed -= _named(by_own[False], with_steps=True) | _named(by_own[True], with_steps=False)
     named_by_family: dict[int, set[Attempt]] = {}
     for job_id, fence in sorted(unnamed):
@@ -128,13 +128,13 @@ def _collect_attempts(
 
 
 def _wholes(ended: dict[int, int | None]) -> dict[int, tuple[int, str]]:
-    """Return the whole job, with its state, that each of these is a part of; not those with a parent that lives."""
+    """Return, by job, its whole job and that one's state; without the jobs that have a live parent."""
     states: dict[int, tuple[int | None, str]] = {}
     unknown = {job_id if parent is None else parent for job_id, parent in ended.items()}
     while unknown:
         rows = Job.objects.filter(pk__in=unknown).values_list("pk", "parent", "state")
         states |= {pk: (parent, state) for pk, parent, state in rows}
-        # A job that went at this moment has taken its children along.
+        # A job that was deleted at this moment has taken its children along.
         states |= dict.fromkeys(unknown - set(states), (None, State.RUNNING.value))
         unknown = {parent for parent, _ in states.values() if parent is not None} - set(states)
     wholes = {}
@@ -150,7 +150,7 @@ def _wholes(ended: dict[int, int | None]) -> dict[int, tuple[int, str]]:
 
 
 def _named(job_ids: list[int], *, with_steps: bool) -> set[Attempt]:
-    """Return the attempts' folders that rows of these jobs name."""
+    """Return the attempts' folders that rows of these jobs refer to."""
     if not job_ids:
         return set()
     texts: list[Iterable[tuple[str | None, ...]]] = [
@@ -165,7 +165,7 @@ def _named(job_ids: list[int], *, with_steps: bool) -> set[Attempt]:
 
 
 def _texts(rows: QuerySet[Job] | QuerySet[JobStep], field: str) -> Iterator[tuple[str | None, ...]]:
-    """Yield the JSON of this column, as text, where it may name a folder."""
+    """Yield the JSON of this column as text, where it may name a folder."""
     texts = rows.order_by().annotate(text=Cast(field, TextField())).filter(text__contains="jobs/")
     return texts.values_list("text").iterator(chunk_size=500)
 

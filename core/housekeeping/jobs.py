@@ -55,8 +55,8 @@ def _parents(ids: Collection[int]) -> set[int]:
 def _expire(ids: list[int], *, before: dt.datetime, work: Round, lent: Collection[int], tally: Tally) -> None:
     """Delete these whole jobs in one transaction, and their folders after it.
 
-    The row of a whole job is locked first, as every retry does: none of them begins to live again meanwhile. A family
-    is never deleted in part, so that no retry finds a fan-out with answers missing.
+    The row of a whole job is locked first, as every retry does: so none of them is retried meanwhile. A family is
+    never deleted in part, so that no retry finds a fan-out with results missing.
     """
     if not ids:
         return
@@ -93,7 +93,7 @@ def _locked(jobs: JobQuerySet) -> list[int]:
 
 
 def _staying(levels: list[list[int]], work: Round) -> set[int]:
-    """Return those of these whole jobs that stay. When they have children, there is but one of them."""
+    """Return those of these whole jobs that are not deleted. A job with children comes alone."""
     if len(levels) == 1:
         return _holders(levels[0], work)
     everybody = (batch for level in levels for batch in batches(level))
@@ -106,7 +106,7 @@ def _holders(ids: list[int], work: Round) -> set[int]:
     """Return those of these jobs that have a dataset or a mail which is kept."""
     datasets = Dataset.objects.filter(job__in=ids)
     if work.is_dry:
-        # Those that a real round would have deleted before.
+        # A real round would have deleted these before.
         datasets = datasets.exclude(pk__in=retention.old_datasets(work.now).values("pk"))
     mails = retention.mails_that_hold(work.now).filter(job__in=ids)
     return {*datasets.values_list("job", flat=True), *mails.values_list("job", flat=True)}

@@ -1,4 +1,4 @@
-"""Mails past their time. One of which nobody knows whether it arrived stays."""
+"""Mails past their time. One that may or may not have arrived stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting from the file store, and only from there: no link is followed, and what can't be deleted is told."""
+"""Deleting from the file store, and only from there. No link is followed; what can't be deleted is reported."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from core.files import storage
 from core.housekeeping.rounds import Tally
 
-#: Folders within folders that are gone into: a job's are two or three deep.
+#: Depth to which folders are entered: a job's own are two or three deep.
 DEPTH = 50
 
 
 @dataclass
 class Extent:
-    """What a folder holds."""
+    """The number, size and age of the files in a folder."""
 
     files: int = 0
     bytes: int = 0
@@ -27,14 +27,14 @@ class Extent:
 
 
 def entries(folder: Path, tally: Tally | None = None) -> Iterator[os.DirEntry[str]]:
-    """Yield what is in a folder of the store: nothing of a link, or of what is not there. An unreadable one is told."""
+    """Yield the entries of a folder of the store; none of a link or a missing one. An unreadable one is reported."""
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
             return
         with os.scandir(folder) as listing:
             yield from listing
     except FileNotFoundError:
-        # Somebody else has deleted it.
+        # Another round has deleted it.
         return
     except OSError as error:
         if tally is not None:
@@ -42,7 +42,7 @@ def entries(folder: Path, tally: Tally | None = None) -> Iterator[os.DirEntry[st
 
 
 def measure(folder: Path) -> Extent:
-    """Return what is in a folder, however deep."""
+    """Return the extent of a folder with all that is in it."""
     extent = Extent()
     with suppress(OSError):
         extent.newest = folder.lstat().st_mtime
@@ -80,7 +80,7 @@ def remove_file(path: Path, tally: Tally, *, name: str = "files") -> None:
 
 
 def remove_key(key: str, tally: Tally) -> None:
-    """Delete the file of a key; a key that leads out of the store is told."""
+    """Delete the file of a key; a key that leads out of the store is reported."""
     try:
         path = storage.resolve(key)
     except ValueError as error:
@@ -90,13 +90,13 @@ def remove_key(key: str, tally: Tally) -> None:
 
 
 def freed_bytes(status: os.stat_result) -> int:
-    """Return what the end of a file frees: nothing while it has another name."""
+    """Return the bytes that deleting a file frees: none while it has another name."""
     return status.st_size if status.st_nlink == 1 else 0
 
 
 def _measure(folder: Path, extent: Extent, *, depth: int) -> None:
     for entry in entries(folder):
-        # What can't be read is deleted no better; that is told then.
+        # What can't be read can't be deleted either; the deletion reports it.
         with suppress(OSError):
             status = entry.stat(follow_symlinks=False)
             extent.newest = max(extent.newest, status.st_mtime)
@@ -122,7 +122,7 @@ def _remove(folder: Path, tally: Tally, *, depth: int) -> None:
 
 
 def _store_path(path: Path) -> str:
-    """Return the path as an operator knows it: within the store."""
+    """Return the path relative to the store, as an operator knows it."""
     try:
         return str(path.relative_to(storage.root()))
     except ValueError:

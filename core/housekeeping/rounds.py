@@ -17,29 +17,29 @@ T = TypeVar("T")
 
 #: Rows that one transaction deletes, and keys that one query asks for.
 BATCH = 500
-#: Things that could not be deleted, or that are not the housekeeper's, which a tally names; more are only counted.
+#: Things left in place that a tally names, as not deletable or not the housekeeper's; more are only counted.
 NAMED = 10
 
 
 @dataclass(frozen=True)
 class Round:
-    """What every part of a round is told."""
+    """One round, as each of its parts receives it."""
 
     #: The database's time when the round began.
     now: dt.datetime = field(default_factory=database_now)
-    #: Whether only to say what would be deleted.
+    #: Whether to report only what would be deleted.
     is_dry: bool = False
     #: Called between batches with what has been done so far; may raise to end the round.
     watch: Callable[[int], None] = lambda _: None
 
     def before(self, *, days: float = 0, hours: float = 0) -> dt.datetime:
-        """Return the time so long before the round began."""
+        """Return the time so many days or hours before the round began."""
         return self.now - dt.timedelta(days=days, hours=hours)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a part of a round has done, or would do: see `Tally`."""
+    """What a part of a round has deleted, or would delete."""
 
     counts: dict[str, int]
     bytes: int
@@ -49,23 +49,23 @@ class Done:
 
 @dataclass
 class Tally:
-    """How many of each have gone, or would go."""
+    """How many of each were deleted, or would be."""
 
     counts: Counter[str] = field(default_factory=Counter)
     #: Of files.
     bytes: int = 0
-    #: Sentences on what was left where it is: not to be deleted, or not known.
+    #: Sentences on what was left in place, as it could not be deleted or is not of the store.
     left: list[str] = field(default_factory=list)
     left_count: int = 0
 
     def leave(self, sentence: str) -> None:
-        """Say what was not deleted, and why."""
+        """Note what was not deleted, and why."""
         self.left_count += 1
         if len(self.left) < NAMED:
             self.left.append(sentence[:300])
 
     def done(self) -> Done:
-        """Return what has been counted, to be kept."""
+        """Return what was counted, to be stored."""
         return Done(
             counts={name: count for name, count in self.counts.items() if count},
             bytes=self.bytes,
@@ -93,7 +93,7 @@ def delete_rows(rows: QuerySet[Any], name: str, *, work: Round, tally: Tally) ->
         keys = list(left.values_list("pk", flat=True)[:BATCH])
         if not keys:
             return
-        # The condition once more: somebody may have changed a row since it was read.
+        # With the condition again: a row may have changed since it was read.
         tally.counts[name] += rows.filter(pk__in=keys).delete()[1].get(model._meta.label, 0)
         after = keys[-1]
         work.watch(sum(tally.counts.values()))

@@ -1,4 +1,4 @@
-"""What is left behind by people and processes that are gone: sessions, workers, runs, buckets."""
+"""Old rows of sessions, workers, runs of schedules and buckets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.models import LimitBucket, Schedule, ScheduledRun
 from core.models.states import LIVE
 from core.operation import presence
 
-#: Runs of one schedule that are kept at most, and those that are kept however old they are: its page shows them.
+#: The most runs that one schedule keeps, and the newest that stay whatever their age: its page shows them.
 RUNS = 1_000
 PAGE_RUNS = 30
-#: Hours since a bucket was last in the way of anything.
+#: Hours after which a bucket that held nothing up is deleted.
 BUCKET_HOURS = 24
 
 
@@ -45,6 +45,6 @@ def _forget_runs(work: Round, tally: Tally) -> None:
             limit = min(before, oldest_on_page)
             limit = limit if last is None else max(limit, last)
             runs = ScheduledRun.objects.filter(schedule=pk, due_at__lt=limit)
-            # What waits, and what has a job at work, is looked at again.
+            # Runs that wait or have a live job are still needed.
             runs = runs.exclude(outcome=ScheduledRun.Outcome.WAITING).exclude(job__state__in=LIVE)
             delete_rows(runs, "runs of schedules", work=work, tally=tally)

@@ -3,12 +3,12 @@
 They are kept by their content, so that jobs and schedules share them, and a submit may take one up again at any moment.
 Who wins is decided by the file itself:
 
-1. A submit that finds its content there makes the file young, and only then inserts its job (`storage.touch`).
+1. A submit that finds its content in the store renews the file's age, and only then inserts its job (`storage.touch`).
 2. The housekeeper renames an old file that no row names into `leaving`. A submit that comes now doesn't find it, and
    stores its own.
-3. In `leaving` nobody can make it young any more: when it has become so, or when a row has come to name it, it is put
-   back; else it is deleted.
-4. A housekeeper that died in between left it there: the next round decides anew.
+3. In `leaving` nobody can renew its age any more. If it is young by now, or a row names it by now, it is put back;
+   otherwise it is deleted.
+4. A housekeeper that died in between left it there: the next round decides again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from core.models.states import State
 
 #: The folder of files that are about to be deleted.
 LEAVING = "leaving"
-#: Files that are on their way out at once: what a housekeeper that dies leaves to the next round.
+#: Files that are in `leaving` at once: as many as a housekeeper that dies leaves to the next round.
 GROUP = 100
 
 _KEY = re.compile(r"uploads/[0-9a-f]{2}/[0-9a-f]{64}")
@@ -41,7 +41,7 @@ _NAME = re.compile(r"[0-9a-f]{64}\Z")
 
 def collect_uploads(root: Path, *, older_than: float, work: Round, tally: Tally) -> None:
     """Delete the uploads that are older than this time of the store's clock and that nothing refers to."""
-    # What comes to be named after this is made young first, so that it is seen in step 3.
+    # A file that a row names after this query is renewed first, which step 3 notices.
     elsewhere = named_elsewhere()
     if not work.is_dry:
         (root / LEAVING).mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def collect_uploads(root: Path, *, older_than: float, work: Round, tally: Tally)
 
 
 def named_elsewhere() -> set[str]:
-    """Return the uploads that are named by other rows than artifacts: schedules, and what is written in JSON."""
+    """Return the uploads that other rows than artifacts name: schedules, and JSON columns."""
     texts: list[Iterable[tuple[str | None, ...]]] = [
         _texts(Schedule.objects.all(), "files"),
         _texts(Schedule.objects.all(), "params"),
@@ -120,7 +120,7 @@ def _drop(root: Path, keys: list[str], elsewhere: Collection[str], *, older_than
         for key in keys:
             name = key.rpartition("/")[2]
             if not _is_old(root / key, older_than):
-                # Taken up since it was listed.
+                # A submit has renewed it since it was listed.
                 continue
             try:
                 (root / key).rename(root / LEAVING / name)
@@ -130,7 +130,7 @@ def _drop(root: Path, keys: list[str], elsewhere: Collection[str], *, older_than
                 tally.leave(f"{key} could not be deleted: {error.strerror or error}.")
                 continue
             taken.append(name)
-            # At once, so that the content of a submit of this very moment is gone for no longer than this takes.
+            # Checked at once, so that a submit of this very moment misses its content as briefly as possible.
             if not _is_old(root / LEAVING / name, older_than):
                 _put_back(root, taken.pop())
         _decide(root, taken, elsewhere, older_than=older_than, tally=tally)

@@ -1,7 +1,7 @@
-"""Backpressure: what is refused before anything is stored, because somebody, or the site, has too much in hand.
+"""Backpressure: a submit is refused, with nothing stored, when its owner or the site has too much to do already.
 
-One cheap statement reads it all; only the limits that are set are counted, and no further than they go. Submits that
-come at the same moment don't see each other, so a limit may be passed by as many as are being accepted at once.
+One cheap statement reads it all. Only limits that are set are counted, and only up to the limit. Submits of the same
+moment don't see each other, so a limit may be passed by as many as are accepted at once.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.files import storage
 
-#: Seconds after which asking again makes sense when the time depends on how fast jobs end.
+#: Seconds after which to try again when the wait depends on how fast jobs end.
 RUNNING_RETRY_SECONDS, QUEUED_RETRY_SECONDS, SITE_RETRY_SECONDS = 30.0, 60.0, 30.0
-#: Seconds that an operator needs to make room.
+#: Seconds after which to try again when an operator has to make room.
 STORED_RETRY_SECONDS = 3600.0
 HOUR_SECONDS = 3600.0
-#: Jobs a second that no site takes: a count so far below its limit stays good for that long.
+#: More submits a second than any site gets. A count below the limit is valid until so many could have reached it.
 FASTEST_SUBMITS = 10_000
-#: Seconds that the count of the whole site is used again at most.
+#: Longest time in seconds that the count of the whole site is used again.
 LONGEST_MEMORY_SECONDS = 60.0
-#: Of a large limit, the jobs for each second that a count near it is used again: counting a million takes a while.
+#: Near a large limit a count is used again for a second per so many jobs: counting a million takes a while.
 JOBS_A_SECOND_OF_MEMORY = 200_000
 
 
 @dataclass
 class _SiteQueue:
-    """How many jobs the whole site had queued when this process looked last."""
+    """How many jobs the whole site had queued when this process counted last."""
 
     count: int = 0
     counted_at: float = 0.0
@@ -61,7 +61,7 @@ class _Pressure:
     now: float
     running: int
     queued: int
-    #: When the submit was made that has to be an hour old before the next one; in epoch seconds.
+    #: Time, in epoch seconds, of the submit that has to be an hour old before the next one is accepted.
     oldest: float | None
     stored: int
     everybody: int
@@ -70,9 +70,9 @@ class _Pressure:
 def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes: int = 0, jobs: int = 1) -> None:
     """Raise TooMuch when this owner, Overloaded when the site can't take so many jobs and bytes more.
 
-    A key that the owner has used is never refused: its job is there already. Call it before reading a large upload,
-    with the bytes that are to come, and once more with the key when that is known, and with the bytes that are on the
-    disk by then and of no job of the owner's yet.
+    A key that the owner has used is never refused: its job exists. Call it before reading a large upload, with the
+    bytes to come. Call it again when the key is known, with the bytes that are on the disk by then and in no job of
+    the owner's yet.
     """
     pressure = _measure(owner_id, key=key, jobs=jobs)
     if pressure.is_repeat:

@@ -1,11 +1,11 @@
-"""Dead letters: the jobs that have failed, to search, to look into, and to requeue or discard many at once.
+"""Dead letters: the failed jobs, to search, to inspect, and to requeue or discard many at once.
 
 1. A job fails for good: its pipeline said so, or its attempts or crashes are used up. Nothing tries it again by itself.
 2. A person finds it by pipeline, owner, parameters or error, and sees each attempt with its reason.
 3. One, the selected or all that match are requeued or discarded. The person confirms a number; when another number
-   matches by then, nothing is done, and the new number is told.
-4. The jobs that match at that moment are worked through in batches, each a transaction: one that fails anew meanwhile
-   is not taken twice, and what somebody else has acted on is passed over. Breaking off and starting again does no harm.
+   matches by then, nothing is done, and the new number is named.
+4. The jobs that match at that moment are acted on in batches, each a transaction. A job that fails again meanwhile is
+   not taken twice, and one that somebody else has acted on is passed over. Stopping and starting again does no harm.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BATCH = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What failed jobs are looked for by; what is empty does not matter."""
+    """The criteria of a search for failed jobs; an empty one matches all."""
 
     pipeline: str = ""
     #: The owner's user name.
@@ -132,7 +132,7 @@ def discard_all(
 def _confirmed(matches: JobQuerySet, *, ids: Sequence[int] | None, expected: int) -> list[int]:
     """Return the ids of the jobs to act on; raise Refused when their number is not the one that was confirmed."""
     if ids is not None:
-        # What an address says may be no id at all.
+        # An id from an address may be out of the database's range.
         matches = matches.filter(pk__in=[pk for pk in ids if 0 < pk < 2**63])
     chosen = sorted(matches.values_list("pk", flat=True))
     if len(chosen) != expected:
@@ -165,7 +165,7 @@ def _act(
                 except Refused as error:
                     log("dead_letter_passed_over", job=pk, reason=str(error))
     finally:
-        # Also of an act that broke off: the trail says how far it came.
+        # Also for an act that broke off: the trail says how many jobs it reached.
         audit.note(
             by,
             act,
@@ -203,7 +203,7 @@ def _by_pipeline(jobs: Iterable[Job]) -> list[tuple[pipelines.Pipeline, list[Job
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptReport:
-    """One attempt as the timeline tells it."""
+    """One attempt, as read from the timeline."""
 
     attempt: int
     started_at: dt.datetime
@@ -236,7 +236,7 @@ _ENDS = (
 
 
 def attempts_of(job: Job) -> list[AttemptReport]:
-    """Return the job's attempts, the first one first: one a claim, also those that do not count."""
+    """Return the job's attempts, oldest first: one for each claim, also those that do not count."""
     events = JobEvent.objects.filter(job=job, kind__in=[_KIND.CLAIMED, *_ENDS]).order_by("pk")
     return list(_reports(events))
 
@@ -253,7 +253,7 @@ def _reports(events: Iterable[JobEvent]) -> Iterator[AttemptReport]:
         elif report and report.outcome == "running":
             report = replace(report, ended_at=event.at, outcome=event.kind, error=event.text, traceback=event.detail)
         elif report and report.outcome == _KIND.CRASHED and not report.error:
-            # What became of the job after its worker was lost says why, on the line that follows.
+            # After a lost worker the next event says what became of the job, and why.
             report = replace(report, error=event.text)
     if report:
         yield report

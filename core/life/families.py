@@ -124,7 +124,7 @@ def answers(parent_id: int, *, key: str) -> tuple[ChildResult, ...]:
 
 
 def wake(parent_ids: Iterable[int]) -> list[int]:
-    """Have those of these parents go on whose children have all ended; return their ids."""
+    """Wake those of these parents whose children have all ended; return their ids."""
     wanted = sorted(set(parent_ids))
     ids = statements.id_list(wanted)
     if not wanted:
@@ -138,12 +138,12 @@ def wake(parent_ids: Iterable[int]) -> list[int]:
 
 
 def cancel_family(parent_ids: Iterable[int], *, by: str) -> None:
-    """Ask for the end of everything that these jobs have fanned out."""
+    """Request the cancellation of all descendants of these jobs."""
     statements.run("cancel_family", {"ids": statements.id_list(parent_ids), "by": by})
 
 
 def requeue_failed(parent_id: int, *, by: str, spec: Pipeline) -> int:
-    """Try again what failed of a job that is tried again, unless a later step has used that answer."""
+    """Retry the failed children of a job that is retried, unless a later step has used their results."""
     rows = statements.run(
         "requeue_children",
         {"parent": parent_id, "by": by, "max_attempts": spec.max_attempts, "max_crashes": spec.max_crashes},
@@ -167,7 +167,7 @@ def descendants(job_id: int) -> list[int]:
 
 
 def sweep() -> list[int]:
-    """Mend what a crash between two commits left: parents nobody woke, children whose parent has ended.
+    """Repair what a crash between two commits left: parents that nobody woke, children whose parent has ended.
 
     Returns the ids of the parents that were woken.
     """

@@ -76,7 +76,7 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
 
 
 def expire_leases_of_dead_neighbours() -> int:
-    """Let go of what processes of this machine held that are no more; return how many jobs that were.
+    """Release the leases of dead processes of this machine; return how many jobs that were.
 
     A worker that starts again after a crash need not wait for the leases of the one it replaces.
     """
@@ -85,13 +85,13 @@ def expire_leases_of_dead_neighbours() -> int:
     dead = [name for name in set(names) if not _is_alive(name.removeprefix(host))]
     if not dead:
         return 0
-    # A time that is past by any clock: the next look reaps them.
+    # A time that is past by any clock: the next pass reaps them.
     return Job.objects.filter(state=State.RUNNING, worker__in=dead).update(lease_until=F("created_at"))
 
 
 def _is_alive(pid: str) -> bool:
     if pid == str(os.getpid()):
-        # A name from before: process ids come round again, in a container always the same one.
+        # This process's own name was another's before: process ids repeat, in a container at each start.
         return False
     try:
         os.kill(int(pid), 0)
@@ -103,9 +103,9 @@ def _is_alive(pid: str) -> bool:
 
 
 def _waits_to_be_collected(pid: str) -> bool:
-    """Whether the process has ended and only its entry is left; where the first process collects nobody, for good."""
+    """Whether the process is a zombie. Where process 1 collects no children, it stays one for good."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
-        # Not a Linux, or gone at this very moment.
+        # Not Linux, or the process ended at this very moment.
         return False

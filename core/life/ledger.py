@@ -31,13 +31,13 @@ from core.wakeup import jobs_due
 LEDGER_THREAD = "ledger"
 #: Requests that one commit takes.
 BATCH = 200
-#: Seconds that a busy ledger waits for a batch to fill: less than a commit takes.
+#: Seconds that a busy ledger waits for a batch to fill; less than a commit takes.
 GATHER_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt: the job as it was taken, and the fence under which it may write."""
+    """One attempt: the job as it was claimed, and the fence under which it may write."""
 
     job_id: int
     fence: int
@@ -65,7 +65,7 @@ class End:
     state: State
     #: The job that waits for this one, if any.
     parent_id: int | None = None
-    #: The event told on the timeline; the state's own name unless said.
+    #: The event on the timeline; by default the state's own name.
     kind: str = ""
     #: The result as JSON text.
     result: str = "null"
@@ -74,7 +74,7 @@ class End:
     detail: str = ""
     #: Seconds until the next attempt.
     delay: float = 0.0
-    #: Whether its place may be what another job waits for.
+    #: Whether the job holds a place under a limit, which another job may wait for.
     is_limited: bool = False
     #: 1 when the attempt's process was lost.
     crashed: int = 0
@@ -123,7 +123,7 @@ class Ledger:
         return self._thread is None or self._thread.is_alive()
 
     def claim(self, job_id: int) -> Claim | None:
-        """Take the job, or return None when it is not to be had: taken, ended, or not due."""
+        """Claim the job, or return None when it can't be claimed: taken, ended, or not due."""
         answer: Claim | None = self._ask(_Request(job_id=job_id))
         return answer
 
@@ -138,8 +138,8 @@ class Ledger:
     def end_later(self, end: End, *, then: Callable[[State | None], None]) -> None:
         """End the attempt with the next commit, and call `then` with what `end` would have returned.
 
-        The thread need not wait: until the commit the job is running under its lease, and is reaped if this
-        process dies; its message has no say in that.
+        The thread need not wait: until the commit the job is running under its lease, and is reaped if this process
+        dies. The job's message does not matter for that.
         """
         if self._thread is None:
             then(self.end(end))
@@ -161,7 +161,7 @@ class Ledger:
         while not is_ending:
             batch = [self._gathered.get()]
             if is_busy:
-                # The threads that the last commit set free come back at once, with an end and a claim each.
+                # The threads that the last commit released come back at once, with an end and a claim each.
                 time.sleep(GATHER_SECONDS)
             while len(batch) < BATCH and not self._gathered.empty():
                 batch.append(self._gathered.get())
@@ -170,7 +170,7 @@ class Ledger:
         connection.close()
 
     def _settle(self, batch: list[_Request]) -> None:
-        """Commit the batch, patiently, and hand out the answers."""
+        """Commit the batch, trying again while the database is away, and hand out the answers."""
         deadline = time.monotonic() + self.patience_seconds
         pause = 0.1
         unsettled = batch
@@ -190,7 +190,7 @@ class Ledger:
 
     def _hand_out(self, request: _Request) -> None:
         if request.error is not None and request.end is not None:
-            # Let go of all the same: the lease runs out, and the job is tried again.
+            # The attempt is let go of all the same: its lease runs out, and the job is tried again.
             log("attempt_unwritten", level=logging.ERROR, job=request.end.job_id, error=repr(request.error)[:300])
         if request.then is not None:
             try:
@@ -221,7 +221,7 @@ class Ledger:
         progress = [end.progress for end in ends if end.progress is not None]
         ids = statements.id_list(end.job_id for end in ends)
         parts: list[tuple[str, dict[str, Any]]] = []
-        # Those that wait for what ends here, and those that begin to wait: their children may have ended before.
+        # Parents of what ends here, and jobs that begin to wait here: their children may have ended already.
         parents = {end.parent_id for end in ends if end.parent_id is not None}
         parents |= {end.job_id for end in ends if end.state == State.WAITING}
         if parents:

@@ -1,4 +1,4 @@
-"""What jobs have made and nobody wants any more: rows are deleted in a transaction, files after its commit.
+"""Deleting what jobs have made: rows in a transaction, files after its commit.
 
 Only folders of attempts that are over are named: a fence only rises, so that a later attempt never writes into one of
 them, and none is given the same number again.

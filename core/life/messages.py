@@ -1,4 +1,4 @@
-"""What a message says of a job. No models here: brokers are built before Django has loaded any."""
+"""The content of a message about a job. No models here: brokers are built before Django has loaded any."""
 
 from dataclasses import dataclass
 

@@ -56,9 +56,9 @@ def next_due_seconds(queue: str = "default") -> float | None:
 
 
 def change_mark() -> int | None:
-    """Return a number that another one takes the place of when other connections write; None where there is none.
+    """Return a number that changes when another connection writes; None on a database without one.
 
-    SQLite has it, and tells it in microseconds.
+    SQLite has one, and answers in microseconds.
     """
     if connection.vendor != "sqlite":
         return None
@@ -67,12 +67,12 @@ def change_mark() -> int | None:
 
 
 def give_back(job_ids: Iterable[int]) -> None:
-    """Let other relays take these jobs at once: they could not be published from here."""
+    """Give these jobs back to other relays at once: this process could not publish them."""
     Job.objects.filter(pk__in=list(job_ids), published_at__isnull=True).update(publish_at=F("run_at"))
 
 
 def mark_published(job_ids: Iterable[int]) -> int:
-    """Note that the broker has confirmed these jobs' messages; return how many were still waiting for that."""
+    """Note that the broker has confirmed these jobs' messages; return how many were not yet noted."""
     return len(statements.run("mark_published", {"ids": statements.id_list(job_ids)}))
 
 

@@ -1,7 +1,7 @@
-"""What a person may ask of a job that exists.
+"""The acts of a person on an existing job.
 
-Each act is one transaction: the job's row is locked, one conditional update decides (an act that comes too late says
-so), and the audit trail gets its entry. What the act leaves on the disk is deleted after the commit.
+Each act is one transaction: the job's row is locked, one conditional update decides (an act that comes too late is
+refused), and the audit trail gets its entry. Files that become useless are deleted after the commit.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from core.wakeup import jobs_due
 def cancel(job: Job, *, by: str) -> State:
     """Ask for the job's end; return its state after. Raise Refused when it has ended or is cancelling already.
 
-    A job that nobody runs is cancelled at once. A running one is told within seconds; its result can't appear
-    any more.
+    A job that nobody runs is cancelled at once. A running one notices it within seconds; its result can't appear any
+    more.
     """
     with transaction.atomic():
         was = _lock(job.pk)
@@ -101,8 +101,8 @@ def discard_failed(job: Job, *, by: str) -> None:
 def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str | None = None) -> None:
     """Give a failed job other parameters and run it again from the start. Raise Refused in any other state.
 
-    `params` are all its parameters, as its form has cleaned them, and `label` what they make its name, which stays
-    when None is given; the files it was given stay.
+    `params` are all its parameters, as its form has cleaned them. `label` is its new name; None leaves the old one. Its
+    input files stay.
     """
     spec = pipelines.get(job.pipeline)
     text = dumps_limited(dict(params), what="The JSON of the parameters")
@@ -262,7 +262,7 @@ def _refuse_orphan(job: Job) -> None:
 
 
 def _lock(job_id: int) -> Job:
-    """Return the job as it is, locked until the commit; raise Refused when it is gone."""
+    """Return the job's row, locked until the commit; raise Refused when it is gone."""
     job = _locked(Job.objects.filter(pk=job_id)).first()
     if job is None:
         raise Refused(f"Job {job_id} is not there any more.")
@@ -270,12 +270,12 @@ def _lock(job_id: int) -> Job:
 
 
 def _locked(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    # Its events and steps may be written meanwhile: they need the row's key only.
+    # Its events and steps can still be written: they need only the row's key.
     return jobs.select_for_update(no_key=True)
 
 
 def _audit_values(job: Job) -> dict[str, Any]:
-    """Return what an audit entry says of a job before the act."""
+    """Return the values of a job before an act, for its audit entry."""
     return {"state": job.state, "attempt": job.attempt, **({"error": job.error[:500]} if job.error else {})}
 
 

@@ -28,7 +28,7 @@ KEY_LENGTH = 100
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a submit: the job, and whether this call made it."""
+    """The result of a submit: the job, and whether this call made it."""
 
     job_id: int
     is_new: bool
@@ -77,7 +77,7 @@ def submit(
 def submit_many(
     pipeline: str, orders: Iterable[Order], *, owner_id: int, priority: Priority = Priority.NORMAL
 ) -> list[int]:
-    """Store many jobs in one transaction and return their ids in the orders' order; known keys give known jobs."""
+    """Store many jobs in one transaction; return their ids in order. A key used before gives the job it made then."""
     spec = pipelines.get(pipeline)
     keyed = [_with_key(order) for order in orders]
     if not keyed:

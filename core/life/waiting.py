@@ -13,7 +13,7 @@ from core.models import Gate, Job, JobEvent
 from core.models.states import CLAIMABLE, LIVE, State
 from core.operation import presence
 
-#: Jobs ahead that are counted at most: whoever is behind more need not know how many.
+#: The most jobs ahead that are counted: whoever is behind more need not know how many.
 COUNTED = 1_000
 _AT, _GOES_ON = "It starts at", "It goes on at"
 
@@ -26,7 +26,7 @@ class Why:
     kind: str
     #: One sentence, without the time.
     text: str
-    #: The moment that `lead` leads to; None when nobody can say.
+    #: The moment that `lead` announces; None when nobody can say.
     at: dt.datetime | None = None
     #: Jobs that go before it; None when it waits for something else.
     ahead: int | None = None
@@ -51,7 +51,7 @@ def why(job: Job) -> Why | None:
     if job.run_at > database_now() and (later := _later(job)):
         return later
     if not presence.threads_on(job.queue):
-        # Whatever its limits allow: what they promise for a time needs somebody to take it up.
+        # This comes before its limits: a start that they allow still needs a worker.
         return Why("no_worker", f"No worker takes jobs from the queue {job.queue}.")
     if job.is_held and (held := forecast(job)):
         lead = "" if held.at is None else _GOES_ON if held.kind == "remote" else _AT
@@ -71,7 +71,7 @@ def _parts(job: Job) -> Why | None:
     live = Job.objects.filter(parent=job.pk, parent__isnull=False, state__in=LIVE)
     key = live.values_list("fan_key", flat=True).first()
     if key is None:
-        # The last one has ended at this moment.
+        # The last part has ended at this very moment.
         return Why("parts", "All its parts have ended; it goes on in a moment.")
     count, total = live.filter(fan_key=key).count(), Job.objects.filter(parent=job.pk, fan_key=key).count()
     return Why("parts", f"Waiting for {count:,} of {total:,} parts.")
@@ -82,7 +82,7 @@ def _later(job: Job) -> Why | None:
     if job.state == State.RETRYING:
         return Why("retry", f"Retry, attempt {job.attempt + 1} of {job.max_attempts}.", job.run_at, lead=_AT)
     if job.state == State.QUEUED:
-        # The gate has let it go, a moment ahead of its time.
+        # The gate has let it go a moment ahead of its start.
         return Why("turn", "It starts in a moment.")
     kinds = JobEvent.objects.filter(job=job.pk).order_by("-id").values_list("kind", flat=True)
     if kinds.first() == JobEvent.Kind.DEFERRED:

@@ -1,4 +1,4 @@
-"""Limits while the site runs: what staff sees of them, raises, lowers, pauses and resumes."""
+"""Limits while the site runs: how staff sees, raises and lowers them, and pauses and resumes pipelines."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def overview() -> list[PipelineLimits]:
 
 
 def change(pipeline: str, limit: str, *, amount: int, per_seconds: float | None, by: str) -> None:
-    """Set a limit in place of what the code declares; it holds at once, also for what was let go and has not begun."""
+    """Set a limit in place of the declared one; it holds at once, also for jobs that were let go and have not begun."""
     spec, current = _find(pipeline, limit)
     if not 1 <= amount <= LARGEST_AMOUNT:
         raise Refused(f"{amount:,} is no limit: it is from 1 to {LARGEST_AMOUNT:,}. To let nothing go, pause it.")
@@ -212,7 +212,7 @@ def _lock(pipeline: str) -> Gate:
 
 
 def _hold_again(spec: Pipeline, limits: Iterable[EffectiveLimit], *, everything: bool = False) -> None:
-    """Hold what was let go and has not begun, and give its share of the rates back."""
+    """Hold the jobs again that were let go and have not begun, and give their share of the rates back."""
     rows = statements.run("hold_again", {"pipeline": spec.name, "everything": everything})
     for limit in limits:
         if limit.per_seconds is None:
@@ -224,7 +224,7 @@ def _hold_again(spec: Pipeline, limits: Iterable[EffectiveLimit], *, everything:
 
 
 def _rebase(spec: Pipeline, before: EffectiveLimit) -> None:
-    """Count the time to the next start from the last one, by the new rate."""
+    """Compute the next start from the last one by the new rate."""
     after = next(each for each in effective(spec) if each.name == before.name)
     if after.per_seconds is not None:
         shift = after.interval_seconds - before.interval_seconds

@@ -1,4 +1,4 @@
-"""The gate: lets held jobs go, as many and as early as their limits allow, with a turn for each owner.
+"""The gate: lets held jobs go, as many and as early as their limits allow, owners in turn.
 
 One process at a time has a pipeline's gate (its row is locked; others pass it over), so what it reads stays true until
 its commit. A job that goes gets the time of its start, up to a second ahead: the relay publishes it then, and no claim
@@ -28,15 +28,15 @@ from core.pipelines.declared import value_of
 
 #: Seconds ahead for which starts are planned.
 HORIZON_SECONDS = 1.0
-#: Lanes, and about the jobs, that one pass looks at; jobs that it lets go.
+#: Lanes and (about) jobs that one pass reads, and jobs that it lets go.
 LANES, READ_JOBS, PASS_JOBS = 1000, 1000, 500
 #: Passes of one pipeline that follow one another while there is more to let go.
 PASSES = 10
-#: Seconds after which a bucket that nobody used is forgotten, and between two looks for such.
+#: Seconds after which an unused bucket is deleted, and between two searches for such.
 BUCKET_SECONDS, FORGET_SECONDS = 24 * 3600.0, 600.0
-#: Seconds for which the jobs of a pipeline that this version does not know are left to a version that does.
+#: Seconds for which jobs of a pipeline that this version lacks are left to a version that has it.
 UNKNOWN_SECONDS = 600.0
-#: An owner's id that is above all.
+#: An owner's id above all real ones.
 _LAST = 2**62
 
 _forget_at = 0.0
@@ -46,7 +46,7 @@ _went_so_far: dict[str, tuple[int, str]] = {}
 
 @dataclass(frozen=True)
 class Passed:
-    """What one look at the gates did."""
+    """What one pass over the gates did."""
 
     count: int = 0
     #: Seconds until a rate may let the next job go; None when only an end or a person can.
@@ -109,7 +109,7 @@ class _Pass:
 
     name: str
     soonest: float = math.inf
-    #: Whether it ended for want of jobs that it had read, not of jobs or places.
+    #: Whether it ended because it had read no more jobs, not because there were none or no places.
     is_short: bool = False
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _chosen: list[tuple[int, float]] = field(default_factory=list)
@@ -226,7 +226,7 @@ class _Pass:
         return False
 
     def _slot(self, lane: _Lane) -> float | None:
-        """Take a place under each limit and return the time of the start; None when some limit says no."""
+        """Take a place under each limit and return the time of the start; None when a limit refuses."""
         slot = self.now
         for limit in self.limits:
             bucket = self._buckets[lane.key(limit)]
@@ -234,7 +234,7 @@ class _Pass:
                 if bucket.taken >= limit.amount:
                     return None
             elif bucket.unclaimed >= limit.ahead(HORIZON_SECONDS):
-                # Workers are behind: what they have not begun must not become a burst later.
+                # Workers are behind: jobs that they have not begun must not become a burst later.
                 return None
             slot = max(slot, limit.earliest(bucket.tat), bucket.blocked_until)
         if slot > self.now + HORIZON_SECONDS:

@@ -1,4 +1,4 @@
-"""When a held job will be let go, as far as that can be said."""
+"""A forecast of when a held job will be let go."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def forecast(job: Job) -> Forecast | None:
     if spec is None or not spec.limits:
         return Forecast("turn", "It starts in a moment.")
     waits = [_wait(limit, job, now) for limit in effective(spec)]
-    # What frees last decides; a place that nobody can foresee comes after every time.
+    # The limit that frees last decides; one whose time nobody can foresee counts as the last.
     longest = max((each for each in waits if each is not None), key=_last, default=None)
     if longest is None:
         return Forecast("turn", "It starts in a moment.")

@@ -1,4 +1,4 @@
-"""A remote's own limit: what it answers with Retry-After holds for the job, and for all with the same key."""
+"""A remote's own limit: its Retry-After holds for the job, and for all jobs with the same key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.models import JobEvent
 from core.pipelines import Pipeline
 from core.pipelines.declared import lane_of, names_of, value_of
 
-#: Times that one job is put off; a remote that never answers otherwise must not keep it for ever.
+#: How often one job is put off: a remote that always asks for more time must not keep it for ever.
 MOST_DEFERRALS = 100
 
 

@@ -1,4 +1,4 @@
-"""The mails of an account: ordered in the transaction that changes it, so that neither is there without the other."""
+"""The mails about an account: ordered in the transaction that changes it, so that both happen or neither."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def order_welcome(*, user: User, **_: Any) -> None:
 
 
 def order_address_changed(*, user: User, before: str, **_: Any) -> None:
-    """Tell the address that an account had of its end; receives `core.people.accounts.address_changed`."""
+    """Order the mail to an account's former address; receives `core.people.accounts.address_changed`."""
     if is_address(before):
         context = {"username": user.get_username()}
         key = f"address-changed-{secrets.token_hex(8)}"

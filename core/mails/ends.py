@@ -1,8 +1,8 @@
 """Mails about jobs that have ended, for those who wish them.
 
-Every few seconds the keeper of each worker looks for ended jobs of those people that nobody has been told of. A job is
-told once for each time it ends: the key of its mail names the job and its fence. `mailed_until` only keeps the looking
-short; a job whose end is committed later than others is found for as long as LATE.
+Every few seconds the keeper of each worker looks for ended jobs of those people without a mail. A job gets one mail for
+each time it ends: the key of the mail names the job and its fence. `mailed_until` only keeps the search short. A job
+whose end is committed later than others is still found for as long as LATE.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from core.mails.orders import ended_key, is_address, order
 from core.models import Artifact, Dataset, Job, Preferences
 from core.models.states import State
 
-#: For how long an end that was committed late is still found.
+#: How long after its time an end that was committed late is still found.
 LATE = dt.timedelta(minutes=5)
 #: Seconds between two writes of `mailed_until`.
 NOTED_SECONDS = 60.0
-#: People that one query looks for, and jobs of one person that are told of at a time.
+#: People that one query reads, and mails that are ordered for one person at a time.
 GROUP, BATCH = 200, 100
 _ERROR_LENGTH = 2000
 
 
 def mailed_from() -> dt.datetime:
-    """Return what `mailed_until` is set to when a person begins to want mails: nothing older is told."""
+    """Return the `mailed_until` of a person who begins to want mails: no older end gets one."""
     return database_now() + LATE
 
 
@@ -53,7 +53,7 @@ def order_end_mails() -> int:
 
 
 def order_pending_mails(user_id: int) -> None:
-    """Order the mails that a person's wishes ask for as they stand: another wish begins with what ends from now on."""
+    """Order the mails that a person's present choices ask for before they change: new ones begin from now on."""
     person = Preferences.objects.select_related("user").get(pk=user_id)
     if person.mailed_until is not None:
         while _order_for(person, since=person.mailed_until - LATE) >= BATCH:
@@ -77,7 +77,7 @@ def _order_for_group(people: Sequence[Preferences], now: dt.datetime) -> int:
             count += ordered
             if ordered >= BATCH:
                 behind.append(each.pk)
-    # What they have more is told next time: until then nobody may call it told.
+    # The rest of theirs comes with the next call, so their `mailed_until` stays until then.
     late = now - dt.timedelta(seconds=NOTED_SECONDS)
     moved = [pk for pk, until in since.items() if pk not in behind and until < late]
     if moved:
@@ -121,7 +121,7 @@ def _text_of(name: str) -> Cast:
 
 
 def context_of(job: Job) -> dict[str, Any]:
-    """Return what a mail about a job that has ended says of it, as it stands now."""
+    """Return the context of a mail about an ended job, as the job is now."""
     spec = job.spec
     headline = job.result.get("headline") if isinstance(job.result, dict) else ""
     result, address = _result_of(job)

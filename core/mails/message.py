@@ -1,4 +1,4 @@
-"""A mail's row as the message that a server gets: text and HTML, its files, and headers that say what it is."""
+"""A mail's row as the message for a server: text and HTML, its files, and headers that say what it is."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from core.addresses import path_of, site_address
 from core.errors import PermanentError
 from core.models import Artifact, Mail
 
-#: What comes because somebody wishes it, and can be switched off.
+#: Kinds of mails that people can switch off.
 NOTICES = ("job_done", "job_failed")
 
 _TYPE = re.compile(r"(?!message/|multipart/)[a-z0-9.+-]+/[a-z0-9.+-]+\Z")
 
 
 class SevenBitMessage(EmailMultiAlternatives):
-    """A message of lines that every server takes as they are: 7 bits, and none too long."""
+    """A message whose lines every server accepts unchanged: 7 bits, and none too long."""
 
     def message(self, **options: Any) -> Any:
         """Return the message as Django makes it, with what is text in 8 bits quoted."""
@@ -60,7 +60,7 @@ def message_of(mail: Mail) -> EmailMultiAlternatives:
 
 
 def _quote(part: Message) -> None:
-    # What has an encoding of its own has no parts, and is bytes.
+    # A part with an encoding of its own has no parts, and is bytes.
     content = cast(bytes, part.get_payload(decode=True))
     part.set_payload(quopri.encodestring(content).decode("ascii"))
     del part["Content-Transfer-Encoding"]

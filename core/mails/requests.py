@@ -1,4 +1,4 @@
-"""What a person may ask of a mail: that one which may have been sent is sent again."""
+"""The act of a person on a mail: sending one again that may have been sent."""
 
 from __future__ import annotations
 

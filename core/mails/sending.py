@@ -24,7 +24,7 @@ from core.operation import alarms
 
 State = Mail.State
 
-#: States of a mail that certainly nobody has, so that trying it cannot make a second one.
+#: States of a mail that certainly nobody has received, so that trying it cannot make a second one.
 UNSENT = (State.READY, State.REFUSED)
 SUBJECT_LENGTH = 200
 #: Seconds between two tries to write down what the server said, while the database is away.
@@ -36,8 +36,8 @@ def write(
 ) -> int:
     """Write the job's mail of this kind, `ready`, in the caller's transaction, and return its id.
 
-    A job that begins again from its start has its mail already. What certainly was not sent is written anew; what was,
-    or may have been, stays as it is: the job's beginning again is no wish for a second copy.
+    A job that starts again has its mail already. One that certainly was not sent is written anew; one that was, or may
+    have been, stays as it is: starting the job again is no wish for a second copy.
     """
     written = {
         "to": to,
@@ -54,7 +54,7 @@ def write(
 
 
 def deliver(ctx: JobContext, mail_id: int) -> Mail:
-    """Hand the mail over unless that was done, and return it as it is then.
+    """Hand the mail over unless that was done already, and return its row.
 
     Raise PermanentError when the server refused it or when it may have been sent, NotTaken when it can be tried again.
     """
@@ -91,7 +91,7 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
 
 
 def settle_left() -> int:
-    """Call unknown what jobs that have ended left `sending`: their last worker was lost. Return how many."""
+    """Mark as unknown the mails that ended jobs left `sending`: their last worker was lost. Return how many."""
     left = list(
         Mail.objects.filter(state=State.SENDING, job__state__in=TERMINAL)
         # In the order of the index of such mails: SQLite then reads that, and not all mails there are.
@@ -117,11 +117,11 @@ def _maybe_sent(mail: Mail) -> str:
 
 
 def _settle(ctx: JobContext, mail: Mail, state: str, answer: str) -> None:
-    """Write down what became of a mail that is `sending`; raise LeaseLost when another attempt has the job."""
+    """Record the state of a mail that was `sending`; raise LeaseLost when another attempt has the job."""
 
     def write_down() -> None:
         with transaction.atomic():
-            # Not asked whether the job is cancelled: what a server has said is so all the same.
+            # Even if the job is cancelled: the server's answer is a fact all the same.
             own = Job.objects.select_for_update(no_key=True).filter(pk=ctx.job_id, fence=ctx.fence)
             if not list(own.values_list("pk", flat=True)):
                 raise LeaseLost(f"job {ctx.job_id} is no longer this attempt's (fence {ctx.fence})")
@@ -136,7 +136,7 @@ def _settle(ctx: JobContext, mail: Mail, state: str, answer: str) -> None:
 
 
 def _patiently(act: Callable[[], None]) -> None:
-    """Do it, again and again while the database is away: what is not written down is unknown for ever."""
+    """Run it, again and again while the database is away: a state that is not recorded stays unknown for ever."""
     deadline = time.monotonic() + conf.LEASE_SECONDS
     while True:
         try:
@@ -154,5 +154,5 @@ def _close(connection: BaseEmailBackend) -> None:
     try:
         connection.close()
     except OSError as error:
-        # The mail's fate is written down already.
+        # The mail's state is recorded already.
         log("mail_line_unclosed", error=f"{type(error).__name__}: {error}")

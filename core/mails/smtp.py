@@ -27,8 +27,8 @@ ANSWER_SECONDS = 120.0
 #: Seconds that a whole connection may take, however lively it is.
 WHOLE_SECONDS = 600.0
 _WORDS_LENGTH = 500
-#: Refusals that speak of the site's own log-in or encryption (RFC 4954, section 6; RFC 3207, section 4), and not of a
-#: mail: it can go once that is mended.
+#: Refusals of the site's own log-in or encryption (RFC 4954, section 6; RFC 3207, section 4), and not of the mail,
+#: which can be sent once that is repaired.
 _OF_THE_SITE = frozenset({530, 534, 535, 538})
 
 
@@ -51,7 +51,7 @@ class Unclear(HeadwayError):
 
 
 class Connection(smtplib.SMTP):
-    """An SMTP connection that notes how far it came, and that ends in any case."""
+    """An SMTP connection that notes how far it came, and that always ends within its time."""
 
     #: Whether bytes of the body may be under way.
     body_began = False
@@ -87,7 +87,7 @@ class Connection(smtplib.SMTP):
 
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
-        """Let the server be silent for so long in the block."""
+        """Allow the server so many seconds of silence within the block."""
         sock = self.sock
         before = sock.gettimeout() if sock else None
         if sock:
@@ -120,10 +120,10 @@ class Backend(EmailBackend):
         """Give the server one mail and return its answer; raise NotTaken or Unclear. The connection stays open."""
         try:
             self.open()
-            # With the connection open it sends, and leaves closing it to us.
+            # Given an open connection, the backend sends and does not close it.
             self.send_messages([message])
         except Exception as error:
-            # Whatever it is: the connection tells whether the server may have the mail.
+            # Whatever the error is, the connection knows whether the server may have the mail.
             if not self._has_taken:
                 raise self._meaning(error) from error
         if self._answer is None:
@@ -151,7 +151,7 @@ class Backend(EmailBackend):
             return NotTaken(_words(code, reply), is_final=_is_final(code))
         if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)):
             return NotTaken(_error_words(error), is_final=_is_final(error.smtp_code))
-        # The connection, its encryption or the log-in: the mail is right, and can go once that is mended.
+        # The connection, its encryption or the log-in failed: the mail can be sent once that is repaired.
         return NotTaken(_error_words(error))
 
     def _close_connection(self, connection: smtplib.SMTP) -> None:

@@ -11,15 +11,15 @@ from django.db.models.functions import Now
 
 from core.files import storage
 
-#: What changes when an output is published again under its key.
+#: The fields that change when an output is published again under its key.
 _MOVED = ("name", "title", "path", "size", "sha256", "content_type", "preview_path")
 
 
 class ArtifactQuerySet(models.QuerySet["Artifact"]):
-    """What is done with many files."""
+    """Acts on many artifacts."""
 
     def publish(self, artifacts: Sequence[Artifact]) -> list[int]:
-        """Save these pointers in one statement and return their ids; one that a job has already is moved."""
+        """Save these artifacts in one statement and return their ids; one with a known key replaces the earlier."""
         saved = self.bulk_create(
             artifacts, update_conflicts=True, unique_fields=["job", "kind", "field"], update_fields=_MOVED
         )
@@ -53,7 +53,7 @@ class Artifact(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["job", "kind", "field"], name="artifact_job_kind_field")
         ]
-        # Whether anything still names a file, asked of each upload before it is deleted.
+        # For the question whether a file is still named, asked of each upload before it is deleted.
         indexes: ClassVar = [models.Index(fields=["path"], name="artifact_path")]
         ordering: ClassVar = ["id"]
 

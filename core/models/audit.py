@@ -1,4 +1,4 @@
-"""The audit trail: who did what to jobs and limits, and what was there before and after."""
+"""The audit trail: who did what to jobs and limits, with the values before and after."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from core.models.states import State
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
-    """What is asked of many datasets."""
+    """Queries of many datasets."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> DatasetQuerySet:
         """Return the datasets this person may open: those of their own jobs that succeeded; staff, all."""
-        # A job whose cancel was accepted after its publish step shows no result: the job's end decides.
+        # A job that was cancelled after its publish step shows no result: the job's end decides.
         ended = self.filter(job__state=State.SUCCEEDED)
         if getattr(user, "is_staff", False):
             return ended
@@ -52,7 +52,7 @@ class Dataset(models.Model):
     #: {"columns": [name…], "rows": [[value…]…], "rejected": [[line, column, value, reason, raw]…]}
     preview_path = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
-    #: Whether a person has said that it is to stay for good: it never expires then, nor does the job that made it.
+    #: Whether a person keeps it for good: then neither it nor the job that made it ever expires.
     is_kept = models.BooleanField(default=False, db_default=False)
 
     objects = DatasetQuerySet.as_manager()

@@ -31,7 +31,7 @@ class Priority(models.IntegerChoices):
 
 
 class JobQuerySet(models.QuerySet["Job"]):
-    """What is asked of many jobs."""
+    """Queries of many jobs."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
         """Return the jobs this person may see: their own; staff sees all."""
@@ -48,8 +48,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(parent__isnull=True)
 
     def brief(self) -> JobQuerySet:
-        """Return the jobs for a list: without parameters and result, of which `headline` and the warning are read."""
-        # As JSON the one, which tells a sentence from null and true; as text the other, which may be a number.
+        """Return the jobs for a list: without parameters and result, but with the result's headline and warning."""
+        # The warning as JSON, which tells a sentence from null and true; the headline as text, as it may be a number.
         jobs = self.annotate(headline=KT("result__headline"), warning_text=models.F("result__warning"))
         return jobs.defer("params", "result")
 
@@ -60,7 +60,7 @@ class Job(models.Model):
     pipeline = models.CharField(max_length=80)
     queue = models.CharField(max_length=80, default="default")
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL)
-    # Found by `job_owner_newest`: every index more is written at each of a job's transitions.
+    # `job_owner_newest` serves for it: every further index is written at each of a job's transitions.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     idempotency_key = models.CharField(max_length=100)
     label = models.CharField(max_length=255, blank=True, help_text="What the owner sees as the job's name.")
@@ -77,7 +77,7 @@ class Job(models.Model):
     #: The key of the parent's fan-out, and the place of this child's item in it.
     fan_key = models.CharField(max_length=200, blank=True, default="", db_default="")
     fan_index = models.PositiveIntegerField(null=True, blank=True)
-    #: The part of the parent's work that this child is expected to be, in the unit of the fan-out.
+    #: The expected size of this child's work, in the unit of the fan-out.
     weight = models.FloatField(default=1.0, db_default=1.0)
     #: How many parents are above this job.
     depth = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -126,14 +126,14 @@ class Job(models.Model):
                 condition=models.Q(parent__isnull=False),
             ),
         ]
-        # SQLite reads a partial index for a statement that has its condition in the same words. Value() makes every
+        # SQLite reads a partial index only for a statement with the same condition, word for word. Value() makes every
         # Django write a boolean as the SQL has it, `is_held = 0`; without it 5.2 writes NOT "is_held".
         indexes: ClassVar = [
             # Children are in no list of their owner's, and cost this index nothing.
             models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
             models.Index(fields=["pipeline", "state"], name="job_pipeline_state"),
             models.Index(fields=["origin"], name="job_origin", condition=models.Q(origin__isnull=False)),
-            # Whose turn it is, without a walk over one owner's backlog.
+            # Finds whose turn it is without walking over one owner's backlog.
             models.Index(
                 fields=["queue", "-priority", "owner", "publish_at"],
                 name="job_turn",
@@ -144,7 +144,7 @@ class Job(models.Model):
                 name="job_held",
                 condition=models.Q(is_held=Value(True), state__in=CLAIMABLE),
             ),
-            # What a limit has let go and that has not ended.
+            # Jobs that a limit has let go and that have not ended.
             models.Index(
                 fields=["pipeline", "lane"],
                 name="job_let_go",
@@ -163,7 +163,7 @@ class Job(models.Model):
                 name="job_owner_failed",
                 condition=models.Q(state=State.FAILED, parent__isnull=True),
             ),
-            # What a person is told of when it ends: notices, and mails by preference.
+            # Ended jobs of a person, for notices and mails.
             models.Index(
                 fields=["owner", "-finished_at"],
                 name="job_owner_ended",
@@ -221,7 +221,7 @@ class Job(models.Model):
 
     @property
     def version(self) -> str:
-        """What a live page compares: changes with every visible change of the job."""
+        """The version that a live page compares: it changes with every visible change of the job."""
         progress: JobProgress | None = getattr(self, "progress", None)
         return job_version(
             state=self.state,
@@ -232,11 +232,11 @@ class Job(models.Model):
 
     @property
     def warning(self) -> str:
-        """The sentence by which a success is none, as its function returned it; empty for any other job."""
+        """The warning that the job's function returned, which makes its success a partial one; empty for other jobs."""
         if self.state != State.SUCCEEDED:
             return ""
         if "warning_text" in self.__dict__:
-            # Read beside the row, so that a list asks nothing more.
+            # Read with the row, so that a list needs no further query.
             text = self.__dict__["warning_text"]
         else:
             text = self.result.get("warning") if isinstance(self.result, dict) else ""
@@ -244,7 +244,7 @@ class Job(models.Model):
 
     @property
     def outcome(self) -> str:
-        """What pages, mails and the command line tell jobs apart by: a key of `core.models.states.OUTCOMES`."""
+        """The outcome as pages, mails and the command line show it: a key of `core.models.states.OUTCOMES`."""
         if self.is_cancelling:
             return CANCELLING
         return WARNED if self.warning else self.state
@@ -262,7 +262,7 @@ class Job(models.Model):
         return max(0.0, (end - self.started_at).total_seconds())
 
     def result_facts(self) -> list[tuple[str, Any]]:
-        """Return the result as (name, value) pairs for a page, whatever the pipeline returned."""
+        """Return the result as (name, value) pairs for a page; the pipeline may have returned any JSON."""
         if not isinstance(self.result, dict):
             return [] if self.result is None else [("Result", self.result)]
         if isinstance(self.result.get("facts"), list):

@@ -1,4 +1,4 @@
-"""What the gate of core.limits remembers: pauses, changed limits, and how far each key has used its limit."""
+"""The tables of core.limits: pauses, changed limits, and how far each key has used its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Gate(models.Model):
     last_owner = models.BigIntegerField(default=0, db_default=0)
     paused_at = models.DateTimeField(null=True)
     paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
-    #: Why, in the words of who paused it.
+    #: The reason, in the words of the person who paused it.
     note = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     def __str__(self) -> str:

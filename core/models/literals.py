@@ -41,7 +41,7 @@ class HeldField(_BooleanField):
 class _StateIn(In):
     def process_rhs(self, compiler: Any, connection: Any) -> Any:
         if self.rhs_is_direct_value():
-            # In their order, each once.
+            # In their order, without repeats.
             states = list(dict.fromkeys(state for state in self.rhs if state is not None))
             if states and _are_states(states):
                 return literals(states), []

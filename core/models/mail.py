@@ -31,10 +31,10 @@ class Mail(models.Model):
     html = models.TextField(blank=True, default="")
     #: Artifacts that go with it, by id.
     attachments = models.JSONField(default=list)
-    #: The Message-ID, the same at every try: what a mail server may know a second copy by.
+    #: The Message-ID, the same at every try: by it a mail server may recognise a second copy.
     message_id = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.READY)
-    #: What the mail server, or the line to it, said last.
+    #: The last answer of the mail server, or the last fault of the connection.
     answer = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
@@ -43,7 +43,7 @@ class Mail(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["job", "kind"], name="mail_job_kind")]
         indexes: ClassVar = [
             models.Index(fields=["-id"], name="mail_unknown", condition=models.Q(state="unknown")),
-            # What a job that has ended left so: few at any time, and looked for again and again.
+            # Mails in an uncertain state: few at any time, and searched for often.
             models.Index(fields=["job"], name="mail_sending", condition=models.Q(state="sending")),
         ]
         ordering: ClassVar = ["-id"]

@@ -24,11 +24,11 @@ class Preferences(models.Model):
     #: Whether a mail comes when one of the person's jobs succeeds, and when one fails.
     mail_when_done = models.BooleanField(default=False, db_default=False)
     mail_when_failed = models.BooleanField(default=False, db_default=False)
-    #: Whether the browser tells, with a notification of its own, that a watched job has ended.
+    #: Whether the browser shows a notification of its own when a watched job ends.
     browser_notices = models.BooleanField(default=False, db_default=False)
-    #: Jobs that ended before were seen on the page of notices.
+    #: Ends of jobs before this time were seen on the page of notices.
     notices_seen_at = models.DateTimeField(null=True)
-    #: Jobs that ended before have had their mail ordered, as far as one was wanted.
+    #: For ends of jobs before this time all mails that were wanted have been ordered.
     mailed_until = models.DateTimeField(null=True)
     #: Sessions that began before have ended: the person has logged out everywhere.
     sessions_since = models.DateTimeField(null=True)

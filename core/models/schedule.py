@@ -14,7 +14,7 @@ from core.models.job import Priority
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
-    """What is asked of many schedules."""
+    """Queries of many schedules."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> ScheduleQuerySet:
         """Return the schedules this person may see: their own; staff sees all."""
@@ -113,7 +113,7 @@ class ScheduledRun(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["schedule", "due_at"], name="schedule_instant")]
         indexes: ClassVar = [
             models.Index(fields=["schedule"], name="run_waiting", condition=models.Q(outcome="waiting")),
-            # A schedule's latest jobs, however many times were left out since.
+            # Finds a schedule's latest jobs, however many of its times got none since.
             models.Index(fields=["schedule", "-due_at"], name="run_with_job", condition=models.Q(job__isnull=False)),
         ]
         ordering: ClassVar = ["-due_at"]

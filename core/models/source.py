@@ -1,4 +1,4 @@
-"""What was fetched from an address before, so that unchanged data is not fetched and imported again."""
+"""The last fetch of each address, so that unchanged data is not fetched and imported again."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ class State(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-#: How a job can stand that its state does not say: it is being cancelled, or it is a success that is none.
+#: Outcomes beside the states: the job is being cancelled, or it has succeeded with a warning.
 CANCELLING, WARNED = "cancelling", "warned"
-#: What people read for each outcome of a job: its state, or one of the two above (`Job.outcome`).
+#: The words for people of each outcome of a job: its state, or one of the two above (`Job.outcome`).
 OUTCOMES: dict[str, str] = {
     **{state.value: str(state.label) for state in State},
     CANCELLING: "Cancelling",
@@ -37,7 +37,7 @@ IDLE = (*CLAIMABLE, State.WAITING)
 LIVE = (*CLAIMABLE, *BEGUN)
 #: States that a person's retry leaves.
 RETRIABLE = (State.FAILED, State.CANCELLED)
-#: Ends of an attempt by which it waits for its time, and by which it does not count as one.
+#: Ends of an attempt after which the job waits for its time, and ends that do not count as an attempt.
 DELAYED = (State.RETRYING, State.SCHEDULED)
 UNCOUNTED = (State.QUEUED, State.WAITING, State.SCHEDULED)
 

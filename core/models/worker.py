@@ -1,4 +1,4 @@
-"""The worker processes that are there, by their own word."""
+"""The worker processes, as they report themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Worker(models.Model):
     threads = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
-    #: Whether it has been told to stop: it takes no more jobs.
+    #: Whether it is stopping: it takes no more jobs.
     is_stopping = models.BooleanField(default=False, db_default=False)
 
     class Meta:

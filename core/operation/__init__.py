@@ -1,1 +1,1 @@
-"""Running the site: metrics, alarms, which workers are there, and the processes of one machine."""
+"""Running the site: metrics, alarms, the workers, and the processes of one machine."""

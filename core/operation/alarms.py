@@ -30,7 +30,7 @@ _guard = threading.Lock()
 
 
 def count(name: str, place: str = "", **fields: Any) -> None:
-    """Count one, and log it with what is told besides."""
+    """Count one, and log it with these fields."""
     log("alarm", level=logging.ERROR, name=name, place=place, **fields)
     with _guard:
         _counts[name[:60], place[:80]] += 1

@@ -61,7 +61,7 @@ class RunTimes:
             self._sums[key] = (count + 1, total + seconds)
 
     def flush(self) -> None:
-        """Add what was observed to the sums in the database; called by the keeper now and then."""
+        """Add the observed times to the sums in the database; the keeper calls it now and then."""
         with self._guard:
             sums, self._sums = self._sums, {}
         if not sums:
@@ -93,7 +93,7 @@ run_seconds = RunTimes()
 
 
 class JobCollector(Collector):
-    """The figures that the database knows, asked for when Prometheus asks."""
+    """The figures from the database, queried at each scrape."""
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily]:
         yield from self._jobs()

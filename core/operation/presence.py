@@ -1,4 +1,4 @@
-"""Which worker processes are there, by their own word: each says so every few seconds, and takes its leave."""
+"""The presence of worker processes: each reports every few seconds, and reports its end."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from core.database import statements
 from core.database.clock import database_now
 from core.models import Worker
 
-#: Seconds between two words of a worker.
+#: Seconds between two reports of a worker.
 HEARTBEAT_SECONDS = 10.0
-#: Seconds without a word after which a worker is taken for gone: three were missed.
+#: Seconds without a report after which a worker counts as gone: three reports were missed.
 GONE_SECONDS = 35.0
-#: Seconds after which the row of a worker that never took its leave is deleted.
+#: Seconds after which the row of a worker that never reported its end is deleted.
 FORGET_SECONDS = 3600.0
 
 
 def announce(name: str, *, queues: Sequence[str], threads: int, is_stopping: bool = False) -> None:
-    """Say that this worker is there, which queues it takes jobs from, and with how many threads."""
+    """Report this worker, the queues it takes jobs from, and its number of threads."""
     statements.run(
         "heartbeat",
         {"name": name, "queues": json.dumps(sorted(queues)), "threads": threads, "is_stopping": is_stopping},
@@ -27,18 +27,18 @@ def announce(name: str, *, queues: Sequence[str], threads: int, is_stopping: boo
 
 
 def leave(name: str) -> None:
-    """Say that this worker is no more."""
+    """Report the end of this worker."""
     Worker.objects.filter(pk=name).delete()
 
 
 def forget_the_dead() -> int:
-    """Delete the rows of workers that never took their leave; return how many there were."""
+    """Delete the rows of workers that never reported their end; return how many there were."""
     since = database_now() - dt.timedelta(seconds=FORGET_SECONDS)
     return Worker.objects.filter(seen_at__lt=since).delete()[0]
 
 
 def alive() -> list[Worker]:
-    """Return the workers that were heard of lately, by their names."""
+    """Return the workers that have reported lately, by their names."""
     since = database_now() - dt.timedelta(seconds=GONE_SECONDS)
     return list(Worker.objects.filter(seen_at__gte=since).order_by("name"))
 

@@ -1,8 +1,8 @@
 """Accounts of people, and the one under which the site itself works.
 
-Django allows two accounts with one mail address, and names that differ in their case only. Here both are told apart
-from one another without regard to case, in the transaction that writes the account; the signals are sent in it, so that
-what is ordered for a new account (a welcome mail) is there exactly when the account is.
+Django allows two accounts with one mail address, and names that differ only in their case. Here names and addresses are
+unique without regard to case, checked in the transaction that writes the account. The signals are sent in it too, so
+that what they order for a new account (a welcome mail) exists exactly when the account does.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def system_user() -> User:
         name = SYSTEM_USERNAME if number == 1 else f"{SYSTEM_USERNAME}-{number}"
         unusable = {"is_active": False, "password": make_password(None)}
         user, _ = User.objects.get_or_create(username=name, defaults=unusable)
-        # A person may have had this name before the site took it: what the site does is not theirs.
+        # A person may have had this name before the site took it: the site's jobs must not become theirs.
         if not (user.is_active or user.has_usable_password()):
             return user
     raise Refused(f"the names {SYSTEM_USERNAME} to {name} all belong to people")
@@ -86,6 +86,6 @@ def _is_taken(field: str, text: str, others: QuerySet[User]) -> bool:
         return True
     if text.isascii():
         return False
-    # The case of other letters is a database's own affair: SQLite knows none, PostgreSQL its locale's.
+    # Databases differ in the case of other letters: SQLite ignores it, PostgreSQL goes by its locale.
     candidates = others.filter(**{f"{field}__regex": r"[^\x01-\x7f]"}).values_list(field, flat=True)
     return any(each.casefold() == text.casefold() for each in candidates.iterator())

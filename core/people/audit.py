@@ -1,4 +1,4 @@
-"""The audit trail: what people did to jobs and limits, with what was there before and after."""
+"""The audit trail: what people did to jobs and limits, with the values before and after."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ _ROUNDING_SECONDS = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Tries:
-    """Tries of one kind by one value: `amount` may come at once, and in `per_seconds` as many come back, one by one."""
+    """Tries of one kind by one value: `amount` are allowed at once; they come back evenly over `per_seconds`."""
 
     what: str
-    #: What tells the value apart: names and addresses of people are not kept themselves.
+    #: The digest of the value: names and addresses of people are not stored.
     digest: str
     amount: int
     per_seconds: float
@@ -42,24 +42,24 @@ class Tries:
         return bool(statements.run("spend", {**params, "interval": self._interval, "slack": self._slack}))
 
     def give_back(self) -> None:
-        """Let one that was taken not count."""
+        """Take back one that was counted."""
         self._rows.update(tat=F("tat") - self._interval)
         now = database_now().timestamp()
         self._rows.filter(tat__lte=now + _ROUNDING_SECONDS, blocked_until__lte=now).delete()
 
     def lock_when_used_up(self) -> bool:
-        """Let none be taken for `per_seconds`, if the last one was taken; return whether it is so."""
+        """Allow none for `per_seconds` if the last one is used up; return whether it is."""
         now = database_now().timestamp()
         used_up = self._rows.filter(tat__gt=now + self._slack + _ROUNDING_SECONDS)
         return bool(used_up.update(blocked_until=now + self.per_seconds))
 
     def wait_seconds(self) -> float:
-        """Return for how long it is locked; 0 when it is not."""
+        """Return the seconds for which it is still locked; 0 when it is not."""
         until = self._rows.values_list("blocked_until", flat=True).first() or 0.0
         return max(0.0, until - database_now().timestamp()) if until else 0.0
 
     def forget(self) -> None:
-        """Let none count that were taken so far."""
+        """Forget all that were counted so far."""
         self._rows.delete()
 
     @property
@@ -81,7 +81,7 @@ def may_try(what: str, value: str, *, amount: int, per_seconds: float) -> bool:
 
 
 def forget_all(what: str, value: str) -> int:
-    """Forget the tries of this kind whose first value is this one; return of how many buckets."""
+    """Forget the tries of this kind whose first value is this one; return the number of buckets."""
     return LimitBucket.objects.filter(pipeline=_KIND, limit=what, value__startswith=_digest(value)).delete()[0]
 
 

@@ -9,9 +9,9 @@ zone is changed, they become instants by the rule of Debian's cron:
   `0 * * * *`): it goes by the clock as it is shown. What the clock leaves out is left out, what it shows twice comes
   twice, so an hourly schedule comes at every real hour.
 
-cronsim 2.8 goes through zones by the same rule, but for two kinds of changes: where a clock jumps at midnight (Beirut,
-Havana) it moves times that go by the clock out of the gap, and where it is changed by half an hour (Lord Howe) it
-leaves times out. Of 3,000 expressions near changes of ten clocks 26 differed. So it gives the days, this the instants.
+cronsim 2.8 follows the same rule except at two kinds of changes: where a clock jumps at midnight (Beirut, Havana) it
+moves times that go by the clock out of the gap, and where a clock changes by half an hour (Lord Howe) it leaves times
+out. Of 3,000 expressions near changes of ten clocks 26 differed. So cronsim finds the days, this module the instants.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def zone_of(name: str) -> ZoneInfo:
 @cache
 def zone_names() -> frozenset[str]:
     """Return the IANA names that this machine knows."""
-    # What the machine's own clock shows is no name for other machines, and "Factory" says that nobody has chosen.
+    # "localtime" means another zone on another machine, and "Factory" means that nobody has chosen one.
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
@@ -148,7 +148,7 @@ def instant_of(wall: dt.datetime, zone: str) -> dt.datetime:
 
 @lru_cache(maxsize=1024)
 def _parsed(cron: str) -> CronSim:
-    """Return the expression as cronsim reads it; what is asked of it here does not change it."""
+    """Return the expression as cronsim reads it. It is cached: nothing here changes it."""
     try:
         parsed = CronSim(cron, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
         comes = next(_days(parsed, dt.date(2024, 1, 1)), None)
@@ -164,7 +164,7 @@ def _parsed(cron: str) -> CronSim:
 
 
 def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -> None:
-    """Raise CronError with what is wrong in a field; what cronsim refuses and this does not is told in general."""
+    """Raise CronError with what is wrong in a field; what only cronsim refuses gets a general sentence."""
     for part in value.split(","):
         term, slash, step = part.partition("/")
         if not term:
@@ -212,7 +212,7 @@ def _number(name: str, low: int, high: int, names: tuple[str, ...], text: str) -
 
 
 def _is_each_day(parsed: CronSim) -> bool:
-    """Whether one of both days is enough, and one of them is any: cronsim's words name the other one alone."""
+    """Whether either day is enough and one of them is any: cronsim's words then name only the other."""
     of_the_week = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
     return not parsed.day_and and (parsed.days.issuperset(range(1, 32)) or len(of_the_week) == 7)
 
@@ -266,7 +266,7 @@ def _fixed(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.d
 
 
 def _by_clock(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Go from one change of the clock to the next: between two of them it is a plain clock."""
+    """Yield instants from one change of the clock to the next: between two of them the offset is fixed."""
     checked_until, start, offset = after, after, _offset(zone, after)
     while True:
         change = None
@@ -281,7 +281,7 @@ def _by_clock(parsed: CronSim, zone: ZoneInfo, after: dt.datetime) -> Iterator[d
             yield instant
         else:
             return
-        # Its own first instant is among those of the new clock.
+        # The first instant of the new offset is among those of the next round.
         checked_until, start, offset = change, change - _SECOND, _offset(zone, change)
 
 

@@ -117,7 +117,7 @@ def room_of(limits: Iterable[Limit]) -> int:
 
 
 def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
-    """Return the value of the limit's key for a job: what its bucket is called."""
+    """Return the value of the limit's key for a job, which names its bucket."""
     if limit.key == "owner":
         return str(owner_id)
     if limit.key.startswith("param:"):
@@ -130,12 +130,12 @@ def _parameters(limits: Iterable[Limit]) -> list[str]:
 
 
 def _value(value: Any, room: int = VALUE_LENGTH) -> str:
-    # As it is stored: a date is counted the same when the job is edited or tried again.
+    # As it is stored, so that a date is counted the same when the job is edited or tried again.
     text = "" if value is None else str(json.loads(dumps(value))).strip()
     if text.isprintable() and _width(text) <= room:
         return text
     mark = f"…{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:_HASH_LENGTH]}"
-    # Printable, so that it is its own value again when it is read from a lane.
+    # Printable, so that it has the same value when it is read from a lane.
     begin = "".join(each if each.isprintable() else "\ufffd" for each in text[:20])
     while begin and _width(begin + mark) > room:
         begin = begin[:-1]

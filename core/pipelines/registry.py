@@ -27,10 +27,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
 class Download:
     """A file that a pipeline makes of any dataset without asking: a button of its page (`core.forms.downloads`)."""
 
-    #: Names it in addresses. A dataset whose own job has left an artifact under this name has the file already.
+    #: Its name in addresses. A dataset whose own job has made an artifact of this name has the file already.
     name: str
     title: str
-    #: Takes the `Dataset` and returns what the form is filled in with, beside its field `dataset`.
+    #: Takes the `Dataset` and returns the values of the form, beside its field `dataset`.
     values: Callable[[Any], Mapping[str, Any]]
 
 
@@ -50,14 +50,14 @@ class Pipeline:
     is_heavy: bool = False
     #: (name, title) of the stages a live page lists before they begin.
     stages: tuple[tuple[str, str], ...] = ()
-    #: Claims a job may have before it fails, and of those the ones whose worker was lost.
+    #: The most attempts of a job, and of those the most whose worker was lost, before it fails.
     max_attempts: int = 5
     max_crashes: int = 3
     #: How many jobs may start in a time, or be at work at once; each with the key that it counts by.
     limits: tuple[Limit, ...] = ()
     #: Days after its end that a job with its files is kept.
     retention_days: int = 90
-    #: What its form can be filled from; `dataset` makes it an action of every dataset's page.
+    #: The kind of thing that its form can start from; `dataset` makes it an action of every dataset's page.
     takes: Literal["dataset"] | None = None
     #: Files that it makes of a dataset at one click, for a pipeline that takes one.
     downloads: tuple[Download, ...] = ()
@@ -68,18 +68,18 @@ class Pipeline:
     #: A module's function, called as `rehearsal(report)` in a child process that then waits for the first job: it does
     #: in little what jobs do, so that what is loaded at first use is loaded.
     rehearsal: Callable[..., object] | None = None
-    #: Whether its end is told to its owner: in the notices, and by mail if they wish. What is not told is in the desk's
-    #: list only when it is asked for, or failed.
+    #: Whether its owner is notified of its end: in the notices, and by mail if they wish. The desk lists jobs without
+    #: notice only when they are asked for, or failed.
     notifies_owner: bool = True
-    #: Whether its jobs are of their owner's making: others don't count against what one person may have in hand.
+    #: Whether its jobs count against what one person may have queued, running and stored.
     counts_as_load: bool = True
-    #: Whether what a cancelled job had made is deleted or kept.
+    #: Whether the steps and files of a cancelled job are deleted or kept.
     on_cancel: Literal["discard", "keep"] = "discard"
     #: Hidden pipelines have no entry on the desk.
     is_listed: bool = True
     #: Whether staff alone may fill in its form.
     is_for_staff: bool = False
-    #: What the site itself submits to it, whatever its name is: `mail` sends mails that are ordered. One has each role.
+    #: The role for which the site itself submits jobs to it: `mail` sends ordered mails. A role has one pipeline.
     role: str = ""
 
 

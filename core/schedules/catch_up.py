@@ -1,4 +1,4 @@
-"""What becomes of the times that have come since a schedule was looked at last."""
+"""The catch-up of a schedule: which of the times that have come are run, and which are missed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CatchUp = Schedule.CatchUp
 
 #: Times that one call runs when all of them are to be run; the next call goes on.
 ALL_LIMIT = 50
-#: Missed times that are written down, the last ones.
+#: Missed times that are recorded, the last ones.
 MISSED_LIMIT = 30
 #: Seconds after which a time is late: it was missed, unless it is to be caught up.
 LATE_SECONDS = 90.0
@@ -21,7 +21,7 @@ LATE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Plan:
-    """The times of a schedule that have come, each in its order."""
+    """What to do with the times of a schedule that have come; each list in order."""
 
     run: list[dt.datetime]
     missed: list[dt.datetime]
@@ -36,7 +36,7 @@ def plan(schedule: Schedule, *, first: dt.datetime, now: dt.datetime) -> Plan:
         return Plan(run=run, missed=[], next_at=next_time(schedule, after=run[-1]))
     after = next(cron.times(schedule.cron, schedule.zone, after=first), None)
     if after is None or after > until:
-        # As it is nearly always: one time has come.
+        # The usual case: one time has come.
         come = [first]
     else:
         count = MISSED_LIMIT + 1
@@ -48,5 +48,5 @@ def plan(schedule: Schedule, *, first: dt.datetime, now: dt.datetime) -> Plan:
 
 
 def is_late(at: dt.datetime, *, now: dt.datetime) -> bool:
-    """Whether nobody can have looked in time."""
+    """Whether the time passed so long ago that nobody looked in time."""
     return (now - at).total_seconds() >= LATE_SECONDS

@@ -1,4 +1,4 @@
-"""What a person may ask of schedules. Each act is one transaction, with its entry in the audit trail."""
+"""The acts of a person on schedules. Each is one transaction, with its entry in the audit trail."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def create(
 def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
     """Give a schedule other values, named as those of `create`; what is not named stays. Raise Refused.
 
-    Its next time is found anew, from now on. Params and files are for the jobs to come.
+    Its next time is computed again, from now on. Params and files are for future jobs.
     """
     if unknown := values.keys() - _EDITABLE:
         raise TypeError(f"a schedule has no {', '.join(sorted(unknown))} to edit")
@@ -91,9 +91,9 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
 
 
 def switch(schedule: Schedule, *, is_on: bool, by: str) -> Schedule:
-    """Switch a schedule on, from now on, or off: what waited for its turn is left out then. Raise Refused.
+    """Switch a schedule on, from now on, or off: runs that wait are left out then. Raise Refused.
 
-    One that is as it is to be stays as it is.
+    A schedule that is already on, or off, stays so.
     """
     with transaction.atomic():
         row = _lock(schedule)
@@ -176,7 +176,7 @@ def _set_times(schedule: Schedule, text: str) -> None:
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters as JSON keeps them: dates and decimals as their text."""
+    """Return the parameters as JSON stores them: dates and decimals as text."""
     stored: dict[str, Any] = json.loads(dumps_limited(dict(params), what="The JSON of the parameters"))
     return stored
 
@@ -190,12 +190,12 @@ def _label(text: str) -> str:
     return storable(text)[:255]
 
 
-#: How what is given becomes what is kept.
+#: By field: the function that turns an argument into the stored value.
 _READERS: dict[str, Callable[[Any], Any]] = {"params": _params, "files": _files, "label": _label}
 
 
 def _audit_values(schedule: Schedule) -> dict[str, Any]:
-    """Return what the audit trail says of a schedule."""
+    """Return the values of a schedule for an audit entry."""
     return {
         "schedule": schedule.pk,
         "label": schedule.label,

@@ -1,12 +1,12 @@
 """Fire what is due: each time of a schedule gets its job once, whoever looks and whatever is killed.
 
-1. A schedule waits for one time, `next_at`. Any process may find that it has come; all of them look all the time.
-2. One of them locks the row and looks again. In that transaction it inserts the run of the time, whose
+1. A schedule waits for one time, `next_at`. Any process may find that it has come; all of them check all the time.
+2. One of them locks the row and checks again. In that transaction it inserts the run of the time, whose
    `UNIQUE(schedule, due_at)` is the election, the run's job, and moves `next_at` on. Killed before the commit, it has
    done nothing, and another one does it; killed after it, it has done all of it.
-3. Times that passed while nobody looked are run, or written down as missed, as the schedule's catch-up says.
+3. Times that passed while nobody looked are run, or recorded as missed, as the schedule's catch-up says.
 4. When the job before has not ended, the overlap decides: the time is left out, or its run waits, or that job is
-   cancelled and the run waits for its end. What waits is looked at in each call (`waiting.py`).
+   cancelled and the run waits for its end. Runs that wait are checked in each call (`waiting.py`).
 5. The job's commit wakes the relay, as that of any submit.
 """
 
@@ -91,9 +91,10 @@ def _fire(schedule_id: int) -> int:
 
 
 def _begin(schedule: Schedule, at: dt.datetime, *, is_late: bool) -> int | None:
-    """Give one time what it gets; return the jobs submitted, or None when it has to be tried again later.
+    """Start or refuse the run of one time; return the jobs submitted, or None when it has to be tried again later.
 
-    When all are to be run, one that is late, or that comes while such still wait, is not left out: it takes its turn.
+    When all times are to be run, one that is late, or that comes while late ones still wait, is not left out: it waits
+    for its turn.
     """
     queue = runs.waiting(schedule.pk)
     count = queue.count()
@@ -118,7 +119,7 @@ def _begin(schedule: Schedule, at: dt.datetime, *, is_late: bool) -> int | None:
 
 
 def _pass_over(schedule_id: int, *, text: str) -> None:
-    """Write down why a time got no job, and wait for the next one."""
+    """Record why a time got no job, and move on to the next one."""
     with transaction.atomic():
         schedule = runs.lock(schedule_id)
         now = database_now()

@@ -22,7 +22,7 @@ COMMON_ZONES = (
     "America/Sao_Paulo", "Africa/Lagos", "Africa/Johannesburg", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore",
     "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney", "Pacific/Auckland",
 )  # fmt: skip
-#: Zones by place; the other names are old ones of the same.
+#: Prefixes of the names by place; the other names are old ones of the same zones.
 _REGIONS = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/",
             "Indian/", "Pacific/")  # fmt: skip
 #: Years that a begin or an end may lie in.
@@ -30,7 +30,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 class WallTimeField(forms.Field):
-    """A day and a time as a clock on the wall shows them; the zone is asked for elsewhere."""
+    """A day and a time on a wall clock; the zone is another field."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
@@ -49,7 +49,7 @@ class WallTimeField(forms.Field):
 
 
 class ZoneField(forms.ChoiceField):
-    """A choice of time zones; each name that this machine knows is taken, also one that is not offered."""
+    """A choice of time zones; it accepts each name that this machine knows, also one that is not offered."""
 
     def validate(self, value: Any) -> None:
         forms.Field.validate(self, value)
@@ -91,7 +91,7 @@ class RepeatForm(forms.Form):
         own = Preferences.of(user).zone if user is not None else ""
         chosen = str(self.initial.get("zone") or own or timezone.get_default_timezone_name())
         self.initial = {**self.initial, "zone": chosen}
-        # What was sent is offered as well: left out, the field would show another zone than was chosen.
+        # The submitted zone is offered as well; without it the field would show another zone than was chosen.
         selected = str(self.data.get(self.add_prefix("zone")) or chosen)
         choices = _choices(*(name for name in (selected, chosen) if name in cron.zone_names()))
         self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField

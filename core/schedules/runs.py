@@ -24,10 +24,10 @@ Outcome = ScheduledRun.Outcome
 
 #: Errors of a database that is away: another call tries again. Any other is one schedule's own.
 AWAY = (OperationalError, InterfaceError)
-#: Of a schedule's jobs, so many of the latest are asked whether they have ended.
+#: So many of a schedule's latest jobs are checked for whether they have ended.
 LOOKED_AT = 20
-#: Seconds for which a time is left to a process that knows the schedule's pipeline, before it counts as gone: while
-#: new code is brought out, old processes run beside new ones.
+#: Seconds for which a time is left to a process that has the schedule's pipeline, before that counts as gone: during
+#: a deploy old processes run beside new ones.
 GONE_SECONDS = 300.0
 
 
@@ -63,14 +63,14 @@ def note_all(schedule: Schedule, times: Iterable[dt.datetime], outcome: Outcome)
 def start(schedule: Schedule, run: ScheduledRun) -> bool:
     """Submit the run's job, in the caller's transaction; return whether there is one, or write why there is none.
 
-    What is too much in hand at this moment waits, to be started again in a while.
+    A run that is refused because there is too much to do waits, to be started again in a while.
     """
     try:
         made = submit_for(schedule, key=f"schedule-{schedule.pk}-{int(run.due_at.timestamp())}")
     except TooMuch as error:
         if not run.text:
             log("schedule_held", schedule=schedule.pk, due=run.due_at.isoformat(), reason=str(error)[:300])
-        # What a person would be told to do, the next call does.
+        # The refusal asks a person to try again later; here the next call does so.
         _write(run, outcome=Outcome.WAITING, text=str(error).partition(" Nothing was accepted")[0][:500])
         return False
     except HeadwayError as error:
@@ -83,12 +83,12 @@ def start(schedule: Schedule, run: ScheduledRun) -> bool:
 
 
 def submit_for(schedule: Schedule, *, key: str) -> Submission:
-    """Submit a job of the schedule; raise Refused, or what else a submit raises, with nothing stored."""
+    """Submit a job of the schedule; raise Refused or another error of a submit, with nothing stored."""
     pipelines.get(schedule.pipeline)
     backpressure.check(schedule.owner_id, key=key)
     files = {name: StoredUpload(**file) for name, file in schedule.files.items()}
     for file in files.values():
-        # The store's housekeeping goes by age until the job refers to it.
+        # Until the job refers to the file, the housekeeper goes by its age.
         if not storage.touch(file.path):
             raise Refused(f"The file {file.name} is no longer kept. Edit the schedule and give it again.")
     return submit(
@@ -109,12 +109,12 @@ def live_jobs(schedule_id: int) -> QuerySet[Job]:
 
 
 def waiting(schedule_id: int) -> QuerySet[ScheduledRun]:
-    """Return the schedule's runs that wait, for the one before or until there is less in hand, in their order."""
+    """Return the schedule's runs that wait, for the run before or until there is less to do, in their order."""
     return ScheduledRun.objects.filter(schedule=schedule_id, outcome=Outcome.WAITING).order_by("pk")
 
 
 def leave_out(runs: QuerySet[ScheduledRun], *, text: str = "") -> int:
-    """Let runs that wait be left out; return how many."""
+    """Mark waiting runs as left out; return how many."""
     return runs.order_by().update(outcome=Outcome.SKIPPED, text=text[:500])
 
 
@@ -135,14 +135,17 @@ def why_off(schedule: Schedule) -> str:
 
 
 def switch_off(schedule: Schedule, *, note: str = "") -> None:
-    """Switch the schedule off in the caller's transaction, with what waited for its turn; `note` says why."""
+    """Switch the schedule off in the caller's transaction, and leave its waiting runs out; `note` is the reason."""
     schedule.is_on, schedule.next_at, schedule.note = False, None, note[:300]
     Schedule.objects.filter(pk=schedule.pk).update(is_on=False, next_at=None, note=schedule.note, changed_at=Now())
     leave_out(waiting(schedule.pk), text="The schedule was switched off.")
 
 
 def runnable_here(now: dt.datetime, field: str) -> Q:
-    """Return the condition of what this process looks after: `field` is since when another one had the time to."""
+    """Return the condition of schedules or runs for this process: it has their pipeline, or no process took them.
+
+    `field` is the time since when another process could have taken them.
+    """
     names = [spec.name for spec in pipelines.every()]
     prefix = "" if field == "next_at" else "schedule__"
     return Q(**{f"{prefix}pipeline__in": names}) | Q(**{f"{field}__lt": now - dt.timedelta(seconds=GONE_SECONDS)})

@@ -1,7 +1,7 @@
 """Schedules that the code declares: rows that follow it, and ticks that make no jobs.
 
-A pipeline with `every=` has a schedule of its own, the site's, which nobody edits. What the code has run periodically
-without a job (periodiq's actors) is told with `declare`, so that it can be listed with its next times.
+A pipeline with `every=` has a schedule of the site's own, which nobody edits. What the code runs periodically without a
+job (periodiq's actors) is registered with `declare`, so that it can be listed with its next times.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _ticks: dict[str, Tick] = {}
 
 
 def declare(name: str, title: str, cron_text: str) -> Tick:
-    """Tell of something that runs periodically; raise CronError when its times can't be read."""
+    """Register something that runs periodically; raise CronError when its times can't be read."""
     tick = Tick(name=name, title=title, cron=cron.read(cron_text))
     _ticks[name] = tick
     return tick
 
 
 def declared() -> list[Tick]:
-    """Return what was told of, in the order of the titles."""
+    """Return what was registered, in the order of the titles."""
     return sorted(_ticks.values(), key=lambda tick: tick.title)
 
 
 def follow() -> None:
-    """Bring the rows of the code's schedules in line with the code; asks one question when they are.
+    """Bring the rows of the code's schedules in line with the code; one query when nothing has changed.
 
     A row that the code no longer declares is switched off, and on again when it does.
     """
@@ -97,7 +97,7 @@ def _update(row: Schedule, spec: Pipeline) -> None:
         locked = runs.lock(row.pk)
         if locked is None:
             return
-        # Another cron is another next time; other parameters leave a time that is due as it is.
+        # A new cron needs a new next time; new parameters leave a time that is due as it is.
         is_timed = locked.is_on and (locked.cron, locked.zone) == (spec.every, ZONE)
         locked.cron, locked.zone, locked.params = spec.every, ZONE, _params(spec)
         locked.is_on, locked.note, locked.changed_at = True, "", database_now()
@@ -108,7 +108,7 @@ def _update(row: Schedule, spec: Pipeline) -> None:
 
 
 def _params(spec: Pipeline) -> dict[str, Any]:
-    """Return what its form holds when nobody has filled it in."""
+    """Return the initial values of its form."""
     fields = spec.form.base_fields.items()
     values = {name: field.initial() if callable(field.initial) else field.initial for name, field in fields}
     params: dict[str, Any] = json.loads(dumps(values))

@@ -15,9 +15,9 @@ from core.models import Schedule, ScheduledRun
 from core.schedules import runs
 from core.schedules.runs import Outcome
 
-#: Runs of a schedule that may wait; what comes then is left out.
+#: Runs of a schedule that may wait; further ones are left out.
 WAITING_LIMIT = 100
-#: Schedules that one call looks at.
+#: Schedules that one call handles.
 SCHEDULES_LIMIT = 500
 
 
@@ -25,7 +25,7 @@ def go_on() -> int:
     """Submit, for each schedule with waiting runs, the next one if the job before it has ended; return how many."""
     waiting = ScheduledRun.objects.filter(outcome=Outcome.WAITING)
     ids = list(waiting.order_by().values_list("schedule_id", flat=True).distinct())
-    # Of too many, others at the next call.
+    # When there are too many, the next call takes others.
     random.shuffle(ids)
     return sum(_go_on_safely(schedule_id) for schedule_id in ids[:SCHEDULES_LIMIT])
 
@@ -51,7 +51,7 @@ def _go_on(schedule_id: int) -> int:
         return 0
     with transaction.atomic():
         schedule = runs.lock(schedule_id)
-        # Looked at once more: another process may have been faster.
+        # Checked again under the lock: another process may have been faster.
         if schedule is None or runs.live_jobs(schedule_id).exists():
             return 0
         waiting_runs = runs.waiting(schedule_id).filter(runs.runnable_here(database_now(), "due_at"))
@@ -62,10 +62,10 @@ def _go_on(schedule_id: int) -> int:
 
 
 def _cancel_live(schedule_id: int) -> None:
-    """Ask for the end of the jobs before. In transactions of their own: what a cancelled job made is deleted."""
+    """Cancel the live jobs, each in a transaction of its own, after which what it made is deleted."""
     for job in runs.live_jobs(schedule_id).filter(cancel_requested_at=None):
         try:
             requests.cancel(job, by=f"schedule {schedule_id}")
         except Refused:
-            # It has ended at this very moment.
+            # The job has ended at this very moment.
             continue

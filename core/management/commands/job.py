@@ -28,7 +28,7 @@ from core.models.job import Priority
 from core.models.states import State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
-#: Seconds between two looks of --wait.
+#: Seconds between two checks of --wait.
 POLL_SECONDS = 0.2
 LIST_LENGTH = 50
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             act.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *, act: str, **options: Any) -> None:
-        # What happened is printed as the answer; a script that reads both streams gets that alone.
+        # The answer is printed, and only warnings are logged: a script may read both streams.
         logger.setLevel(logging.WARNING)
         try:
             getattr(self, f"_{act}")(**options)
@@ -108,14 +108,14 @@ class Command(BaseCommand):
         user = _find_user(owner)
         if spec.is_for_staff and not getattr(user, "is_staff", False):
             raise Refused(f"{spec.name} is for staff, and {owner} is none.")
-        # Before a large file is copied for nothing.
+        # Checked before a large file is copied for nothing.
         sizes = [_size_of(Path(path)) for _, path in _pairs(options["file"], "--file")]
         backpressure.check(user.pk, key=key, incoming_bytes=sum(sizes))
         data = QueryDict(mutable=True)
         for name, value in _pairs(options["param"], "--param"):
             data.appendlist(name, value)
         for name, field in spec.form.base_fields.items():
-            # What a page would send for a field nobody touched.
+            # As a page would send a field that nobody touched.
             if name not in data and _is_sent(field.initial):
                 prepared = field.prepare_value(field.initial)
                 values = prepared if isinstance(prepared, (list, tuple)) else [prepared]
@@ -134,7 +134,7 @@ class Command(BaseCommand):
                 raise CommandError("\n".join(lines), returncode=EXIT_USAGE)
             submission = entry.submit(key=key, priority=PRIORITIES[options["priority"]])
         finally:
-            # What no job has taken is deleted.
+            # Files that no job has taken are deleted.
             for _, opened in files.lists():
                 for file in opened:
                     file.close()

@@ -55,7 +55,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         connections.close_all()
-        # In a process of its own, as it submits jobs: no thread of it stays with us.
+        # In a process of its own: it submits jobs, and none of its threads may stay in this one.
         demo = subprocess.run(
             [sys.executable, str(CHECKOUT / "manage.py"), "demo"],
             cwd=CHECKOUT,
@@ -89,7 +89,7 @@ class Command(BaseCommand):
         self.stdout.write("Stopped.")
 
     def _announce(self, supervisor: Supervisor, stopping: threading.Event, home: Path, login: str) -> None:
-        """Say where it is once the web answers; say where to look when that takes long."""
+        """Print the address once the web answers; when that takes long, print the end of its log."""
         host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
         late = time.monotonic() + 30
         while not is_ready(conf.HOST, conf.PORT, named=host):

@@ -1,4 +1,4 @@
-"""What `manage.py up` stands on: one home, one supervisor, and its parts kept alive until the end.
+"""The foundation of `manage.py up`: one home, and a supervisor that keeps its parts alive until the end.
 
 1. `home` makes the folder and its secret key, and holds it: one Headway to a home.
 2. `plan` writes the supervisor's configuration for the parts that the runtime needs.

@@ -19,7 +19,7 @@ class HomeInUse(HeadwayError):
 
 
 def prepare_home(home: Path) -> None:
-    """Make what is missing in the home; what is there stays as it is."""
+    """Make what the home lacks; existing files stay as they are."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("files", "logs", "run"):
@@ -63,7 +63,7 @@ def _make_secret_key(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(64))
-        # Linked, not renamed: of two that start at once, the key of the first stands.
+        # Linked, not renamed: of two that start at once, the key of the first is kept.
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:

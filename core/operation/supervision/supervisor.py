@@ -8,9 +8,9 @@ from pathlib import Path
 class Supervisor:
     """Starts supervisord on a written plan and ends it with all its parts.
 
-    Each process ends with the one above it: the kernel tells supervisord of our end, the parts of supervisord's, and
-    the web's workers of the web's; a worker's keeper sees to it by itself. So a part that was killed leaves nobody
-    behind that holds its port or its jobs.
+    Each process ends with its parent: the kernel signals our end to supervisord, supervisord's to the parts, and the
+    web's to its workers; in a worker the keeper watches for it. So a part that was killed leaves no process behind
+    that holds its port or its jobs.
     """
 
     def __init__(self, plan: Path, *, checkout: Path, lock: int) -> None:
