@@ -232,7 +232,7 @@ class Job(models.Model):
 
     @property
     def warning(self) -> str:
-        """The warning that the job's function returned, which makes its success a partial one; empty for other jobs."""
+        """The warning that the job's function returned with its success; empty for any other job."""
         if self.state != State.SUCCEEDED:
             return ""
         if "warning_text" in self.__dict__:
