@@ -77,7 +77,7 @@ def test_continuous_integration_is_one_command_that_stops_at_the_first_failure()
 
 def test_secrets_and_the_home_are_ignored_by_git() -> None:
     ignored = (CHECKOUT / ".gitignore").read_text().splitlines()
-    assert {"/var/", "/compose/.env", "/.venv/", "/.venv-*/"} <= set(ignored)
+    assert {"/var/", "/compose/.env", "/.venv", "/.venv-*"} <= set(ignored)
 
 
 # -- several Pythons --------------------------------------------------------------------------------
