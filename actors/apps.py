@@ -17,18 +17,18 @@ class ActorsConfig(AppConfig):
         from actors import pipelines
         from core.wakeup import jobs_due
 
-        found = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
-        for name in [*found, *conf.EXTRA_PIPELINES]:
+        names = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
+        for name in [*names, *conf.EXTRA_PIPELINES]:
             module = importlib.import_module(name)
             # Not imported by its package: child processes use the other modules, and have no Django.
             if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.pipeline"):
                 importlib.import_module(f"{name}.pipeline")
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
-        _tell_of_ticks()
+        _declare_periodic_actors()
 
 
-def _tell_of_ticks() -> None:
-    """Let the pages list what periodiq runs: its actors are known to every process, by whom they are run or not."""
+def _declare_periodic_actors() -> None:
+    """Let the pages list what periodiq runs. Every process declares its actors, whether it runs them or not."""
     import dramatiq
 
     from actors.runtime import ticker  # noqa: F401 - declares its actors

@@ -1,4 +1,4 @@
-"""What an answer's head and first bytes say: the file's name, its size, and whether it is a file at all."""
+"""What an answer's headers and first bytes tell: the file's name, its size, and whether it is a file at all."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def content_length(headers: httpx2.Headers) -> int | None:
 
 
 def content_range(headers: httpx2.Headers) -> tuple[int, int, int | None] | None:
-    """Return first byte, last byte and whole size (None: unknown) of a part, or None when it does not say."""
-    found = _CONTENT_RANGE.match(headers.get("content-range", "").strip())
-    if found is None:
+    """Return first byte, last byte and whole size (None: unknown) of a part; None without a valid header."""
+    match = _CONTENT_RANGE.match(headers.get("content-range", "").strip())
+    if match is None:
         return None
-    first, last, total = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
+    first, last, total = int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3])
     return (first, last, total) if first <= last and (total is None or last < total) else None
 
 
@@ -44,25 +44,27 @@ def refuse_encoding(address: Address, headers: httpx2.Headers) -> None:
     """Refuse a packing that was not asked for. Gzip is kept as it comes: unpacking files has its own limits."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in _PACKED_AS_FILE:
-        raise Unfetchable(f"{address.shown} answered in the packing “{encoding[:40]}”, which was not asked for.")
+        raise Unfetchable(f"{address.label} answered in the packing “{encoding[:40]}”, which was not asked for.")
 
 
 def refuse_pages(path: Path, address: Address, headers: httpx2.Headers) -> None:
     """Refuse what is plainly no table: the page of a login or of an error, JSON and XML."""
     with path.open("rb") as file:
         begins_with = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    said = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     built = kinds.kind_of(path)
     is_markup, is_json = begins_with == b"<", begins_with in (b"{", b"[")
-    if built == kinds.WEB_PAGE or (is_markup and said in ("text/html", "application/xhtml+xml")):
+    if built == kinds.WEB_PAGE or (is_markup and media_type in ("text/html", "application/xhtml+xml")):
         raise Unfetchable(
-            f"The address answered with a web page, not with a table: {address.shown}. It may ask for a login, or "
+            f"The address answered with a web page, not with a table: {address.label}. It may ask for a login, or "
             "the file may have moved."
         )
-    if built in (kinds.JSON, kinds.JSON_LINES) or (is_json and (said == "application/json" or said.endswith("+json"))):
-        raise Unfetchable(f"The address answered with JSON, not with a table: {address.shown}.")
-    if built in (kinds.XML, kinds.SHEET_XML) or (is_markup and said in ("text/xml", "application/xml")):
-        raise Unfetchable(f"The address answered with XML, not with a table: {address.shown}.")
+    if built in (kinds.JSON, kinds.JSON_LINES) or (
+        is_json and (media_type == "application/json" or media_type.endswith("+json"))
+    ):
+        raise Unfetchable(f"The address answered with JSON, not with a table: {address.label}.")
+    if built in (kinds.XML, kinds.SHEET_XML) or (is_markup and media_type in ("text/xml", "application/xml")):
+        raise Unfetchable(f"The address answered with XML, not with a table: {address.label}.")
 
 
 def file_name(address: Address, headers: httpx2.Headers) -> str:
@@ -70,11 +72,11 @@ def file_name(address: Address, headers: httpx2.Headers) -> str:
     message = Message()
     message["Content-Disposition"] = headers.get("content-disposition", "")
     try:
-        given = message.get_filename() or ""
+        name = message.get_filename() or ""
     except (ValueError, LookupError, TypeError):
-        # Also where it is given in parts that do not fit together.
-        given = ""
-    return _safe(given) or _safe(address.file_name) or address.host[:NAME_LENGTH]
+        # Also raised for a name in parts that do not fit together.
+        name = ""
+    return _safe(name) or _safe(address.file_name) or address.host[:NAME_LENGTH]
 
 
 def charset(headers: httpx2.Headers) -> str:
@@ -82,14 +84,14 @@ def charset(headers: httpx2.Headers) -> str:
     message = Message()
     message["Content-Type"] = headers.get("content-type", "")
     try:
-        said = message.get_content_charset("")
+        name = message.get_content_charset("")
     except (ValueError, LookupError, TypeError):
         return ""
-    return said if _CHARSET.fullmatch(said) else ""
+    return name if _CHARSET.fullmatch(name) else ""
 
 
 def wait_seconds(headers: httpx2.Headers) -> float | None:
-    """Return the seconds that `Retry-After` asks for, as a number or as a date; None when it does not ask."""
+    """Return the seconds of `Retry-After`, which may be a number or a date; None without it."""
     text = headers.get("retry-after", "").strip()
     if text.isdigit() and text.isascii() and len(text) < 12:
         return float(text)
@@ -102,12 +104,12 @@ def wait_seconds(headers: httpx2.Headers) -> float | None:
 
 
 def moment(text: str) -> dt.datetime | None:
-    """Return the time that a header's date means; None for what is no date."""
+    """Return the time of a header's date; None for what is no date."""
     try:
-        found = parsedate_to_datetime(text)
+        parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
 
 
 def status_in_words(status: int, reason: str) -> str:

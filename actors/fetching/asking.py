@@ -59,7 +59,7 @@ async def ask(
     `on_turn` is called whenever it is its turn at a host.
     """
     for _ in range(MAX_REDIRECTS + 1):
-        # The place at a host is given back before the next host's is asked for: nobody waits in a circle.
+        # The place at one host is released before the next is taken, so there is no deadlock.
         async with hosts.slot(address.host):
             on_turn()
             async with _sent(address, headers, policy) as response:
@@ -68,7 +68,7 @@ async def ask(
                     yield Answer(address, response.status_code, response.reason_phrase, response.headers, response)
                     return
         address = follow(address, location, policy)
-    raise Unfetchable(f"{address.shown} was reached after more than {MAX_REDIRECTS} redirects, and not asked.")
+    raise Unfetchable(f"{address.label} was reached after more than {MAX_REDIRECTS} redirects, and not asked.")
 
 
 @asynccontextmanager

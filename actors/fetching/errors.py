@@ -17,8 +17,8 @@ class Unreachable(HeadwayError):
         super().__init__(sentence)
 
 
-class AskedToWait(HeadwayError):
-    """Raised when a server asks to be left alone for longer than a thread is kept waiting."""
+class WaitRequested(HeadwayError):
+    """Raised when a server asks for a longer wait than a thread may be blocked for."""
 
     def __init__(self, sentence: str, *, seconds: float) -> None:
         self.seconds = seconds

@@ -1,11 +1,11 @@
 """The life of one file that is fetched, told once.
 
-1. Its server is asked for all of it, or whether it has changed; or, when a part has arrived before, for the rest.
-2. What comes is counted, hashed and written; every second what has arrived is made safe on the disk.
-3. A line that breaks, a server that is silent or has too much to do: asked again after a pause that grows, with full
-   jitter, for the rest where the server takes ranges of the very same content, else from the start.
-4. A server that asks to be left alone is: for a short while here, for longer by the job.
-5. When all has come and reads as a file, it gets its name. All of that within the caps of size, silence and time.
+1. The request is for the whole file, for a changed one only, or for the rest when a part has arrived before.
+2. What arrives is counted, hashed and written. Every second it is made safe on the disk.
+3. After a broken line, a silent or an overloaded server, the request is repeated. The pauses grow, with full jitter.
+   It is for the rest if the server takes ranges of the very same content, else for the whole.
+4. A server's `Retry-After` is obeyed: a short one by waiting here, a longer one by the job.
+5. When all has arrived and is a table, the file gets its name. Caps of size, silence and time hold throughout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.files import storage
 from . import answers
 from .addresses import Address
 from .asking import Answer, ask
-from .errors import AskedToWait, Unfetchable, Unreachable
+from .errors import Unfetchable, Unreachable, WaitRequested
 from .hosts import LONGEST_WAIT_SECONDS, Hosts
 from .partial import Origin, Partial
 from .policy import Policy
@@ -74,7 +74,7 @@ class Fetched:
 async def fetch(wanted: Wanted, *, policy: Policy, hosts: Hosts) -> Fetched | None:
     """Return the file, or None when the server says that it has not changed.
 
-    Raise Unfetchable, Unreachable when all tries have failed, or AskedToWait.
+    Raise Unfetchable, Unreachable when all tries have failed, or WaitRequested.
     """
     try:
         return await _Fetch(wanted, policy, hosts).run()
@@ -101,7 +101,7 @@ class _Fetch:
                 return await self._try()
         except TimeoutError as error:
             raise Unfetchable(
-                f"{self.wanted.address.shown} took longer than the {self.policy.seconds:,.0f} seconds that one file "
+                f"{self.wanted.address.label} took longer than the {self.policy.seconds:,.0f} seconds that one file "
                 "may take."
             ) from error
 
@@ -118,7 +118,7 @@ class _Fetch:
                 if failures >= TRIES:
                     raise
                 await self._pause(error, failures)
-        raise Unreachable(f"{self.wanted.address.shown} broke off {MOST_TRIES} times.")
+        raise Unreachable(f"{self.wanted.address.label} broke off {MOST_TRIES} times.")
 
     async def _pause(self, error: Unreachable, failures: int) -> None:
         """Wait as long as the server asked to; else a while of our own."""
@@ -130,14 +130,14 @@ class _Fetch:
         else:
             self.hosts.rest(error.host or self.wanted.address.host, wait)
             if wait > LONGEST_WAIT_SECONDS:
-                raise AskedToWait(str(error), seconds=wait) from error
+                raise WaitRequested(str(error), seconds=wait) from error
 
     async def _once(self) -> Fetched | None:
         """Ask once for the rest, if a part is here; from the start when the server won't go on there."""
         origin = self.partial.origin
         if origin is not None and self.partial.is_resumable:
             headers = {"Range": f"bytes={self.partial.size}-", "If-Range": origin.validator}
-            async with self._asked(headers) as answer:
+            async with self._request(headers) as answer:
                 if answer.status == httpx2.codes.PARTIAL_CONTENT and _continues(answer, self.partial, origin):
                     return await self._receive(answer, origin)
                 if answer.status == httpx2.codes.OK:
@@ -145,14 +145,14 @@ class _Fetch:
                 if answer.status not in (httpx2.codes.PARTIAL_CONTENT, httpx2.codes.RANGE_NOT_SATISFIABLE):
                     raise _failure(answer)
             self.partial.reset()
-        async with self._asked(_conditions(self.wanted)) as answer:
+        async with self._request(_conditions(self.wanted)) as answer:
             if answer.status == httpx2.codes.NOT_MODIFIED and (self.wanted.etag or self.wanted.last_modified):
                 return None
             if answer.status != httpx2.codes.OK:
                 raise _failure(answer)
             return await self._begin(answer)
 
-    def _asked(self, headers: dict[str, str]) -> AbstractAsyncContextManager[Answer]:
+    def _request(self, headers: dict[str, str]) -> AbstractAsyncContextManager[Answer]:
         return ask(self.wanted.address, headers, policy=self.policy, hosts=self.hosts, on_turn=self._start_clock)
 
     def _start_clock(self) -> None:
@@ -172,18 +172,18 @@ class _Fetch:
         self.wanted.total = origin.total if length is None else partial.size + length
         self._refuse_large(self.wanted.total or 0)
         storage.refuse_when_full((self.wanted.total or partial.size) - partial.size)
-        kept_at = time.monotonic()
+        saved_at = time.monotonic()
         async for block in answer.body():
             self._refuse_large(partial.size + len(block))
             partial.append(block)
-            if time.monotonic() - kept_at > KEEP_SECONDS:
+            if time.monotonic() - saved_at > KEEP_SECONDS:
                 await asyncio.to_thread(partial.keep)
-                kept_at = time.monotonic()
+                saved_at = time.monotonic()
         if origin.total is not None and partial.size != origin.total:
             partial.reset()
-            raise Unreachable(f"{answer.address.shown} sent another number of bytes than it had said.")
+            raise Unreachable(f"{answer.address.label} sent another number of bytes than it had said.")
         if not partial.size:
-            raise Unfetchable(f"{answer.address.shown} is empty: it has no bytes.")
+            raise Unfetchable(f"{answer.address.label} is empty: it has no bytes.")
         path, sha256 = await asyncio.to_thread(partial.finish)
         try:
             answers.refuse_pages(path, answer.address, answer.headers)
@@ -203,7 +203,7 @@ class _Fetch:
     def _refuse_large(self, size: int) -> None:
         if size > self.policy.limit_bytes:
             limit = formatting.size(self.policy.limit_bytes)
-            raise Unfetchable(f"{self.wanted.address.shown} has more than the {limit} that one file may have.")
+            raise Unfetchable(f"{self.wanted.address.label} has more than the {limit} that one file may have.")
 
 
 def _conditions(wanted: Wanted) -> dict[str, str]:
@@ -225,7 +225,7 @@ def _failure(answer: Answer) -> Exception:
     status = answers.status_in_words(answer.status, answer.reason)
     if answer.status in _TRIED_AGAIN:
         wait = answers.wait_seconds(answer.headers)
-        asked = f", and asked to wait {wait:,.0f} seconds" if wait else ""
-        told = f"{answer.address.shown} answered {status}{asked}."
-        return Unreachable(told, wait_seconds=wait, host=answer.address.host)
-    return Unfetchable(f"{answer.address.shown} answered {status}.")
+        wait_text = f", and asked to wait {wait:,.0f} seconds" if wait else ""
+        message = f"{answer.address.label} answered {status}{wait_text}."
+        return Unreachable(message, wait_seconds=wait, host=answer.address.host)
+    return Unfetchable(f"{answer.address.label} answered {status}.")

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from .errors import AskedToWait
+from .errors import WaitRequested
 from .policy import Policy
 
 #: Seconds up to which a server's wait is waited for in line; a longer one gives the job's thread back.
@@ -29,7 +29,7 @@ class Hosts:
         async with self._slots[host]:
             while (seconds := self._rest_until.get(host, 0.0) - time.monotonic()) > 0:
                 if seconds > LONGEST_WAIT_SECONDS:
-                    raise AskedToWait(f"{host} asked to wait {seconds:,.0f} seconds.", seconds=seconds)
+                    raise WaitRequested(f"{host} asked to wait {seconds:,.0f} seconds.", seconds=seconds)
                 await asyncio.sleep(seconds)
             # Taken last: files that wait for a busy host keep no place from those of another.
             async with self._at_once:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from core.errors import PermanentError
 
-from .errors import AskedToWait, Unreachable
+from .errors import Unreachable, WaitRequested
 from .fetching import Fetched, Wanted, fetch
 from .hosts import Hosts
 from .policy import Policy
 
-#: Seconds between two looks at whether the attempt may go on.
-LOOK_SECONDS = 0.2
+#: Seconds between two checks whether the attempt may go on.
+POLL_SECONDS = 0.2
 
 
 class Attempt(Protocol):
@@ -28,7 +28,7 @@ class Attempt(Protocol):
 
 
 #: What a file that was not fetched ended with.
-Failure = PermanentError | Unreachable | AskedToWait
+Failure = PermanentError | Unreachable | WaitRequested
 
 
 def fetch_many(
@@ -55,7 +55,7 @@ def fetch_many(
             for task in sorted(ended, key=lambda task: tasks[task].key):
                 try:
                     fetched = task.result()
-                except (PermanentError, Unreachable, AskedToWait) as error:
+                except (PermanentError, Unreachable, WaitRequested) as error:
                     failures[tasks[task].key] = error
                 else:
                     on_fetched(tasks[task], fetched)
@@ -66,7 +66,7 @@ def fetch_many(
 async def _ended(
     live: set[asyncio.Task[Fetched | None]],
 ) -> tuple[set[asyncio.Task[Fetched | None]], set[asyncio.Task[Fetched | None]]]:
-    return await asyncio.wait(live, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    return await asyncio.wait(live, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _show(ctx: Attempt, files: Sequence[Wanted], *, done: int) -> None:

@@ -1,4 +1,4 @@
-"""Which addresses of the internet protocol are outside. What is not known to be public is inside."""
+"""Which addresses of the internet protocol are outside. What is not surely public is inside."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _DENIED_V4 = tuple(
         ),
     )
 )
-#: All that is given out for use between sites. What maps, embeds or translates IPv4 lies outside of it (::/96,
+#: All that is allocated for use between sites. What maps, embeds or translates IPv4 lies outside of it (::/96,
 #: ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), and so do fc00::/7, fe80::/10, fec0::/10 and ff00::/8.
-_GIVEN_V6 = ipaddress.IPv6Network("2000::/3")
+_ALLOCATED_V6 = ipaddress.IPv6Network("2000::/3")
 _DENIED_V6 = tuple(
     map(
         ipaddress.IPv6Network,
@@ -52,7 +52,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether anybody on the internet could be meant by this address."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not any(address in network for network in _DENIED_V4)
-    if address.scope_id is not None or address not in _GIVEN_V6:
+    if address.scope_id is not None or address not in _ALLOCATED_V6:
         return False
     if any(address in network for network in _DENIED_V6):
         return False

@@ -1,8 +1,8 @@
-"""A file while it arrives: what is on the disk, and the server's word for what it is a part of.
+"""A file while it arrives: what is on the disk, and the server's name for the content that it is a part of.
 
 It lies in the folder of one attempt (`fetch/1.part`), with a note beside it of how much of it is safe on the disk. An
-attempt that begins where another was lost **copies** that much into its own folder: the other one may not know yet
-that it is lost, and goes on writing into its own file.
+attempt that follows a lost one **copies** that much into its own folder: the lost one may not have noticed yet, and
+go on writing into its own file.
 """
 
 from __future__ import annotations
@@ -72,15 +72,15 @@ class Partial:
         """Begin with what an earlier attempt left in one of these folders, the newest first."""
         for folder in folders:
             note, source = folder / self._note.name, folder / self._path.name
-            known = _read_note(note)
-            if known is None or known["origin"]["url"] != self._url:
+            saved = _read_note(note)
+            if saved is None or saved["origin"]["url"] != self._url:
                 continue
             try:
-                self._copy(source, known["bytes"], check)
+                self._copy(source, saved["bytes"], check)
             except (OSError, EOFError):
                 self.reset()
                 continue
-            self.origin = Origin(**known["origin"])
+            self.origin = Origin(**saved["origin"])
             self.keep()
             # The other attempt, if it lives, goes on in a file that has no name any more.
             for path in (note, source):
@@ -157,9 +157,9 @@ class Partial:
 
 def _read_note(path: Path) -> dict[str, Any] | None:
     try:
-        known = json.loads(path.read_text())
-        Origin(**known["origin"])
-        return known if isinstance(known["bytes"], int) else None
+        note = json.loads(path.read_text())
+        Origin(**note["origin"])
+        return note if isinstance(note["bytes"], int) else None
     except (OSError, ValueError, KeyError, TypeError):
         # A note that a power cut left empty is no note.
         return None

@@ -1,4 +1,4 @@
-"""The options of every import's form. All may stay as they are: what is not said is detected."""
+"""The options of every import's form. None is required: what is not set is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the person asked for, out of the form's parameters."""
+"""The options of an import, read from the form's parameters."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 VERSION = 2
 
 _DIALECT = ("encoding", "delimiter", "quote", "escape", "comment", "line_end", "header", "preamble_lines")
-#: Words of the form for what has no letters, or is nothing: an empty text says that there is none.
-_SAID = {"delimiter": {"tab": "\t", "space": " ", "none": ""}, "comment": {"none": ""}}
+#: Words of the form for signs without letters, and for none at all, which is an empty text.
+_SPELLED = {"delimiter": {"tab": "\t", "space": " ", "none": ""}, "comment": {"none": ""}}
 _CHECKS = ("null_words", "decimal_mark", "date_order", "max_rejected", "max_rejected_percent")
 
 
@@ -50,7 +50,7 @@ class Options:
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Options:
         dialect = {key: params[key] for key in _DIALECT if params.get(key) not in (None, "")}
-        dialect = {key: _SAID.get(key, {}).get(value, value) for key, value in dialect.items()}
+        dialect = {key: _SPELLED.get(key, {}).get(value, value) for key, value in dialect.items()}
         if dialect.get("delimiter") == "other":
             # As it was typed, though it be the word of another choice.
             del dialect["delimiter"]
@@ -121,5 +121,5 @@ class Options:
 
 
 def entry_of(rule: Rule) -> dict[str, Any]:
-    """Return a rule as a person writes it: as JSON without what it does not ask for."""
+    """Return a rule as a person writes it: as JSON without its empty parts."""
     return {key: value for key, value in msgspec.to_builtins(rule).items() if value}

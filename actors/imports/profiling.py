@@ -20,8 +20,8 @@ _READING = ("reading", "nearly", "note")
 
 def stats_of(column: Column, entry: Profile | None) -> dict[str, Any]:
     """The `stats` of a column by its plan, with its profile where it has one."""
-    kept = {key: value for key in _READING if (value := getattr(column, key))}
-    return {**(entry.stats if entry else {}), **msgspec.to_builtins(kept)}
+    reading = {key: value for key in _READING if (value := getattr(column, key))}
+    return {**(entry.stats if entry else {}), **msgspec.to_builtins(reading)}
 
 
 def reading_of(column: DatasetColumn) -> Reading:
@@ -38,6 +38,6 @@ def order_of(column: DatasetColumn) -> Column:
 
 def with_profile(column: DatasetColumn, entry: Profile) -> None:
     """Put a profile into a column that was read before."""
-    kept = {key: column.stats[key] for key in _READING if key in column.stats}
-    column.stats = {**entry.stats, **kept}
+    reading = {key: column.stats[key] for key in _READING if key in column.stats}
+    column.stats = {**entry.stats, **reading}
     column.nulls, column.distinct = entry.nulls, entry.distinct

@@ -17,8 +17,8 @@ from actors.reading.types import TYPES
 
 from .options import entry_of
 
-#: Rows of inputs shown: at least, and at most when rules are filled in again.
-SHOWN_ROWS = 4
+#: Rows of inputs on the page: at least, and at most when rules are filled in again.
+LEAST_ROWS = 4
 MOST_ROWS = 30
 _TEXTS = ("column", "type", "min", "max", "min_length", "max_length", "pattern", "allowed")
 _FLAGS = ("required", "unique")
@@ -42,7 +42,7 @@ class RulesWidget(forms.Widget):
         return not any(key == name or key.startswith(f"{name}-") for key in data)
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        rows, text = _shown(value)
+        rows, text = _inputs_for(value)
         context = {
             "name": name,
             "id": (attrs or {}).get("id") or f"id_{name}",
@@ -110,8 +110,8 @@ def _fits_a_row(rule: dict[str, Any]) -> bool:
     return not is_long and not any("," in item for item in rule.get("allowed", ()))
 
 
-def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
-    """The rows of inputs and the JSON text that show a value: what was typed, or rules of before."""
+def _inputs_for(value: Any) -> tuple[list[dict[str, Any]], str]:
+    """The rows of inputs and the JSON text for a value: what was typed, or earlier rules."""
     rows: list[dict[str, Any]] = []
     text = ""
     if isinstance(value, dict):
@@ -125,5 +125,5 @@ def _shown(value: Any) -> tuple[list[dict[str, Any]], str]:
         text = json.dumps(rest, indent=1, ensure_ascii=False) if rest else ""
     # One empty row more than are filled in, so that there is always room for the next.
     filled = max((number for number, row in enumerate(rows, 1) if any(row.values())), default=0)
-    shown = min(MOST_ROWS, max(SHOWN_ROWS, filled + 1))
-    return [*rows, *({} for _ in range(shown))][:shown], text
+    count = min(MOST_ROWS, max(LEAST_ROWS, filled + 1))
+    return [*rows, *({} for _ in range(count))][:count], text

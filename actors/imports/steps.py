@@ -2,14 +2,14 @@
 
 1. receive: the file is unpacked when it is packed. The same content with the same options, imported before,
    ends the job here with the dataset that exists.
-2. detect: a sample says how the file is written; what the person set, or an earlier dataset says, stands.
-3. read: every record is found, counted, and loaded as text; damaged ones are set apart with their line. When much is
-   lost so, other readings are tried, and the one that loses least stays.
+2. detect: how the file is written is detected from a sample. What the person or an earlier dataset sets, wins.
+3. read: every record is located, counted, and loaded as text. Damaged ones are set apart with their line. When many
+   are, other readings are tried, and the one that loses least stays.
 4. check: types are proved on all values, rules and keys are checked, the limits on rejects are held.
 5. write: Parquet, the rejected rows, the duplicates, the lines that are no records, and a preview.
-6. publish: the dataset's row, with the checkpoint, in one fenced transaction. Until then nothing is visible. What too
-   many records were rejected of fails here, with its files kept.
-7. What is in the columns of a large table is worked out afterwards, by a job of its own.
+6. publish: the dataset's row, with the checkpoint, in one fenced transaction. Until then nothing is visible. A file
+   with too many rejects fails here, and its files are kept.
+7. The columns of a large table are profiled afterwards, by a job of its own.
 
 Each is a step whose result names files in the store, so an attempt begins where the one before was lost. A small file
 is read in one call, steps 2 to 5, which takes no longer than their checkpoints would: after a crash it is read again.
@@ -63,7 +63,7 @@ STAGES = (
     ("publish", "Publish"),
 )
 #: The files that are put on the job's page: kind, ending, title.
-_SHOWN = (
+_PUBLISHED_FILES = (
     ("parquet", "parquet", "Dataset (Parquet)"),
     ("rejected", "rejected.csv", "Rejected rows"),
     ("duplicates", "duplicates.csv", "Duplicate rows"),
@@ -83,8 +83,8 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What a step left in the store: a folder, and what it says of it, which may be too long for a row."""
+class StoredResult:
+    """What a step left in the store: a folder, and the key of its report, which may be too long for a row."""
 
     folder: str
     said: str
@@ -102,13 +102,17 @@ def import_table(
     """Make a dataset of the file and return the job's result: "headline", "facts", "dataset", its id, and "warning".
 
     `also` is called with that id in the transaction that publishes it, or that finds it published before. `charset`
-    is what the file's server said of it.
+    is the one that the file's server declared.
     """
     fingerprint = options.fingerprint(source.sha256)
-    if not options.import_again and (known := _imported_before(ctx, fingerprint)):
+    if not options.import_again and (existing := _imported_before(ctx, fingerprint)):
         if also:
-            ctx.step("publish", _publish_again, known.pk, also, atomic=True)
-        return {"headline": "This file was imported already", "dataset": known.pk, "facts": [["Rows", known.rows]]}
+            ctx.step("publish", _publish_again, existing.pk, also, atomic=True)
+        return {
+            "headline": "This file was imported already",
+            "dataset": existing.pk,
+            "facts": [["Rows", existing.rows]],
+        }
     name = options.name or name_of(source.name)
     options = options.like(_model_of(ctx, options), most_rejected_percent=conf.IMPORT_MAX_REJECTED_PERCENT)
     ctx.stage("receive")
@@ -136,8 +140,8 @@ def import_table(
 
 def _imported_before(ctx: JobContext, fingerprint: str) -> Dataset | None:
     datasets = Dataset.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint, job__state="succeeded")
-    found = datasets.order_by("-id").first()
-    return found if found and storage.resolve(found.parquet_path).is_file() else None
+    dataset = datasets.order_by("-id").first()
+    return dataset if dataset and storage.resolve(dataset.parquet_path).is_file() else None
 
 
 def _model_of(ctx: JobContext, options: Options) -> Dataset | None:
@@ -148,14 +152,14 @@ def _model_of(ctx: JobContext, options: Options) -> Dataset | None:
 
 
 def _received(ctx: JobContext, source: InputFile, limit_bytes: int | None) -> Received:
-    given: dict[str, Any] = {"path": str(source.path), "name": source.name}
+    arguments: dict[str, Any] = {"path": str(source.path), "name": source.name}
     if limit_bytes is not None:
-        given["limit_bytes"] = limit_bytes
+        arguments["limit_bytes"] = limit_bytes
     if unpack.is_packed(source.path):
-        return ctx.step("receive", _unpack, ctx, given, returns=Received)
+        return ctx.step("receive", _unpack, ctx, arguments, returns=Received)
     try:
         # Nothing to unpack: worth neither a process nor a checkpoint.
-        received = unpack.unpack(_silent, folder=str(ctx.scratch), **given)
+        received = unpack.unpack(_silent, folder=str(ctx.scratch), **arguments)
     except Unreadable as error:
         raise PermanentError(str(error)) from error
     return Received(content="", member="", bytes=received.bytes)
@@ -165,9 +169,9 @@ def _silent(done: int, total: int | None = None, note: str = "") -> None:
     """A report of what takes no time."""
 
 
-def _unpack(ctx: JobContext, given: dict[str, Any]) -> Received:
+def _unpack(ctx: JobContext, arguments: dict[str, Any]) -> Received:
     folder = _folder(ctx, "received")
-    received = _in_child(ctx, unpack.unpack, unit="bytes", folder=str(folder), **given)
+    received = _in_child(ctx, unpack.unpack, unit="bytes", folder=str(folder), **arguments)
     return Received(content=ctx.key(folder / received.name), member=received.member, bytes=received.bytes)
 
 
@@ -201,10 +205,10 @@ def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Wh
     ctx.stage("read")
     declared = charset or options.encoding_before
     detected = ctx.step("detect", _detect, ctx, content, options, declared, title="Detect the format", returns=str)
-    read_step = ctx.step("read", _read, ctx, content, _load(ctx, detected, Detected), options, returns=Kept)
+    read_step = ctx.step("read", _read, ctx, content, _load(ctx, detected, Detected), options, returns=StoredResult)
     loaded = _load(ctx, read_step.said, Loaded)
     ctx.stage("check")
-    check_step = ctx.step("check", _check, ctx, read_step.folder, loaded, options, returns=Kept)
+    check_step = ctx.step("check", _check, ctx, read_step.folder, loaded, options, returns=StoredResult)
     plan = _load(ctx, check_step.said, Plan)
     ctx.stage("write")
     folders = read_step.folder, check_step.folder
@@ -217,11 +221,13 @@ def _large(ctx: JobContext, content: Path, options: Options, charset: str) -> Wh
 
 
 def _detect(ctx: JobContext, content: Path, options: Options, declared: str) -> str:
-    found = _in_child(ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect, declared=declared)
-    return _keep(ctx, "dialect.json", found)
+    detected = _in_child(
+        ctx, detect.detect, unit="bytes", path=str(content), options=options.dialect, declared=declared
+    )
+    return _keep(ctx, "dialect.json", detected)
 
 
-def _read(ctx: JobContext, content: Path, detected: Detected, options: Options) -> Kept:
+def _read(ctx: JobContext, content: Path, detected: Detected, options: Options) -> StoredResult:
     folder = _folder(ctx, "read")
     loaded = _in_child(
         ctx,
@@ -236,10 +242,10 @@ def _read(ctx: JobContext, content: Path, detected: Detected, options: Options) 
         ragged=options.ragged,
         quotes=options.quotes,
     )
-    return Kept(folder=ctx.key(folder), said=_keep(ctx, "read.json", loaded))
+    return StoredResult(folder=ctx.key(folder), said=_keep(ctx, "read.json", loaded))
 
 
-def _check(ctx: JobContext, raw: str, loaded: Loaded, options: Options) -> Kept:
+def _check(ctx: JobContext, raw: str, loaded: Loaded, options: Options) -> StoredResult:
     folder = _folder(ctx, "check")
     plan = _in_child(
         ctx,
@@ -254,7 +260,7 @@ def _check(ctx: JobContext, raw: str, loaded: Loaded, options: Options) -> Kept:
         keys=options.keys,
         options=options.checks,
     )
-    return Kept(folder=ctx.key(folder), said=_keep(ctx, "plan.json", plan))
+    return StoredResult(folder=ctx.key(folder), said=_keep(ctx, "plan.json", plan))
 
 
 def _write(ctx: JobContext, folders: tuple[str, str], loaded: Loaded, plan: Plan, options: Options) -> dict[str, str]:
@@ -340,7 +346,7 @@ def _artifacts(ctx: JobContext, made: Whole, name: str) -> list[Artifact]:
     stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in name).strip() or "dataset"
     return [
         ctx.artifact(ctx.resolve(made.files[kind]), name=f"{stem}.{ending}", title=title, field=kind, is_flushed=True)
-        for kind, ending, title in _SHOWN
+        for kind, ending, title in _PUBLISHED_FILES
         if kind in made.files and (made.plan.rows or kind != "parquet")
     ]
 

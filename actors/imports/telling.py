@@ -1,4 +1,4 @@
-"""What is said of an import: the account of the file's lines, and what the dataset's row keeps."""
+"""The report of an import: the account of the file's lines, and what the dataset's row keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from actors.reading.account import Tally
 from actors.reading.dialect import Dialect
 from actors.reading.made import Plan
-from actors.reading.remarks import TOLD_COLUMNS, notes_of, warnings_of
+from actors.reading.remarks import NOTED_COLUMNS, notes_of, warnings_of
 
 #: The keys of the page's account, by those of the scan's tally.
 _COUNTS = {
@@ -70,7 +70,7 @@ def facts_of(plan: Plan, tally: Tally) -> list[list[Any]]:
 def report_of(dialect: Dialect, tally: Tally, plan: Plan, *, member: str, is_profiled: bool) -> dict[str, Any]:
     """What the dataset's row keeps of how the file was read, for its page and for imports that are to be like it."""
     report = {key: value for key, value in msgspec.to_builtins(dialect).items() if key not in _NOT_REPORTED}
-    columns = plan.columns[:TOLD_COLUMNS]
+    columns = plan.columns[:NOTED_COLUMNS]
     return {
         **report,
         "notes": notes_of(dialect, plan),

@@ -1,6 +1,6 @@
 """Reading tables truly: bytes in, typed records and an account of every line out.
 
-It knows nothing of jobs, Django or pages. `python -m actors.reading FILE` says what it makes of a file; from Python,
+It knows nothing of jobs, Django or pages. `python -m actors.reading FILE` prints how it reads a file; from Python,
 
     from actors.reading import look
 
@@ -8,7 +8,7 @@ It knows nothing of jobs, Django or pages. `python -m actors.reading FILE` says 
         for row in table.rows():
             ...
 
-Nothing heavy is imported before `look` is asked for.
+Nothing heavy is imported before `look` is accessed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .errors import Unreadable
 
 if TYPE_CHECKING:
     from .lines import Lines
-    from .seeing import Aside, ColumnSeen, Rejected, Table, look
+    from .seeing import Aside, ColumnView, Rejected, Table, look
     from .settings import Settings
 
 else:
@@ -32,4 +32,4 @@ else:
         return getattr(seeing, name)
 
 
-__all__ = ["Aside", "ColumnSeen", "Lines", "Rejected", "Settings", "Table", "Unreadable", "look"]
+__all__ = ["Aside", "ColumnView", "Lines", "Rejected", "Settings", "Table", "Unreadable", "look"]

@@ -1,4 +1,4 @@
-"""`python -m actors.reading FILE`: what the toolkit sees in a file, before it is imported. See docs/reading.md."""
+"""`python -m actors.reading FILE`: how the toolkit reads a file, before it is imported. See docs/reading.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL_READ, NOT_ALL_READ, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Say what is seen in the files; the exit code is 0 when all were read, 1 when not, 2 for wrong usage."""
+    """Report on the files; the exit code is 0 when all were read, 1 when not, 2 for wrong usage."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -104,30 +104,30 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _show(path: Path, settings: Settings, options: argparse.Namespace, *, is_json: bool) -> bool:
-    """Print what is seen in one file, and return whether it could be read."""
+    """Print the report on one file, and return whether it could be read."""
     try:
-        _look(path, settings, options, is_json=is_json)
+        _report(path, settings, options, is_json=is_json)
     except BrokenPipeError:
         raise
     except Unreadable as error:
-        said = str(error)
+        message = str(error)
     except OSError as error:
         place = f" ({error.filename})" if error.filename and str(error.filename) != str(path) else ""
-        said = f"{error.strerror or error}{place}."
+        message = f"{error.strerror or error}{place}."
     except Exception as error:
-        said = f"This is a fault of the reader, not of the file; please report it: {type(error).__name__}: {error}"
+        message = f"This is a fault of the reader, not of the file; please report it: {type(error).__name__}: {error}"
     else:
         return True
     if is_json:
-        _say(json.dumps({"file": str(path), "error": said}, ensure_ascii=False))
+        _say(json.dumps({"file": str(path), "error": message}, ensure_ascii=False))
     else:
         sys.stdout.flush()
-        sys.stderr.write(f"{path}: {said}\n")
+        sys.stderr.write(f"{path}: {message}\n")
     return False
 
 
-def _look(path: Path, settings: Settings, options: argparse.Namespace, *, is_json: bool) -> None:
-    # Only here, so that a word about wrong usage comes at once.
+def _report(path: Path, settings: Settings, options: argparse.Namespace, *, is_json: bool) -> None:
+    # Imported only here, so that wrong usage is reported at once.
     from .saying import as_json, as_text
     from .seeing import look
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 REJECT_FIELDS = ("line", "column", "value", "reason", "raw")
 ASIDE_FIELDS = ("first_line", "last_line", "kind", "text")
-#: Rejected records whose line and reason are kept with the counts, and whose text is.
+#: Rejected records kept with the counts: with line and reason, and with their text.
 KEPT_REJECTS = 20
 KEPT_TEXTS = 400
 #: Lines with a single value that may be notes after the table, and their share of its records.
@@ -32,7 +32,7 @@ class FirstReject:
 
 @dataclass
 class Tally:
-    """What the scan counted. records = rows + rejected, always; what is not said otherwise is in records or lines."""
+    """What the scan counted. records = rows + rejected, always. Counts are of records or lines unless named otherwise."""
 
     records: int = 0
     rows: int = 0
@@ -68,7 +68,7 @@ class Account:
 
     def __init__(self, folder: Path) -> None:
         self.tally = Tally()
-        #: Text of the first rejected records: what a second look at the file begins with.
+        #: Text of the first rejected records: a second detection takes it into its sample.
         self.texts: list[str] = []
         self._rejects = (folder / "scan_rejects.csv").open("w", encoding="utf-8", newline="")
         self._reject_rows = csv.writer(self._rejects)

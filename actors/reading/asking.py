@@ -1,7 +1,7 @@
-"""The questions that a column asks about its values on its way to a type, each way a dialogue of its own.
+"""The questions about a column's values by which its type is settled: a dialogue for each way to a type.
 
-A dialogue yields what it asks about all values and is sent the answers, until the column has its reading. So the
-questions of many columns can be put in one statement.
+A dialogue yields questions about all values and receives the answers, until the column has its reading. So the
+questions of many columns fit in one statement.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Finding:
     """One column's way to its type."""
 
     column: Column
-    seen: list[str]
+    sample: list[str]
     hints: Hints
-    #: Readings that fit as well as each other: only another column can tell which is meant.
+    #: Readings that fit equally well: only another column can decide between them.
     open: list[Reading] = field(default_factory=list)
     #: A second meaning of numbers that would be taken without a second look.
     rival: Reading | None = None
@@ -48,15 +48,17 @@ class Finding:
     is_firm: bool = False
 
     def __post_init__(self) -> None:
-        self._edges = _edges(self.seen)
+        self._edges = _edges(self.sample)
 
     def candidates(self) -> list[Candidate]:
-        return guessing.candidates(self.kept(), decimal_mark=self.hints.decimal_mark, date_order=self.hints.date_order)
+        return guessing.candidates(
+            self.present_values(), decimal_mark=self.hints.decimal_mark, date_order=self.hints.date_order
+        )
 
-    def kept(self) -> list[str]:
-        """The values seen that are no words for "no value"."""
+    def present_values(self) -> list[str]:
+        """The sample without words for "no value"."""
         words = {*self.column.words, *self.column.ignored}
-        return [value for value in self.seen if value.strip(BLANKS).lower() not in words] if words else self.seen
+        return [value for value in self.sample if value.strip(BLANKS).lower() not in words] if words else self.sample
 
     def question(
         self, reading: Reading, *, missing: tuple[str, ...] = MISSING_WORDS, needs: str = "", counts: bool = False
@@ -67,7 +69,7 @@ class Finding:
     def trims(self, reading: Reading) -> bool:
         """Whether blanks have to be cut off: numbers are cast with spaces and tabs around them.
 
-        Where what does not fit rejects its row, blanks further on than the values seen must not.
+        Where a misfit rejects its row, blanks beyond the sample must not be a misfit.
         """
         if self.is_firm and not reading.skips_blanks:
             return True
@@ -80,7 +82,7 @@ class Finding:
 
     def learn(self, answers: list[Answer]) -> None:
         examples = [value for answer in answers for value in answer.examples]
-        self.seen = [*self.seen, *examples]
+        self.sample = [*self.sample, *examples]
         self._edges |= _edges(examples)
 
 
@@ -104,16 +106,16 @@ def _detected(finding: Finding) -> Asking:
     """A type that every value has, or text."""
     failed: set[tuple[Reading, bool]] = set()
     for turn in range(_ROUNDS):
-        found = [
+        candidates = [
             candidate
             for candidate in finding.candidates()
             if (candidate.reading, finding.trims(candidate.reading)) not in failed
         ]
-        if not found:
+        if not candidates:
             break
-        # What may have several meanings is asked of all at once.
-        is_open = any(item.needs for item in found) or moments.is_ambiguous([item.reading for item in found])
-        tried = found if turn or is_open else found[:1]
+        # Readings with several meanings are tried together.
+        is_open = any(item.needs for item in candidates) or moments.is_ambiguous([item.reading for item in candidates])
+        tried = candidates if turn or is_open else candidates[:1]
         answers = yield [finding.question(item.reading, needs=item.needs) for item in tried]
         fitting = [(item, answer.met) for item, answer in zip(tried, answers, strict=True) if not answer.misfits]
         if fitting:
@@ -121,9 +123,11 @@ def _detected(finding: Finding) -> Asking:
             return
         failed |= {(item.reading, finding.trims(item.reading)) for item in tried}
         finding.learn(answers)
-    finding.column.note = numbers.different_marks(stripped(finding.seen))
+    finding.column.note = numbers.different_marks(stripped(finding.sample))
     hints = finding.hints
-    finding.nearly = guessing.nearly(finding.kept(), decimal_mark=hints.decimal_mark, date_order=hints.date_order)
+    finding.nearly = guessing.nearly(
+        finding.present_values(), decimal_mark=hints.decimal_mark, date_order=hints.date_order
+    )
 
 
 def _choose(finding: Finding, fitting: list[tuple[Candidate, bool]]) -> None:
@@ -138,7 +142,7 @@ def _choose(finding: Finding, fitting: list[tuple[Candidate, bool]]) -> None:
         finding.take(certain[0])
         return
     note = ""
-    if any("%y" in reading.format for reading in certain) and (side := moments.year_side(finding.seen)):
+    if any("%y" in reading.format for reading in certain) and (side := moments.year_side(finding.sample)):
         on_side = [reading for reading in certain if (reading.order == "ymd") == (side == "first")]
         if len(on_side) < len(certain):
             note = f"the year is taken to stand {side}, as the {side} two digits differ least: a guess"
@@ -151,13 +155,13 @@ def _choose(finding: Finding, fitting: list[tuple[Candidate, bool]]) -> None:
 
 
 def _declared(finding: Finding, wanted: str, *, missing: tuple[str, ...]) -> Asking:
-    """A type that the person asks for: as narrow as all values allow, else as wide as the type is."""
+    """A type that the person declares: as narrow as all values allow, else as wide as the type is."""
     column, hints = finding.column, finding.hints
     certain = [
         item.reading for item in finding.candidates() if not item.needs and guessing.serves(item.reading, wanted)
     ]
     if not moments.is_ambiguous(certain):
-        # The first one fits nearly always; the wider ones are asked about only where it does not.
+        # The first one fits nearly always; the wider ones are tried only where it does not.
         for tried in filter(None, (certain[:1], certain[1:])):
             answers = yield [finding.question(reading, missing=missing) for reading in tried]
             for reading, answer in zip(tried, answers, strict=True):
@@ -165,18 +169,18 @@ def _declared(finding: Finding, wanted: str, *, missing: tuple[str, ...]) -> Ask
                     finding.take(reading)
                     return
             finding.learn(answers)
-    found = guessing.declared(wanted, finding.seen, decimal_mark=hints.decimal_mark, date_order=hints.date_order)
+    forms = guessing.declared(wanted, finding.sample, decimal_mark=hints.decimal_mark, date_order=hints.date_order)
     column.is_declared = finding.is_firm = True
     column.absent = missing
-    if len(found) == 1 and not found[0].needs:
-        finding.take(found[0].reading)
+    if len(forms) == 1 and not forms[0].needs:
+        finding.take(forms[0].reading)
     else:
-        answers = yield [finding.question(item.probe, missing=missing, needs=item.needs) for item in found]
-        _choose_declared(finding, found, answers)
+        answers = yield [finding.question(item.probe, missing=missing, needs=item.needs) for item in forms]
+        _choose_declared(finding, forms, answers)
     if finding.column.reading.type != "decimal" or finding.open:
         return
     widest = finding.column.reading
-    narrow = guessing.narrower(widest, finding.seen, whole=wanted == "number")
+    narrow = guessing.narrower(widest, finding.sample, whole=wanted == "number")
     if narrow:
         answers = yield [finding.question(item, missing=missing) for item in (widest, *narrow)]
         for item, answer in zip(narrow, answers[1:], strict=True):
@@ -185,17 +189,17 @@ def _declared(finding: Finding, wanted: str, *, missing: tuple[str, ...]) -> Ask
                 return
 
 
-def _choose_declared(finding: Finding, found: list[Wanted], answers: list[Answer]) -> None:
-    """The form that most values have, if it is certain: what has another is rejected."""
+def _choose_declared(finding: Finding, forms: list[Wanted], answers: list[Answer]) -> None:
+    """Take the form that most values have, if it is certain; values of another form are rejected."""
     least = min(answer.misfits for answer in answers)
-    best = [(item, answer.met) for item, answer in zip(found, answers, strict=True) if answer.misfits == least]
+    best = [(item, answer.met) for item, answer in zip(forms, answers, strict=True) if answer.misfits == least]
     certain = [item for item, met in best if met]
     if certain and not moments.is_ambiguous([item.probe for item in certain]):
         finding.take(certain[0].reading)
         return
     finding.open = [item.reading for item in certain or [item for item, _ in best]]
     doubt = next((item.doubt for item, _ in best if item.doubt), DATES_DOUBT)
-    finding.take(found[0].without or found[0].reading, doubt.replace("left as text", "no value is read"))
+    finding.take(forms[0].without or forms[0].reading, doubt.replace("left as text", "no value is read"))
 
 
 def _as_before(finding: Finding, reading: Reading) -> Asking:
@@ -212,7 +216,7 @@ def _as_before(finding: Finding, reading: Reading) -> Asking:
     chosen, misfits = reading, answers[0].misfits
     if misfits:
         finding.learn(answers)
-        if options := guessing.wider(reading, finding.seen):
+        if options := guessing.wider(reading, finding.sample):
             answers = yield [finding.question(item) for item in options]
             for item, answer in zip(options, answers, strict=True):
                 if answer.misfits < misfits:

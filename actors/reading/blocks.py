@@ -1,4 +1,4 @@
-"""Rows of a sample in parts: a table's body, its first block, and what its columns look like."""
+"""Rows of a sample in parts: a table's body, its first block, and its columns' shapes."""
 
 from __future__ import annotations
 

@@ -51,28 +51,28 @@ _NO_MONEY = re.compile(r",(?!\d{2}(?!\d))")
 
 def writings(text: str, *, delimiter: str | None, quote: str | None, escape: str | None) -> list[Writing]:
     """The candidates for a text, the likelier first; what the person has set (not None) stands."""
-    found: list[Writing] = []
+    candidates: list[Writing] = []
     for sign in delimiters(text) if delimiter is None else [delimiter]:
         for mark in _quotes(text, sign) if quote is None else [quote]:
             for style in _escapes(text, sign, mark) if escape is None else [escape]:
-                found.append(Writing(sign, mark, style))  # noqa: PERF401 - three loops read better so
+                candidates.append(Writing(sign, mark, style))  # noqa: PERF401 - three loops read better so
         if sign == " " and delimiter is None and _is_aligned(text):
-            found.append(Writing(" ", '"' if quote is None else quote, "double", blanks=True))
+            candidates.append(Writing(" ", '"' if quote is None else quote, "double", blanks=True))
             if "  " in text:
-                found.append(Writing("  ", '"' if quote is None else quote, "double", blanks=True))
+                candidates.append(Writing("  ", '"' if quote is None else quote, "double", blanks=True))
     if delimiter is None:
-        found += [Writing("", mark) for mark in (_quotes(text, "") if quote is None else [quote])]
-    return found
+        candidates += [Writing("", mark) for mark in (_quotes(text, "") if quote is None else [quote])]
+    return candidates
 
 
 def delimiters(text: str) -> list[str]:
     """The signs that could part the text's values."""
-    found = [sign for sign in DELIMITERS if sign in text]
+    signs = [sign for sign in DELIMITERS if sign in text]
     for double in ("||", "::"):
         # Where a sign always comes twice, the pair is the delimiter, not two with nothing between.
-        if double in found and text.count(double) * 2 == text.count(double[0]):
-            found.remove(double[0])
-    return [*found, *(sign for sign in _even_signs(text) if sign not in found)]
+        if double in signs and text.count(double) * 2 == text.count(double[0]):
+            signs.remove(double[0])
+    return [*signs, *(sign for sign in _even_signs(text) if sign not in signs)]
 
 
 def _even_signs(text: str) -> list[str]:
@@ -82,13 +82,13 @@ def _even_signs(text: str) -> list[str]:
     if len(lines) < 2:
         return []
     signs = {mark for line in lines[:3] for mark in line if _is_sign(mark)} - set(DELIMITERS) - _NEVER
-    found: list[tuple[int, str]] = []
+    even: list[tuple[int, str]] = []
     for sign in signs:
         counts = Counter(line.count(sign) for line in lines)
         usual, times = counts.most_common(1)[0]
         if usual and times >= _EVEN_SHARE * len(lines):
-            found.append((-usual, sign))
-    return [sign for _, sign in sorted(found)][:4]
+            even.append((-usual, sign))
+    return [sign for _, sign in sorted(even)][:4]
 
 
 def _is_sign(mark: str) -> bool:
@@ -98,7 +98,7 @@ def _is_sign(mark: str) -> bool:
 def _quotes(text: str, delimiter: str) -> list[str]:
     """The quotes worth a try; "none" only where quotes at the start of values are often not closed before one."""
     head = text[:COUNTED_CHARACTERS]
-    found = []
+    quotes = []
     for mark in QUOTES[:2]:
         if mark not in head:
             continue
@@ -108,16 +108,16 @@ def _quotes(text: str, delimiter: str) -> list[str]:
             re.findall(rf"(?m)(?:^|{edge})[ \t]*{mark}(?:[^{mark}]|{mark}{mark})*+{mark}(?=[ \t]*(?:{edge}|$))", head)
         )
         if mark == '"' and opened:
-            found.append(mark)
+            quotes.append(mark)
             if opened - closed <= max(2, opened / 2):
-                return found
+                return quotes
         elif opened and closed * 2 >= opened:
-            found.append(mark)
-    if '"' not in found:
-        found.append('"' if '"' not in head else "")
-    elif "" not in found:
-        found.append("")
-    return found
+            quotes.append(mark)
+    if '"' not in quotes:
+        quotes.append('"' if '"' not in head else "")
+    elif "" not in quotes:
+        quotes.append("")
+    return quotes
 
 
 def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
@@ -150,7 +150,7 @@ def cut_share(text: str, delimiter: str) -> float:
     if delimiter == "," and _NO_MONEY.search(first):
         # Decided without a look at the rest.
         return 0.0
-    held = [found.group() for found in holding.finditer(head)]
+    held = [match.group() for match in holding.finditer(head)]
     inside = sum(value.count(delimiter) for value in held)
     is_all_money = inside == count and all(_MONEY_ONLY.search(value) for value in held)
     if delimiter == "," and "," in first and not is_all_money:
@@ -165,12 +165,12 @@ def even_signs(text: str) -> frozenset[str]:
     bare = re.sub(r'"[^"\n]*"', "", text[:COUNTED_CHARACTERS])
     lines = [line for line in bare.split("\n")[:_EVEN_LINES] if line.strip() and not line.startswith("#")]
     rare = dict.fromkeys(_even_signs(text), 2)
-    found = set()
+    even = set()
     for sign, least in {**dict.fromkeys(COMMON, 1), **rare}.items():
         counts = {line.count(sign) for line in lines[:-1] or lines}
         if len(counts) == 1 and counts.pop() >= least and len(lines) > 2:
-            found.add(sign)
-    return frozenset(found)
+            even.add(sign)
+    return frozenset(even)
 
 
 def is_prose(text: str, delimiter: str) -> bool:

@@ -87,10 +87,10 @@ def title_of(encoding: str) -> str:
 def named_encoding(name: str) -> str:
     """The encoding that a person wrote, in the name it has here. Raises Unreadable for what is none."""
     try:
-        found = codecs.lookup(_WEB_NAMES.get(name.strip().lower(), name.strip()))
+        codec = codecs.lookup(_WEB_NAMES.get(name.strip().lower(), name.strip()))
     except (LookupError, ValueError) as error:
         raise Unreadable(f"There is no encoding called {name!r}.") from error
-    spelled = found.name.replace("_", "-") if found.name.startswith("mac") else found.name
-    if spelled in _NO_CHARACTERS or not getattr(found, "_is_text_encoding", True):
+    spelled = codec.name.replace("_", "-") if codec.name.startswith("mac") else codec.name
+    if spelled in _NO_CHARACTERS or not getattr(codec, "_is_text_encoding", True):
         raise Unreadable(f"{name!r} is not an encoding of text.")
     return _SAME.get(spelled, spelled)

@@ -25,8 +25,8 @@ Report = Callable[..., None]
 _TOTAL = re.compile(
     r"(?i)(?:grand |sub)?total[es]?:?|totaux:?|(?:gesamt)?summe:?|gesamt:?|sum:?|somma:?|totaal:?|razem:?|итого:?|合計"
 )
-#: Characters of a value that the list of rejects shows.
-SHOWN = 2_000
+#: Characters of a value in the list of rejects.
+VALUE_CHARACTERS = 2_000
 
 
 def check(
@@ -47,7 +47,7 @@ def check(
     `options`, each optional: null_words, decimal_mark, date_order, max_rejected (rows) and max_rejected_percent (of
     the table's records; DEFAULT_MAX_REJECTED_PERCENT where absent), and model: the readings of an earlier dataset's
     columns by their names, which hold for the columns of the same names. Where more rows were rejected than the limits
-    allow, the files are written all the same, so that they can be looked at.
+    allow, the files are written all the same, to be examined.
     """
     settings = options or {}
     dialect, tally = loaded.dialect, loaded.tally
@@ -154,10 +154,10 @@ class _Checker:
     def find_totals(self) -> int:
         """Reject a line of totals at the end and return 1, or 0 where there is none.
 
-        It is told by a word for it in a column whose other values all have digits: ids, numbers, dates.
+        It is recognised by a word for it in a column whose other values all have digits: ids, numbers, dates.
         """
-        found = self.con.execute(f"SELECT c0 FROM {self.rows} WHERE {self.number} = {self.total - 1}").fetchall()
-        word = str(found[0][0] or "").strip() if found else ""
+        last = self.con.execute(f"SELECT c0 FROM {self.rows} WHERE {self.number} = {self.total - 1}").fetchall()
+        word = str(last[0][0] or "").strip() if last else ""
         if self.total < 2 or not _TOTAL.fullmatch(word):
             return 0
         others = f"SELECT count(*) FROM {self.rows} WHERE {self.number} < {self.total - 1}"
@@ -197,19 +197,20 @@ class _Checker:
                 checked.append((column, breach))
         if not checked or not self.total:
             return
-        found = ", ".join(f"{breach} AS v{index}" for index, (_, breach) in enumerate(checked))
+        breaches = ", ".join(f"{breach} AS v{index}" for index, (_, breach) in enumerate(checked))
         raws = ", ".join(dict.fromkeys(column.raw for column, _ in checked))
         values = ", ".join(f"{column.value} AS x{column.position}" for column, _ in checked)
         whens = range(len(checked))
         position_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN {checked[i][0].position}" for i in whens)
-        value_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN left({checked[i][0].raw}, {SHOWN})" for i in whens)
+        value_sql = " ".join(f"WHEN v{i} IS NOT NULL THEN left({checked[i][0].raw}, {VALUE_CHARACTERS})" for i in whens)
         listed = ", ".join(f"v{i}" for i in whens)
         any_breach = " OR ".join(f"v{i} IS NOT NULL" for i in whens)
         sql = f"""
             INSERT INTO rejects
             SELECT number, CASE {position_sql} END, CASE {value_sql} END, concat_ws('; ', {listed}) || '.', NULL
             FROM (
-                SELECT number, {raws}, {found} FROM (SELECT {self.number} AS number, {raws}, {values} FROM {self.rows})
+                SELECT number, {raws}, {breaches}
+                FROM (SELECT {self.number} AS number, {raws}, {values} FROM {self.rows})
             )
             WHERE ({any_breach}){self._not_rejected(" AND")}"""
         engine.run(self.con, sql, self._telling(0.5, 0.25, "checking the rules"))
@@ -218,10 +219,10 @@ class _Checker:
     def find_repeats(self, column: Column) -> None:
         """Rows whose value of a unique column an earlier sound row has."""
         repeats = self._repeats([column])
-        said = engine.literal(f"{column.name} is not unique.")
+        reason = engine.literal(f"{column.name} is not unique.")
         self.con.execute(f"""
             INSERT INTO rejects
-            SELECT number, {column.position}, left(raw, {SHOWN}), {said}, first FROM ({repeats})""")
+            SELECT number, {column.position}, left(raw, {VALUE_CHARACTERS}), {reason}, first FROM ({repeats})""")
         self._count_rejects()
 
     def find_duplicates(self, keys: list[Column], out: Path) -> None:

@@ -37,7 +37,7 @@ class Column:
     name: str
     source_name: str
     reading: Reading = types.TEXT
-    #: Whether what does not fit the type is a reason to reject the row; else every value was seen to fit.
+    #: Whether a misfit rejects the row; else the type is proved on every value.
     is_declared: bool = False
     trims: bool = False
     words: tuple[str, ...] = ()
@@ -59,9 +59,9 @@ class Column:
         return types.without_words(self.raw, self.words)
 
     @property
-    def is_said(self) -> str:
+    def has_value(self) -> str:
         """The condition that there is a value at all: more than blanks, and no word for "no value"."""
-        return said(self.raw, (*self.words, *self.absent))
+        return value_condition(self.raw, (*self.words, *self.absent))
 
     @property
     def value(self) -> str:
@@ -69,7 +69,7 @@ class Column:
         return self._value(guarded=self.is_declared)
 
     @property
-    def kept_value(self) -> str:
+    def checked_value(self) -> str:
         """The same for rows that have passed the check: their text fits."""
         return self._value(guarded=False)
 
@@ -77,7 +77,7 @@ class Column:
         return self.reading.expression(self.raw, declared=guarded, trims=self.trims, words=self.words)
 
 
-def said(column: str, words: tuple[str, ...]) -> str:
+def value_condition(column: str, words: tuple[str, ...]) -> str:
     """The condition that a raw text is a value: more than blanks, and none of the words for "no value"."""
     text = types.trimmed(column)
     return f"{text} <> ''" + (f" AND {types.without_words(text, words)} IS NOT NULL" if words else "")
@@ -115,7 +115,7 @@ def _plain_form(name: str) -> str:
     return name
 
 
-def nearly_said(nearly: Nearly) -> str:
+def nearly_sentence(nearly: Nearly) -> str:
     """The sentence about a column nearly all of whose values have a type."""
     kind = _KINDS.get(nearly.type, f"{nearly.type}s")
     form = f" ({_plain_form(nearly.format)})" if nearly.format else ""

@@ -16,7 +16,7 @@ _DOUBLE_MARK = "\ufeff".encode().decode("cp1252").encode()
 _MARK_BYTES = len(codecs.BOM_UTF8 + _DOUBLE_MARK)
 _CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 #: Windows-1252's character, in UTF-8, for the UTF-8 of each control that it has one for.
-_MEANT = {
+_WINDOWS_1252 = {
     chr(code).encode(): bytes([code]).decode("cp1252").encode()
     for code in range(0x80, 0xA0)
     if bytes([code]).decode("cp1252", "ignore")
@@ -112,13 +112,13 @@ def without_c1(text: bytes) -> tuple[bytes, int]:
     """
     count = 0
 
-    def meant(match: re.Match[bytes]) -> bytes:
+    def replaced(match: re.Match[bytes]) -> bytes:
         nonlocal count
-        found = _MEANT.get(match.group())
-        count += found is not None
-        return match.group() if found is None else found
+        replacement = _WINDOWS_1252.get(match.group())
+        count += replacement is not None
+        return match.group() if replacement is None else replacement
 
-    return _CONTROL.sub(meant, text), count
+    return _CONTROL.sub(replaced, text), count
 
 
 def decode_mixed(value: bytes, fallback: str = "cp1252") -> str:

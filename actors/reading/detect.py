@@ -19,14 +19,14 @@ from .weigh import Reading, weigh
 from .weights import WEIGHTS, Weights
 
 MAX_COLUMNS = 20_000
-#: Preamble lines that are kept in the report.
-KEPT_PREAMBLE_LINES = 50
+#: Preamble lines in the report.
+REPORTED_PREAMBLE_LINES = 50
 #: Lines of a file's beginning that are weighed together with records from further on.
 SHORT_SAMPLE_LINES = 150
 #: The share of blank lines among all from which they are part of the writing.
 USUAL_BLANKS = 0.1
-#: Other ways of writing that are kept, to be tried when the best one loses most of the file.
-KEPT_ALTERNATIVES = 3
+#: Other ways of writing to try when the best one loses most of the file.
+MAX_ALTERNATIVES = 3
 _HINT = re.compile(r"[\ufeff\"]*sep=(.{1,2}?)\"?(?:\r\n|\n|\r)", re.IGNORECASE)
 _SIGNS = {
     ",": "comma",
@@ -53,11 +53,11 @@ def detect(report: Callable[..., None], *, path: str, options: dict[str, Any], d
     dialect, others = detect_all(sample.text, encoding=sample.encoding.name, complete=sample.complete, options=options)
     if options.get("names"):
         dialect = with_names(dialect, options["names"])
-    found = sample.encoding
-    decision = Decision("encoding", found.title, found.certainty, found.reason)
+    detected = sample.encoding
+    decision = Decision("encoding", detected.title, detected.certainty, detected.reason)
     dialect = replace(
         dialect,
-        fallback=found.fallback,
+        fallback=detected.fallback,
         decisions=(decision, *dialect.decisions),
         notes=(*sample.notes, *dialect.notes),
     )
@@ -70,12 +70,12 @@ def detect_in(path: Path, *, encoding: str, options: dict[str, Any], further: Se
     sample = sample_text(path, encoding)
     text, complete = sample.text, sample.complete
     if further:
-        # Both parts have to be seen.
+        # The sample needs both parts.
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:SHORT_SAMPLE_LINES]
         text, complete = "\n".join([*lines, *further]) + "\n", True
         options = {**options, "line_end": "\n"}
-        found = detect_all(text, encoding=encoding, complete=complete, options=options)[0]
-        return replace(found, line_end=line_end_of(sample.text))
+        dialect = detect_all(text, encoding=encoding, complete=complete, options=options)[0]
+        return replace(dialect, line_end=line_end_of(sample.text))
     return detect_all(text, encoding=encoding, complete=complete, options=options)[0]
 
 
@@ -87,10 +87,10 @@ def detect_all(
         raise Unreadable("The file holds no records: it is empty or has only blank lines.")
     sample = sample.replace("\0", "")
     hint = _HINT.match(sample) if "delimiter" not in options else None
-    said_lines = 0
+    hint_lines = 0
     delimiter = options.get("delimiter")
     if hint:
-        delimiter, said_lines = hint.group(1), 1
+        delimiter, hint_lines = hint.group(1), 1
         sample = sample[hint.end() :]
     line_end = options.get("line_end") or line_end_of(sample)
     if not complete:
@@ -104,30 +104,30 @@ def detect_all(
         quote="" if quote == "none" else quote,
         escape=options.get("escape") or None,
         header=str(options.get("header") or ""),
-        skip=None if skip is None else max(0, int(skip) - said_lines),
+        skip=None if skip is None else max(0, int(skip) - hint_lines),
         comment=options.get("comment"),
         complete=complete,
         weights=weights,
     )
     best = readings[0]
-    dialect = _dialect_of(best, text, said_lines, line_end=line_end, encoding=encoding)
+    dialect = _dialect_of(best, text, hint_lines, line_end=line_end, encoding=encoding)
     if "comment" in options:
         dialect = replace(dialect, comment=options["comment"])
     if hint:
-        said = hint.group(0).strip()
-        notes = (f"The first line names the delimiter: {said}", *dialect.notes)
-        dialect = replace(dialect, notes=notes, preamble=(said, *dialect.preamble))
-    decisions = _decisions(readings, dialect, options, is_said=hint is not None, weights=weights)
+        hint_line = hint.group(0).strip()
+        notes = (f"The first line names the delimiter: {hint_line}", *dialect.notes)
+        dialect = replace(dialect, notes=notes, preamble=(hint_line, *dialect.preamble))
+    decisions = _decisions(readings, dialect, options, has_hint=hint is not None, weights=weights)
     dialect = replace(dialect, decisions=decisions)
     others = [
         Writing(delimiter=item.writing.delimiter, quote=item.writing.quote or "none", escape=item.writing.escape)
         for item in readings[1:]
         if item.writing.delimiter != best.writing.delimiter and not item.writing.blanks
     ]
-    return dialect, others[:KEPT_ALTERNATIVES]
+    return dialect, others[:MAX_ALTERNATIVES]
 
 
-def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, encoding: str) -> Dialect:
+def _dialect_of(best: Reading, text: str, hint_lines: int, *, line_end: str, encoding: str) -> Dialect:
     layout, writing, parsed = best.layout, best.writing, best.parsed
     can_be_spaced = not writing.blanks and len(writing.delimiter) == 1 and writing.delimiter not in " \t"
     comment = "#" if any(row.kind == "comment" for row in parsed.rows) else ""
@@ -140,7 +140,7 @@ def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, enc
     if renamed and layout.header_lines:
         notes.append(f"{renamed} empty or repeated column names were made unique.")
     blanks = sum(1 for row in parsed.rows if not row.cells)
-    kept = [line[:500] for line in text.split("\n")[: layout.first_line][:KEPT_PREAMBLE_LINES]]
+    preamble = [line[:500] for line in text.split("\n")[: layout.first_line][:REPORTED_PREAMBLE_LINES]]
     return Dialect(
         encoding=encoding,
         delimiter=writing.delimiter,
@@ -151,15 +151,15 @@ def _dialect_of(best: Reading, text: str, said_lines: int, *, line_end: str, enc
         line_end=line_end,
         comment=comment,
         header_lines=layout.header_lines,
-        preamble_lines=layout.first_line + said_lines,
-        above=tuple(replace(item, first=item.first + said_lines, last=item.last + said_lines) for item in layout.above),
+        preamble_lines=layout.first_line + hint_lines,
+        above=tuple(replace(item, first=item.first + hint_lines, last=item.last + hint_lines) for item in layout.above),
         names=tuple(names),
         source_names=tuple(source_names),
         shapes=tuple(layout.shapes),
         least=layout.least,
         has_certain_header=layout.header_lines > 0 and _is_certain_header(best),
         blank_lines_part=blanks < USUAL_BLANKS * len(parsed.rows) or blanks <= 2,
-        preamble=tuple(kept),
+        preamble=tuple(preamble),
         notes=tuple(notes),
     )
 
@@ -173,44 +173,46 @@ def _is_certain_header(best: Reading) -> bool:
 
 
 def _decisions(
-    readings: Sequence[Reading], dialect: Dialect, options: dict[str, Any], *, is_said: bool, weights: Weights
+    readings: Sequence[Reading], dialect: Dialect, options: dict[str, Any], *, has_hint: bool, weights: Weights
 ) -> tuple[Decision, ...]:
     best = readings[0]
-    found: list[Decision] = []
+    decisions: list[Decision] = []
     other = next((item for item in readings[1:] if item.writing.delimiter != best.writing.delimiter), None)
     sign = name_of_sign(dialect.delimiter) if not dialect.blanks else "runs of blanks"
-    if "delimiter" in options or is_said:
-        found.append(Decision("delimiter", sign, "set" if "delimiter" in options else "certain", ""))
+    if "delimiter" in options or has_hint:
+        decisions.append(Decision("delimiter", sign, "set" if "delimiter" in options else "certain", ""))
     else:
         certainty = _certainty(best.score, other.score if other else 0.0, weights)
         reason = ""
         if other and certainty != "certain":
             reason = f"{name_of_sign(other.writing.delimiter)} fits nearly as well"
-        found.append(Decision("delimiter", sign, certainty, reason))
+        decisions.append(Decision("delimiter", sign, certainty, reason))
     if "quote" in options:
-        found.append(Decision("quote", dialect.quote or "none", "set"))
+        decisions.append(Decision("quote", dialect.quote or "none", "set"))
     else:
         plain = next((item for item in readings[1:] if item.writing.quote != best.writing.quote), None)
         certainty = "certain" if plain is None else _certainty(best.score, plain.score, weights, scale=0.25)
-        found.append(Decision("quote", dialect.quote or "none", certainty))
+        decisions.append(Decision("quote", dialect.quote or "none", certainty))
     if dialect.escape == "backslash" or "escape" in options:
         sure_escape: Certainty = "set" if options.get("escape") else "likely"
-        found.append(Decision("escape", dialect.escape, sure_escape))
+        decisions.append(Decision("escape", dialect.escape, sure_escape))
     line_end = {"\n": "line feed", "\r": "carriage return"}.get(dialect.line_end, "mixed")
-    found.append(Decision("line_end", line_end, "set" if options.get("line_end") else "certain"))
+    decisions.append(Decision("line_end", line_end, "set" if options.get("line_end") else "certain"))
     header = "none" if not dialect.header_lines else f"{dialect.header_lines} line" + "s" * (dialect.header_lines > 1)
     if options.get("header"):
-        found.append(Decision("header", header, "set"))
+        decisions.append(Decision("header", header, "set"))
     else:
         score = abs(best.layout.header_score)
         certainty = "certain" if score >= CERTAIN_HEADER else "likely" if score > 0.3 else "guess"
-        found.append(Decision("header", header, certainty, "the first line could be a record" if score <= 0.3 else ""))
+        decisions.append(
+            Decision("header", header, certainty, "the first line could be a record" if score <= 0.3 else "")
+        )
     lines = dialect.preamble_lines
     where = "the first line" if not lines else f"line {lines + 1:,}"
     is_set = options.get("preamble_lines") is not None
     sure: Certainty = "set" if is_set else "certain" if not lines else "likely"
-    found.append(Decision("table", f"begins at {where}", sure))
-    return tuple(found)
+    decisions.append(Decision("table", f"begins at {where}", sure))
+    return tuple(decisions)
 
 
 def _certainty(best: float, other: float, weights: Weights, *, scale: float = 1.0) -> Certainty:

@@ -23,8 +23,8 @@ class Decision:
     reason: str = ""
 
     def __str__(self) -> str:
-        said = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set by you"}[self.certainty]
-        return f"{self.value}: {said}" + (f", {self.reason}" if self.reason else "")
+        degree = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set by you"}[self.certainty]
+        return f"{self.value}: {degree}" + (f", {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True)

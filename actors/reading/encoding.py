@@ -1,7 +1,7 @@
 """What encoding a file is in, how sure that is, and why; and the file's beginning as text.
 
 In this order: what the person set, a byte order mark, zero bytes where UTF-16 and UTF-32 have them, valid UTF-8,
-UTF-8 with some lines that are not, what the server said, and what is the most plausible text (`plausible`).
+UTF-8 with some other lines, the server's charset, and the most plausible text (`plausible`).
 """
 
 from __future__ import annotations
@@ -102,18 +102,18 @@ def sample_text(path: Path, encoding: str | None, *, declared: str = "") -> Samp
         head = file.read(SAMPLE_BYTES)
     complete = len(head) >= size
     if encoding:
-        found = Encoding(encoding, "set")
+        chosen = Encoding(encoding, "set")
     else:
-        found = detect_encoding(head, complete=complete, declared=declared)
-        if not complete and _needs_more(head, found):
-            found = _detected_further_on(path, size, head, declared) or found
+        chosen = detect_encoding(head, complete=complete, declared=declared)
+        if not complete and _needs_more(head, chosen):
+            chosen = _detected_further_on(path, size, head, declared) or chosen
     text = "".join(
-        _readable(block, found, complete=complete) for block in _first_blocks(path, found.name, complete=complete)
+        _readable(block, chosen, complete=complete) for block in _first_blocks(path, chosen.name, complete=complete)
     )
-    notes = [*found.notes]
+    notes = [*chosen.notes]
     if note := _converted_twice(text):
         notes.append(note)
-    return Sample(text, found, complete, notes)
+    return Sample(text, chosen, complete, notes)
 
 
 def _first_blocks(path: Path, encoding: str, *, complete: bool) -> Iterator[bytes]:
@@ -139,9 +139,9 @@ def _readable(block: bytes, encoding: Encoding, *, complete: bool) -> str:
     return "".join(parts)
 
 
-def _needs_more(head: bytes, found: Encoding) -> bool:
+def _needs_more(head: bytes, encoding: Encoding) -> bool:
     """Whether the beginning says too little: all ASCII, or in an encoding that had to be guessed."""
-    return head.isascii() or found.certainty == "guess"
+    return head.isascii() or encoding.certainty == "guess"
 
 
 def _detected_further_on(path: Path, size: int, head: bytes, declared: str) -> Encoding | None:
@@ -168,18 +168,18 @@ def detect_encoding(sample: bytes, *, complete: bool, declared: str = "") -> Enc
     if wide := wide_encoding(sample):
         return Encoding(wide, "likely", "its zero bytes stand where this encoding has them")
     server = _declared_encoding(declared)
-    seen = "all" if complete else "what was seen of it"
+    extent = "all" if complete else "what was seen of it"
     if sample.isascii():
         if b"\x1b$" in sample and _decodes(sample, "iso2022_jp", complete=complete):
             return Encoding("iso2022_jp", "certain", "it switches to Japanese as only this encoding does")
         fallback = server if server in PRIORS else "cp1252"
-        return Encoding("utf-8", "certain", f"{seen} is plain ASCII", fallback)
+        return Encoding("utf-8", "certain", f"{extent} is plain ASCII", fallback)
     if _decodes(sample, "utf-8", complete=complete):
-        return Encoding("utf-8", "certain", f"{seen} is valid UTF-8")
+        return Encoding("utf-8", "certain", f"{extent} is valid UTF-8")
     lines = [line for line in sample.splitlines() if not line.isascii()]
-    found = _damaged_utf8(sample, lines, complete=complete)
-    if found is not None:
-        return found
+    damaged = _damaged_utf8(sample, lines, complete=complete)
+    if damaged is not None:
+        return damaged
     return _legacy(sample, lines, server, declared)
 
 
@@ -197,7 +197,7 @@ def _declared_encoding(declared: str) -> str:
         name = named_encoding(declared) if declared else ""
     except Unreadable:
         return ""
-    # Plain ASCII is what servers say by habit; Latin-1 on the web is Windows-1252.
+    # Servers declare plain ASCII by habit; Latin-1 on the web is Windows-1252.
     return {"ascii": "", "latin-1": "cp1252"}.get(name, name)
 
 
@@ -323,15 +323,15 @@ def _rival(readings: list[Reading], evidence: Evidence) -> Reading | None:
 
 def _guess_note(best: Reading, rival: Reading, evidence: Evidence) -> str:
     """The sentence about a guess, with a word that shows the difference."""
-    shown = ""
+    difference = ""
     for word in evidence.words:
         one, other = decode_legacy(word, best.encoding)[:40], decode_legacy(word, rival.encoding)[:40]
         if one != other and all(mark.isprintable() for mark in one + other):
-            shown = f": “{one}”, or “{other}”"
+            difference = f": “{one}”, or “{other}”"
             break
     return (
         f"The encoding is a guess from very little text: {title_of(best.encoding)}, or perhaps "
-        f"{title_of(rival.encoding)}{shown}. If names look wrong, choose the encoding yourself."
+        f"{title_of(rival.encoding)}{difference}. If names look wrong, choose the encoding yourself."
     )
 
 
@@ -346,11 +346,11 @@ def _converted_twice(text: str) -> str:
         while end < len(text) and text[end].isalnum() and end - match.end() < 20:
             end += 1
         try:
-            meant = text[begin:end].encode("cp1252").decode("utf-8")
+            original = text[begin:end].encode("cp1252").decode("utf-8")
         except UnicodeError:
             continue
         return (
-            f"Letters such as “{text[begin:end]}” were probably “{meant}” once: UTF-8 that was taken for Windows-1252 "
-            "and saved again, before this file was made. They are left as they are."
+            f"Letters such as “{text[begin:end]}” were probably “{original}” once: UTF-8 that was taken for "
+            "Windows-1252 and saved again, before this file was made. They are left as they are."
         )
     return ""

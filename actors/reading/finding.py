@@ -1,9 +1,9 @@
 """How the columns of a table find their types.
 
-1. The values seen so far say which readings are possible, and all values are asked about the first of them.
-2. Where some do not fit, two of them join the values seen, and the question is put again; at last the column is text.
-3. A column that is text for a few values only is counted.
-4. What a column cannot tell by itself (day or month, point or comma), its neighbours may: as a guess, which is said.
+1. A sample gives the possible readings, and the first of them is checked on all values.
+2. Where some do not fit, two of them join the sample, and the check is repeated; at last the column is text.
+3. For a column that is text because of a few values only, the misfits are counted.
+4. What a column leaves open (day or month, point or comma), its neighbours may settle: as a guess, noted as one.
 
 A type that the person declares, or that an earlier file's column had, is settled in the same way, but what does not
 fit it stays out of the column: its row is rejected.
@@ -18,7 +18,7 @@ import duckdb
 
 from . import moments, numbers, proving
 from .asking import Asking, Finding, Hints, asking_of
-from .columns import Column, Nearly, groups_of, nearly_said
+from .columns import Column, Nearly, groups_of, nearly_sentence
 from .proving import Answer, Question
 from .rules import Rule
 from .types import Reading
@@ -44,27 +44,27 @@ def find_types(
     findings: list[Finding] = []
     for number, group in enumerate(groups):
 
-        def tell(part: float, start: float = number / len(groups)) -> None:
+        def report_part(part: float, start: float = number / len(groups)) -> None:
             on_progress(start + part / len(groups))
 
-        everyone = proving.Engine(con, folder, tell)
+        everyone = proving.Engine(con, folder, report_part)
         here = None
         if rows <= SMALL_ROWS:
             values = proving.values_of(con, folder, group)
             here = proving.Here(values)
-            first = proving.seen_rows(len(columns))
+            first = proving.sample_rows(len(columns))
             samples = {position: cells[:first] for position, cells in values.items()}
         else:
             samples = proving.samples_of(con, folder, group, width=len(columns))
-        found = [Finding(column=column, seen=samples[column.position], hints=hints) for column in group]
-        _settle([(finding, asking_of(finding, rules)) for finding in found], here, everyone)
-        for finding in found:
+        group_findings = [Finding(column=column, sample=samples[column.position], hints=hints) for column in group]
+        _settle([(finding, asking_of(finding, rules)) for finding in group_findings], here, everyone)
+        for finding in group_findings:
             if finding.nearly:
                 _count_nearly(finding, here or everyone)
-            # Only what the neighbours are judged by is kept.
-            finding.seen = finding.seen if finding.open else finding.seen[:100]
-        findings += found
-        tell(1.0)
+            # The neighbours need no more of it.
+            finding.sample = finding.sample if finding.open else finding.sample[:100]
+        findings += group_findings
+        report_part(1.0)
     _ask_neighbours(findings)
 
 
@@ -81,8 +81,8 @@ def _settle(going: list[tuple[Finding, Asking]], here: proving.Here | None, ever
         if (questions := next(asking, None)) is not None:
             waiting.append((finding, asking, questions))
     while waiting:
-        asked = [(finding.column, question) for finding, _, questions in waiting for question in questions]
-        answers = iter(_answers(asked, here, everyone))
+        pairs = [(finding.column, question) for finding, _, questions in waiting for question in questions]
+        answers = iter(_answers(pairs, here, everyone))
         still = []
         for finding, asking, questions in waiting:
             try:
@@ -93,12 +93,12 @@ def _settle(going: list[tuple[Finding, Asking]], here: proving.Here | None, ever
         waiting = still
 
 
-def _answers(asked: list[tuple[Column, Question]], here: proving.Here | None, everyone: proving.Engine) -> list[Answer]:
+def _answers(pairs: list[tuple[Column, Question]], here: proving.Here | None, everyone: proving.Engine) -> list[Answer]:
     if here is None:
-        return everyone.ask(asked)
-    can = [question.reading.is_judged_here for _, question in asked]
-    judged = iter(here.ask([pair for pair, is_here in zip(asked, can, strict=True) if is_here]))
-    rest = [pair for pair, is_here in zip(asked, can, strict=True) if not is_here]
+        return everyone.ask(pairs)
+    can = [question.reading.is_judged_here for _, question in pairs]
+    judged = iter(here.ask([pair for pair, is_here in zip(pairs, can, strict=True) if is_here]))
+    rest = [pair for pair, is_here in zip(pairs, can, strict=True) if not is_here]
     others = iter(everyone.ask(rest) if rest else [])
     return [next(judged if is_here else others) for is_here in can]
 
@@ -108,7 +108,7 @@ def _count_nearly(finding: Finding, answering: proving.Engine | proving.Here) ->
     column = finding.column
     questions = [finding.question(reading, missing=(), counts=True) for reading in finding.nearly]
     answers = answering.ask([(column, question) for question in questions])
-    least, total = min(answer.misfits for answer in answers), answers[0].said
+    least, total = min(answer.misfits for answer in answers), answers[0].value_count
     if not least or total - least < NEARLY * total:
         return
     best = [item for item, answer in zip(questions, answers, strict=True) if answer.misfits == least]
@@ -121,7 +121,7 @@ def _count_nearly(finding: Finding, answering: proving.Engine | proving.Here) ->
         of=total,
         others=answering.others(column, best[0]),
     )
-    column.note = nearly_said(column.nearly)
+    column.note = nearly_sentence(column.nearly)
 
 
 def _ask_neighbours(findings: list[Finding]) -> None:
@@ -134,25 +134,25 @@ def _ask_neighbours(findings: list[Finding]) -> None:
             continue
         if column.reading.order in ("dmy", "mdy") and "%b" not in column.reading.format:
             orders.setdefault(column.reading.order, column.name)
-        if mark := numbers.mark_proved(finding.seen, column.reading):
+        if mark := numbers.mark_proved(finding.sample, column.reading):
             marks.setdefault(mark, column.name)
     for finding in findings:
         if not finding.open and not finding.rival:
             continue
         if len(orders) == 1:
             order, name = next(iter(orders.items()))
-            said = f"the {'day' if order == 'dmy' else 'month'} is taken to come first"
-            _guess(finding, [item for item in finding.open if item.order == order], said, name)
-        if len(marks) == 1 and not numbers.has_both_marks(finding.seen):
+            reason = f"the {'day' if order == 'dmy' else 'month'} is taken to come first"
+            _guess(finding, [item for item in finding.open if item.order == order], reason, name)
+        if len(marks) == 1 and not numbers.has_both_marks(finding.sample):
             mark, name = next(iter(marks.items()))
-            said = f"the decimal mark is taken to be {mark!r}"
+            reason = f"the decimal mark is taken to be {mark!r}"
             fitting = [item for item in finding.open if item.type not in ("date", "timestamp")]
             fitting = [item for item in fitting if numbers.form_of(item.format)[0] == mark]
-            _guess(finding, fitting, said, name)
+            _guess(finding, fitting, reason, name)
             if finding.rival and mark == ",":
-                _guess(finding, [finding.rival], said, name)
+                _guess(finding, [finding.rival], reason, name)
 
 
-def _guess(finding: Finding, readings: list[Reading], said: str, neighbour: str) -> None:
+def _guess(finding: Finding, readings: list[Reading], reason: str, neighbour: str) -> None:
     if readings:
-        finding.take(readings[0], f"{said}, as in “{neighbour}”: a guess")
+        finding.take(readings[0], f"{reason}, as in “{neighbour}”: a guess")

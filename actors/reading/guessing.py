@@ -1,4 +1,4 @@
-"""Which readings the values seen so far allow: of all of them, of nearly all, or of a type that is asked for."""
+"""Which readings a sample allows: of all its values, of nearly all, or of a declared type."""
 
 from __future__ import annotations
 
@@ -52,37 +52,37 @@ class Wanted:
 
 def candidates(values: list[str], *, decimal_mark: str = "", date_order: str = "") -> list[Candidate]:
     """The readings that all of these values allow, the one to prefer first; none means text."""
-    texts = list(dict.fromkeys(_said(values)))
+    texts = list(dict.fromkeys(_present_texts(values)))
     if not texts:
         return []
     if texts[0][0] in _LETTERS or texts[0][:3].lower() == "inf":
-        found = numbers.numbers(texts, decimal_mark=decimal_mark)
-        return found or moments.moments(texts, date_order=date_order)
-    found = [Candidate(reading=reading) for reading in BOOLEANS if reading.matches_all(texts)]
-    return found or moments.moments(texts, date_order=date_order)
+        fitting = numbers.numbers(texts, decimal_mark=decimal_mark)
+        return fitting or moments.moments(texts, date_order=date_order)
+    fitting = [Candidate(reading=reading) for reading in BOOLEANS if reading.matches_all(texts)]
+    return fitting or moments.moments(texts, date_order=date_order)
 
 
 def nearly(values: list[str], *, decimal_mark: str = "", date_order: str = "") -> list[Reading]:
     """The readings that most of these values allow; none where no type has the most."""
-    texts = _said(values)[:_JUDGED]
+    texts = _present_texts(values)[:_JUDGED]
     most = _MOST * min(_JUDGED, len(stripped(values)))
     if not texts or len(texts) < most:
         return []
     alike = _alike(texts, decimal_mark=decimal_mark, date_order=date_order)
     if len(alike) < most:
         return []
-    found = [item.reading for item in candidates(alike, decimal_mark=decimal_mark, date_order=date_order)]
-    if found and found[0].type == "decimal":
-        return [reading for reading in found if reading.type == "decimal"][-1:]
-    return found if moments.is_ambiguous(found) else found[:1]
+    readings = [item.reading for item in candidates(alike, decimal_mark=decimal_mark, date_order=date_order)]
+    if readings and readings[0].type == "decimal":
+        return [reading for reading in readings if reading.type == "decimal"][-1:]
+    return readings if moments.is_ambiguous(readings) else readings[:1]
 
 
 def declared(type: str, values: list[str], *, decimal_mark: str = "", date_order: str = "") -> list[Wanted]:
-    """The readings of a type that is asked for, each as wide as the type is: the way of writing is the values' own.
+    """The readings of a declared type, each as wide as the type is, in the form that the values have.
 
-    `type` may be "number" or "moment" where only that is known.
+    `type` may be "number" or "moment" where no more is declared.
     """
-    texts = _said(values)
+    texts = _present_texts(values)
     if type == "boolean":
         return [Wanted(probe=_ANY_BOOLEAN, reading=_ANY_BOOLEAN)]
     if type == "number":
@@ -111,7 +111,7 @@ def declared(type: str, values: list[str], *, decimal_mark: str = "", date_order
 
 
 def serves(reading: Reading, type: str) -> bool:
-    """Whether a reading that was found is of the type that is asked for."""
+    """Whether a reading is of the declared type."""
     return reading.type in _SERVES.get(type, (type,))
 
 
@@ -121,7 +121,7 @@ def narrower(reading: Reading, values: list[str], *, whole: bool = False) -> lis
     `whole` numbers are among them where only a number was asked for.
     """
     mark, groups = numbers.form_of(reading.format)
-    fitting = reading.fitting(_said(values))
+    fitting = reading.fitting(_present_texts(values))
     scale = max((len(text.rpartition(mark)[2]) for text in fitting if mark in text), default=0)
     widths = [
         width for width in dict.fromkeys((scale, scale + 2)) if (0 if whole else 1) <= width <= numbers.EXACT_PLACES
@@ -142,12 +142,12 @@ def wider(reading: Reading, values: list[str]) -> list[Reading]:
             *([numbers.FLOAT] if (mark, groups) == (".", "") else []),
         ]
     if reading.type == "date" and reading.order:
-        forms = moments.forms_of(moments.commonest(_said(values)) or ["?"])
+        forms = moments.forms_of(moments.commonest(_present_texts(values)) or ["?"])
         return [form for form in forms if form.type == "timestamp" and form.order in (reading.order, "ymd")]
     return []
 
 
-def _said(values: list[str]) -> list[str]:
+def _present_texts(values: list[str]) -> list[str]:
     return [text for text in stripped(values) if text.lower() not in MISSING_WORDS]
 
 
@@ -160,7 +160,7 @@ def _alike(texts: list[str], *, decimal_mark: str, date_order: str) -> list[str]
 
 
 def _declared_numbers(type: str, texts: list[str], decimal_mark: str) -> list[Wanted]:
-    found = []
+    forms = []
     for mark, groups in numbers.forms_of(texts, decimal_mark=decimal_mark):
         if numbers.contradicts(texts, groups):
             continue
@@ -168,5 +168,5 @@ def _declared_numbers(type: str, texts: list[str], decimal_mark: str) -> list[Wa
         needs = "" if is_clear else numbers.certain(texts, mark, groups)
         doubt = numbers.doubt_of(texts) if needs else ""
         reading = numbers.wide(type, mark=mark, groups=groups)
-        found.append(Wanted(probe=reading, reading=reading, needs=needs, doubt=doubt))
-    return found
+        forms.append(Wanted(probe=reading, reading=reading, needs=needs, doubt=doubt))
+    return forms

@@ -17,7 +17,7 @@ JUDGED_ROWS = 200
 _YEAR = re.compile(r"(?:1[89]|20)\d\d")
 _NAME = re.compile(r"[^\d\W][\w .\-/()#%°&:]{0,60}")
 _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(?:[_.][a-z0-9]+)*")
-#: Units of measure, and marks of them: what a line below the names says.
+#: Units of measure, and marks of them, as in a line below the names.
 _UNIT = re.compile(
     r"[\[(].{1,20}[\])]|.{0,12}[°%µ/²³€$£].{0,12}"
     r"|(?i:[munpkcdM]?(?:m|g|s|hz|v|a|w|pa|bar|l|j|n|mol|ppm|ppb)|min|h|hr|hrs|sec|days?|km/h|deg|rad|k|c|f|db|mm|in|ft|lb"
@@ -199,11 +199,11 @@ def _is_sequence(cells: Sequence[str]) -> bool:
     """Whether the numbers, years, dates or hours of a line go on by even steps, as names of columns do."""
     numbers: list[float] = []
     for cell in cells:
-        found = re.fullmatch(r"(\d{1,6})(?:[:.]00)?|.*?(\d{1,2})", cell.strip()) if cell.strip() else None
+        match = re.fullmatch(r"(\d{1,6})(?:[:.]00)?|.*?(\d{1,2})", cell.strip()) if cell.strip() else None
         if is_typed(shape_of(cell)):
             ordinal = _ordinal(cell.strip())
-            if ordinal is None and found:
-                ordinal = float(found.group(1) or found.group(2))
+            if ordinal is None and match:
+                ordinal = float(match.group(1) or match.group(2))
             if ordinal is None:
                 return False
             numbers.append(ordinal)
@@ -220,10 +220,10 @@ def _is_sequence(cells: Sequence[str]) -> bool:
 
 def _ordinal(cell: str) -> float | None:
     """A date as a number that rises with it, by either order of day and month."""
-    found = re.fullmatch(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})", cell)
-    if not found:
+    match = re.fullmatch(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})", cell)
+    if not match:
         return None
-    first, middle, last = (int(part) for part in found.groups())
+    first, middle, last = (int(part) for part in match.groups())
     year, month, day = (first, middle, last) if first > 31 else (last, first, middle)
     return year * 372 + month * 31 + day
 

@@ -105,37 +105,38 @@ class Judge:
         if count == self.width:
             self.row_came()
             return Verdict("row")
-        said = f"{count} field{'s' if count != 1 else ''}, the table has {self.width} column"
-        said += "s" if self.width != 1 else ""
+        comparison = f"{count} field{'s' if count != 1 else ''}, the table has {self.width} column"
+        comparison += "s" if self.width != 1 else ""
         if self._says_names(fields):
             self._other_width = count
             return Verdict(
-                "other table", f"The line has {said} and says names of the header again: another table begins."
+                "other table", f"The line has {comparison} and says names of the header again: another table begins."
             )
         if count == self._other_width:
-            return Verdict("other table", f"The line has {said}, as the other table above has.")
+            return Verdict("other table", f"The line has {comparison}, as the other table above has.")
         if count > self.width:
             if any(extra.strip(b" \t") for extra in fields[self.width :]):
-                return Verdict("rejected", f"The line has {said}.")
+                return Verdict("rejected", f"The line has {comparison}.")
             del fields[self.width :]
             self.row_came()
             return Verdict("row", change="trimmed")
-        return self._short(fields, said)
+        return self._short(fields, comparison)
 
-    def _short(self, fields: list[bytes], said: str) -> Verdict:
+    def _short(self, fields: list[bytes], comparison: str) -> Verdict:
         """The verdict on a record with too few values."""
         count = len(fields)
         if self._stands_apart or (self.after_blank and count > 1):
             self._stands_apart = True
             return Verdict(
-                "other table", f"The line stands apart after a blank line and has {said}: it is not of this table."
+                "other table",
+                f"The line stands apart after a blank line and has {comparison}: it is not of this table.",
             )
         if count == 1 and (self.width > 2 or self._reads_as_note(fields[0])):
-            return Verdict("note", f"The line has only {said}: a title, a note, a total or a cut line.")
+            return Verdict("note", f"The line has only {comparison}: a title, a note, a total or a cut line.")
         if self.ragged == "reject":
-            return Verdict("rejected", f"The line has only {said}.")
+            return Verdict("rejected", f"The line has only {comparison}.")
         if count < self.least:
-            return Verdict("rejected", f"The line has only {said}, less than half.")
+            return Verdict("rejected", f"The line has only {comparison}, less than half.")
         fields += [b""] * (self.width - count)
         self.row_came()
         return Verdict("row", change="padded")
@@ -151,5 +152,5 @@ class Judge:
     def _says_names(self, fields: list[bytes]) -> bool:
         """Whether at least half of the values are names of the header: two or more."""
         filled = {value.strip().lower() for value in fields} - {b""}
-        found = len(filled & self._names)
-        return found > 1 and found * 2 >= len(filled)
+        repeated = len(filled & self._names)
+        return repeated > 1 and repeated * 2 >= len(filled)

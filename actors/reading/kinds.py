@@ -1,4 +1,4 @@
-"""What a file is that is no table: known by how it is built, never by its first byte alone.
+"""Kinds of files that are no tables: recognised by their structure, never by the first byte alone.
 
 A table may begin with `<`, `{`, `[` or any word. So a page, a document or data of another form is refused only when
 its structure says so: it parses, its end closes what its beginning opens, or its bytes are no text.
@@ -202,8 +202,8 @@ def _text_kind(text: str, end: str, *, complete: bool) -> Kind | None:
         return _markup_kind(text, end, complete=complete)
     if text.startswith(("{", "[")):
         return _json_kind(text, complete=complete)
-    found = _MAIL_FIELDS.match(text)
-    if found and _MAIL_SIGNS.search(found.group()):
+    match = _MAIL_FIELDS.match(text)
+    if match and _MAIL_SIGNS.search(match.group()):
         return _MAIL
     return _SQL if _is_sql(text) else None
 
@@ -274,10 +274,10 @@ def _begins_as_json(text: str, *, complete: bool) -> bool:
     """Whether the text follows JSON's grammar as far as it goes: lists and objects, one or several on new lines."""
     open_: list[str] = []
     position, values, expected = 0, 0, "value"
-    while found := _TOKEN.match(text, position):
-        position = found.end()
-        sign, word = found.group(1), found.group(2) or found.group(3)
-        expected = _after(sign, is_text=found.group(2) is not None, expected=expected, open_=open_)
+    while match := _TOKEN.match(text, position):
+        position = match.end()
+        sign, word = match.group(1), match.group(2) or match.group(3)
+        expected = _after(sign, is_text=match.group(2) is not None, expected=expected, open_=open_)
         if not expected:
             return False
         values += word is not None

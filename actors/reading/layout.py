@@ -1,8 +1,8 @@
-"""Where in a sample the table is: what stands before it, its header, its width, and what a reading so would lose.
+"""Where in a sample the table is: what stands before it, its header, its width, and what such a reading would lose.
 
 1. The width that most cells speak for is the main table's, and the first row of it is where the search begins.
 2. Titles as wide as the table stand before it; rows right above it that have the shape of records belong to it.
-3. What is further up is titles and notes, or another table: told apart by whether columns of one kind stand in it.
+3. What is further up is titles and notes, or another table: the latter if it has columns of one kind.
 4. The header is judged by what stands below; its names, and rows with more values, may make the table wider.
 5. Each line counts for what becomes of it; the mean is the reading's agreement with the sample.
 """
@@ -81,7 +81,7 @@ def _row_at_line(rows: Sequence[Row], line: int) -> int:
 
 def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, header: str, *, is_set: bool) -> Layout:
     cells = [row.cells for row in body]
-    # A line that says the header again says nothing of what the columns hold.
+    # A repeated header line has no values of the columns.
     judged = first_block(rows, start, body)[1:]
     below = [row for row in judged if len(row.cells) == width and not says_again(row.cells, body[0].cells)] or body[1:]
     # Two more lines may be the header's; where they are not, they say as much as the others.
@@ -102,8 +102,8 @@ def _with_header(rows: Sequence[Row], start: int, body: list[Row], width: int, h
         header_lines = _line_after(rows, start, body, count) - first_line
         if count > 1:
             notes.append(f"The header takes {count} lines; they were joined into one name for each column.")
-    elif header != "no" and not is_set and (found := _odd_header(rows, start, body, width)):
-        position, names = found
+    elif header != "no" and not is_set and (odd_header := _odd_header(rows, start, body, width)):
+        position, names = odd_header
         start, first_line = position, rows[position].line
         header_lines = body[0].line - first_line
         count, score = 1, 0.5

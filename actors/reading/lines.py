@@ -45,7 +45,7 @@ class Lines:
 
 
 def lines_of(path: Path, folder: Path, *, loaded: Loaded, plan: Plan) -> Lines:
-    """The account of a file that `read` has read into `folder`, with what `check` found."""
+    """The account of a file that `read` has read into `folder`, with the results of `check`."""
     dialect, tally = loaded.dialect, loaded.tally
     other, after = tally.other_table, tally.after_table
     within, is_cut = _within_rejected(folder, dialect)

@@ -40,7 +40,7 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What was found out of a table's values: its columns, and what becomes of its records."""
+    """The result of checking a table's values: its columns, and what becomes of its records."""
 
     columns: tuple[Column, ...]
     #: records = rows + rejected + duplicates.

@@ -84,8 +84,8 @@ class _Clock:
 
 def moments(texts: list[str], *, date_order: str = "") -> list[Candidate]:
     """The readings of moments that all of these values allow; of several orders of day and month, all."""
-    found = [reading for reading in forms_of(texts, date_order=date_order) if reading.matches_all(texts)]
-    return [Candidate(reading=reading) for reading in found]
+    readings = [reading for reading in forms_of(texts, date_order=date_order) if reading.matches_all(texts)]
+    return [Candidate(reading=reading) for reading in readings]
 
 
 def forms_of(texts: list[str], *, date_order: str = "") -> list[Reading]:
@@ -105,8 +105,8 @@ def forms_of(texts: list[str], *, date_order: str = "") -> list[Reading]:
         return []
     padded = all(len(match["a"] or "") == len(match["b"] or "") == 2 for match in alike)
     readings = [_parsed(pattern, format, first["gap"], clock) for pattern, format in _dates(first, padded=padded)]
-    asked = [reading for reading in readings if reading.order == date_order]
-    return asked or readings
+    preferred = [reading for reading in readings if reading.order == date_order]
+    return preferred or readings
 
 
 def commonest(texts: list[str]) -> list[str]:
@@ -127,7 +127,7 @@ def is_ambiguous(readings: list[Reading]) -> bool:
 
 def year_side(texts: list[str]) -> str:
     """Where a year of two digits is likely to stand, "first" or "last", if that can be told: days differ more."""
-    parts = [found for text in texts if len(found := re.findall("[0-9]+", text)[:3]) == 3]
+    parts = [digits for text in texts if len(digits := re.findall("[0-9]+", text)[:3]) == 3]
     first, last = (len({part[side] for part in parts}) for side in (0, 2))
     if first >= 2 * last:
         return "last"
@@ -135,9 +135,9 @@ def year_side(texts: list[str]) -> str:
 
 
 def wide(type: str, order: str, like: list[Reading]) -> Reading:
-    """The reading of a declared type, which takes any way of writing that is certain once the order is known.
+    """The reading of a declared type, which takes any form that is certain once the order is.
 
-    `order` is empty where nothing tells it; `like` are the ways that the values have, to be tried first.
+    `order` is empty where nothing decides it; `like` are the forms that the values have, to be tried first.
     """
     days, clocks = [_iso(None)], [_Clock(is_midnight=True)]
     if type == "timestamp":

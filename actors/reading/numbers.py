@@ -1,6 +1,6 @@
 """Numbers: which ways of writing them the values of a column allow.
 
-What looks like a number and is none stays text: a phone number (its plus and its spaces mean something), an
+What resembles a number and is none stays text: a phone number (its plus and its spaces mean something), an
 address of a network, an id with leading zeros. The mark before the decimals and the one between thousands are
 certain only where the values themselves say which is which.
 """
@@ -65,11 +65,11 @@ def decimal(scale: int, *, mark: str = ".", groups: str = "", digits: int = 18, 
 
 
 def form_name(mark: str, groups: str) -> str:
-    """What is said about a way of writing numbers: nothing for the usual one."""
-    said = [f"decimal mark {mark!r}"] if mark != "." else []
+    """The name of a way of writing numbers: empty for the usual one."""
+    parts = [f"decimal mark {mark!r}"] if mark != "." else []
     if groups:
-        said.append(f"thousands in groups by {groups!r}")
-    return ", ".join(said)
+        parts.append(f"thousands in groups by {groups!r}")
+    return ", ".join(parts)
 
 
 def form_of(name: str) -> tuple[str, str]:
@@ -100,24 +100,24 @@ def numbers(texts: list[str], *, decimal_mark: str = "") -> list[Candidate]:
     if not all(map(_NUMBER_LIKE.fullmatch, texts)):
         return []
     if plain := _plain(texts, decimal_mark):
-        found = [Candidate(reading=reading, needs=_needed(texts, reading)) for reading in plain]
+        candidates = [Candidate(reading=reading, needs=_needed(texts, reading)) for reading in plain]
         if not decimal_mark and all(map(_grouped_once(".").fullmatch, texts)):
             # Read otherwise only where another column of the file says so.
-            found += [Candidate(reading=item, needs=_told_apart(",", ".")) for item in _sized(texts, ",", ".")[:1]]
-        return found
+            candidates += [Candidate(reading=item, needs=_decisive(",", ".")) for item in _sized(texts, ",", ".")[:1]]
+        return candidates
     # Beside negative numbers a plus is a sign, however many digits follow.
     long_plus = any(text[0] == "+" and sum(map(str.isdigit, text)) > _SHORT_PLUS for text in texts)
     if long_plus and (signed := _plain(texts, decimal_mark, signed=True)):
         return [Candidate(reading=reading, needs="" if _any(texts, "-[0-9].*") else "-[0-9].*") for reading in signed]
     signs = long_plus and _any(texts, "-[0-9].*")
-    found = []
+    candidates = []
     for mark, groups in forms_of(texts, decimal_mark=decimal_mark)[1:]:
         if not (groups and _is_id(texts, groups)):
             needs = "" if decimal_mark else certain(texts, mark, groups)
             doubt = doubt_of(texts) if needs else ""
             sized = _sized(texts, mark, groups, signed=signs)
-            found += [Candidate(reading=reading, needs=needs, doubt=doubt) for reading in sized]
-    return found
+            candidates += [Candidate(reading=reading, needs=needs, doubt=doubt) for reading in sized]
+    return candidates
 
 
 def closest(texts: list[str], *, decimal_mark: str = "") -> list[Reading]:
@@ -131,11 +131,11 @@ def closest(texts: list[str], *, decimal_mark: str = "") -> list[Reading]:
 
 def forms_of(texts: list[str], *, decimal_mark: str = "") -> list[tuple[str, str]]:
     """The ways of writing numbers whose marks occur in these values, the plain one first."""
-    seen = set("".join(texts))
+    characters = set("".join(texts))
     forms = [(decimal_mark or ".", "")]
     for mark, groups in FORMS:
-        has_groups = bool(seen & set(SEPARATORS[groups]))
-        has_mark = mark in seen or (mark == "." if groups not in (".", ",") else has_groups)
+        has_groups = bool(characters & set(SEPARATORS[groups]))
+        has_mark = mark in characters or (mark == "." if groups not in (".", ",") else has_groups)
         if decimal_mark in ("", mark) and has_mark and (has_groups or not groups):
             forms.append((mark, groups))
     return list(dict.fromkeys(forms))
@@ -145,7 +145,7 @@ def certain(texts: list[str], mark: str, groups: str) -> str:
     """The pattern that a value further on has to match before this way of writing is certain, if none here does."""
     needs = ""
     if groups in (".", ","):
-        needs = _told_apart(mark, groups)
+        needs = _decisive(mark, groups)
     elif not groups and mark == ",":
         needs = _no_group(mark)
     return "" if not needs or _any(texts, needs) else needs
@@ -166,8 +166,8 @@ def shows_places(texts: list[str], mark: str) -> bool:
 
 def has_both_marks(texts: list[str]) -> bool:
     """Whether points and commas stand in these values."""
-    seen = set("".join(texts))
-    return {".", ","} <= seen
+    characters = set("".join(texts))
+    return {".", ","} <= characters
 
 
 def has_exponents(texts: list[str]) -> bool:
@@ -243,7 +243,7 @@ def doubt_of(texts: list[str]) -> str:
     return f"“{one}” could be {either[0]} or {either[1]}: left as text; set the decimal mark"
 
 
-def _told_apart(mark: str, groups: str) -> str:
+def _decisive(mark: str, groups: str) -> str:
     """A value with both marks, or with two groups and more."""
     dot, group = re.escape(mark), _one_of(groups)
     return f"[+-]?[1-9][0-9]{{0,2}}(({group}[0-9]{{3}})+{dot}[0-9]+|({group}[0-9]{{3}}){{2,}})"

@@ -47,12 +47,12 @@ def _with_single_blanks(blocks: Iterator[bytes], least: int) -> Iterator[bytes]:
     """Blocks of whole lines in which a run of blanks is one byte that text does not have."""
     run = re.compile(rb'"[^"\n]*"|[ \t]*(?=[\r\n])|(?<=\n)[ \t]+|\A[ \t]+|[ \t]{%d,}' % least)
 
-    def short(found: re.Match[bytes]) -> bytes:
-        text, at = found.group(), found.start()
+    def short(match: re.Match[bytes]) -> bytes:
+        text, at = match.group(), match.start()
         if text.startswith(b'"'):
             return text
         is_edge = (
-            at == 0 or found.string[at - 1 : at] == b"\n" or found.string[found.end() : found.end() + 1] in b"\r\n"
+            at == 0 or match.string[at - 1 : at] == b"\n" or match.string[match.end() : match.end() + 1] in b"\r\n"
         )
         return b"" if is_edge else SIGN
 

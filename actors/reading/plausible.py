@@ -116,17 +116,17 @@ class _Language:
 def gather(sample: bytes, lines: Iterable[bytes] | None = None) -> Evidence:
     """Take what speaks for an encoding out of a file's beginning, or out of some lines of it."""
     words: dict[bytes, None] = {}
-    kept: dict[bytes, None] = {}
+    distinct: dict[bytes, None] = {}
     ascii_letters = size = high = 0
     for line in sample.splitlines() if lines is None else lines:
         if line.isascii():
             continue
-        found = _HIGH.search(line)
+        match = _HIGH.search(line)
         # Of a very long line the part that says something.
-        line = line[max(0, (found.start() if found else 0) - 64) :][:4096]
-        if line in kept:
+        line = line[max(0, (match.start() if match else 0) - 64) :][:4096]
+        if line in distinct:
             continue
-        kept[line] = None
+        distinct[line] = None
         size += len(line)
         for word in _WORD.findall(line):
             if not word.isascii():
@@ -140,7 +140,7 @@ def gather(sample: bytes, lines: Iterable[bytes] | None = None) -> Evidence:
     returns, both, feeds = sample.count(b"\r"), sample.count(b"\r\n"), sample.count(b"\n")
     return Evidence(
         words=tuple(words)[:WORDS],
-        text=b"\n".join(kept),
+        text=b"\n".join(distinct),
         ascii_letters=ascii_letters,
         old_mac=returns > 0 and not feeds,
         windows=both > feeds // 2,

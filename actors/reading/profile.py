@@ -17,13 +17,13 @@ from .small_profile import profile_small
 from .spread import (
     NUMBERS,
     QUANTILES,
-    SHOWN,
     TOP_VALUES,
+    VALUE_CHARACTERS,
     Counted,
     bins_of,
     entries,
     histogram,
-    shown,
+    json_value,
     worth_counting,
 )
 
@@ -69,15 +69,15 @@ def profile(
 def _profile_group(
     con: duckdb.DuckDBPyConnection, source: str, group: list[Column], rows: int, telling: Any
 ) -> list[Profile]:
-    asked: list[str] = []
+    expressions: list[str] = []
     for column in group:
         name = engine.name(column.name)
-        asked += [f"count({name})", f"approx_count_distinct({name})", *_range_of(column, name)]
-    answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", telling(0.0, 0.5))[0])
-    found: list[dict[str, Any]] = []
+        expressions += [f"count({name})", f"approx_count_distinct({name})", *_range_of(column, name)]
+    answer = iter(engine.run(con, f"SELECT {', '.join(expressions)} FROM {source}", telling(0.0, 0.5))[0])
+    measured: list[dict[str, Any]] = []
     for _ in group:
         count, distinct, low, high, mean, quantiles, top = (next(answer) for _ in range(7))
-        found.append(
+        measured.append(
             {
                 "low": low,
                 "high": high,
@@ -88,7 +88,7 @@ def _profile_group(
                 "distinct": min(distinct, count),
             }
         )
-    return entries(group, found, _count(con, source, group, found, telling(0.5, 0.5)), rows)
+    return entries(group, measured, _count(con, source, group, measured, telling(0.5, 0.5)), rows)
 
 
 def _range_of(column: Column, name: str) -> list[str]:
@@ -106,36 +106,42 @@ def _range_of(column: Column, name: str) -> list[str]:
         return ["NULL", "NULL", "NULL", "NULL", top]
     if kind == "time":
         return [f"min({name})", f"max({name})", "NULL", "NULL", top]
-    return [f"left(min({name}), {SHOWN})", f"left(max({name}), {SHOWN})", "NULL", "NULL", top]
+    return [f"left(min({name}), {VALUE_CHARACTERS})", f"left(max({name}), {VALUE_CHARACTERS})", "NULL", "NULL", top]
 
 
 def _count(
-    con: duckdb.DuckDBPyConnection, source: str, group: list[Column], found: list[dict[str, Any]], on_progress: Any
+    con: duckdb.DuckDBPyConnection, source: str, group: list[Column], measured: list[dict[str, Any]], on_progress: Any
 ) -> list[Counted]:
     """Exact counts of the likely top values, and of the histograms' bins: one pass over the table."""
-    asked: list[str] = []
+    expressions: list[str] = []
     plans: list[tuple[list[Any], list[tuple[Any, Any]]]] = []
-    for column, entry in zip(group, found, strict=True):
+    for column, entry in zip(group, measured, strict=True):
         name = engine.name(column.name)
         text, top = _text(column, name), worth_counting(entry)
-        asked += [f"count(*) FILTER (WHERE {text} = {_value(value, column)})" for value in top]
+        expressions += [f"count(*) FILTER (WHERE {text} = {_value(value, column)})" for value in top]
         bins = bins_of(column, entry)
         if bins:
             number = _as_number(column, name)
             low, step = float(bins[0][0]), (float(bins[-1][1]) - float(bins[0][0])) / len(bins)
-            asked.append(
+            expressions.append(
                 f"histogram(least({len(bins) - 1}, greatest(0, floor(({number} - {low!r}) / {step!r})))::INTEGER)"
             )
         plans.append((top, bins))
-    answer = iter(engine.run(con, f"SELECT {', '.join(asked)} FROM {source}", on_progress)[0]) if asked else iter(())
+    answer = (
+        iter(engine.run(con, f"SELECT {', '.join(expressions)} FROM {source}", on_progress)[0])
+        if expressions
+        else iter(())
+    )
     counted: list[Counted] = []
-    for column, entry, (top, bins) in zip(group, found, plans, strict=True):
+    for column, entry, (top, bins) in zip(group, measured, plans, strict=True):
         counts = [(value, next(answer)) for value in top]
         counts.sort(key=lambda item: -item[1])
         # When the top values are all there are, their number is exact.
         exact = len(counts) if counts and sum(count for _, count in counts) == entry["count"] else None
         spread = next(answer) if bins else {}
-        counted.append((exact, [[shown(value), count] for value, count in counts], histogram(column, bins, spread)))
+        counted.append(
+            (exact, [[json_value(value), count] for value, count in counts], histogram(column, bins, spread))
+        )
     return counted
 
 

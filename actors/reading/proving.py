@@ -19,7 +19,7 @@ from actors.tables import engine
 from actors.tables.engine import literal
 
 from . import types
-from .columns import Column, said
+from .columns import Column, value_condition
 from .load import SINGLE_BATCHES
 from .read import raw_rows
 from .types import BLANKS, Reading
@@ -29,10 +29,10 @@ SAMPLE_ROWS = 1_000
 SAMPLE_VALUES = 1_000_000
 SAMPLED_BATCHES = 8
 #: Values that the first guess is made from where all are judged here.
-_SEEN_VALUES = 500_000
-_SEEN_ROWS = (50, 200)
+_SAMPLE_VALUES = 500_000
+_SAMPLE_ROWS = (50, 200)
 #: Characters of a value that is shown.
-_SHOWN = 200
+_VALUE_CHARACTERS = 200
 _OTHERS = 5
 
 
@@ -55,7 +55,7 @@ class Question:
 class Answer:
     misfits: int
     #: Values that there are, where they were to be counted.
-    said: int
+    value_count: int
     #: Some values that do not fit.
     examples: list[str]
     #: Whether a value like `needs` was seen.
@@ -70,13 +70,13 @@ class Engine:
         self._folder = folder
         self._on_progress = on_progress
 
-    def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
+    def ask(self, pairs: list[tuple[Column, Question]]) -> list[Answer]:
         lost: list[str] = []
         listed: list[str] = []
-        for number, (column, question) in enumerate(asked):
+        for number, (column, question) in enumerate(pairs):
             misfit = question.reading.misfit(column.raw, trims=question.trims, missing=question.missing)
             # One expression, which is NULL for nearly all values: three filters would cost three comparisons each.
-            lost.append(f"CASE WHEN {misfit} THEN left({column.raw}, {_SHOWN}) END AS x{number}")
+            lost.append(f"CASE WHEN {misfit} THEN left({column.raw}, {_VALUE_CHARACTERS}) END AS x{number}")
             listed += [f"count(x{number})", f"min(x{number})", f"max(x{number})"]
             if question.needs:
                 lost.append(
@@ -84,21 +84,26 @@ class Engine:
                 )
             listed.append(f"coalesce(bool_or(needed{number}), false)" if question.needs else "true")
             if question.counts:
-                lost.append(f"{_said(column.raw, question.missing)} AS said{number}")
-            listed.append(f"count_if(said{number})" if question.counts else "0")
+                lost.append(f"{_value_condition(column.raw, question.missing)} AS present{number}")
+            listed.append(f"count_if(present{number})" if question.counts else "0")
         values = f"(SELECT {', '.join(lost)} FROM {raw_rows(self._folder)})"
         row = engine.run(self._con, f"SELECT {', '.join(listed)} FROM {values}", self._on_progress)[0]
         parts = [row[start : start + 5] for start in range(0, len(row), 5)]
         return [
-            Answer(misfits=count, said=said, examples=[item for item in dict.fromkeys((low, high)) if item], met=met)
-            for count, low, high, met, said in parts
+            Answer(
+                misfits=count,
+                value_count=value_count,
+                examples=[item for item in dict.fromkeys((low, high)) if item],
+                met=met,
+            )
+            for count, low, high, met, value_count in parts
         ]
 
     def others(self, column: Column, question: Question) -> tuple[tuple[str, int], ...]:
         """The most frequent values that do not fit, with their counts."""
         misfit = question.reading.misfit(column.raw, trims=question.trims, missing=question.missing)
         query = f"""
-            SELECT left({column.raw}, {_SHOWN}), count(*) FROM {raw_rows(self._folder)}
+            SELECT left({column.raw}, {_VALUE_CHARACTERS}), count(*) FROM {raw_rows(self._folder)}
             WHERE {misfit} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_OTHERS}"""
         return tuple((value, count) for value, count in engine.run(self._con, query, self._on_progress))
 
@@ -110,13 +115,13 @@ class Here:
         self._values = values
         self._distinct: dict[int, set[str]] = {}
 
-    def ask(self, asked: list[tuple[Column, Question]]) -> list[Answer]:
-        return [self._answer(column.position, question) for column, question in asked]
+    def ask(self, pairs: list[tuple[Column, Question]]) -> list[Answer]:
+        return [self._answer(column.position, question) for column, question in pairs]
 
     def others(self, column: Column, question: Question) -> tuple[tuple[str, int], ...]:
         misfits = set(self._misfits(column.position, question))
-        found = Counter(value[:_SHOWN] for value in self._values[column.position] if value in misfits)
-        return tuple(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:_OTHERS])
+        counts = Counter(value[:_VALUE_CHARACTERS] for value in self._values[column.position] if value in misfits)
+        return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_OTHERS])
 
     def _misfits(self, position: int, question: Question) -> list[str]:
         if position not in self._distinct:
@@ -134,17 +139,17 @@ class Here:
         if question.needs:
             needed = re.compile(question.needs).fullmatch
             met = any(needed(value.strip(BLANKS)) for value in self._distinct[position])
-        said = 0
+        value_count = 0
         if question.counts:
             counted = ((value.strip(BLANKS).lower(), count) for value, count in Counter(self._values[position]).items())
-            said = sum(count for text, count in counted if text and text not in question.missing)
+            value_count = sum(count for text, count in counted if text and text not in question.missing)
         examples = list(dict.fromkeys((min(misfits), max(misfits)))) if misfits else []
-        return Answer(misfits=count, said=said, examples=examples, met=met)
+        return Answer(misfits=count, value_count=value_count, examples=examples, met=met)
 
 
-def _said(column: str, words: tuple[str, ...]) -> str:
+def _value_condition(column: str, words: tuple[str, ...]) -> str:
     """The condition that a text is a value, which the first character nearly always tells."""
-    condition = said(column, words)
+    condition = value_condition(column, words)
     return condition if words else f"CASE WHEN ascii({column}) NOT IN (0, 9, 32, 160) THEN true ELSE {condition} END"
 
 
@@ -159,10 +164,10 @@ def values_of(con: duckdb.DuckDBPyConnection, folder: Path, group: list[Column])
     return values
 
 
-def seen_rows(width: int) -> int:
+def sample_rows(width: int) -> int:
     """Values of each column that the first guess is made from, where all are at hand."""
-    low, high = _SEEN_ROWS
-    return max(low, min(high, _SEEN_VALUES // max(1, width)))
+    low, high = _SAMPLE_ROWS
+    return max(low, min(high, _SAMPLE_VALUES // max(1, width)))
 
 
 def samples_of(

@@ -20,9 +20,9 @@ from .load import Loader
 from .made import Detected, Loaded
 from .scan import MAX_RECORD, Scanner
 
-#: Rejected records, and their share of all, from which the file gets a second look.
-SECOND_LOOK_RECORDS = 20
-SECOND_LOOK_SHARE = 0.01
+#: Rejected records, and their share of all, above which the dialect is detected again.
+REDETECT_RECORDS = 20
+REDETECT_SHARE = 0.01
 #: Lines that may be titles and notes before a table.
 FEW_LINES = 20
 #: The share of rejected records from which the next best readings are tried as well.
@@ -74,7 +74,7 @@ def read(
     """Read the file into `folder`: raw/*.parquet (text columns c0, c1, …), chunks/, lines.bin, scan_rejects.csv.
 
     `settings` is what the person set of the dialect. When much of the file is rejected, the rest of the dialect is
-    found out anew with what was rejected, and the next best readings are tried: the one that loses least stays.
+    detected anew with the rejected records, and the next best readings are tried: the one that loses least stays.
     """
     source, target = Path(path), Path(folder)
     limits = Limits(
@@ -105,7 +105,7 @@ def read(
 def _other_dialects(path: Path, first: Read, detected: Detected, settings: dict[str, Any]) -> Iterator[Dialect]:
     """Other ways to read a file of which much was rejected, the likeliest first."""
     lost, records = first.lost, first.tally.records
-    if lost <= max(SECOND_LOOK_RECORDS, SECOND_LOOK_SHARE * records) and lost <= OTHER_READINGS_SHARE * records:
+    if lost <= max(REDETECT_RECORDS, REDETECT_SHARE * records) and lost <= OTHER_READINGS_SHARE * records:
         return
     tried = {_key(first.dialect)}
     for changed in (None, *detected.alternatives):
@@ -113,10 +113,10 @@ def _other_dialects(path: Path, first: Read, detected: Detected, settings: dict[
             return
         try:
             if changed:
-                given = {**asdict(changed), **settings}
-                other = detect_in(path, encoding=first.dialect.encoding, options=given)
+                options = {**asdict(changed), **settings}
+                other = detect_in(path, encoding=first.dialect.encoding, options=options)
             else:
-                other = _second_look(path, first, settings)
+                other = _redetect(path, first, settings)
         except Unreadable:
             continue
         if first.dialect.width > 1 and other.width == 1:
@@ -124,16 +124,16 @@ def _other_dialects(path: Path, first: Read, detected: Detected, settings: dict[
             continue
         if _key(other) not in tried:
             tried.add(_key(other))
-            kept = tuple(item for item in first.dialect.decisions if item.name == "encoding")
+            encoding = tuple(item for item in first.dialect.decisions if item.name == "encoding")
             yield replace(
                 other,
                 fallback=first.dialect.fallback,
-                decisions=(*kept, *other.decisions),
+                decisions=(*encoding, *other.decisions),
                 notes=(*other.notes, "The file was read a second time: the first reading lost many of its records."),
             )
 
 
-def _second_look(path: Path, first: Read, settings: dict[str, Any]) -> Dialect:
+def _redetect(path: Path, first: Read, settings: dict[str, Any]) -> Dialect:
     """The dialect by the beginning of the file together with the first records that it would reject."""
     return detect_in(path, encoding=first.dialect.encoding, options=settings, further=first.texts)
 

@@ -107,7 +107,7 @@ class RecordReader:
     def _with_stray_quote(self, line: bytes, at: int) -> list[bytes] | None:
         """The fields of a line whose quote at `at` belongs to its value, where all others then look like their columns.
 
-        One quote too many is told from a value that was cut only by several columns that hold no words.
+        Only several columns without words can distinguish one quote too many from a value that was cut.
         """
         typed = [index for index, shape in enumerate(self.shapes) if is_typed(shape)]
         if self.width < STRAY_WIDTH or len(typed) < STRAY_TYPED:
@@ -116,8 +116,8 @@ class RecordReader:
         if record.trouble or len(record.fields) != self.width or record.end != len(line):
             return None
         fields = record.fields
-        found = [shape_of(fields[index].decode("utf-8", "replace").strip('"')) for index in typed]
-        fits = all(shape in ("", self.shapes[index]) for shape, index in zip(found, typed, strict=True))
+        shapes = [shape_of(fields[index].decode("utf-8", "replace").strip('"')) for index in typed]
+        fits = all(shape in ("", self.shapes[index]) for shape, index in zip(shapes, typed, strict=True))
         return fields if fits else None
 
     def _fits(self, record: Record) -> bool:
@@ -157,14 +157,14 @@ class RecordReader:
         return returns if self.ends == b"\r" else feeds + returns - raw.count(b"\r\n")
 
     def line_end(self, buf: bytes, pos: int, *, eof: bool) -> int:
-        found = self._line.search(buf, pos)
-        if found is None:
+        match = self._line.search(buf, pos)
+        if match is None:
             if not eof:
                 raise NeedsMore
             return len(buf)
-        if found.group() == b"\r" and found.end() == len(buf) and not eof and b"\n" in self.ends:
+        if match.group() == b"\r" and match.end() == len(buf) and not eof and b"\n" in self.ends:
             raise NeedsMore
-        return found.end()
+        return match.end()
 
     def _plain(self, buf: bytes, pos: int, end: int) -> list[bytes]:
         return self.strip_end(buf[pos:end]).split(self.delimiter)
@@ -187,14 +187,14 @@ class RecordReader:
                         return Record(fields, len(buf), trouble, where)
                 fields.append(value)
             else:
-                found = self._stop.search(buf, pos)
-                while self.backslash and found and self._is_kept(buf, pos, found.start()):
-                    found = self._stop.search(buf, found.end())
-                if found is None and not eof:
+                match = self._stop.search(buf, pos)
+                while self.backslash and match and self._is_escaped(buf, pos, match.start()):
+                    match = self._stop.search(buf, match.end())
+                if match is None and not eof:
                     if len(buf) - start > self.max_record:
                         return Record([*fields, buf[pos:]], len(buf))
                     raise NeedsMore
-                after = found.start() if found else len(buf)
+                after = match.start() if match else len(buf)
                 value = buf[pos:after]
                 if self.backslash:
                     value = value.replace(b"\\" + self.delimiter, self.delimiter)
@@ -213,7 +213,7 @@ class RecordReader:
                     after += 1
             return Record(fields, after + 1, "", where)
 
-    def _is_kept(self, buf: bytes, start: int, at: int) -> bool:
+    def _is_escaped(self, buf: bytes, start: int, at: int) -> bool:
         """Whether a backslash before it makes the delimiter at `at` a part of the value."""
         slashes = at
         while slashes > start and buf[slashes - 1] == 0x5C:
@@ -234,8 +234,8 @@ class RecordReader:
                     if slash + 1 >= len(buf) and not eof:
                         raise NeedsMore
                     escaped = buf[slash + 1 : slash + 2]
-                    kept = escaped if escaped in (quote, b"\\") else b"\\" + escaped
-                    parts += (buf[pos:slash], kept)
+                    literal = escaped if escaped in (quote, b"\\") else b"\\" + escaped
+                    parts += (buf[pos:slash], literal)
                     pos = slash + 1 + len(escaped)
                     continue
             if at < 0:

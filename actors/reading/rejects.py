@@ -42,7 +42,7 @@ def line_of(folder: Path, number: int) -> int:
 
 
 class RawRows:
-    """The raw text of rows by number, found again in the chunk files; ask in ascending order."""
+    """The raw text of rows by number, read from the chunk files; read in ascending order."""
 
     def __init__(self, folder: Path, dialect: Dialect) -> None:
         self._folder = folder / "chunks"
@@ -141,9 +141,9 @@ def _from_check(
         own = lines.lines_of([entry[0] for entry in batch])
         firsts = lines.lines_of([entry[4] or 0 for entry in batch])
         for (number, position, value, reason, first), line, first_line in zip(batch, own, firsts, strict=True):
-            said = f"{reason} Line {first_line} has it." if first is not None else reason
+            sentence = f"{reason} Line {first_line} has it." if first is not None else reason
             column = "" if position is None else names[position]
-            yield line, column, value or "", said, raws.raw(number)
+            yield line, column, value or "", sentence, raws.raw(number)
 
 
 def _batches(query: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:

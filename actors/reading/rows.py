@@ -36,11 +36,11 @@ class Rows:
         self._lines_file = (folder / "lines.bin").open("wb")
         self._shift: int | None = None
 
-    def write_piece(self, piece: bytes | memoryview, starts: Positions, known: Positions | None) -> None:
-        """Write whole records that are sound as they are; `starts` are their lines, `known` their ends if they are."""
+    def write_piece(self, piece: bytes | memoryview, starts: Positions, ends: Positions | None) -> None:
+        """Write whole records that are sound as they are; `starts` are their lines, `ends` their ends if known."""
         self._map_lines(starts)
         self.tally.records += len(starts)
-        self.writer.write(piece, len(starts), known)
+        self.writer.write(piece, len(starts), ends)
 
     def _map_lines(self, starts: Positions) -> None:
         """Note where a row's line minus its number changes."""

@@ -35,7 +35,7 @@ MAX_ALLOWED = 10_000
 
 
 class RuleError(ValueError):
-    """Raised when the rules cannot be read. The message says which rule and what is wrong with it."""
+    """Raised when the rules cannot be read. The message names the rule and its problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +78,11 @@ def rules_from(value: Any) -> list[Rule]:
     if len(entries) > MAX_RULES:
         raise RuleError(f"There are {len(entries):,} rules; at most {MAX_RULES:,} can be checked.")
     rules = [_rule(entry, number) for number, entry in enumerate(entries, 1)]
-    seen: set[str] = set()
+    columns: set[str] = set()
     for rule in rules:
-        if rule.column.lower() in seen:
+        if rule.column.lower() in columns:
             raise RuleError(f"There are two rules for the column {rule.column!r}; make them one.")
-        seen.add(rule.column.lower())
+        columns.add(rule.column.lower())
     return rules
 
 
@@ -92,27 +92,27 @@ def _rule(entry: Any, number: int) -> Rule:
     column = entry.get("column")
     if not isinstance(column, str) or not column.strip():
         raise RuleError(f"Rule {number} does not name its column.")
-    said = f"Rule {number} ({column})"
+    subject = f"Rule {number} ({column})"
     for key in entry:
         if key not in _KEYS:
-            raise RuleError(f"{said}: {key!r} is not known; there are {', '.join(_KEYS)}.")
+            raise RuleError(f"{subject}: {key!r} is not known; there are {', '.join(_KEYS)}.")
     type = entry.get("type") or ""
     if type and type not in TYPES:
-        raise RuleError(f"{said}: the type {type!r} is not known; there are {', '.join(TYPES)}.")
+        raise RuleError(f"{subject}: the type {type!r} is not known; there are {', '.join(TYPES)}.")
     for key in ("required", "unique"):
         if not isinstance(entry.get(key, False), bool):
-            raise RuleError(f"{said}: {key} has to be true or false.")
-    lengths = [_length(entry, key, said) for key in ("min_length", "max_length")]
+            raise RuleError(f"{subject}: {key} has to be true or false.")
+    lengths = [_length(entry, key, subject) for key in ("min_length", "max_length")]
     if lengths[0] is not None and lengths[1] is not None and lengths[0] > lengths[1]:
-        raise RuleError(f"{said}: min_length {lengths[0]} is above max_length {lengths[1]}.")
-    low, high = (_bound(entry, key, type, said) for key in ("min", "max"))
+        raise RuleError(f"{subject}: min_length {lengths[0]} is above max_length {lengths[1]}.")
+    low, high = (_bound(entry, key, type, subject) for key in ("min", "max"))
     if low and high and _kind(low) == _kind(high) and _order(low) > _order(high):
-        raise RuleError(f"{said}: min {low} is above max {high}.")
+        raise RuleError(f"{subject}: min {low} is above max {high}.")
     pattern = entry.get("pattern") or ""
     if not isinstance(pattern, str):
-        raise RuleError(f"{said}: pattern has to be text.")
+        raise RuleError(f"{subject}: pattern has to be text.")
     if pattern and (problem := pattern_problem(pattern)):
-        raise RuleError(f"{said}: the pattern cannot be used: {problem}.")
+        raise RuleError(f"{subject}: the pattern cannot be used: {problem}.")
     return Rule(
         column=column.strip(),
         type=type,
@@ -123,34 +123,34 @@ def _rule(entry: Any, number: int) -> Rule:
         min_length=lengths[0],
         max_length=lengths[1],
         pattern=pattern,
-        allowed=_allowed(entry, said),
+        allowed=_allowed(entry, subject),
     )
 
 
-def _length(entry: dict[str, Any], key: str, said: str) -> int | None:
+def _length(entry: dict[str, Any], key: str, subject: str) -> int | None:
     value = entry.get(key)
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise RuleError(f"{said}: {key} has to be a whole number from 0.")
+        raise RuleError(f"{subject}: {key} has to be a whole number from 0.")
     return value
 
 
-def _bound(entry: dict[str, Any], key: str, type: str, said: str) -> str:
+def _bound(entry: dict[str, Any], key: str, type: str, subject: str) -> str:
     value = entry.get(key)
     if value is None or value == "":
         return ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise RuleError(f"{said}: {key} has to be a number, a date or a time.")
+        raise RuleError(f"{subject}: {key} has to be a number, a date or a time.")
     text = str(value).strip()
     kind = _kind(text)
     if not kind:
-        raise RuleError(f"{said}: {key} {text!r} is not a number, a date (2024-12-31) or a time (23:59).")
+        raise RuleError(f"{subject}: {key} {text!r} is not a number, a date (2024-12-31) or a time (23:59).")
     wanted = {"integer": "number", "decimal": "number", "float": "number", "date": "moment", "timestamp": "moment"}
     if type in ("text", "boolean"):
-        raise RuleError(f"{said}: {key} cannot be used with the type {type}; use min_length and max_length.")
+        raise RuleError(f"{subject}: {key} cannot be used with the type {type}; use min_length and max_length.")
     if type and wanted.get(type, type) != kind:
-        raise RuleError(f"{said}: {key} {text!r} does not go with the type {type}.")
+        raise RuleError(f"{subject}: {key} {text!r} does not go with the type {type}.")
     return text
 
 
@@ -180,16 +180,16 @@ def _order(text: str) -> Any:
     return datetime.time.fromisoformat(text)
 
 
-def _allowed(entry: dict[str, Any], said: str) -> tuple[str, ...]:
+def _allowed(entry: dict[str, Any], subject: str) -> tuple[str, ...]:
     values = entry.get("allowed")
     if values is None or values == "":
         return ()
     if not isinstance(values, list) or not values:
-        raise RuleError(f"{said}: allowed has to be a list of values.")
+        raise RuleError(f"{subject}: allowed has to be a list of values.")
     if len(values) > MAX_ALLOWED:
-        raise RuleError(f"{said}: allowed holds {len(values):,} values; at most {MAX_ALLOWED:,} can be checked.")
+        raise RuleError(f"{subject}: allowed holds {len(values):,} values; at most {MAX_ALLOWED:,} can be checked.")
     if any(isinstance(value, (dict, list, bool)) or value is None for value in values):
-        raise RuleError(f"{said}: allowed may hold text and numbers only.")
+        raise RuleError(f"{subject}: allowed may hold text and numbers only.")
     return tuple(str(value) for value in values)
 
 
@@ -209,15 +209,15 @@ def pattern_problem(pattern: str) -> str:
 
 def columns_of(rules: list[Rule], names: list[str], source_names: list[str]) -> dict[int, Rule]:
     """Each rule by the position of its column. A name is the dataset's, or the header's own."""
-    found: dict[int, Rule] = {}
+    by_position: dict[int, Rule] = {}
     for rule in rules:
-        found[position_of(rule.column, names, source_names)] = rule
-    return found
+        by_position[position_of(rule.column, names, source_names)] = rule
+    return by_position
 
 
 def position_of(column: str, names: list[str], source_names: list[str]) -> int:
-    for known in (names, source_names):
-        for position, name in enumerate(known):
+    for listing in (names, source_names):
+        for position, name in enumerate(listing):
             if name == column:
                 return position
     lowered = [name.strip().lower() for name in names]
@@ -228,32 +228,32 @@ def position_of(column: str, names: list[str], source_names: list[str]) -> int:
 
 
 def violation(rule: Rule, column: Column) -> str | None:
-    """The SQL expression that is NULL for a good value and else says what is wrong with it.
+    """The SQL expression that is NULL for a good value, else the reason against it.
 
     It reads the column's raw text and, as x and its position, its value.
     """
-    said, raw, value, reading = literal(column.name), column.text, f"x{column.position}", column.reading
+    name, raw, value, reading = literal(column.name), column.text, f"x{column.position}", column.reading
     cases: list[tuple[str, str]] = []
     if column.is_declared:
-        cases.append((f"{value} IS NULL AND {column.is_said}", literal(not_of_type(column))))
+        cases.append((f"{value} IS NULL AND {column.has_value}", literal(not_of_type(column))))
     if rule.required:
-        cases.append((f"{value} IS NULL", f"{said} || ' is required'"))
+        cases.append((f"{value} IS NULL", f"{name} || ' is required'"))
     for bound, sign, word in ((rule.min, "<", "below"), (rule.max, ">", "above")):
         if bound:
-            reason = f"{said} || {literal(f' is {word} {bound}')}"
+            reason = f"{name} || {literal(f' is {word} {bound}')}"
             cases.append((f"{value} {sign} {_bound_sql(bound, reading)}", reason))
     if rule.min_length is not None:
-        reason = f"{said} || {literal(f' is shorter than {rule.min_length} characters')}"
+        reason = f"{name} || {literal(f' is shorter than {rule.min_length} characters')}"
         cases.append((f"length({raw}) < {rule.min_length}", reason))
     if rule.max_length is not None:
-        reason = f"{said} || {literal(f' is longer than {rule.max_length} characters')}"
+        reason = f"{name} || {literal(f' is longer than {rule.max_length} characters')}"
         cases.append((f"length({raw}) > {rule.max_length}", reason))
     if rule.pattern:
-        reason = f"{said} || ' does not match the pattern'"
+        reason = f"{name} || ' does not match the pattern'"
         cases.append((f"NOT regexp_full_match({raw}, {literal(rule.pattern)})", reason))
     if rule.allowed:
         listed = ", ".join(literal(item) for item in rule.allowed)
-        reason = f"{said} || ' is not one of the allowed values'"
+        reason = f"{name} || ' is not one of the allowed values'"
         cases.append((f"{raw} NOT IN ({listed}) AND trim({raw}) NOT IN ({listed})", reason))
     if not cases:
         return None

@@ -17,7 +17,7 @@ SAMPLE_ROWS = 400
 #: Characters that are parsed for each candidate.
 HEAD_CHARACTERS = 200_000
 #: Stands for a delimiter that a backslash makes text.
-_KEPT_DELIMITER = "\x1d"
+_ESCAPED_DELIMITER = "\x1d"
 _COMMENT = re.compile(r"^[ \t]*#", re.MULTILINE)
 
 
@@ -124,7 +124,7 @@ def parse(text: str, writing: Writing, *, comments: bool = True, most_rows: int 
         source.passed.clear()
         if cells is None:
             break
-        parsed.rows.append(Row(_kept(cells, writing, delimiter), start))
+        parsed.rows.append(Row(_restored_cells(cells, writing, delimiter), start))
     parsed.lines = source.at
     return parsed
 
@@ -141,23 +141,23 @@ def _parse_plainly(text: str, writing: Writing, delimiter: str, most_rows: int) 
             break
         except csv.Error:
             continue
-        parsed.rows.append(Row(_kept(cells, writing, delimiter), start))
+        parsed.rows.append(Row(_restored_cells(cells, writing, delimiter), start))
     parsed.lines = reader.line_num
     return parsed
 
 
-def _kept(cells: list[str], writing: Writing, delimiter: str) -> list[str]:
+def _restored_cells(cells: list[str], writing: Writing, delimiter: str) -> list[str]:
     """The cells of a record, none for a blank line, with what a backslash made text of."""
     if not cells or (len(cells) == 1 and not cells[0].strip(" \t\r")):
         # A quoted line feed is a value.
         return []
     if writing.escape == "backslash":
-        return [cell.replace(_KEPT_DELIMITER, delimiter) for cell in cells]
+        return [cell.replace(_ESCAPED_DELIMITER, delimiter) for cell in cells]
     return cells
 
 
 def is_damaged(text: str, writing: Writing, parsed: Parsed) -> bool:
-    """Whether quotes in the sample are not where they should be, so that only a tolerant reading tells what is read."""
+    """Whether quotes in the sample are misplaced, so that only a tolerant reading can judge it."""
     if not writing.quote or not any(writing.quote in cell or "\n" in cell for row in parsed.rows for cell in row.cells):
         return False
     text, delimiter = _with_short_delimiter(text, writing)
@@ -195,7 +195,7 @@ def _with_short_delimiter(text: str, writing: Writing) -> tuple[str, str]:
     if len(delimiter) > 1:
         text, delimiter = text.replace(delimiter, NO_DELIMITER), NO_DELIMITER
     if writing.escape == "backslash":
-        text = text.replace("\\" + delimiter, _KEPT_DELIMITER)
+        text = text.replace("\\" + delimiter, _ESCAPED_DELIMITER)
     return text, delimiter
 
 
@@ -205,12 +205,12 @@ def collapse_blanks(text: str, *, least: int) -> str:
     return run.sub(_collapsed, text)
 
 
-def _collapsed(found: re.Match[str]) -> str:
-    if found.group().startswith('"'):
-        return found.group()
-    whole = found.string
-    at_start = found.start() == 0 or whole[found.start() - 1] == "\n"
-    at_end = found.end() == len(whole) or whole[found.end()] == "\n"
+def _collapsed(match: re.Match[str]) -> str:
+    if match.group().startswith('"'):
+        return match.group()
+    whole = match.string
+    at_start = match.start() == 0 or whole[match.start() - 1] == "\n"
+    at_end = match.end() == len(whole) or whole[match.end()] == "\n"
     return "" if at_start or at_end else NO_DELIMITER
 
 

@@ -1,4 +1,4 @@
-"""What the toolkit sees in a file, in plain words for a terminal, and as one object for programs."""
+"""The report on a file, in plain words for a terminal, and as one object for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from .dialect import Decision, Dialect
 from .lines import Lines
-from .seeing import ColumnSeen, Rejected, Table
+from .seeing import ColumnView, Rejected, Table
 
 #: Columns and rejected records that are listed, and characters of a cell.
 LISTED_COLUMNS = 40
@@ -36,10 +36,10 @@ _PLACES = (
 
 
 def as_text(name: str, table: Table, *, rows: int, width: int) -> Iterator[str]:
-    """The lines that say what was seen, `rows` of the first rows among them, for a terminal of `width` columns."""
+    """The lines of the report, with the first `rows` rows, for a terminal of `width` columns."""
     columns = len(table.columns)
-    said = f"{table.row_count:,} row{'s' * (table.row_count != 1)}, {columns:,} column{'s' * (columns != 1)}"
-    yield printable(f"{name}: {said}" + (f", {table.rejected_count:,} rejected" if table.rejected_count else ""))
+    size = f"{table.row_count:,} row{'s' * (table.row_count != 1)}, {columns:,} column{'s' * (columns != 1)}"
+    yield printable(f"{name}: {size}" + (f", {table.rejected_count:,} rejected" if table.rejected_count else ""))
     if table.refused:
         yield printable(f"An import would fail: {table.refused}")
     yield from ("", "How it is written")
@@ -118,49 +118,50 @@ def _title(decision: Decision) -> str:
 
 
 def _account(lines: Lines) -> Iterator[str]:
-    counts = [(getattr(lines, place), said) for place, said in _PLACES if getattr(lines, place)]
+    counts = [(getattr(lines, place), label) for place, label in _PLACES if getattr(lines, place)]
     if lines.on_shared_lines:
         counts.append((-lines.on_shared_lines, "on the line of another record: a stray return parts them"))
     size = max(len(f"{count:,}") for count, _ in [*counts, (lines.total, "")])
-    for count, said in counts:
-        yield f"{_INDENT}{count:>{size},}  {said}"
-    said = "in all: they add up" if lines.add_up else f"in all, but the file has {lines.total:,}: please report this"
-    yield f"{_INDENT}{lines.in_places:>{size},}  {said}"
+    for count, label in counts:
+        yield f"{_INDENT}{count:>{size},}  {label}"
+    label = "in all: they add up" if lines.add_up else f"in all, but the file has {lines.total:,}: please report this"
+    yield f"{_INDENT}{lines.in_places:>{size},}  {label}"
 
 
-def _columns(columns: Sequence[ColumnSeen]) -> Iterator[str]:
-    shown = columns[:LISTED_COLUMNS]
-    size = max(_width(_cell(column.name)) for column in shown)
-    for column in shown:
+def _columns(columns: Sequence[ColumnView]) -> Iterator[str]:
+    listed = columns[:LISTED_COLUMNS]
+    size = max(_width(_cell(column.name)) for column in listed)
+    for column in listed:
         form = f" ({column.format})" if column.format else ""
         # What nearly fits is said in the column's note, with the rest.
         nearly = f", nearly {column.nearly.type}" if column.nearly else ""
         yield f"{_INDENT}{_padded(_cell(column.name), size)}  {column.type}{printable(form)}{nearly}"
-    if len(columns) > len(shown):
-        yield f"{_INDENT}… and {len(columns) - len(shown):,} more"
+    if len(columns) > len(listed):
+        yield f"{_INDENT}… and {len(columns) - len(listed):,} more"
 
 
-def _grid(columns: Sequence[ColumnSeen], rows: list[tuple[Any, ...]], width: int) -> Iterator[str]:
+def _grid(columns: Sequence[ColumnView], rows: list[tuple[Any, ...]], width: int) -> Iterator[str]:
     """The rows below their names, as many columns as the terminal has room for."""
     cells = [
         [_cell(column.name), *("" if row[index] is None else _cell(_text(row[index])) for row in rows)]
         for index, column in enumerate(columns[: width // 2 + 1])
     ]
     sizes = [max(map(_width, values)) for values in cells]
-    kept, used = 0, len(_INDENT)
+    fitting, used = 0, len(_INDENT)
     for size in sizes:
-        if kept and used + size > width:
+        if fitting and used + size > width:
             break
-        kept, used = kept + 1, used + size + len(_INDENT)
+        fitting, used = fitting + 1, used + size + len(_INDENT)
     for place in range(len(rows) + 1):
         line = _INDENT.join(
-            _padded(cells[index][place], sizes[index], right=columns[index].type in _NUMBERS) for index in range(kept)
+            _padded(cells[index][place], sizes[index], right=columns[index].type in _NUMBERS)
+            for index in range(fitting)
         )
         yield (_INDENT + line).rstrip()
         if not place:
-            yield _INDENT + _INDENT.join("-" * sizes[index] for index in range(kept))
-    if kept < len(columns):
-        hidden = len(columns) - kept
+            yield _INDENT + _INDENT.join("-" * sizes[index] for index in range(fitting))
+    if fitting < len(columns):
+        hidden = len(columns) - fitting
         yield f"{_INDENT}… and {hidden:,} more column{'s' * (hidden != 1)}"
 
 

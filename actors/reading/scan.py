@@ -1,6 +1,6 @@
-"""The pass over the bytes before the engine: finds every record, counts it, and hands over only whole ones.
+"""The pass over the bytes before the engine: finds every record, counts it, and passes on only whole ones.
 
-The engine's own reader was seen to lose damaged rows without a word, so it is never shown one. The scan works on
+The engine's own reader silently loses damaged rows, so it never gets one. The scan works on
 windows of a block: what is sound in one (`windows`) is passed on as it is. Where that ends, one record is read by
 `RecordReader` and the window begins again after it; windows shrink near damage and grow away from it.
 
@@ -95,7 +95,7 @@ class Scanner:
         return self.tally
 
     def _scan(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> None:
-        carry, seen, window = b"", 0, MAX_WINDOW
+        carry, done, window = b"", 0, MAX_WINDOW
         to_skip = self.dialect.preamble_lines + self.dialect.header_lines
         blocks = with_one_sign(blocks, self.dialect, self.tally)
         eof = False
@@ -121,8 +121,8 @@ class Scanner:
             if not to_skip and not self._is_skipping:
                 pos, window = self._scan_buffer(buf, pos, window, eof=eof)
             carry = buf[pos:]
-            seen += len(block or b"")
-            report(seen)
+            done += len(block or b"")
+            report(done)
 
     def _skip_line(self, buf: bytes, pos: int, *, eof: bool) -> int:
         try:
@@ -155,12 +155,12 @@ class Scanner:
         size = len(buf)
         while pos < size:
             stop = min(size, pos + window)
-            found = self.windows.find(array_, buf, pos, stop, eof=eof and stop == size)
-            if len(found.ends):
-                pos = self._accept(array_, buf, pos, found)
-            if found.damaged_at >= 0:
+            sound = self.windows.find(array_, buf, pos, stop, eof=eof and stop == size)
+            if len(sound.ends):
+                pos = self._accept(array_, buf, pos, sound)
+            if sound.damaged_at >= 0:
                 window = max(MIN_WINDOW, window // 2)
-            elif len(found.ends) or (window < MAX_WINDOW and stop < size):
+            elif len(sound.ends) or (window < MAX_WINDOW and stop < size):
                 window = min(MAX_WINDOW, window * 2)
                 continue
             try:
@@ -172,26 +172,26 @@ class Scanner:
                 return size, window
         return pos, window
 
-    def _accept(self, data: npt.NDArray[np.uint8], buf: bytes, start: int, found: Window) -> int:
+    def _accept(self, data: npt.NDArray[np.uint8], buf: bytes, start: int, sound: Window) -> int:
         """Write the window's sound records, look at the odd ones, and return the offset after them."""
-        ends = found.ends
+        ends = sound.ends
         stop = start + int(ends[-1])
         lengths = np.diff(ends, prepend=0)
         self.tally.longest = max(self.tally.longest, int(lengths.max()))
-        self.windows.mark_other_text(buf, start, found)
-        lines = self._line + found.line_numbers
+        self.windows.mark_other_text(buf, start, sound)
+        lines = self._line + sound.line_numbers
         first = 0
         if self.judge.in_other_table:
-            found.odd[:] = True
-        for index in [*np.flatnonzero(found.odd).tolist(), len(ends)]:
+            sound.odd[:] = True
+        for index in [*np.flatnonzero(sound.odd).tolist(), len(ends)]:
             if index > first:
-                self._pass_on(data, buf, start, found, first, index, lines)
+                self._pass_on(data, buf, start, sound, first, index, lines)
             if index < len(ends):
                 self._judge_at(buf, start, ends, index, lines)
             first = index + 1
             if self.judge.in_other_table:
                 break
-        # In another table no record is passed on unseen.
+        # In another table every record is judged by itself.
         for index in range(first, len(ends)):
             self._judge_at(buf, start, ends, index, lines)
         self._line = int(lines[-1])
@@ -207,16 +207,16 @@ class Scanner:
         data: npt.NDArray[np.uint8],
         buf: bytes,
         start: int,
-        found: Window,
+        sound: Window,
         first: int,
         last: int,
         lines: Positions,
     ) -> None:
-        ends = found.ends
+        ends = sound.ends
         begin = start + (int(ends[first - 1]) if first else 0)
         stop = start + int(ends[last - 1])
         piece: bytes | memoryview
-        if not found.returns and self._feed == LINE_FEED:
+        if not sound.returns and self._feed == LINE_FEED:
             piece = memoryview(buf)[begin:stop]
         else:
             view = data[begin:stop]
@@ -235,8 +235,8 @@ class Scanner:
         starts = np.empty(last - first, dtype=np.int64)
         starts[0] = lines[first - 1] if first else self._line
         starts[1:] = lines[first : last - 1]
-        known = ends[first:last] + (start - begin) if isinstance(piece, memoryview) else None
-        self.rows.write_piece(piece, starts, known)
+        piece_ends = ends[first:last] + (start - begin) if isinstance(piece, memoryview) else None
+        self.rows.write_piece(piece, starts, piece_ends)
         self.judge.row_came()
         self.account.row_came()
 

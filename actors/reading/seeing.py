@@ -1,4 +1,4 @@
-"""A file as the toolkit sees it, for use from Python: `look` reads it and keeps what came of it until it is closed."""
+"""A file read by the toolkit, for use from Python: `look` reads it and keeps the result until it is closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BATCH_ROWS = 2_000
 
 
 @dataclass(frozen=True)
-class ColumnSeen:
+class ColumnView:
     """A column: its name, as it stands in the header too, and the type that all of its values have."""
 
     name: str
@@ -68,13 +68,13 @@ class Aside:
 
 
 def look(path: str | Path, **settings: Unpack[Settings]) -> Table:
-    """Read a file, packed or not, and return what was made of it; what is not set is found out.
+    """Read a file, packed or not, and return its table; what is not set is detected.
 
     Raises Unreadable for what is no table and for a setting that cannot be, and OSError.
     """
     options, source = as_options(settings), Path(path)
     if not source.is_file():
-        # What is not there is said by the system.
+        # The system has the error for a missing file.
         source.stat()
         raise Unreadable(f"{source.name} is a folder, a pipe or a device, and no file.")
     folder = Path(tempfile.mkdtemp(prefix="reading-"))
@@ -142,7 +142,7 @@ class Table:
         self.dialect = dialect
         self.lines = lines
         self.columns = [
-            ColumnSeen(
+            ColumnView(
                 name=column.name,
                 source_name=column.source_name,
                 type=column.reading.type,

@@ -11,7 +11,7 @@ MOST_HEADER_LINES = 3
 
 
 class Settings(TypedDict, total=False):
-    """What is set; what is absent is found out."""
+    """Settings of a reading; what is absent is detected."""
 
     encoding: str
     #: One to four characters, or "" for a table of one column.

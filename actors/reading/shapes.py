@@ -77,7 +77,7 @@ def list_parts(cell: str, sign: str) -> list[str]:
 
 @functools.lru_cache(1 << 16)
 def looks_like_value(cell: str, delimiter: str, quote: str) -> bool:
-    """Whether the cell is what one value of a table looks like, rather than several or a part of one."""
+    """Whether the cell looks like one value of a table, rather than several or a part of one."""
     cell = cell.strip()
     if not cell or shape_of(cell) != "text" or MISSING.fullmatch(cell):
         return True

@@ -21,8 +21,8 @@ from .spread import (
     bins_of,
     entries,
     histogram,
+    json_value,
     number_of,
-    shown,
     worth_counting,
 )
 
@@ -38,7 +38,7 @@ def profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Colum
         if _is_rounded(column, arrays[f"v{index}"]):
             exact = f"SELECT ({engine.name(column.name)})::VARCHAR AS v FROM {source}"
             arrays[f"v{index}"] = con.execute(exact).fetchnumpy()["v"]
-    found: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     counted: list[Counted] = []
     for index, column in enumerate(group):
         array = arrays[f"v{index}"]
@@ -55,10 +55,10 @@ def profile_small(con: duckdb.DuckDBPyConnection, source: str, group: list[Colum
             low, step = bins[0][0], (bins[-1][1] - bins[0][0]) / len(bins)
             places = np.clip(np.floor((numbers - low) / step), 0, len(bins) - 1).astype(np.int64)
             spread = dict(enumerate(np.bincount(places, minlength=len(bins)).tolist()))
-        listed_top = [[shown(value), count] for value, count in top] if worth_counting(entry) else []
-        found.append(entry)
+        listed_top = [[json_value(value), count] for value, count in top] if worth_counting(entry) else []
+        measured.append(entry)
         counted.append((entry["distinct"], listed_top, histogram(column, bins, spread)))
-    return entries(group, found, counted, rows)
+    return entries(group, measured, counted, rows)
 
 
 def _fetched(column: Column) -> str:
@@ -118,10 +118,10 @@ def _numbers(ordered: Any) -> Any:
 
 def _quantiles(numbers: Any) -> list[float]:
     """The quantiles of sorted numbers, between two of them where they fall between."""
-    found = []
+    quantiles = []
     for part in QUANTILES:
         place = part * (len(numbers) - 1)
         below = float(numbers[int(place)])
         above = float(numbers[min(int(place) + 1, len(numbers) - 1)])
-        found.append(below + (above - below) * (place - int(place)))
-    return found
+        quantiles.append(below + (above - below) * (place - int(place)))
+    return quantiles

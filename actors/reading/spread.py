@@ -1,4 +1,4 @@
-"""What a profile says of a column, from its counts: histograms, top values, and how values are shown."""
+"""A column's profile, from its counts: histograms, top values, and values as JSON."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ TOP_VALUES = 10
 BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Characters of a value in the profile.
-SHOWN = 200
+VALUE_CHARACTERS = 200
 NUMBERS = ("integer", "decimal", "float")
 #: A column's number of distinct values where it is exact, its top values with their counts, its histogram.
 Counted = tuple[int | None, list[list[Any]], list[dict[str, Any]]]
 
 
-def entries(group: list[Column], found: list[dict[str, Any]], counted: list[Counted], rows: int) -> list[Profile]:
-    """The profiles of columns, of what was found and counted of each."""
+def entries(group: list[Column], measured: list[dict[str, Any]], counted: list[Counted], rows: int) -> list[Profile]:
+    """The profiles of columns, from each one's measured range and its counts."""
     profiles = []
-    for column, entry, (distinct, top_values, histogram) in zip(group, found, counted, strict=True):
+    for column, entry, (distinct, top_values, histogram) in zip(group, measured, counted, strict=True):
         stats: dict[str, Any] = {}
         if entry["count"]:
             if column.reading.type != "boolean":
-                stats |= {"min": shown(entry["low"]), "max": shown(entry["high"])}
+                stats |= {"min": json_value(entry["low"]), "max": json_value(entry["high"])}
             if column.reading.type in NUMBERS:
-                stats["mean"] = shown(entry["mean"])
+                stats["mean"] = json_value(entry["mean"])
             if entry["quantiles"]:
-                stats["quantiles"] = [shown(value) for value in entry["quantiles"]]
+                stats["quantiles"] = [json_value(value) for value in entry["quantiles"]]
             stats["top"] = top_values
             if histogram:
                 stats["histogram"] = histogram
@@ -103,14 +103,14 @@ def _edge(value: float, column: Column) -> Any:
     return int(value) if column.reading.type == "integer" and value.is_integer() else value
 
 
-def shown(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, decimal.Decimal):
         return str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
-        return value[:SHOWN]
+        return value[:VALUE_CHARACTERS]
     if isinstance(value, datetime.date | datetime.time):
         return str(value)
     return value

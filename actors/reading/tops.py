@@ -141,20 +141,20 @@ def is_header_over(row: Row, body: Sequence[Row], width: int) -> bool:
 
 def _content_before(rows: Sequence[Row], start: int) -> list[int]:
     """The numbers of the rows right above, the nearest first, up to a blank line."""
-    found: list[int] = []
+    positions: list[int] = []
     for position in range(start - 1, -1, -1):
         row = rows[position]
         if row.kind:
             continue
         if not row.cells or not row.filled:
             break
-        found.append(position)
-    return found
+        positions.append(position)
+    return positions
 
 
 def lines_above(rows: Sequence[Row], start: int, first_line: int, *, is_set: bool) -> list[Above]:
     """What each line before the table is. Rows of one width with a header of their own are another table."""
-    found: list[Above] = []
+    above: list[Above] = []
     block: list[Row] = []
     end = first_line
 
@@ -162,7 +162,7 @@ def lines_above(rows: Sequence[Row], start: int, first_line: int, *, is_set: boo
         if not block:
             return
         kind = "table" if not is_set and _is_table(block) else "title"
-        found.append(Above(block[0].line + 1, last, kind))
+        above.append(Above(block[0].line + 1, last, kind))
         block.clear()
 
     for row in rows[:start]:
@@ -172,9 +172,9 @@ def lines_above(rows: Sequence[Row], start: int, first_line: int, *, is_set: boo
             block.append(row)
             continue
         close(row.line)
-        found.append(Above(row.line + 1, row.line + 1, row.kind or "blank"))
+        above.append(Above(row.line + 1, row.line + 1, row.kind or "blank"))
     close(end)
-    return found
+    return above
 
 
 def _is_table(block: Sequence[Row]) -> bool:

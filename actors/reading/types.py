@@ -59,8 +59,8 @@ class Reading:
     ) -> str:
         """The value of a raw text column, NULL where there is none or it does not fit.
 
-        `words` are what the person says stands for "no value"; `declared` values were not proved, so the
-        pattern is asked again.
+        `words` are the person's words for "no value"; `declared` values were not proved, so the pattern is
+        checked again.
         """
         if self.type == "text":
             return without_words(column, words)
@@ -132,7 +132,7 @@ class Reading:
 
     @property
     def is_judged_here(self) -> bool:
-        """Whether `misfits` can say what the engine would: it cannot of several forms in one reading."""
+        """Whether `misfits` agrees with the engine: it cannot for several forms in one reading."""
         return bool(self.pattern)
 
     @property
@@ -152,13 +152,13 @@ class Reading:
         return not self.order or _is_day(text, self.order)
 
     def _inexact(self, text: str, value: str, absent: str) -> str:
-        """The condition that a double is another number than its text says, in the order of what is quick to see."""
+        """The condition that a double is another number than its text says, the quickest checks first."""
         short, form = literal(f"[ \t]*{_SHORT_FLOAT}[ \t]*"), literal(self._loose_pattern)
-        digits, kept = (_DIGITS.format(t=item) for item in (text, f"({value})::VARCHAR"))
+        digits, value_digits = (_DIGITS.format(t=item) for item in (text, f"({value})::VARCHAR"))
         return f"""CASE
             WHEN length({text}) <= {_SHORT} AND regexp_full_match({text}, {short}) THEN false
             WHEN isfinite({value}) AND ({value})::VARCHAR = {text} THEN false
-            WHEN regexp_full_match({text}, {form}) THEN {digits} <> {kept}
+            WHEN regexp_full_match({text}, {form}) THEN {digits} <> {value_digits}
             ELSE NOT regexp_full_match({text}, {absent}) END"""
 
     def _absent_pattern(self, missing: tuple[str, ...]) -> str:
@@ -172,10 +172,10 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A reading that the values seen so far allow.
+    """A reading that the sample allows.
 
     `needs` is a pattern that at least one value of the column has to match before the reading is certain;
-    `doubt` is what is said when none does.
+    `doubt` is the note when none does.
     """
 
     reading: Reading
@@ -223,8 +223,8 @@ def keeps_digits(text: str) -> bool:
     """Whether the shortest text of the double that a text is read as means the same number."""
     if len(text) <= _SHORT and _compiled(_SHORT_FLOAT).fullmatch(text):
         return True
-    kept = repr(float(text))
-    return kept == text or _digits(kept) == _digits(text)
+    shortest = repr(float(text))
+    return shortest == text or _digits(shortest) == _digits(text)
 
 
 def _digits(text: str) -> str:
@@ -236,8 +236,8 @@ def _is_day(text: str, order: str) -> bool:
     if order == "mdy" and not parts[0].isdigit():
         month = MONTHS.index(parts[0][:3].lower()) + 1
     else:
-        said = parts[order.index("m")]
-        month = int(said) if said.isdigit() else MONTHS.index(said[:3].lower()) + 1
+        month_text = parts[order.index("m")]
+        month = int(month_text) if month_text.isdigit() else MONTHS.index(month_text[:3].lower()) + 1
     day = int(parts[order.index("d")])
     if day <= 28:
         return True

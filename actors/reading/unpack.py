@@ -101,8 +101,8 @@ def unpack(report: Report, *, path: str, name: str, folder: str, limit_bytes: in
             raise Unreadable(f"{name} is packed more than {MAX_LAYERS} times. Unpack it and use the table inside.")
         layers += 1
         target = Path(folder) / f"layer-{layers}"
-        found = _unpack_layer(report, current, target, packing, budget)
-        member = found or member
+        inner = _unpack_layer(report, current, target, packing, budget)
+        member = inner or member
         if current != source:
             current.unlink()
         current = target

@@ -69,7 +69,7 @@ def weigh(
     """All readings of a text whose line ends are line feeds, the best first. Raises Unreadable when there is none.
 
     delimiter, quote, escape, header ("yes", "no", a number of lines) and skip (lines before the table) are what a
-    person has set; None and "" are found out. `comment` is what comments begin with: "" for none, None to find out.
+    person has set; None and "" are detected. `comment` is what comments begin with: "" for none, None to detect it.
     """
     head = text[:HEAD_CHARACTERS]
 
@@ -177,7 +177,7 @@ def tolerantly(head: str, parsed: Parsed, writing: Writing, *, complete: bool) -
 
 
 def score_of(head: str, writing: Writing, parsed: Parsed, layout: Layout, weights: Weights) -> float:
-    """How good a reading is: the worth of its lines, times the looks of its cells, times what speaks for a table."""
+    """How good a reading is: the worth of its lines, times that of its cells, times the evidence of a table."""
     body = [row.cells for row in parsed.rows[layout.start :] if row.cells and not row.kind]
     score: float = layout.agreement**weights.agreement_power
     score *= 1 - weights.cells + weights.cells * _cell_quality(body, writing, _signs(head), weights)

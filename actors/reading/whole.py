@@ -41,10 +41,10 @@ def whole(
     target, size = Path(folder), max(1, Path(path).stat().st_size)
 
     def part(start: float, share: float) -> Callable[..., None]:
-        def said(done: int, total: int | None = None, note: str = "") -> None:
+        def report_part(done: int, total: int | None = None, note: str = "") -> None:
             report(int(size * (start + share * done / total)) if total else int(size * start), size, note)
 
-        return said
+        return report_part
 
     detected = detect.detect(part(0.0, 0.1), path=path, options=settings or {}, declared=declared)
     loaded = read.read(

@@ -18,14 +18,14 @@ FITTING_SHARE = 0.05
 
 def before_other_table(data: list[list[str]], names: Sequence[str]) -> list[list[str]]:
     """The rows up to one of another width that says names of the header: from there on another table stands."""
-    known = {name.strip().lower() for name in names if name.strip()}
-    if len(known) < 2:
+    header = {name.strip().lower() for name in names if name.strip()}
+    if len(header) < 2:
         return data
     for index, cells in enumerate(data):
         if len(cells) == len(names):
             continue
-        said = {cell.strip().lower() for cell in cells if cell.strip()}
-        if len(said & known) > 1 and len(said & known) * 2 >= len(said):
+        values = {cell.strip().lower() for cell in cells if cell.strip()}
+        if len(values & header) > 1 and len(values & header) * 2 >= len(values):
             return data[:index]
     return data
 

@@ -1,7 +1,7 @@
 """Where records end in a window of bytes, found for all of them at once.
 
 Positions of delimiters, quotes and line ends come from numpy. A window is sound as far as every quote opens after a
-delimiter and closes before one; records of it that may be something else than rows are marked, to be looked at.
+delimiter and closes before one; records of it that may be something else than rows are marked, to be judged.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ class WindowReader:
         odd = widths != self.width
         returns = other_at >= 0 and self._other == RETURN
         if len(ends):
-            odd |= self._needs_a_look(view, ends, widths, returns=returns)
+            odd |= self._odd_records(view, ends, widths, returns=returns)
         if returns and self.dialect.line_end == "any" and len(ends):
-            found = np.flatnonzero(view == RETURN)
-            lone = found[view[np.minimum(found + 1, len(view) - 1)] != LINE_FEED]
+            return_places = np.flatnonzero(view == RETURN)
+            lone = return_places[view[np.minimum(return_places + 1, len(view) - 1)] != LINE_FEED]
             ranks = ranks + np.searchsorted(lone, ends)
         if other_at >= 0 and len(ends):
             odd |= self._has_stray_end(view, ends, marks, inside)
@@ -107,7 +107,7 @@ class WindowReader:
             damaged = 0
         return Window(ends, odd, returns, ranks, damaged)
 
-    def _needs_a_look(
+    def _odd_records(
         self, view: npt.NDArray[np.uint8], ends: Positions, widths: Positions, *, returns: bool
     ) -> npt.NDArray[np.bool_]:
         """Which records of a window may be something else than rows, whatever their number of values."""
@@ -184,9 +184,9 @@ class WindowReader:
         odd[np.searchsorted(ends, strays, side="right")] = True
         return odd
 
-    def mark_other_text(self, buf: bytes, start: int, found: Window) -> None:
+    def mark_other_text(self, buf: bytes, start: int, window: Window) -> None:
         """Mark the records that are not UTF-8 as odd."""
-        piece = buf[start : start + int(found.ends[-1])]
+        piece = buf[start : start + int(window.ends[-1])]
         if piece.isascii():
             return
         view, position = memoryview(piece), 0
@@ -195,6 +195,6 @@ class WindowReader:
                 codecs.utf_8_decode(view[position:], "strict", True)
                 return
             except UnicodeDecodeError as error:
-                index = int(np.searchsorted(found.ends, position + error.start, side="right"))
-                found.odd[index] = True
-                position = int(found.ends[index])
+                index = int(np.searchsorted(window.ends, position + error.start, side="right"))
+                window.odd[index] = True
+                position = int(window.ends[index])

@@ -111,13 +111,13 @@ def _parquet_sql(
     target: Path,
 ) -> str:
     columns, tally = plan.columns, loaded.tally
-    values = ", ".join(f"{column.kept_value} AS {engine.name(column.name)}" for column in columns)
+    values = ", ".join(f"{column.checked_value} AS {engine.name(column.name)}" for column in columns)
     if not tally.rows:
         empty = ", ".join(f"NULL::{column.reading.sql_type} AS {engine.name(column.name)}" for column in columns)
         source = f"SELECT {empty} LIMIT 0"
     elif plan.rows < tally.rows:
         number = row_number(loaded.batches)
-        source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_is_kept(con, made, number, tally.rows)}"
+        source = f"SELECT {values} FROM {raw_rows(work)} WHERE {_kept_condition(con, made, number, tally.rows)}"
     else:
         source = f"SELECT {values} FROM {raw_rows(work)}"
     # Of a short table two row groups: each thread of the engine compresses one.
@@ -131,7 +131,7 @@ def _parquet_sql(
         (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, {settings})"""
 
 
-def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int) -> str:
+def _kept_condition(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int) -> str:
     """The condition that a raw row is neither rejected nor a duplicate.
 
     A join would say it too, but joins do not keep the rows in their order. So the dropped numbers become
@@ -157,21 +157,21 @@ def _is_kept(con: duckdb.DuckDBPyConnection, made: Path, number: str, rows: int)
 def copy_aside(source: Path, target: Path, *, neutralise: bool) -> None:
     """Copy the lines that are no records, safe for a spreadsheet."""
     csv.field_size_limit(1 << 30)
-    with source.open(encoding="utf-8", newline="") as given, target.open("w", encoding="utf-8", newline="") as file:
+    with source.open(encoding="utf-8", newline="") as lines, target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        for first, last, kind, text in csv.reader(given):
+        for first, last, kind, text in csv.reader(lines):
             writer.writerow((first, last, kind, neutral(text) if neutralise else text))
 
 
 def preview_of(con: Any, parquet: Path, columns: Sequence[Column]) -> dict[str, Any]:
     """The first rows as the dataset's page shows them, all as text."""
-    shown = columns[:PREVIEW_COLUMNS]
-    listed = ", ".join(f"left(({engine.name(column.name)})::VARCHAR, {PREVIEW_TEXT})" for column in shown)
+    visible = columns[:PREVIEW_COLUMNS]
+    listed = ", ".join(f"left(({engine.name(column.name)})::VARCHAR, {PREVIEW_TEXT})" for column in visible)
     query = f"SELECT {listed} FROM read_parquet({engine.literal(str(parquet))}) LIMIT {PREVIEW_ROWS}"
     return {
-        "columns": [column.name for column in shown],
+        "columns": [column.name for column in visible],
         "rows": [list(row) for row in con.execute(query).fetchall()],
-        "hidden_columns": len(columns) - len(shown),
+        "hidden_columns": len(columns) - len(visible),
     }
 
 

@@ -357,7 +357,7 @@ def _properties(job: DueJob) -> pika.BasicProperties:
 
 
 def _with_defaults(url: str) -> str:
-    """Add to the URL what it does not say itself."""
+    """Add defaults to the URL where it sets none."""
     wanted = {
         "heartbeat": HEARTBEAT_SECONDS,
         "blocked_connection_timeout": BLOCKED_SECONDS,

@@ -47,7 +47,7 @@ def read(body: bytes, *, queue: str, job_actors: Collection[str], actors: Mappin
         except TypeError as error:
             raise BadMessage(alarms.WRONG_ARGUMENTS) from error
     return Message(
-        # Dramatiq looks for the consumer by this name; and options change what it does, but for the scheduler's.
+        # Dramatiq finds the consumer by this name. Options change its behaviour, except the scheduler's.
         queue_name=queue,
         actor_name=name,
         args=tuple(args),

@@ -1,4 +1,4 @@
-"""When a relay looks at the gates of limited pipelines: when something has changed, and no more than they bear."""
+"""When a relay polls the gates of limited pipelines: after a change, and no more often than they bear."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from core.limits import gate
 
-#: Seconds between two looks when nobody says that something has changed.
+#: Seconds between two polls when no change is noted.
 GATE_SECONDS = 1.0
 
 
 @dataclass
-class GateLooks:
-    """The looks of one relay, by the process's monotonic clock."""
+class GatePoll:
+    """When one relay polls, by the process's monotonic clock."""
 
     _due_at: float = 0.0
-    #: A look that takes long, as many lanes are waiting, is not repeated before this.
+    #: A poll that takes long, as many lanes are waiting, is not repeated before this.
     _rested_at: float = 0.0
     _has_next: bool = False
 
     def note_change(self) -> None:
-        """Somebody submitted, or a place has become free: look as soon as may be."""
+        """Somebody submitted, or a place has become free: poll as soon as may be."""
         self._due_at = self._rested_at
 
-    def look(self) -> float | None:
+    def poll(self) -> float | None:
         """Let go what may go, if it is time; return the seconds until a rate allows more, or None."""
         began = time.monotonic()
         if began >= self._due_at:

@@ -1,8 +1,8 @@
-"""The keeper: the thread of a worker process that looks after what the process holds.
+"""The keeper: the thread of a worker process that takes care of what the process holds.
 
 It writes progress, renews leases, notices cancels, reaps what others let go of, fires schedules, orders mails about
-ended jobs, flushes figures, says that the process is there, and watches its own threads: one that has died without a
-word makes the process end, so that its supervisor starts a whole one. It does one short thing at a time and never talks
+ended jobs, flushes figures, announces the process, and watches its own threads: one that has died silently
+makes the process end, so that its supervisor starts a whole one. It does one short thing at a time and never talks
 to the broker; that is the relay's.
 """
 
@@ -36,7 +36,7 @@ NOTICE_CANCEL_SECONDS = 2.0
 ROLL_UP_SECONDS = 0.5
 FIRE_SECONDS = 2.0
 FOLLOW_SECONDS = 60.0
-TELL_ENDS_SECONDS = 5.0
+END_MAILS_SECONDS = 5.0
 IDLE_SECONDS = 15.0
 FLUSH_METRICS_SECONDS = 10.0
 FLUSH_ALARMS_SECONDS = 1.0
@@ -84,7 +84,7 @@ class Keeper:
             Duty(reap, conf.REAP_SECONDS, jitter=0.5),
             Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
             Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
-            Duty(mails.order_end_mails, TELL_ENDS_SECONDS, jitter=0.5),
+            Duty(mails.order_end_mails, END_MAILS_SECONDS, jitter=0.5),
             self._announcing,
             Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
             Duty(alarms.flush, FLUSH_ALARMS_SECONDS),
@@ -95,7 +95,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self, *, timeout: float = 5.0) -> None:
-        """End the thread when it has written what it holds, and say that the worker is no more."""
+        """End the thread when it has written what it holds, and announce that the worker has ended."""
         self._ending.set()
         self._thread.join(timeout)
 
@@ -160,7 +160,7 @@ class Keeper:
 
 
 def reap() -> None:
-    """End the attempts whose lease ran out; delete what cancelled ones had made; mend what crashes left of families."""
+    """End the attempts whose lease ran out; delete what cancelled ones had made; repair families after crashes."""
     for job_id, state in leases.reap():
         if state == State.CANCELLED:
             discard(job_id)

@@ -1,8 +1,8 @@
 """The relay: the one thread of a process that talks to the broker for it.
 
 It publishes due jobs in batches and marks them once the broker has confirmed. A web process's relay sleeps until a
-submit wakes it; a worker's also looks by itself, and finds messages that the broker has lost. When the broker is
-away it says so once and tries again, from half a second up to five apart.
+submit wakes it; a worker's also polls by itself, and finds messages that the broker has lost. When the broker is
+away it logs so once and tries again, from half a second up to five apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from actors.runtime.broker import BROKER_AWAY, DEFAULT_QUEUE, job_broker
-from actors.runtime.gates import GateLooks
+from actors.runtime.gates import GatePoll
 from actors.runtime.windows import SMALLEST, Window
 from core import pipelines
 from core.conf import conf
@@ -39,7 +39,7 @@ BACKLOG_POLL_SECONDS, SHORTEST_POLL_SECONDS = 0.05, 0.02
 SOON_SECONDS = 1.5
 #: Seconds that a relay waits, once woken, for further jobs.
 GATHER_SECONDS = 0.02
-#: Seconds between two looks for lost messages.
+#: Seconds between two searches for lost messages.
 RECOVER_SECONDS = 5.0
 #: Messages published this short a time ago are not called lost, even when the broker has just come back.
 RECOVER_AGE_SECONDS = 2.0
@@ -50,9 +50,9 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 5.0
 
 @dataclass
 class Relay:
-    """Publishes for one process. `looks` is for workers: look for due jobs and lost messages unasked."""
+    """Publishes for one process. `polls` is for workers: they look for due jobs and lost messages unasked."""
 
-    looks: bool = False
+    polls: bool = False
     #: The queues that this process's worker runs; empty for all.
     queues: tuple[str, ...] = ()
     #: Messages that a queue gets ahead at least: some more than the worker has threads.
@@ -64,13 +64,13 @@ class Relay:
     _pause: float = 0.0
     _was_away: bool = True
     _recover_at: float = 0.0
-    #: Seconds until the next job is due, as of the last look; None when there is none.
+    #: Seconds until the next job is due, as of the last poll; None when there is none.
     _next_seconds: float | None = None
     _is_behind: bool = False
-    #: The database's mark at the last look, and when that began by the process's monotonic clock.
-    _seen: int | None = None
-    _looked_at: float = 0.0
-    _gates: GateLooks = field(default_factory=GateLooks)
+    #: The database's mark at the last poll, and when that began by the process's monotonic clock.
+    _last_mark: int | None = None
+    _polled_at: float = 0.0
+    _gates: GatePoll = field(default_factory=GatePoll)
     _windows: dict[str, Window] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -115,14 +115,14 @@ class Relay:
                     # More may come with the first: one batch for all of them.
                     self._ending.wait(GATHER_SECONDS)
                 self._awake.clear()
-                if self._look(was_woken=was_woken):
+                if self._poll(was_woken=was_woken):
                     idle_since = time.monotonic()
                 if self._pause:
                     self._ending.wait(self._pause)
                     self._awake.set()
-                elif not self.looks and time.monotonic() - idle_since > IDLE_SECONDS:
+                elif not self.polls and time.monotonic() - idle_since > IDLE_SECONDS:
                     return
-            self._look(was_woken=True)
+            self._poll(was_woken=True)
         finally:
             job_broker().let_go()
             connection.close()
@@ -131,17 +131,17 @@ class Relay:
         """Wait until it is time to look; return whether somebody has woken the thread."""
         until = time.monotonic() + self._poll_seconds()
         while (left := until - time.monotonic()) > 0:
-            if self._seen is None:
+            if self._last_mark is None:
                 return self._awake.wait(left)
             if self._awake.wait(min(left, GLANCE_SECONDS)):
                 return True
-            if time.monotonic() - self._looked_at >= EMBEDDED_POLL_SECONDS and self._mark() != self._seen:
+            if time.monotonic() - self._polled_at >= EMBEDDED_POLL_SECONDS and self._mark() != self._last_mark:
                 return False
         return self._awake.is_set()
 
     def _mark(self) -> int | None:
-        """Return what the database says has changed, to a relay that looks for its own process alone."""
-        if not self.looks or job_broker().is_shared:
+        """Return the database's mark of change, for a relay of one process alone."""
+        if not self.polls or job_broker().is_shared:
             return None
         with contextlib.suppress(DatabaseFault):
             return outbox.change_mark()
@@ -153,26 +153,26 @@ class Relay:
         return not self._is_behind and self._next_seconds is not None and self._next_seconds < SOON_SECONDS
 
     def _poll_seconds(self) -> float:
-        if job_broker().is_shared or not self.looks:
+        if job_broker().is_shared or not self.polls:
             longest = SHARED_POLL_SECONDS
         else:
-            longest = EMBEDDED_POLL_SECONDS if self._seen is None else EMBEDDED_REST_SECONDS
-        if self._is_behind and self.looks:
+            longest = EMBEDDED_POLL_SECONDS if self._last_mark is None else EMBEDDED_REST_SECONDS
+        if self._is_behind and self.polls:
             return BACKLOG_POLL_SECONDS
         if self._is_soon and self._next_seconds is not None:
             return min(longest, max(SHORTEST_POLL_SECONDS, self._next_seconds))
         return longest
 
-    def _look(self, *, was_woken: bool) -> bool:
-        """Publish what is due and find what was lost; return whether there was anything."""
-        # Taken first: what others write while this looks is seen at the next glance.
-        self._looked_at, self._seen = time.monotonic(), self._mark()
+    def _poll(self, *, was_woken: bool) -> bool:
+        """Publish what is due and recover what was lost; return whether there was anything."""
+        # Taken first: what others write during this poll is seen at the next.
+        self._polled_at, self._last_mark = time.monotonic(), self._mark()
         try:
             if self._was_away:
                 # Nothing to publish is no sign that the broker is back.
                 job_broker().waiting_messages(DEFAULT_QUEUE)
-            published = self._publish_due() if was_woken or self.looks else 0
-            if self.looks and time.monotonic() >= self._recover_at:
+            published = self._publish_due() if was_woken or self.polls else 0
+            if self.polls and time.monotonic() >= self._recover_at:
                 self._recover()
             job_broker().idle()
         except BROKER_AWAY as error:
@@ -187,13 +187,13 @@ class Relay:
                 connection.close()
             return True
         except Exception as error:
-            # The thread must not end: whatever this is, the next look may go well.
+            # The thread must not end: whatever this is, the next poll may go well.
             self._note_trouble("relay_failed", error)
             job_broker().let_go()
             return True
         if self._pause:
             log("relay_recovered")
-        if not self.looks:
+        if not self.polls:
             self._was_away = False
         self._pause = 0.0
         metrics.broker_up.set(1)
@@ -205,8 +205,8 @@ class Relay:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
 
     def _publish_due(self) -> int:
-        """Let go what limits allow, and publish what is due as far as there is room."""
-        gate_seconds = self._gates.look()
+        """Release what limits allow, and publish what is due as far as there is room."""
+        gate_seconds = self._gates.poll()
         self._is_behind = False
         times = {queue: outbox.next_due_seconds(queue) for queue in self._queues()}
         published = sum(self._publish_queue(queue) for queue, seconds in times.items() if seconds == 0)

@@ -18,11 +18,11 @@ SHRINK_SECONDS = 1.0
 
 @dataclass
 class Window:
-    """The window of one queue: doubled when what was published is gone at the next look, halved when it stays."""
+    """The window of one queue: doubled when what was published is gone at the next poll, halved when it stays."""
 
     smallest: int = SMALLEST
     size: int = 0
-    #: At most so many messages wait: what was counted, and what was published since.
+    #: The most messages that may wait: those counted, and those published since.
     _guess: int = 0
     _is_known: bool = False
     _was_full: bool = False

@@ -58,7 +58,7 @@ class WorkerBoot(Middleware):
             for queue in queues:
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
         attempts().ledger.start()
-        relay.looks, relay.queues = True, tuple(queues)
+        relay.polls, relay.queues = True, tuple(queues)
         relay.ahead = worker.worker_threads + worker.worker_threads // 2
         relay.start()
         # A process before this one may have had its name, and no time to take its leave.

@@ -16,7 +16,7 @@ from .row_widgets import FiltersWidget, RowsWidget, SortWidget
 
 #: Characters of one value; below what the reader of lists takes, whatever else in the process has raised that to.
 MOST_CHARACTERS = 100_000
-#: Lists and objects in one another that JSON may have: what is meant has two.
+#: Levels of nesting that JSON may have; a valid value has two.
 DEEPEST = 20
 _TOO_LONG = f"One of the values is too long: at most {MOST_CHARACTERS:,} characters. Put commas between values."
 
@@ -74,8 +74,8 @@ class RowsField(ColumnsAware, forms.Field):
 
     def validate(self, value: Any) -> None:
         super().validate(value)
-        if self.columns and (found := self.problems(value)):
-            raise ValidationError(found, code="rows")
+        if self.columns and (problems := self.problems(value)):
+            raise ValidationError(problems, code="rows")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
@@ -174,18 +174,18 @@ class ColumnNamesField(ColumnsAware, forms.MultipleChoiceField):
     def validate(self, value: Any) -> None:
         if not self.columns:
             return
-        known = set(self.names)
-        if unknown := [column for column in value if column not in known]:
+        names = set(self.names)
+        if unknown := [column for column in value if column not in names]:
             raise ValidationError([unknown_column(column, self.names) for column in unknown[:5]], code="unknown")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(names_from(initial, self.names) != names_from(data, self.names))
 
 
-def names_from(value: Any, known: Sequence[str]) -> list[str]:
+def names_from(value: Any, columns: Sequence[str]) -> list[str]:
     """Return names of columns from a list of them, or from text: a name, a JSON list, or several with commas."""
     listed = [value] if isinstance(value, str) else [str(each) for each in value or ()]
-    if len(listed) == 1 and listed[0] not in known:
+    if len(listed) == 1 and listed[0] not in columns:
         text = listed[0].strip()
         if text.startswith("["):
             read = read_json(text)

@@ -23,9 +23,9 @@ class CompoundTemplates:
 
 def ids_of(name: str, attrs: dict[str, Any] | None) -> dict[str, str]:
     """Return what every control needs to name its inputs and to be tied to its help and errors."""
-    known = attrs or {}
+    attributes = attrs or {}
     return {
         "name": name,
-        "id": known.get("id") or f"id_{name}",
-        "described": known.get("aria-describedby", ""),
+        "id": attributes.get("id") or f"id_{name}",
+        "described": attributes.get("aria-describedby", ""),
     }

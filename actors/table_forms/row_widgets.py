@@ -12,7 +12,7 @@ from actors.tables.selection import MAX_FILTERS, MAX_SORTS, OPERATORS
 
 from .rendering import CompoundTemplates, ids_of
 
-SHOWN_ROWS = 3
+LEAST_ROWS = 3
 #: Columns up to which they are listed in each row; above, one types and is offered them.
 LISTED_COLUMNS = 500
 _TEMPLATES = CompoundTemplates()
@@ -21,7 +21,7 @@ _TEMPLATES = CompoundTemplates()
 class RowsWidget(forms.Widget):
     """Rows of inputs named `filters-0-column` and so on; text under the field's own name is JSON.
 
-    Its value is {"text": str, "rows": [{part: str}…], "count": rows shown} from a page, or what the field cleans to.
+    Its value is {"text": str, "rows": [{part: str}…], "count": rows} from a page, or what the field cleans to.
     """
 
     #: Its page shows it as several controls under one title.
@@ -53,11 +53,11 @@ class RowsWidget(forms.Widget):
         return not any(key == name or key.startswith(f"{name}-") for key in data)
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        known = {column for column, _ in self.columns}
-        rows = self.shown(value)
+        names = {column for column, _ in self.columns}
+        rows = self.rows_of(value)
         # One empty row more than are filled in, so that there is always room for the next.
-        asked = value.get("count", 0) if isinstance(value, dict) else 0
-        count = min(self.most_rows, max(SHOWN_ROWS, len(rows) + 1, asked))
+        requested = value.get("count", 0) if isinstance(value, dict) else 0
+        count = min(self.most_rows, max(LEAST_ROWS, len(rows) + 1, requested))
         context = {
             **ids_of(name, attrs),
             "columns": self.columns,
@@ -68,7 +68,7 @@ class RowsWidget(forms.Widget):
                     "number": index + 1,
                     "label": str(index + 1),
                     **row,
-                    "is_strange": row.get("column", "") not in {"", *known},
+                    "is_strange": row.get("column", "") not in {"", *names},
                 }
                 for index, row in enumerate([*rows, *({} for _ in range(count))][:count])
             ],
@@ -77,15 +77,15 @@ class RowsWidget(forms.Widget):
         }
         return _TEMPLATES.render(self.template, context)
 
-    def shown(self, value: Any) -> list[dict[str, Any]]:
-        """Return the rows that show a value: what was typed, or what the field had cleaned to before."""
+    def rows_of(self, value: Any) -> list[dict[str, Any]]:
+        """Return the rows for a value: what was typed, or what the field had cleaned to before."""
         if isinstance(value, dict):
             return list(value.get("rows", ()))
         return [dict(row) for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 class FiltersWidget(RowsWidget):
-    """Column, what is asked of it, and a value."""
+    """Column, operator and value."""
 
     template = "filters.html"
     parts = ("column", "op", "value")
@@ -104,8 +104,8 @@ class SortWidget(RowsWidget):
         # The direction alone says nothing: its list always has one.
         return {**value, "rows": [row for row in value["rows"] if row["column"].strip()]}
 
-    def shown(self, value: Any) -> list[dict[str, Any]]:
+    def rows_of(self, value: Any) -> list[dict[str, Any]]:
         return [
             {**row, "direction": row.get("direction") or ("desc" if row.get("descending") else "asc")}
-            for row in super().shown(value)
+            for row in super().rows_of(value)
         ]

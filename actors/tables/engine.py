@@ -35,17 +35,17 @@ def connect(
     return _made(str(temp), threads=1 if width > WIDE else threads, limit_mb=limit)
 
 
-_kept: duckdb.DuckDBPyConnection | None = None
+_database: duckdb.DuckDBPyConnection | None = None
 _shared: duckdb.DuckDBPyConnection | None = None
 
 
 @atexit.register
 def _let_go() -> None:
     """Close the kept database before the interpreter ends: its library complains of what is left open."""
-    global _kept
-    if _kept is not None:
-        _kept.close()
-        _kept = None
+    global _database
+    if _database is not None:
+        _database.close()
+        _database = None
 
 
 @contextmanager
@@ -54,15 +54,15 @@ def sharing() -> Iterator[None]:
 
     It does not spill: for small tables. Their own tables have to be temporary ones.
     """
-    global _kept, _shared
-    if _kept is None:
-        _kept = _made("", threads=THREADS, limit_mb=MEMORY_MB)
-    _shared = _kept
+    global _database, _shared
+    if _database is None:
+        _database = _made("", threads=THREADS, limit_mb=MEMORY_MB)
+    _shared = _database
     try:
         yield
     except BaseException:
-        # It may still be at work, or be full.
-        _kept = None
+        # The database may still be at work, or be full.
+        _database = None
         raise
     finally:
         _shared = None

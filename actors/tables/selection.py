@@ -68,22 +68,22 @@ class SelectionError(ValueError):
 
 def check(filters: Iterable[Mapping[str, Any]], sort: Iterable[Mapping[str, Any]], columns: Columns) -> list[str]:
     """Return a sentence for each thing that is wrong; an empty list means that both can be made into SQL."""
-    known = dict(columns)
+    types = dict(columns)
     entries, keys = list(filters), list(sort)
-    found = []
+    problems = []
     if len(entries) > MAX_FILTERS:
-        found.append(f"There are {len(entries):,} filters; at most {MAX_FILTERS} can be used.")
+        problems.append(f"There are {len(entries):,} filters; at most {MAX_FILTERS} can be used.")
     if len(keys) > MAX_SORTS:
-        found.append(f"There are {len(keys):,} columns to sort by; at most {MAX_SORTS} can be used.")
+        problems.append(f"There are {len(keys):,} columns to sort by; at most {MAX_SORTS} can be used.")
     for entry in entries[:MAX_FILTERS]:
-        found += _sentence(_condition, entry, known)
-    seen: set[str] = set()
+        problems += _sentence(_condition, entry, types)
+    sorted_by: set[str] = set()
     for key in keys[:MAX_SORTS]:
-        found += _sentence(_term, key, known)
-        if key.get("column") in seen:
-            found.append(f"“{key['column']}” is named twice in the sort; once is enough.")
-        seen.add(str(key.get("column")))
-    return list(dict.fromkeys(found))
+        problems += _sentence(_term, key, types)
+        if key.get("column") in sorted_by:
+            problems.append(f"“{key['column']}” is named twice in the sort; once is enough.")
+        sorted_by.add(str(key.get("column")))
+    return list(dict.fromkeys(problems))
 
 
 def where_sql(filters: Iterable[Mapping[str, Any]], columns: Columns) -> str:
@@ -91,8 +91,8 @@ def where_sql(filters: Iterable[Mapping[str, Any]], columns: Columns) -> str:
 
     Raises SelectionError with the sentence that `check` would give.
     """
-    known = dict(columns)
-    return " AND ".join(_condition(entry, known) for entry in filters) or "true"
+    types = dict(columns)
+    return " AND ".join(_condition(entry, types) for entry in filters) or "true"
 
 
 def order_sql(sort: Iterable[Mapping[str, Any]], columns: Columns, *, ties: str = "") -> str:
@@ -101,13 +101,13 @@ def order_sql(sort: Iterable[Mapping[str, Any]], columns: Columns, *, ties: str 
     The engine keeps no order among equal rows: `ties` is one more SQL term, such as the number of the row in its
     file, that makes the order the same every time. Raises SelectionError as `where_sql` does.
     """
-    known = dict(columns)
-    return ", ".join([*(_term(key, known) for key in sort), *([ties] if ties else [])])
+    types = dict(columns)
+    return ", ".join([*(_term(key, types) for key in sort), *([ties] if ties else [])])
 
 
-def unknown_column(column: object, known: Iterable[str]) -> str:
+def unknown_column(column: object, columns: Iterable[str]) -> str:
     """Return the sentence for a column that the dataset does not have."""
-    names = list(known)
+    names = list(columns)
     alike = [each for each in names if each.strip().casefold() == str(column).strip().casefold()]
     if alike:
         return f"There is no column “{column}”, but there is “{alike[0]}”."
@@ -122,23 +122,23 @@ def split_values(text: str) -> list[str]:
 
 
 def _sentence(
-    make: Callable[[Mapping[str, Any], Mapping[str, str]], str], entry: Any, known: Mapping[str, str]
+    make: Callable[[Mapping[str, Any], Mapping[str, str]], str], entry: Any, types: Mapping[str, str]
 ) -> list[str]:
     try:
-        make(entry, known)
+        make(entry, types)
     except SelectionError as error:
         return [str(error)]
     return []
 
 
-def _term(key: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    column = _column_of(key, known, "A column to sort by")
+def _term(key: Mapping[str, Any], types: Mapping[str, str]) -> str:
+    column = _column_of(key, types, "A column to sort by")
     return f"{name(column)} {'DESC' if key.get('descending') else 'ASC'} NULLS LAST"
 
 
-def _condition(entry: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    column = _column_of(entry, known, "A filter" if not entry.get("value") else f"The filter “{entry['value']}”")
-    op, text, kind = str(entry.get("op") or ""), str(entry.get("value") or ""), known[column]
+def _condition(entry: Mapping[str, Any], types: Mapping[str, str]) -> str:
+    column = _column_of(entry, types, "A filter" if not entry.get("value") else f"The filter “{entry['value']}”")
+    op, text, kind = str(entry.get("op") or ""), str(entry.get("value") or ""), types[column]
     if op not in OPERATORS:
         raise SelectionError(f"“{op}” is no way to filter; there are {', '.join(OPERATORS)}.")
     cell = name(column)
@@ -162,14 +162,14 @@ def _condition(entry: Mapping[str, Any], known: Mapping[str, str]) -> str:
     return _compare(column, cell, kind, op, text)
 
 
-def _column_of(entry: Mapping[str, Any], known: Mapping[str, str], what: str) -> str:
+def _column_of(entry: Mapping[str, Any], types: Mapping[str, str], what: str) -> str:
     if not isinstance(entry, Mapping):
         raise SelectionError(f"{what} has to be an object that names a column.")
     column = entry.get("column")
     if not isinstance(column, str) or not column:
         raise SelectionError(f"{what} does not name its column.")
-    if column not in known:
-        raise SelectionError(unknown_column(column, known))
+    if column not in types:
+        raise SelectionError(unknown_column(column, types))
     return column
 
 
@@ -260,5 +260,7 @@ def _day(text: str) -> datetime.date | None:
 
 
 def _misfit(column: str, kind: str, text: str) -> SelectionError:
-    said, example = _TYPES[kind]
-    return SelectionError(f"{column} is {said}: “{text.strip()}” can't be compared with it. Write it like {example}.")
+    described, example = _TYPES[kind]
+    return SelectionError(
+        f"{column} is {described}: “{text.strip()}” can't be compared with it. Write it like {example}."
+    )

@@ -23,7 +23,7 @@ from . import fonts
 
 #: Resident bytes from which the compiler's memory of earlier runs is dropped.
 KEEP_BYTES = 200 * 1024**2
-#: Runs after which the compiler drops what it remembers and nobody has asked for again.
+#: Runs after which the compiler drops cached results that were not used again.
 _AGES = 11
 #: Nothing listens there: a package that a template asks for cannot be fetched.
 _NOWHERE = "http://127.0.0.1:9"
@@ -76,7 +76,7 @@ def explained(error: typst.TypstError, folder: Path) -> PermanentError:
         where = f"{_within(folder, place[1].strip())}, line {place[2]}: "
     if "package" in message:
         message += "; a template may use only the files of its own folder"
-    elif any(said in message for said in ("outside", "escape", "access denied", "file not found")):
+    elif any(phrase in message for phrase in ("outside", "escape", "access denied", "file not found")):
         message += "; a template may read only the files of its own folder"
     return PermanentError(f"The template cannot be set. {where}{message}{' ' + hints if hints else ''}")
 
@@ -105,24 +105,24 @@ def refuse_ways_out(folder: Path) -> None:
             raise PermanentError(f"The template holds a link, {path.name}; put a copy of the file in its place.")
         if path.suffix == ".typ":
             for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-                if found := _IMPORT.search(line):
+                if match := _IMPORT.search(line):
                     raise PermanentError(
                         f"The template cannot be set. {path.relative_to(folder)}, line {number}: it imports the "
-                        f"package {found[1]}; a template may use only the files of its own folder."
+                        f"package {match[1]}; a template may use only the files of its own folder."
                     )
 
 
 @contextlib.contextmanager
 def without_network() -> Iterator[None]:
     """Let nothing be fetched within the block: the compiler would fetch packages."""
-    kept = {name: os.environ.get(name) for name in (*_PROXIES, "no_proxy", "NO_PROXY")}
+    saved = {name: os.environ.get(name) for name in (*_PROXIES, "no_proxy", "NO_PROXY")}
     os.environ.update(dict.fromkeys(_PROXIES, _NOWHERE))
     for name in ("no_proxy", "NO_PROXY"):
         os.environ.pop(name, None)
     try:
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in saved.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

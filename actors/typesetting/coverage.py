@@ -59,8 +59,8 @@ class Coverage:
     def advances(self, points: Codepoints, *, bold: bool = False) -> Widths:
         """Return each character's advance width in em. Joined and stacked scripts come out narrower when set."""
         self._know(points)
-        found: Widths = np.take(self._widths[bold], points)
-        return found
+        widths: Widths = np.take(self._widths[bold], points)
+        return widths
 
     def widths(self, texts: Sequence[str], *, bold: bool = False) -> Widths:
         """Return each text's width in em, were it set on one line."""
@@ -113,7 +113,7 @@ class Coverage:
 
     def _read_family(self, number: int) -> None:
         family = self._families[number]
-        faces = fonts.found()
+        faces = fonts.installed_files()
         regular = str(faces[family.regular])
         bold = str(faces.get(family.bold, regular))
         for is_bold, path in ((False, regular), (True, bold)):
@@ -164,8 +164,8 @@ def _advances_in(path: str) -> tuple[Codepoints, Widths]:
 def _embedded_advances(points: list[int], *, bold: bool) -> Widths:
     source = f"""#set text(font: "{fonts.EMBEDDED}", size: 100pt, weight: {700 if bold else 400})
         #context [#metadata(json(bytes(sys.inputs.data)).map(c => measure(str.from-unicode(c)).width.pt())) <widths>]"""
-    found = typst.query(
+    answer = typst.query(
         source.encode(), "<widths>", field="value", one=True, font_paths=fonts.loaded(),
         ignore_system_fonts=True, sys_inputs={"data": json.dumps(points)},
     )  # fmt: skip
-    return np.array(json.loads(found), np.float32) / np.float32(100)
+    return np.array(json.loads(answer), np.float32) / np.float32(100)

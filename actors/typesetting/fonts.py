@@ -81,7 +81,7 @@ DISPLAY = (
 
 
 @functools.cache
-def found() -> dict[str, Path]:
+def installed_files() -> dict[str, Path]:
     """Return the installed files of the list by name; of two with one name, the one in the first folder."""
     wanted = set(
         itertools.chain.from_iterable((family.regular, family.bold, *family.others) for family in FAMILIES + DISPLAY)
@@ -100,12 +100,12 @@ def files() -> list[Path]:
     names = itertools.chain.from_iterable(
         (family.regular, family.bold, *family.others) for family in FAMILIES + DISPLAY
     )
-    return [found()[name] for name in names if name in found()]
+    return [installed_files()[name] for name in names if name in installed_files()]
 
 
 def installed() -> list[Family]:
     """Return the families that text is measured in and set in, of those that are there."""
-    return [family for family in FAMILIES if family.regular in found()]
+    return [family for family in FAMILIES if family.regular in installed_files()]
 
 
 def families(cjk: str = "SC", *, only: set[str] | None = None) -> list[str]:
@@ -131,17 +131,17 @@ def loaded() -> typst.Fonts:
 def _linked(paths: list[Path]) -> Path:
     """Return a folder with links to just these files: the compiler takes folders, and all that is in them."""
     digest = hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()[:16]
-    kept = Path(conf.HOME) / "fonts" / digest
-    if not kept.is_dir():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(dir=kept.parent))
+    folder = Path(conf.HOME) / "fonts" / digest
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(dir=folder.parent))
         for number, path in enumerate(paths):
             (making / f"{number:03}-{path.name}").symlink_to(path)
         try:
-            making.rename(kept)
+            making.rename(folder)
         except OSError:
             # Another process was quicker.
             for link in making.iterdir():
                 link.unlink()
             making.rmdir()
-    return kept
+    return folder

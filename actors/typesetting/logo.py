@@ -27,7 +27,7 @@ def take_in(path: Path, folder: Path, name: str) -> str:
         raise PermanentError(f"The logo {name} is neither a PNG nor a JPEG. Upload one of these.")
     try:
         with warnings.catch_warnings():
-            # Its own cap on pixels warns; the one here says what to do.
+            # Its own cap on pixels only warns; the one here raises an error with advice.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=["PNG", "JPEG"]) as image:
                 width, height = image.size

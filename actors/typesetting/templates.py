@@ -38,15 +38,15 @@ def find(kind: str) -> dict[str, Template]:
 
     A folder whose `template.toml` cannot be read is left out: it must not take the others along.
     """
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     for place in (_PIPELINES / kind / "templates", Path(conf.TEMPLATE_FOLDER) / kind):
         for folder in sorted(place.iterdir()) if place.is_dir() else ():
             if (folder / DESCRIPTION).is_file() and (folder / MAIN).is_file():
                 try:
-                    found[folder.name] = load(kind, folder)
+                    templates[folder.name] = load(kind, folder)
                 except PermanentError:
                     continue
-    return dict(sorted(found.items()))
+    return dict(sorted(templates.items()))
 
 
 def get(kind: str, name: str) -> Template:

@@ -50,7 +50,7 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _fetched(_: pytest.MonkeyPatch) -> None:
     fetch = SimpleNamespace(
-        policy=SimpleNamespace(limit_bytes=SIZE), wanted=SimpleNamespace(address=SimpleNamespace(shown="x"))
+        policy=SimpleNamespace(limit_bytes=SIZE), wanted=SimpleNamespace(address=SimpleNamespace(label="x"))
     )
     fetching._Fetch._refuse_large(cast(Any, fetch), SIZE + 1)
 

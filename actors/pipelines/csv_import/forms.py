@@ -1,4 +1,4 @@
-"""The form of an import. Everything but the file may stay as it is: what is not said is detected."""
+"""The form of an import. Only the file is required: what is not set is detected."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ CONTENT_TYPES = {
 
 
 def _cleaned(dataset: Dataset) -> dict[str, Any]:
-    """Return what is filled in for the cleaned CSV: formulas stay where the import was told so."""
+    """Return the values for the cleaned CSV: formulas stay if the import kept them."""
     return {"format": "csv", "keep_formulas": bool(dataset.job.params.get("keep_formulas"))}
 
 
@@ -40,15 +40,15 @@ def _cleaned(dataset: Dataset) -> dict[str, Any]:
     stages=(("write", "Write the file"), ("publish", "Publish")),
 )
 def dataset_export(ctx: JobContext, *, dataset: int, format: str, **options: Any) -> dict[str, Any]:
-    found = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
-    if found is None:
+    source = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
+    if source is None:
         raise PermanentError("The dataset is no longer there.")
     split = bool(options.get("split_sheets"))
-    writers.need_fit(format, rows=found.rows, width=found.column_count, split_sheets=split)
+    writers.need_fit(format, rows=source.rows, width=source.column_count, split_sheets=split)
     ctx.stage("write")
-    written = ctx.step("write", _write, ctx, found, format, options)
+    written = ctx.step("write", _write, ctx, source, format, options)
     ctx.stage("publish")
-    stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in found.name).strip() or "dataset"
+    stem = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in source.name).strip() or "dataset"
     ctx.add_artifact(
         ctx.resolve(written["file"]),
         name=f"{stem}.{ENDINGS[format]}",
@@ -56,12 +56,12 @@ def dataset_export(ctx: JobContext, *, dataset: int, format: str, **options: Any
         content_type=CONTENT_TYPES[format],
         field="export",
     )
-    facts: list[list[Any]] = [["Rows", written["rows"]], ["Columns", found.column_count]]
+    facts: list[list[Any]] = [["Rows", written["rows"]], ["Columns", source.column_count]]
     if written["sheets"] > 1:
         facts.append(["Sheets", written["sheets"]])
     if written["cut_cells"]:
         facts.append([f"Texts cut to {writers.CELL_CHARACTERS:,} characters, Excel's limit", written["cut_cells"]])
-    return {"headline": f"{written['rows']:,} rows exported", "facts": facts, "dataset": found.pk}
+    return {"headline": f"{written['rows']:,} rows exported", "facts": facts, "dataset": source.pk}
 
 
 def _write(ctx: JobContext, dataset: Dataset, format: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pipeline `dataset_profile`: an import orders it for a dataset whose columns it has not looked into itself."""
+"""The pipeline `dataset_profile`: an import orders it for a dataset too large to be profiled with it."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ _BATCH = 500
     preload=(profile,),
 )
 def dataset_profile(ctx: JobContext, *, dataset: int) -> dict[str, Any]:
-    found = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
-    if found is None:
+    source = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
+    if source is None:
         raise PermanentError("The dataset is no longer there.")
     ctx.stage(PROFILING)
-    columns = list(found.columns.order_by("position"))
+    columns = list(source.columns.order_by("position"))
     made = ctx.run_in_child(
         profile.profile,
         unit="rows",
         memory_bytes=CHILD_MEMORY,
-        parquet=str(ctx.resolve(found.parquet_path)),
+        parquet=str(ctx.resolve(source.parquet_path)),
         scratch=str(ctx.scratch),
         columns=[order_of(column) for column in columns],
-        rows=found.rows,
+        rows=source.rows,
     )
-    ctx.step("publish", _publish, found.pk, columns, made, atomic=True)
-    return {"headline": "The columns are profiled", "facts": [["Columns", len(columns)]], "dataset": found.pk}
+    ctx.step("publish", _publish, source.pk, columns, made, atomic=True)
+    return {"headline": "The columns are profiled", "facts": [["Columns", len(columns)]], "dataset": source.pk}
 
 
 def _publish(dataset_id: int, columns: list[DatasetColumn], made: list[Profile]) -> None:
     for column, entry in zip(columns, made, strict=True):
         with_profile(column, entry)
     DatasetColumn.objects.bulk_update(columns, ["nulls", "distinct", "stats"], batch_size=_BATCH)
-    found = Dataset.objects.select_for_update().get(pk=dataset_id)
-    found.dialect.pop("profile", None)
-    found.save(update_fields=["dialect"])
+    dataset = Dataset.objects.select_for_update().get(pk=dataset_id)
+    dataset.dialect.pop("profile", None)
+    dataset.save(update_fields=["dialect"])

@@ -1,4 +1,4 @@
-"""What a template asks for: its fields, as `template.toml` lists them, and where their values come from."""
+"""A template's fields, as `template.toml` lists them, and where their values come from."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TemplateField:
 
 
 def fields_of(template: Template) -> list[TemplateField]:
-    """Return the template's fields in their order; raise PermanentError that says what is wrong with one."""
+    """Return the template's fields in their order; raise PermanentError for an invalid one."""
     listed = template.settings.get("fields") or {}
     if not isinstance(listed, dict) or not listed:
         raise PermanentError(f"The template {template.name!r} lists no [fields.…] in its template.toml.")
@@ -77,14 +77,14 @@ def fields_of(template: Template) -> list[TemplateField]:
 
 
 def _field(template: str, name: str, value: Any) -> TemplateField:
-    said = f"The template {template!r}: the field {name!r}"
+    subject = f"The template {template!r}: the field {name!r}"
     if not _NAME.match(name):
-        raise PermanentError(f"{said} may have small letters, digits and _ in its name only.")
+        raise PermanentError(f"{subject} may have small letters, digits and _ in its name only.")
     if not isinstance(value, dict):
-        raise PermanentError(f"{said} has to be a table, [fields.{name}].")
+        raise PermanentError(f"{subject} has to be a table, [fields.{name}].")
     kind = str(value.get("kind") or "text")
     if kind not in KINDS:
-        raise PermanentError(f"{said} is of the kind {kind!r}; there are {', '.join(KINDS)}.")
+        raise PermanentError(f"{subject} is of the kind {kind!r}; there are {', '.join(KINDS)}.")
     default = value.get("default")
     made = TemplateField(
         name=name,
@@ -97,7 +97,7 @@ def _field(template: str, name: str, value: Any) -> TemplateField:
         if made.default:
             made.read(None)
     except UnreadableValue as error:
-        raise PermanentError(f"{said} has a default that does not suit it: {error}") from None
+        raise PermanentError(f"{subject} has a default that does not suit it: {error}") from None
     return made
 
 
@@ -105,9 +105,9 @@ def check_mapping(
     mapping: Mapping[str, Mapping[str, str]], fields: Sequence[TemplateField], columns: Iterable[str]
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with where the fields' values come from."""
-    known = set(columns)
+    names = set(columns)
     by_name = {field.name: field for field in fields}
-    found = [
+    problems = [
         f"The template has no field “{name}”; there are {', '.join(by_name)}."
         for name in mapping
         if name not in by_name
@@ -115,22 +115,22 @@ def check_mapping(
     for field in fields:
         source = mapping.get(field.name)
         if source and (column := source.get("column")):
-            if known and column not in known:
-                found.append(f"{field.label}: there is no column “{column}” in this dataset.")
+            if names and column not in names:
+                problems.append(f"{field.label}: there is no column “{column}” in this dataset.")
             continue
         text = field.default if source is None else str(source.get("text") or "").strip()
         if field.required and not text:
-            found.append(f"{field.label}: choose a column, or give a text that is the same for all.")
+            problems.append(f"{field.label}: choose a column, or give a text that is the same for all.")
         elif text:
             try:
                 field.read(text)
             except UnreadableValue as error:
-                found.append(str(error))
-    return found
+                problems.append(str(error))
+    return problems
 
 
 def similar_columns(fields: Sequence[TemplateField], columns: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return for each field the column that is most likely meant for it, by its name; none is given to two fields."""
+    """Return for each field the column with the most similar name. No column goes to two fields."""
     chosen: dict[str, str] = {}
     folded = [(name, _folded(name)) for name, _ in columns]
     # Names that are the same first, so that "date" is not taken by "due date".

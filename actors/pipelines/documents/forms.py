@@ -55,7 +55,7 @@ class DocumentsForm(SelectionForm):
         super().__init__(*args, **kwargs)
         mapping = self.fields["mapping"]
         if isinstance(mapping, MappingField):
-            mapping.ask(self._asked_fields())
+            mapping.ask(self._template_fields())
 
     def clean_template(self) -> str:
         name: str = self.cleaned_data["template"]
@@ -69,10 +69,10 @@ class DocumentsForm(SelectionForm):
         title = templates.get("documents", self.cleaned_data["template"]).title
         return f"{title}: {self.cleaned_data['dataset']}"[:255]
 
-    def _asked_fields(self) -> list[TemplateField]:
+    def _template_fields(self) -> list[TemplateField]:
         chosen = self.data.get(self.add_prefix("template")) if self.is_bound else self.initial.get("template")
         try:
             return fields_of(templates.get("documents", str(chosen or DEFAULT_TEMPLATE)))
         except PermanentError:
-            # Told by the field itself when the form is sent.
+            # The field itself reports this when the form is sent.
             return []

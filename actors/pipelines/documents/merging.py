@@ -53,10 +53,10 @@ def deliver(
     pages = 0
     rows = [row for path in failures for row in json.loads(Path(path).read_text(encoding="utf-8"))]
     for part in parts:
-        known = json.loads(Path(f"{part}.json").read_text(encoding="utf-8"))
-        outline += [(name, pages + begin, ()) for name, begin, _ in known["documents"]]
-        pages += sum(count for _, _, count in known["documents"])
-        rows += known["failures"]
+        summary = json.loads(Path(f"{part}.json").read_text(encoding="utf-8"))
+        outline += [(name, pages + begin, ()) for name, begin, _ in summary["documents"]]
+        pages += sum(count for _, _, count in summary["documents"])
+        rows += summary["failures"]
     paths = [Path(part) for part in parts if Path(part).is_file()]
     rows.sort(key=lambda row: row[0])
     if paths and output == "zip":

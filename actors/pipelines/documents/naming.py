@@ -7,7 +7,7 @@ import unicodedata
 
 #: Characters of a name without its ending; leaves room for a number and for four bytes each.
 LENGTH = 55
-#: What no name may hold on one system or another, and what changes the direction of what follows it.
+#: Characters that some system forbids in names, and those that change the direction of text.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+')
 _BLANKS = re.compile(r"\s+")
 #: Names that Windows keeps for devices, whatever the ending.

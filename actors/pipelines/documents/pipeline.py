@@ -98,10 +98,10 @@ def documents(
     row_limit: int | None = None,
 ) -> dict[str, Any]:
     owner = get_user_model()._default_manager.get(pk=ctx.owner_id)
-    found = Dataset.objects.for_user(owner).filter(pk=dataset).first()
-    if found is None:
+    source = Dataset.objects.for_user(owner).filter(pk=dataset).first()
+    if source is None:
         raise PermanentError("The dataset is no longer there.")
-    timestamp = int(found.created_at.timestamp())
+    timestamp = int(source.created_at.timestamp())
     choices = {
         "mapping": mapping,
         "filters": filters or [],
@@ -109,7 +109,7 @@ def documents(
         "row_limit": row_limit,
         "name_column": name_column,
     }
-    planning = ctx.step("plan", _plan, ctx, found, template, choices, title="Read the rows", returns=Planning)
+    planning = ctx.step("plan", _plan, ctx, source, template, choices, title="Read the rows", returns=Planning)
     planned = planning.planned
     if planned.missing:
         ctx.step("missing", lambda: ctx.log(_missing_sentence(planned)), title="Look for missing glyphs")
@@ -132,8 +132,8 @@ def documents(
     made = ctx.step("merge", _deliver, ctx, children, planning, output, timestamp, title=title, returns=Made)
     if not made.delivered.documents:
         raise PermanentError(f"No document could be made. {made.delivered.first_reason}")
-    _publish(ctx, made.files, title=planning.title, stem=safe_name(found.name) or "documents", output=output)
-    return _told(made.delivered, planned, dataset=found.pk)
+    _publish(ctx, made.files, title=planning.title, stem=safe_name(source.name) or "documents", output=output)
+    return _result(made.delivered, planned, dataset=source.pk)
 
 
 def render_batch(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
@@ -200,8 +200,8 @@ def _plan(ctx: JobContext, dataset: Dataset, template: str, choices: dict[str, A
 
 
 def _logo(ctx: JobContext, folder: Path) -> str:
-    given = Artifact.objects.filter(job_id=ctx.job_id, kind=Artifact.Kind.INPUT, field="logo").exists()
-    if not given:
+    has_logo = Artifact.objects.filter(job_id=ctx.job_id, kind=Artifact.Kind.INPUT, field="logo").exists()
+    if not has_logo:
         return ""
     file = ctx.file("logo")
     return logo.take_in(file.path, folder, file.name)
@@ -270,7 +270,7 @@ def _publish(ctx: JobContext, keys: dict[str, str], *, title: str, stem: str, ou
         )
 
 
-def _told(made: merging.Delivered, planned: plan.Planned, *, dataset: int) -> dict[str, Any]:
+def _result(made: merging.Delivered, planned: plan.Planned, *, dataset: int) -> dict[str, Any]:
     headline = f"{made.documents:,} document{'' if made.documents == 1 else 's'}"
     facts: list[list[Any]] = [["Documents", made.documents], ["Pages", made.pages]]
     if made.failed:

@@ -86,12 +86,11 @@ def plan(
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    known = [(name, kind) for name, kind in columns]
-    asked = fields
+    pairs = [(name, kind) for name, kind in columns]
     tally, names = Tally(), Names()
-    with engine.connect(Path(scratch), width=len(known)) as con:
-        where = selection.where_sql(filters, known)
-        number, source = _numbered(con, parquet, [name for name, _ in known])
+    with engine.connect(Path(scratch), width=len(pairs)) as con:
+        where = selection.where_sql(filters, pairs)
+        number, source = _numbered(con, parquet, [name for name, _ in pairs])
         total = _count(con, source, where, row_limit)
         if not total:
             raise PermanentError("No row fits the filter, so there is nothing to make. Change the filter.")
@@ -101,10 +100,10 @@ def plan(
                 "Filter the rows, or give a number of rows."
             )
         size = max(BATCH_ROWS, -(-total // conf.FAN_OUT_WIDTH))
-        order = selection.order_sql(sort, known, ties=number)
-        listed = ", ".join([f"{number} + 1", *_expressions(asked, mapping, name_column)])
+        order = selection.order_sql(sort, pairs, ties=number)
+        listed = ", ".join([f"{number} + 1", *_expressions(fields, mapping, name_column)])
         rows = _rows(con, f"SELECT {listed} FROM {source} WHERE {where} ORDER BY {order} LIMIT {total}")
-        for batch in _batches(rows, asked, mapping, names, tally, size):
+        for batch in _batches(rows, fields, mapping, names, tally, size):
             _write(target / f"batch-{len(tally.batches):05}.json", batch, tally)
             report(tally.rows, total)
     (target / FAILURES).write_text(json.dumps(tally.failures), encoding="utf-8")
@@ -195,6 +194,6 @@ def _write(path: Path, batch: dict[str, list[Any]], tally: Tally) -> None:
     tally.batches.append(BatchFile(file=path.name, rows=len(batch["rows"])))
     # All the values at once: the quotes and brackets between them are in every font.
     points = codepoints("".join(value or "" for document in batch["documents"] for value in document.values()))
-    known = coverage()
-    tally.families |= known.families_of(points)
-    tally.missing.update(chr(point) for point in points[known.missing_mask(points)].tolist())
+    glyphs = coverage()
+    tally.families |= glyphs.families_of(points)
+    tally.missing.update(chr(point) for point in points[glyphs.missing_mask(points)].tolist())

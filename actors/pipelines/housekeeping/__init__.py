@@ -1,4 +1,4 @@
-"""The pipeline that deletes what is past its time, every night; core.housekeeping tells how."""
+"""The pipeline that deletes what is past its time, every night; core.housekeeping does it."""
 
 from django.apps import apps
 

@@ -41,14 +41,14 @@ _NO_ROWS = frozenset({"files", "database bytes", "seconds to write it anew", "ta
     notifies_owner=False,
 )
 def housekeeping(ctx: JobContext, *, dry_run: bool = False) -> dict[str, Any]:
-    told = []
+    tallies = []
     for name, title, unit, part in PARTS:
         ctx.stage(name)
-        told.append(ctx.step(name, _run, ctx, part, unit, dry_run, title=title, returns=keep.Done))
+        tallies.append(ctx.step(name, _run, ctx, part, unit, dry_run, title=title, returns=keep.Done))
     ctx.stage("database")
-    rows = sum(count for tally in told for what, count in tally.counts.items() if what not in _NO_ROWS)
-    told.append(ctx.step("database", _tidy, dry_run, rows, title="Database", returns=keep.Done))
-    return _result(told, is_dry=dry_run)
+    rows = sum(count for tally in tallies for what, count in tally.counts.items() if what not in _NO_ROWS)
+    tallies.append(ctx.step("database", _tidy, dry_run, rows, title="Database", returns=keep.Done))
+    return _result(tallies, is_dry=dry_run)
 
 
 def _run(ctx: JobContext, part: Part, unit: str, dry_run: bool) -> keep.Done:
@@ -59,18 +59,18 @@ def _tidy(dry_run: bool, rows: int) -> keep.Done:
     return keep.tidy_database(keep.Round(is_dry=dry_run), deleted_rows=rows).done()
 
 
-def _result(told: list[keep.Done], *, is_dry: bool) -> dict[str, Any]:
+def _result(tallies: list[keep.Done], *, is_dry: bool) -> dict[str, Any]:
     """Return how many of each have gone, and the bytes that are free again."""
     counts: dict[str, int] = {}
-    for tally in told:
+    for tally in tallies:
         for name, count in tally.counts.items():
             counts[name] = counts.get(name, 0) + count
-    freed = sum(tally.bytes for tally in told)
+    freed = sum(tally.bytes for tally in tallies)
     facts: list[list[Any]] = [[name.capitalize(), count] for name, count in counts.items()]
     if freed or "files" in counts:
         facts.append(["Bytes that would be freed" if is_dry else "Bytes freed", freed])
-    left = [sentence for tally in told for sentence in tally.left]
-    more = sum(tally.left_count for tally in told) - len(left)
+    left = [sentence for tally in tallies for sentence in tally.left]
+    more = sum(tally.left_count for tally in tallies) - len(left)
     if more:
         left.append(f"And {more:,} more.")
     facts += [["Left alone", sentence] for sentence in left]

@@ -46,24 +46,24 @@ def compose(kind: str, context: dict[str, Any], *, owner_id: int, attachments: S
     """Return the mail; raise PermanentError for an unknown kind, and for a file that is gone or somebody else's."""
     files = _files(attachments, owner_id=owner_id)
     attached = _that_fit(files)
-    known = {**_told(context, owner_id=owner_id), **_of_files(files, attached), "site": conf.SITE_URL}
-    known["preferences"] = site_address(path_of("preferences"))
-    text = _render(_TEXTS, f"mail/{kind}.txt", known)
+    values = {**_in_words(context, owner_id=owner_id), **_of_files(files, attached), "site": conf.SITE_URL}
+    values["preferences"] = site_address(path_of("preferences"))
+    text = _render(_TEXTS, f"mail/{kind}.txt", values)
     subject, _, body = text.strip().partition("\n")
     return Written(
         subject=" ".join(subject.split()),
         text=_tidy(body),
-        html=_render(_PAGES, f"mail/{kind}.html", {**known, "subject": subject}).strip() + "\n",
+        html=_render(_PAGES, f"mail/{kind}.html", {**values, "subject": subject}).strip() + "\n",
         attachments=tuple(file.pk for file in attached),
     )
 
 
 def _files(ids: Sequence[int], *, owner_id: int) -> list[Artifact]:
-    found = {file.pk: file for file in Artifact.objects.filter(pk__in=list(ids), job__owner_id=owner_id)}
-    missing = [artifact_id for artifact_id in ids if artifact_id not in found]
+    files = {file.pk: file for file in Artifact.objects.filter(pk__in=list(ids), job__owner_id=owner_id)}
+    missing = [artifact_id for artifact_id in ids if artifact_id not in files]
     if missing:
         raise PermanentError(f"File {missing[0]}, which is to go with this mail, is not there, or belongs to another.")
-    return [found[artifact_id] for artifact_id in ids]
+    return [files[artifact_id] for artifact_id in ids]
 
 
 def _that_fit(files: Sequence[Artifact]) -> list[Artifact]:
@@ -76,7 +76,7 @@ def _that_fit(files: Sequence[Artifact]) -> list[Artifact]:
 
 
 def _of_files(files: Sequence[Artifact], attached: Sequence[Artifact]) -> dict[str, Any]:
-    """Return what a mail says of its first file: its name and size, the link to it, and whether it goes with it."""
+    """Return a mail's words about its first file: name and size, its link, and whether it is attached."""
     if not files:
         return {}
     first = files[0]
@@ -90,25 +90,25 @@ def _of_files(files: Sequence[Artifact], attached: Sequence[Artifact]) -> dict[s
     }
 
 
-def _told(context: dict[str, Any], *, owner_id: int) -> dict[str, Any]:
+def _in_words(context: dict[str, Any], *, owner_id: int) -> dict[str, Any]:
     """Return the order's context in words; names are kept from breaking lines."""
-    known = {name: _one_line(value) if isinstance(value, str) else value for name, value in context.items()}
-    if isinstance(known.get("seconds"), (int, float)):
-        known["duration"] = _duration(float(known["seconds"]))
-    facts = known.get("facts")
+    values = {name: _one_line(value) if isinstance(value, str) else value for name, value in context.items()}
+    if isinstance(values.get("seconds"), (int, float)):
+        values["duration"] = _duration(float(values["seconds"]))
+    facts = values.get("facts")
     pairs = [pair for pair in facts if isinstance(pair, list) and len(pair) == 2] if isinstance(facts, list) else []
-    known["facts"] = [(_fact(name), _fact(value)) for name, value in pairs[:_FACTS]]
+    values["facts"] = [(_fact(name), _fact(value)) for name, value in pairs[:_FACTS]]
     if isinstance(context.get("message"), str):
         # What a person wrote keeps its lines.
-        known["message"] = "\n".join(_one_line(line) for line in context["message"].strip().splitlines())
-    if isinstance(known.get("url"), str):
-        known["source"] = _source(known["url"])
-    if isinstance(known.get("job"), int):
-        known["job_address"] = site_address(reverse("job_detail", args=[known["job"]]))
-    dataset = known.get("dataset")
+        values["message"] = "\n".join(_one_line(line) for line in context["message"].strip().splitlines())
+    if isinstance(values.get("url"), str):
+        values["source"] = _source(values["url"])
+    if isinstance(values.get("job"), int):
+        values["job_address"] = site_address(reverse("job_detail", args=[values["job"]]))
+    dataset = values.get("dataset")
     if isinstance(dataset, int) and Dataset.objects.filter(pk=dataset, owner_id=owner_id).exists():
-        known["dataset_address"] = site_address(reverse("dataset_detail", args=[dataset]))
-    return known
+        values["dataset_address"] = site_address(reverse("dataset_detail", args=[dataset]))
+    return values
 
 
 def _source(url: str) -> str:
@@ -138,9 +138,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _render(engine: Engine, name: str, known: dict[str, Any]) -> str:
+def _render(engine: Engine, name: str, values: dict[str, Any]) -> str:
     try:
-        return engine.get_template(name).render(Context(known, autoescape=engine.autoescape))
+        return engine.get_template(name).render(Context(values, autoescape=engine.autoescape))
     except TemplateDoesNotExist as error:
         raise PermanentError(f"There is no mail of the kind {name!r}: its template is missing.") from error
 

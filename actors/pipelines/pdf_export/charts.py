@@ -45,9 +45,9 @@ def charts(source: Source) -> list[dict[str, Any]]:
 
 
 def _bars(source: Source, name: str, *, by_value: bool) -> dict[str, Any]:
-    cell, shown = engine.name(name), source.formats[name].sql(name)
+    cell, label_sql = engine.name(name), source.formats[name].sql(name)
     listed = source.con.execute(
-        f"SELECT coalesce(any_value(left({shown}, 200)), '(empty)'), count(*) AS headway_rows, "
+        f"SELECT coalesce(any_value(left({label_sql}, 200)), '(empty)'), count(*) AS headway_rows, "
         f"any_value({cell}) AS headway_value FROM {source.table} GROUP BY {cell} "
         f"ORDER BY headway_rows DESC, headway_value NULLS LAST LIMIT {TOP_VALUES + 1}"
     ).fetchall()
@@ -95,21 +95,21 @@ def _histogram(source: Source, name: str) -> dict[str, Any]:
     start = math.floor(low / step) * step
     count = max(1, min(4 * BINS, math.floor((high - start) / step) + 1))
     number = f"greatest(0, least({count - 1}, floor(({cell} - {start!r}) / {step!r})))::INTEGER"
-    found = dict(source.con.execute(f"SELECT {number} AS headway_bin, count(*) {finite} GROUP BY 1").fetchall())
-    counts = [found.get(place, 0) for place in range(count)]
+    counted = dict(source.con.execute(f"SELECT {number} AS headway_bin, count(*) {finite} GROUP BY 1").fetchall())
+    counts = [counted.get(place, 0) for place in range(count)]
     labels = _axis(start, start + count * step, source.formats[name], step)
     return {"kind": "histogram", "note": note, "x": labels, **_heights(source, counts)}
 
 
 def _by_hour(source: Source, name: str) -> dict[str, Any]:
     cell = engine.name(name)
-    found = dict(
+    counted = dict(
         source.con.execute(
             f"SELECT extract(hour FROM {cell}), count(*) FROM {source.table} WHERE {cell} IS NOT NULL GROUP BY 1"
         ).fetchall()
     )
     ticks = [[hour / HOURS, f"{hour:02}:00"] for hour in range(0, HOURS + 1, 6)]
-    values = [found.get(hour, 0) for hour in range(HOURS)]
+    values = [counted.get(hour, 0) for hour in range(HOURS)]
     return {"kind": "histogram", "note": f"Rows by hour of {name}", "x": ticks, **_heights(source, values)}
 
 
@@ -124,16 +124,16 @@ def _over_time(source: Source, name: str) -> dict[str, Any]:
         period = "day"
     summed = source.request.subtotals[0] if source.request.subtotals else ""
     value = f"coalesce(sum({engine.name(summed)}), 0)::DOUBLE" if summed else "count(*)"
-    found = source.con.execute(
+    spans = source.con.execute(
         f"WITH spans AS (SELECT unnest(generate_series(date_trunc('{period}', {_moment(low)}), "
         f"date_trunc('{period}', {_moment(high)}), INTERVAL 1 {period})) AS span), "
         f"counted AS (SELECT date_trunc('{period}', {cell}) AS span, {value} AS value FROM {source.table} "
         f"WHERE {engine.name(name)} IS NOT NULL AND isfinite({cell}) GROUP BY 1) "
         "SELECT spans.span, coalesce(counted.value, 0) FROM spans LEFT JOIN counted USING (span) ORDER BY 1"
     ).fetchall()
-    moments, values = [row[0] for row in found], [float(row[1]) for row in found]
-    places = sorted({round(step * (len(found) - 1) / 4) for step in range(5)})
-    ticks = [[place / max(1, len(found) - 1), _moment_label(moments[place], period)] for place in places]
+    moments, values = [row[0] for row in spans], [float(row[1]) for row in spans]
+    places = sorted({round(step * (len(spans) - 1) / 4) for step in range(5)})
+    ticks = [[place / max(1, len(spans) - 1), _moment_label(moments[place], period)] for place in places]
     what = f"Sum of {summed}" if summed else "Rows"
     return {"kind": "line", "note": f"{what} by {period} of {name}", "x": ticks, **_heights(source, values)}
 
@@ -158,11 +158,11 @@ def _heights(source: Source, values: list[float]) -> dict[str, Any]:
 def _axis(start: float, end: float, written: Format, step: float) -> list[list[Any]]:
     wide = _nice((end - start) / TICKS)
     decimals = max(0, min(6, -math.floor(math.log10(wide)))) if written.type != "integer" else 0
-    shown = Format(type="float", numbers=written.numbers, decimals=decimals, is_grouped=written.is_grouped)
+    tick_format = Format(type="float", numbers=written.numbers, decimals=decimals, is_grouped=written.is_grouped)
     first = math.ceil(start / wide - 1e-9)
     ticks = []
     while first * wide <= end + step * 1e-6:
-        ticks.append([(first * wide - start) / (end - start), shown.number(first * wide)])
+        ticks.append([(first * wide - start) / (end - start), tick_format.number(first * wide)])
         first += 1
     return ticks
 

@@ -1,4 +1,4 @@
-"""The pages before the table: title, contents, about, charts. How many there are is known before they are set."""
+"""The pages before the table: title, contents, about, charts. They are counted before they are set."""
 
 from __future__ import annotations
 
@@ -174,23 +174,23 @@ def _figures(source: Source, table: Table) -> list[dict[str, str]]:
 def _about(source: Source, table: Table, dataset: str, created: datetime.datetime) -> list[list[Any]]:
     request = source.request
     whole = Format(type="integer", numbers=request.numbers)
-    said: list[list[Any]] = [
+    facts: list[list[Any]] = [
         ["Dataset", styled(dataset)],
         ["As of", created.astimezone(datetime.UTC).strftime(f"{DAYS[request.dates]} %H:%M UTC")],
         ["Rows", whole.number(source.rows)],
     ]
-    said += [[label, styled(text)] for label, text in request.in_words()]
+    facts += [[label, styled(text)] for label, text in request.in_words()]
     if table.cut_cells:
-        said.append(["Shortened", f"{whole.number(table.cut_cells)} long texts; they end with “…”"])
+        facts.append(["Shortened", f"{whole.number(table.cut_cells)} long texts; they end with “…”"])
     if missing := table.glyphs.missing:
         one = len(missing) == 1
-        said.append(
+        facts.append(
             [
                 "Without a glyph",
                 f"{whole.number(len(missing))} character{', shown as a box' if one else 's, shown as boxes'}",
             ]
         )
-    return said
+    return facts
 
 
 def _columns(source: Source, most: int) -> list[list[Any]]:

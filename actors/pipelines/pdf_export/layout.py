@@ -166,18 +166,18 @@ def _layout(
 def _too_many(request: Request, measures: Measures, wants: Sequence[Wants], width: float, size: float) -> str:
     room = (width - 2 * measures.margin_side) / size
     padding = 2 * measures.padding_x_em + SLACK / size
-    kept, used = 0, 0.0
+    fitting, used = 0, 0.0
     for each in sorted(want.hard + padding for want in wants):
         used += each
         if used > room:
             break
-        kept += 1
+        fitting += 1
     page = PAGE_TITLES[request.page_size]
     larger = "" if request.page_size == "a3" else ", or choose a larger page size"
     turned = " Landscape pages hold more." if request.orientation == "portrait" else ""
     return (
         f"{len(wants):,} columns do not fit on a page of {page}, even in the smallest type. "
-        f"Leave out at least {len(wants) - kept:,} of them{larger}.{turned}"
+        f"Leave out at least {len(wants) - fitting:,} of them{larger}.{turned}"
     )
 
 

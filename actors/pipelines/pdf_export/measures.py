@@ -36,12 +36,12 @@ class Measures:
     @classmethod
     def from_settings(cls, template: str, settings: dict[str, Any]) -> Measures:
         """Read `[measures]`; raise PermanentError that names what is missing or not a number."""
-        given = settings.get("measures")
-        if not isinstance(given, dict):
+        declared = settings.get("measures")
+        if not isinstance(declared, dict):
             raise PermanentError(f"The template {template!r} has no [measures] in its template.toml.")
         values: dict[str, Any] = {}
         for entry in fields(cls):
-            value = given.get(entry.name)
+            value = declared.get(entry.name)
             listed = value if entry.name == "sizes" and isinstance(value, list) and value else [value]
             if not all(isinstance(each, (int, float)) and each > 0 for each in listed):
                 raise PermanentError(

@@ -67,13 +67,13 @@ class Paginator:
 
     def _keep_together(self, start: int, end: int) -> int:
         """Return a page's end that leaves no heading behind, and takes the last row along with its totals."""
-        kinds, kept = self._kinds, end
+        kinds, original = self._kinds, end
         if end < len(kinds):
             while end > start + 1 and kinds[end] in (TOTAL, GRAND_TOTAL):
                 end -= 1
             while end > start + 1 and kinds[end - 1] == HEADING:
                 end -= 1
-        return end if any(kind == ROW for kind in kinds[start:end]) else max(kept, start + 1)
+        return end if any(kind == ROW for kind in kinds[start:end]) else max(original, start + 1)
 
     def _emit(self, start: int, end: int, *, continued: Any) -> None:
         page = Page(self._items[start:end], self._heights[start:end], self._kinds[start:end], continued)

@@ -1,6 +1,6 @@
 """The life of a report, told once.
 
-1. plan: the rows are chosen, ordered and read once; every page is known before any is set. The template and the logo
+1. plan: the rows are chosen, ordered and read once; every page is planned before any is set. The template and the logo
    are copied, so that all parts see one version.
 2. render: the parts (the front matter, and chunks of the table at page ends) are set by as many workers as there are.
 3. merge: the parts become one file with outline, links and title, and a picture of its first page.
@@ -88,10 +88,10 @@ class Merged:
     preload=(plan, render, finish),
 )
 def pdf_export(ctx: JobContext, *, dataset: int, **params: Any) -> dict[str, Any]:
-    found = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
-    if found is None:
+    source = Dataset.objects.filter(pk=dataset, owner_id=ctx.owner_id).first()
+    if source is None:
         raise PermanentError("The dataset is no longer there.")
-    planning = ctx.step("plan", _plan, ctx, found, params, title="Plan the pages", returns=Planning)
+    planning = ctx.step("plan", _plan, ctx, source, params, title="Plan the pages", returns=Planning)
     if planning.planned.missing:
         ctx.step("missing", _log_missing, ctx, planning.planned, title="Look for missing glyphs", atomic=True)
     pages = json.loads((ctx.resolve(planning.folder) / "plan.json").read_text(encoding="utf-8"))["parts"]
@@ -107,7 +107,7 @@ def pdf_export(ctx: JobContext, *, dataset: int, **params: Any) -> dict[str, Any
     )
     rendered = typed(results.values(), list[Rendered], what="What the parts returned")
     title = "Put the parts together"
-    merged = ctx.step("merge", _merge, ctx, found, planning, rendered, title=title, returns=Merged)
+    merged = ctx.step("merge", _merge, ctx, source, planning, rendered, title=title, returns=Merged)
     ctx.add_artifact(
         ctx.resolve(merged.file),
         name=f"{_file_name(planning.title)}.pdf",
@@ -116,7 +116,7 @@ def pdf_export(ctx: JobContext, *, dataset: int, **params: Any) -> dict[str, Any
         field="pdf",
         preview=ctx.resolve(merged.preview),
     )
-    return _result(found, planning.planned, pages=merged.pages)
+    return _result(source, planning.planned, pages=merged.pages)
 
 
 def render_chunk(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
@@ -139,8 +139,8 @@ def render_chunk(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(ctx: JobContext, dataset: Dataset, params: dict[str, Any]) -> Planning:
-    known = [(name, kind) for name, kind in dataset.columns.order_by("position").values_list("name", "type")]
-    request = Request.from_params(params, name=dataset.name, known=known)
+    columns = [(name, kind) for name, kind in dataset.columns.order_by("position").values_list("name", "type")]
+    request = Request.from_params(params, name=dataset.name, dataset_columns=columns)
     template = templates.get("pdf_export", request.template)
     folder = ctx.folder / "plan"
     shutil.rmtree(folder, ignore_errors=True)
@@ -167,8 +167,8 @@ def _plan(ctx: JobContext, dataset: Dataset, params: dict[str, Any]) -> Planning
 
 
 def _logo(ctx: JobContext, folder: Path) -> str:
-    given = Artifact.objects.filter(job_id=ctx.job_id, kind=Artifact.Kind.INPUT, field="logo").exists()
-    if not given:
+    has_logo = Artifact.objects.filter(job_id=ctx.job_id, kind=Artifact.Kind.INPUT, field="logo").exists()
+    if not has_logo:
         return ""
     file = ctx.file("logo")
     return logo.take_in(file.path, folder, file.name)

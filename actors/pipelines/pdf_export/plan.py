@@ -1,4 +1,4 @@
-"""The plan of a report: every page is known before any is set. Runs in a child process.
+"""The plan of a report: every page is planned before any is set. Runs in a child process.
 
 It leaves in its folder: `report.json` (what all pages share), `front.json`, `chunk-00001.json` … (the pages of the
 table), and `plan.json` (the parts with their pages, the outline, the links).
@@ -31,7 +31,7 @@ from .wrapping import is_rtl
 
 _SAMPLED_CHARACTERS = 400
 _SAMPLED_WORDS = 800
-_KEPT_MISSING = 50
+_LISTED_MISSING = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +59,18 @@ def plan(
     logo: str = "",
 ) -> Planned:
     """Plan the report into `folder`, which holds the template's copy; `created` is its moment in seconds."""
-    asked, out = request, Path(folder)
+    out = Path(folder)
     settings = templates.load("pdf_export", out / "template").settings
-    measures = Measures.from_settings(asked.template, settings)
+    measures = Measures.from_settings(request.template, settings)
     moment = datetime.datetime.fromtimestamp(created, datetime.UTC)
-    known, glyphs = coverage(), Glyphs(coverage())
+    covered = coverage()
+    glyphs = Glyphs(covered)
     with engine.connect(Path(scratch), width=1, memory_mb=MEMORY_MB) as con:
-        source = Source(con, asked, Path(parquet), Path(scratch))
+        source = Source(con, request, Path(parquet), Path(scratch))
         source.pick(lambda _: report(0))
         report(0, source.rows)
         layout = layouts.choose(
-            asked, measures, [_wants(source, *column, known) for column in asked.set_columns], known
+            request, measures, [_wants(source, *column, covered) for column in request.set_columns], covered
         )
         table = Table(source, layout, glyphs, out)
         table.write(lambda rows: report(rows, source.rows))
@@ -78,8 +79,8 @@ def plan(
         source.close()
     _write(out / "front.json", made.data)
     glyphs.see(codepoints(json.dumps(made.data, ensure_ascii=False)))
-    glyphs.see(codepoints("".join(name for name, _ in asked.columns)))
-    _write(out / "report.json", _shared(asked, measures, layout, made, table, glyphs, settings))
+    glyphs.see(codepoints("".join(name for name, _ in request.columns)))
+    _write(out / "report.json", _shared(request, measures, layout, made, table, glyphs, settings))
     parts = [{"part": "front", "pages": made.pages}]
     parts += [{"part": f"chunk-{number:05}", "pages": pages} for number, pages in enumerate(table.chunks, 1)]
     pages = made.pages + table.pages
@@ -90,18 +91,18 @@ def plan(
         pages=pages,
         rows=source.rows,
         cut_cells=table.cut_cells,
-        missing=tuple((chr(point), count) for point, count in missing[:_KEPT_MISSING]),
+        missing=tuple((chr(point), count) for point, count in missing[:_LISTED_MISSING]),
         missing_characters=len(missing),
     )
 
 
-def _wants(source: Source, name: str, kind: str, known: Coverage) -> Wants:
+def _wants(source: Source, name: str, kind: str, covered: Coverage) -> Wants:
     if kind == "text":
         values = source.sample(name, _SAMPLED_CHARACTERS)
         lines = [max(value.split("\n"), key=len) for value in values]
         words = [max(value.split(), key=len, default="") for value in values[:_SAMPLED_WORDS]]
         is_right = sum(is_rtl(value) for value in values[:_SAMPLED_WORDS]) * 2 > len(values[:_SAMPLED_WORDS]) > 0
-        return layouts.wants_of_text(name, known.widths(lines), known.widths(words), rtl=is_right, coverage=known)
+        return layouts.wants_of_text(name, covered.widths(lines), covered.widths(words), rtl=is_right, coverage=covered)
     written, stats = source.formats[name], source.stats[name]
     texts = [written.text(value) for value in (*stats.widest, stats.sum if name in source.request.subtotals else None)]
     if kind == "boolean":
@@ -110,16 +111,16 @@ def _wants(source: Source, name: str, kind: str, known: Coverage) -> Wants:
         texts = [written.text(stats.low.replace(month=9, day=28)), *texts]
     elif kind == "float" and written.decimals is None:
         texts.append("−1.23457e+300" if source.request.numbers != "de" else "−1,23457e+300")
-    widths = known.widths([text or "" for text in texts], bold=True)
-    return layouts.wants_of_values(name, kind, float(np.max(widths, initial=0.0)), coverage=known)
+    widths = covered.widths([text or "" for text in texts], bold=True)
+    return layouts.wants_of_values(name, kind, float(np.max(widths, initial=0.0)), coverage=covered)
 
 
 def _shared(
     request: Request, measures: Measures, layout: Layout, made: Front, table: Table, glyphs: Glyphs,
     settings: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    seen = glyphs.seen
-    families = fonts.families(cjk_forms(seen), only=glyphs.coverage.families_of(seen))
+    used = glyphs.used
+    families = fonts.families(cjk_forms(used), only=glyphs.coverage.families_of(used))
     return {
         "fonts": families,
         "running": table.fitted(request.title, _text_width(layout, measures) * 0.6, bold=False),

@@ -1,4 +1,4 @@
-"""What a person asked for, checked against the dataset's columns and said in words."""
+"""The parameters of a report, checked against the dataset's columns and put in words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Request:
     title: str
     columns: list[tuple[str, str]]
     #: All columns of the dataset.
-    known: list[tuple[str, str]]
+    dataset_columns: list[tuple[str, str]]
     subtitle: str = ""
     template: str = "report"
     filters: list[dict[str, Any]] = field(default_factory=list)
@@ -57,27 +57,27 @@ class Request:
 
     @property
     def types(self) -> dict[str, str]:
-        return dict(self.known)
+        return dict(self.dataset_columns)
 
     @classmethod
-    def from_params(cls, params: dict[str, Any], *, name: str, known: list[tuple[str, str]]) -> Request:
+    def from_params(cls, params: dict[str, Any], *, name: str, dataset_columns: list[tuple[str, str]]) -> Request:
         """Read the parameters of a job on the dataset `name`; raise PermanentError with what to change."""
-        types = dict(known)
+        types = dict(dataset_columns)
         chosen = list(dict.fromkeys(params.get("columns") or types))
         charts = list(dict.fromkeys(params.get("charts") or ()))
         group = params.get("group_by") or ""
-        asked = list(dict.fromkeys(params.get("subtotals") or ()))
-        for column in (*chosen, *charts, *asked, *([group] if group else [])):
+        requested = list(dict.fromkeys(params.get("subtotals") or ()))
+        for column in (*chosen, *charts, *requested, *([group] if group else [])):
             if column not in types:
                 raise PermanentError(f"{selection.unknown_column(column, types)} Choose the columns again.")
-        for column in asked:
+        for column in requested:
             if types[column] not in NUMERIC:
                 raise PermanentError(f"“{column}” holds no numbers, so it has no subtotals. Choose another column.")
         filters, sort = list(params.get("filters") or ()), list(params.get("sort") or ())
-        if wrong := selection.check(filters, sort, known):
+        if wrong := selection.check(filters, sort, dataset_columns):
             raise PermanentError(" ".join(wrong))
-        subtotals = [column for column in chosen if column in asked]
-        if group and not asked:
+        subtotals = [column for column in chosen if column in requested]
+        if group and not requested:
             subtotals = [column for column in chosen if types[column] in NUMERIC and not is_identifier(column, types)]
         limit = params.get("row_limit")
         return cls(
@@ -85,7 +85,7 @@ class Request:
             subtitle=(params.get("subtitle") or "").strip(),
             template=params.get("template") or "report",
             columns=[(column, types[column]) for column in chosen],
-            known=known,
+            dataset_columns=dataset_columns,
             filters=filters,
             sort=sort,
             group_by=group,
@@ -100,20 +100,22 @@ class Request:
 
     def in_words(self) -> list[tuple[str, str]]:
         """Return what was chosen as (name, sentence) pairs, for the page about the report."""
-        said = []
+        pairs = []
         if self.filters:
-            said.append(("Rows in which", " and ".join(map(selection.in_words, self.filters))))
+            pairs.append(("Rows in which", " and ".join(map(selection.in_words, self.filters))))
         if self.group_by:
-            said.append(("Grouped by", self.group_by))
+            pairs.append(("Grouped by", self.group_by))
         if self.sort:
             keys = [f"{key['column']}{', descending' if key.get('descending') else ''}" for key in self.sort]
-            said.append(("Sorted by", "; ".join(keys)))
+            pairs.append(("Sorted by", "; ".join(keys)))
         if self.row_limit:
-            said.append(("At most", f"{self.row_limit:,} rows"))
-        left_out = len(self.known) - len({*(name for name, _ in self.columns), self.group_by} - {""})
+            pairs.append(("At most", f"{self.row_limit:,} rows"))
+        left_out = len(self.dataset_columns) - len({*(name for name, _ in self.columns), self.group_by} - {""})
         if left_out:
-            said.append(("Columns", f"{len(self.known) - left_out:,} of the dataset’s {len(self.known):,}"))
-        return said
+            pairs.append(
+                ("Columns", f"{len(self.dataset_columns) - left_out:,} of the dataset’s {len(self.dataset_columns):,}")
+            )
+        return pairs
 
 
 def is_identifier(column: str, types: dict[str, str]) -> bool:
@@ -122,7 +124,7 @@ def is_identifier(column: str, types: dict[str, str]) -> bool:
     return types[column] == "integer" and bool(words) and (words[-1] in _IDENTIFIERS or words[0] in _IDENTIFIERS)
 
 
-def _one_of(value: str, known: Any, what: str) -> str:
-    if value not in known:
-        raise PermanentError(f"“{value}” is no {what}; there are {', '.join(known)}.")
+def _one_of(value: str, allowed: Any, what: str) -> str:
+    if value not in allowed:
+        raise PermanentError(f"“{value}” is no {what}; there are {', '.join(allowed)}.")
     return value

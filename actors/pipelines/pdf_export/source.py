@@ -48,7 +48,7 @@ class Group:
 
 
 class Source:
-    """The chosen rows. All that is asked of them is in the same order and gives the same answer every time."""
+    """The chosen rows. Every query of them has the same order and the same answer every time."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, request: Request, parquet: Path, scratch: Path) -> None:
         self.con, self.request = con, request
@@ -68,7 +68,7 @@ class Source:
         return list(dict.fromkeys(name for name in wanted if name))
 
     def pick(self, on_progress: Callable[[float], None]) -> None:
-        """Choose and order the rows, and look at what their columns hold."""
+        """Choose and order the rows, and measure what their columns hold."""
         request = self.request
         read = self._numbered(self._parquet, request.types)
         keys = list(request.sort)
@@ -76,9 +76,9 @@ class Source:
             own = [key for key in keys if key["column"] == request.group_by]
             rest = [key for key in keys if key["column"] != request.group_by]
             keys = [*(own or [{"column": request.group_by}]), *rest]
-        condition = selection.where_sql(request.filters, request.known)
+        condition = selection.where_sql(request.filters, request.dataset_columns)
         if keys or request.filters or request.row_limit:
-            order = selection.order_sql(keys, request.known, ties=self._number)
+            order = selection.order_sql(keys, request.dataset_columns, ties=self._number)
             limit = f"LIMIT {request.row_limit}" if request.row_limit else ""
             listed = ", ".join(engine.name(name) for name in self.used)
             sql = f"SELECT {listed} FROM {read} WHERE {condition} ORDER BY {order} {limit}"
@@ -111,15 +111,15 @@ class Source:
     def groups(self) -> Iterator[Group]:
         """Yield the groups in the order of their rows."""
         group = self.request.group_by
-        cell, shown = engine.name(group), self.formats[group].sql(group)
+        cell, label_sql = engine.name(group), self.formats[group].sql(group)
         sums = "".join(f", {_sum(name, self.request.types[name])}" for name in self.request.subtotals)
-        # By first row, not by value: the order of the rows is what was asked for.
+        # By first row, not by value: the person chose the order of the rows.
         sql = (
-            f"SELECT coalesce(any_value({shown}), ''), count(*){sums}, min({self._number}) AS headway_first "
+            f"SELECT coalesce(any_value({label_sql}), ''), count(*){sums}, min({self._number}) AS headway_first "
             f"FROM {self.table} GROUP BY {cell} ORDER BY headway_first"
         )
-        found = self.con.cursor().execute(sql)
-        while rows := found.fetchmany(BATCH_ROWS):
+        cursor = self.con.cursor().execute(sql)
+        while rows := cursor.fetchmany(BATCH_ROWS):
             for label, count, *values in rows:
                 yield Group(label=label if label.strip() else "(empty)", rows=count, sums=values[:-1])
 
@@ -131,8 +131,8 @@ class Source:
             cells.append(f"coalesce({text}, '')")
         longest = sum(min(self.stats[name].longest, most_characters) for name, _ in self.request.set_columns)
         size = max(64, min(BATCH_ROWS, BATCH_CHARACTERS // max(1, longest)))
-        found = self.con.cursor().execute(f"SELECT {', '.join(cells)} FROM {self.table}")
-        while rows := found.fetchmany(size):
+        cursor = self.con.cursor().execute(f"SELECT {', '.join(cells)} FROM {self.table}")
+        while rows := cursor.fetchmany(size):
             yield rows
 
     def _numbered(self, path: Path, names: Iterable[str]) -> str:
@@ -145,7 +145,7 @@ class Source:
 
     def _measure(self) -> None:
         types, request = self.request.types, self.request
-        asked = ["count(*)"]
+        terms = ["count(*)"]
         for name in self.used:
             cell, kind = engine.name(name), types[name]
             bounds = [f"min({cell})", f"max({cell})"] if kind not in ("text", "boolean") else ["NULL", "NULL"]
@@ -157,8 +157,8 @@ class Source:
                 "timestamp": f"[{', '.join(beyond)}]",
                 "time": f"[true, bool_or(extract(second FROM {cell}) <> 0)]",
             }.get(kind, "NULL")
-            asked += [f"count({cell})", *bounds, total, clock]
-        self.rows, *answers = self.one(f"SELECT {', '.join(asked)} FROM {self.table}")
+            terms += [f"count({cell})", *bounds, total, clock]
+        self.rows, *answers = self.one(f"SELECT {', '.join(terms)} FROM {self.table}")
         for name, place in zip(self.used, range(0, len(answers), 5), strict=True):
             filled, low, high, total, clock = answers[place : place + 5]
             if types[name] == "text":
@@ -170,11 +170,11 @@ class Source:
             sums = ", ".join(f"{_sum(name, types[name])} AS s{place}" for place, name in enumerate(request.subtotals))
             ends = ", ".join(f"min(s{place}), max(s{place})" for place in range(len(request.subtotals)))
             by_group = f"SELECT {sums} FROM {self.table} GROUP BY {engine.name(request.group_by)}"
-            found = self.one(f"SELECT {ends} FROM ({by_group})")
+            extremes = self.one(f"SELECT {ends} FROM ({by_group})")
             for place, name in enumerate(request.subtotals):
-                known = self.stats[name]
-                widest = (*known.widest, *found[2 * place : 2 * place + 2])
-                self.stats[name] = replace(known, widest=widest)
+                stats = self.stats[name]
+                widest = (*stats.widest, *extremes[2 * place : 2 * place + 2])
+                self.stats[name] = replace(stats, widest=widest)
 
     def _format(self, name: str, clock: list[bool | None]) -> Format:
         request, kind = self.request, self.request.types[name]
@@ -184,8 +184,8 @@ class Source:
             sql = f"SELECT {engine.name(name)} FROM {self.table} WHERE {self._number} % {every} = 0"
             decimals = float_decimals([row[0] for row in self.con.execute(sql).fetchall() if row[0] is not None])
         elif kind == "decimal":
-            told = str(self.con.execute(f"DESCRIBE SELECT {engine.name(name)} FROM {self.table}").fetchall()[0][1])
-            decimals = int(told.rstrip(")").rpartition(",")[2]) if told.startswith("DECIMAL") else 2
+            sql_type = str(self.con.execute(f"DESCRIBE SELECT {engine.name(name)} FROM {self.table}").fetchall()[0][1])
+            decimals = int(sql_type.rstrip(")").rpartition(",")[2]) if sql_type.startswith("DECIMAL") else 2
         return Format(
             type=kind,
             numbers=request.numbers,

@@ -30,7 +30,7 @@ MOST_CHUNKS = 5_000
 
 @dataclass
 class Marks:
-    """Where the groups begin, and what the pages' first and last rows say."""
+    """Where the groups begin, and the texts of the pages' first and last rows."""
 
     #: (label, page of the table from 0, rows); of very many, every so many-th.
     groups: list[tuple[str, int, int]] = field(default_factory=list)
@@ -55,18 +55,18 @@ class Glyphs:
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
         self.missing: Counter[int] = Counter()
-        self._seen = np.zeros(0x110000, dtype=np.bool_)
+        self._used = np.zeros(0x110000, dtype=np.bool_)
 
     def see(self, points: Codepoints) -> None:
-        self._seen[points] = True
+        self._used[points] = True
         mask = self.coverage.missing_mask(points)
         if mask.any():
-            found, counts = np.unique(points[mask], return_counts=True)
-            self.missing.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+            absent, counts = np.unique(points[mask], return_counts=True)
+            self.missing.update(dict(zip(absent.tolist(), counts.tolist(), strict=True)))
 
     @property
-    def seen(self) -> Codepoints:
-        return np.flatnonzero(self._seen).astype(np.uint32)
+    def used(self) -> Codepoints:
+        return np.flatnonzero(self._used).astype(np.uint32)
 
 
 class Table:
@@ -174,10 +174,10 @@ class Table:
             self.source.formats[name].number(values[name]) if values.get(name) is not None else "" for name in names
         ]
         first = min((place for place, name in enumerate(names) if name in values), default=len(names))
-        said: Any = ""
+        text: Any = ""
         if first:
-            said = self.fitted(label, sum(self.layout.widths[:first]), bold=True)
-        row = {"s": said, "span": first, "cells": cells[first:], "grand": kind == GRAND_TOTAL}
+            text = self.fitted(label, sum(self.layout.widths[:first]), bold=True)
+        row = {"s": text, "span": first, "cells": cells[first:], "grand": kind == GRAND_TOTAL}
         pages.feed([row], [self.layout.total], [kind])
 
     def fitted(self, text: str, width: float, *, bold: bool = True) -> Any:
@@ -234,18 +234,18 @@ def chunk_name(number: int) -> str:
 
 
 def _is_control(points: Codepoints) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (points < 0x20) | ((points >= 0x7F) & (points < 0xA0)) | (points >> 1 == 0x2028 >> 1)
-    return found
+    mask: npt.NDArray[np.bool_] = (points < 0x20) | ((points >= 0x7F) & (points < 0xA0)) | (points >> 1 == 0x2028 >> 1)
+    return mask
 
 
 def _is_rtl_script(points: Codepoints) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (
+    mask: npt.NDArray[np.bool_] = (
         ((points >= 0x590) & (points < 0x900))
         | ((points >= 0xFB1D) & (points < 0xFEFF))
         | ((points >= 0x10800) & (points < 0x11000))
         | ((points >= 0x1E800) & (points < 0x1F000))
     )
-    return found
+    return mask
 
 
 def _cells_with(

@@ -50,7 +50,7 @@ class ColumnsWidget(forms.Widget):
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         types = dict(self.columns)
-        order, ticked = shown(value, list(types))
+        order, ticked = order_and_ticks(value, list(types))
         positions = {column: position for position, (column, _) in enumerate(self.columns)}
         context = {
             **ids_of(name, attrs),
@@ -99,8 +99,8 @@ class ColumnsField(ColumnsAware, forms.Field):
 
     def validate(self, value: Any) -> None:
         super().validate(value)
-        known = set(self.names)
-        if known and (unknown := [column for column in value if column not in known]):
+        names = set(self.names)
+        if names and (unknown := [column for column in value if column not in names]):
             raise ValidationError([unknown_column(column, self.names) for column in unknown[:5]], code="unknown")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -124,7 +124,7 @@ def moved(order: list[str], name: str, move: str) -> list[str]:
     return order
 
 
-def shown(value: Any, names: list[str]) -> tuple[list[str], set[str]]:
+def order_and_ticks(value: Any, names: list[str]) -> tuple[list[str], set[str]]:
     """Return the order of all columns and the ticked ones, for a value that may be of another dataset."""
     if isinstance(value, dict):
         order = [column for column in dict.fromkeys(value["order"]) if column in names]

@@ -1,4 +1,4 @@
-"""Lines of a cell: where a text breaks, so that its height is known before it is set."""
+"""Lines of a cell: where a text breaks, so that its height can be planned."""
 
 # ruff: noqa: RUF001 - full-width signs are meant as such
 
@@ -133,8 +133,8 @@ def _joins(previous: str, following: str) -> bool:
 
 
 def _cut(lines: Sequence[str], width: float, coverage: Coverage, most: int, *, bold: bool) -> list[str]:
-    kept = list(lines[:most])
-    last = kept[-1]
+    visible = list(lines[:most])
+    last = visible[-1]
     room = width - coverage.width(ELLIPSIS, bold=bold)
     total, end = 0.0, 0
     for end, advance in enumerate(coverage.advances(codepoints(last), bold=bold).tolist(), 1):
@@ -144,5 +144,5 @@ def _cut(lines: Sequence[str], width: float, coverage: Coverage, most: int, *, b
             break
     while 0 < end < len(last) and _joins(last[end - 1], last[end]):
         end -= 1
-    kept[-1] = last[:end].rstrip() + ELLIPSIS
-    return kept
+    visible[-1] = last[:end].rstrip() + ELLIPSIS
+    return visible

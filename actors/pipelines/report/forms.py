@@ -103,16 +103,16 @@ class ReportForm(SelectionForm):
             self.initial["url"] = _address_of(self.chosen_dataset)
 
     def clean_url(self) -> str:
-        """Hold the address to what fetching holds it to, so that it is refused here and not next Monday."""
+        """Check the address as fetching would, so that it is refused here and not next Monday."""
         url: str = self.cleaned_data["url"].strip()
         fetching = pipelines.find("url_import")
         if fetching is None:
             raise ValidationError("This site does not fetch data. Ask an operator.")
         if len(url.splitlines()) > 1:
             raise ValidationError("Give one address: a report is made of one table.")
-        told = fetching.form(data={"urls": url}).errors.get("urls")
-        if told:
-            raise ValidationError(list(told))
+        errors = fetching.form(data={"urls": url}).errors.get("urls")
+        if errors:
+            raise ValidationError(list(errors))
         return url
 
     def job_label(self) -> str:

@@ -1,11 +1,11 @@
 """The life of a regular report, told once.
 
-1. fetch: the address is fetched and imported as a dataset, by the rules and options of the dataset it is to be like.
-2. check: the new dataset is held to what was asked for: its columns, its rows, its rejects.
+1. fetch: the address is fetched and imported as a dataset, by the rules and options of its model dataset.
+2. check: the new dataset's columns, rows and rejects are compared with what is expected.
 3. pdf: it is set as a PDF.
 4. mail: each person gets a mail with the PDF and a link to it.
 
-Each is a pipeline of its own, or a step, so that a crash repeats none that is done, and what fails says which it was.
+Each is a pipeline of its own, or a step, so that a crash repeats none that is done, and a failure names its step.
 """
 
 from __future__ import annotations
@@ -88,50 +88,50 @@ def _was_reported(ctx: JobContext, fetched: dict[str, Any], url: str, recipients
 def _import_params(model: Dataset, url: str) -> dict[str, Any]:
     """Return the parameters of the fetch: read as the job read that made the dataset."""
     job = model.job.parent or model.job
-    known = set(pipelines.get("url_import").form.base_fields) - _OWN
-    options = {name: value for name, value in job.params.items() if name in known}
+    form_fields = set(pipelines.get("url_import").form.base_fields) - _OWN
+    options = {name: value for name, value in job.params.items() if name in form_fields}
     # Read as that dataset was, by its types too: on the first days of a month no date says which part is the day.
     return {**options, "urls": [url], "name": model.name, "model": model.pk}
 
 
 def _check(dataset: int | None, model: Dataset, params: dict[str, Any]) -> dict[str, Any]:
-    found = Dataset.objects.filter(pk=dataset or 0).first()
-    if found is None:
+    imported = Dataset.objects.filter(pk=dataset or 0).first()
+    if imported is None:
         raise PermanentError("Check it: the fetch made no dataset.")
     expected = params.get("expected") or "same"
     if expected != "any":
-        _check_columns(found, model, is_strict=expected == "same")
+        _check_columns(imported, model, is_strict=expected == "same")
     least = params.get("least_rows")
-    if least is not None and found.rows < least:
-        raise PermanentError(f"Check it: {found.rows:,} rows came, and at least {least:,} are asked for.")
+    if least is not None and imported.rows < least:
+        raise PermanentError(f"Check it: {imported.rows:,} rows came, and at least {least:,} are asked for.")
     most = params.get("most_rejected_percent")
-    share = 100 * found.rejected / found.records if found.records else 0.0
+    share = 100 * imported.rejected / imported.records if imported.records else 0.0
     if most is not None and share > most:
         raise PermanentError(
-            f"Check it: {found.rejected:,} of {found.records:,} rows were rejected ({share:.1f} %), and at most "
+            f"Check it: {imported.rejected:,} of {imported.records:,} rows were rejected ({share:.1f} %), and at most "
             f"{most:g} % are allowed. The rejected rows are on the dataset's page."
         )
-    return {"dataset": found.pk, "rows": found.rows}
+    return {"dataset": imported.pk, "rows": imported.rows}
 
 
-def _check_columns(found: Dataset, model: Dataset, *, is_strict: bool) -> None:
-    wanted, came = _types(model), _types(found)
+def _check_columns(imported: Dataset, model: Dataset, *, is_strict: bool) -> None:
+    wanted, came = _types(model), _types(imported)
     missing = [name for name in wanted if name not in came]
     extra = [name for name in came if name not in wanted] if is_strict else []
     # Without a row nothing says of which type a column is.
-    has_types = is_strict and found.rows > 0
+    has_types = is_strict and imported.rows > 0
     other = [
         f"{name} (now {came[name]}, was {kind})"
         for name, kind in wanted.items()
         if has_types and name in came and came[name] != kind and (came[name], kind) not in _WIDER
     ]
-    told = [
+    differences = [
         f"{what} {', '.join(names[:_NAMED])}{' …' if len(names) > _NAMED else ''}"
         for what, names in (("missing:", missing), ("not expected:", extra), ("of another type:", other))
         if names
     ]
-    if told:
-        raise PermanentError(f"Check it: the columns are not those of {model.name}; {'; '.join(told)}.")
+    if differences:
+        raise PermanentError(f"Check it: the columns are not those of {model.name}; {'; '.join(differences)}.")
 
 
 def _types(dataset: Dataset) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actors.fetching.addresses import Address, read_address
-from actors.fetching.errors import AskedToWait, Unfetchable
+from actors.fetching.errors import Unfetchable, WaitRequested
 from actors.fetching.fetching import Fetched, Wanted
 from actors.fetching.many import Failure, fetch_many
 from actors.fetching.partial import Partial
@@ -19,7 +19,7 @@ from core.files import storage
 from core.models import JobStep
 
 from . import sources
-from .kept import Collected, KeptFile, Unchanged
+from .results import Collected, StoredFile, Unchanged
 
 _STEP = "fetch-"
 _FOLDER = "fetch"
@@ -39,16 +39,16 @@ def collected(job_id: int) -> dict[int, Collected]:
 def collect(
     ctx: JobContext, urls: Mapping[int, str], options: Options
 ) -> tuple[dict[int, Collected], dict[int, Failure]]:
-    """Fetch the addresses that have not been, and return all that is here, and why the rest is not.
+    """Fetch the addresses not fetched yet. Return the collected files and, for the others, the failures.
 
-    Raise RetryAfter, when the others are here, if a server asks to be left alone for long.
+    Raise RetryAfter, once the others are here, if a server asks for a long wait.
     """
     here = {number: result for number, result in collected(ctx.job_id).items() if number in urls}
     policy = Policy.from_settings()
     earlier = _earlier_folders(ctx)
     failures: dict[int, Failure] = {}
     wanted: list[Wanted] = []
-    known: dict[int, sources.Known] = {}
+    previous: dict[int, sources.PreviousFetch] = {}
     for number, url in sorted(urls.items()):
         if number in here:
             continue
@@ -60,7 +60,7 @@ def collect(
             continue
         source = None if options.import_again else sources.find(ctx, fingerprint_of(url, options))
         if source is not None:
-            known[number] = source
+            previous[number] = source
         wanted.append(_wanted(ctx, number, address, source, earlier))
 
     def keep(file: Wanted, fetched: Fetched | None) -> None:
@@ -70,7 +70,7 @@ def collect(
             _result,
             ctx,
             fingerprint_of(urls[number], options),
-            known.get(number),
+            previous.get(number),
             fetched,
             atomic=True,
             returns=Collected,
@@ -80,7 +80,7 @@ def collect(
     if wanted:
         failed = fetch_many(ctx, wanted, policy=policy, on_fetched=keep)
         failures |= {int(key): error for key, error in failed.items()}
-    waits = [error for error in failures.values() if isinstance(error, AskedToWait)]
+    waits = [error for error in failures.values() if isinstance(error, WaitRequested)]
     if waits:
         longest = max(waits, key=lambda error: error.seconds)
         raise RetryAfter(longest.seconds, reason=str(longest))
@@ -88,7 +88,7 @@ def collect(
 
 
 def _wanted(
-    ctx: JobContext, number: int, address: Address, source: sources.Known | None, earlier: list[Path]
+    ctx: JobContext, number: int, address: Address, source: sources.PreviousFetch | None, earlier: list[Path]
 ) -> Wanted:
     partial = Partial(ctx.folder / _FOLDER, str(number), url=str(address))
     partial.take_over(earlier, ctx.check)
@@ -101,14 +101,16 @@ def _wanted(
     )
 
 
-def _result(ctx: JobContext, fingerprint: str, known: sources.Known | None, fetched: Fetched | None) -> Collected:
-    if known is not None and (fetched is None or fetched.sha256 == known.sha256):
+def _result(
+    ctx: JobContext, fingerprint: str, previous: sources.PreviousFetch | None, fetched: Fetched | None
+) -> Collected:
+    if previous is not None and (fetched is None or fetched.sha256 == previous.sha256):
         if fetched is not None:
             sources.confirm(ctx, fingerprint, etag=fetched.etag, last_modified=fetched.last_modified)
-        return Collected(unchanged=Unchanged(dataset=known.dataset, rows=known.rows, since=known.since))
-    assert fetched is not None  # noqa: S101 - only what is known is asked for by its word
+        return Collected(unchanged=Unchanged(dataset=previous.dataset, rows=previous.rows, since=previous.since))
+    assert fetched is not None  # noqa: S101 - only a previous fetch can be unchanged
     return Collected(
-        fetched=KeptFile(
+        fetched=StoredFile(
             file=ctx.key(fetched.path),
             name=fetched.name,
             bytes=fetched.size,

@@ -14,7 +14,7 @@ from actors.imports.forms import ImportForm
 
 MOST_ADDRESSES = 100
 #: Complaints about single addresses that are shown at once.
-_SHOWN = 5
+_LISTED_COMPLAINTS = 5
 
 
 class AddressesField(forms.CharField):
@@ -36,18 +36,20 @@ class AddressesField(forms.CharField):
         if len(lines) > MOST_ADDRESSES:
             raise ValidationError(f"{len(lines):,} addresses are more than the {MOST_ADDRESSES} of one job.")
         policy = Policy.from_settings()
-        found: list[str] = []
+        addresses: list[str] = []
         complaints: list[str] = []
         for line in lines:
             try:
-                found.append(str(read_address(line, policy)))
+                addresses.append(str(read_address(line, policy)))
             except Unfetchable as error:
                 complaints.append(str(error))
-        if len(complaints) > _SHOWN:
-            complaints[_SHOWN:] = [f"And {len(complaints) - _SHOWN} more addresses are refused."]
+        if len(complaints) > _LISTED_COMPLAINTS:
+            complaints[_LISTED_COMPLAINTS:] = [
+                f"And {len(complaints) - _LISTED_COMPLAINTS} more addresses are refused."
+            ]
         if complaints:
             raise ValidationError([ValidationError(complaint, code="address") for complaint in complaints])
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(addresses))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))

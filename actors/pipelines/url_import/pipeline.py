@@ -1,11 +1,11 @@
 """The life of an import from the web, told once.
 
-1. fetch: all addresses at once, a few for each host; each that has come is a step. An address that was fetched before
-   is asked for whether it has changed.
+1. fetch: all addresses at once, a few for each host; each that has come is a step. For an address fetched
+   before, the server is asked whether it has changed.
 2. import: each file that is new becomes a dataset, in a child job, by the steps of every import. A file that could not
    be fetched, while others could, has its child too: it fails with the reason, and fetches anew when a person tries
    the job again.
-3. What did not change leads to the dataset that exists. What failed is told when the others are there.
+3. What did not change leads to the dataset that exists. Failures are reported once the others are there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from core.pipelines import pipeline
 from . import sources
 from .collect import collect, collected, fingerprint_of
 from .forms import UrlImportForm
-from .kept import Collected, Part, Unchanged
+from .results import Collected, Part, Unchanged
 
 _FAN_OUT = "import"
 #: Reasons that the sentence about failed addresses names.
@@ -51,7 +51,7 @@ def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     options = Options.from_params(params)
     failures: dict[int, Failure] = {}
     if Job.objects.filter(parent_id=ctx.job_id, fan_key=_FAN_OUT).exists():
-        # What was to be fetched was, or has its child.
+        # Every address was fetched already, or has its child.
         here = collected(ctx.job_id)
     else:
         ctx.stage("fetch")
@@ -63,14 +63,14 @@ def url_import(ctx: JobContext, **params: Any) -> dict[str, Any]:
     results = ctx.fan_out(
         _FAN_OUT,
         import_one,
-        # Nothing to import is no reason for a child: what failed is in the answer below.
+        # Without a file to import there are no children: the failures are in the answer below.
         [msgspec.to_builtins(part) for part in parts] if any(part.file for part in parts) else [],
         title="Import",
         queue="cpu",
     )
-    told = {number: _in_words(error) for number, error in failures.items()}
-    told |= {child.item["number"]: child.error or f"It was {child.state}." for child in results.failed}
-    return _answer(urls, here, results, told, go_on=bool(params.get("go_on")))
+    reasons = {number: _in_words(error) for number, error in failures.items()}
+    reasons |= {child.item["number"]: child.error or f"It was {child.state}." for child in results.failed}
+    return _answer(urls, here, results, reasons, go_on=bool(params.get("go_on")))
 
 
 def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def import_one(ctx: JobContext, item: dict[str, Any]) -> dict[str, Any]:
     if options.model is None:
         options = options.like_dataset(sources.model_for(ctx, fingerprint, parent.pk))
     if options.name and len(parent.params["urls"]) > 1:
-        # One name is given for all: each file's own tells them apart.
+        # The given name is the same for all; each file's own name distinguishes them.
         options = options.named(f"{options.name} · {name_of(source.name)}")
     made = import_table(
         ctx,
@@ -121,7 +121,7 @@ def _give_up(ctx: JobContext, urls: dict[int, str], here: dict[int, Collected], 
         if len(urls) == 1 or is_worth_it:
             raise error
     if failures and not here:
-        raise PermanentError(_told(urls, {number: str(error) for number, error in failures.items()}))
+        raise PermanentError(_failures_in_words(urls, {number: str(error) for number, error in failures.items()}))
 
 
 def _parts(urls: dict[int, str], here: dict[int, Collected], failures: dict[int, Failure]) -> list[Part]:
@@ -148,17 +148,17 @@ def _answer(
     urls: dict[int, str],
     here: dict[int, Collected],
     results: Results,
-    told: dict[int, str],
+    reasons: dict[int, str],
     *,
     go_on: bool,
 ) -> dict[str, Any]:
     made = {child.item["number"]: child.result for child in results if child.succeeded}
     made |= {number: _unchanged(each.unchanged) for number, each in here.items() if each.unchanged}
-    if told and len(urls) == 1:
-        raise PermanentError(next(iter(told.values())))
-    if told and not (go_on and made):
+    if reasons and len(urls) == 1:
+        raise PermanentError(next(iter(reasons.values())))
+    if reasons and not (go_on and made):
         left = f" The other {len(made)} are in your datasets." if made else ""
-        raise PermanentError(_told(urls, told) + left)
+        raise PermanentError(_failures_in_words(urls, reasons) + left)
     if len(urls) == 1:
         answer: dict[str, Any] = next(iter(made.values()))
         if fetched := here.get(1, Collected()).fetched:
@@ -175,40 +175,40 @@ def _answer(
         ["Rows", sum(Dataset.objects.filter(pk__in=datasets).values_list("rows", flat=True))],
         ["Rejected", sum(Dataset.objects.filter(pk__in=datasets).values_list("rejected", flat=True))],
     ]
-    if told:
-        headline += f", {len(told)} failed"
-        facts.append(["Failed", _told(urls, told)])
+    if reasons:
+        headline += f", {len(reasons)} failed"
+        facts.append(["Failed", _failures_in_words(urls, reasons)])
     answer = {"headline": headline, "facts": facts, "datasets": datasets}
     warned = [each["warning"] for each in made.values() if each.get("warning")]
-    if told or warned:
-        failed = [f"{len(told)} of {len(urls)} addresses failed."] if told else []
+    if reasons or warned:
+        failed = [f"{len(reasons)} of {len(urls)} addresses failed."] if reasons else []
         more = [f"And {len(warned) - _NAMED} more with warnings."] if len(warned) > _NAMED else []
         answer["warning"] = " ".join([*failed, *warned[:_NAMED], *more])
     return answer
 
 
-def _unchanged(known: Unchanged) -> dict[str, Any]:
+def _unchanged(previous: Unchanged) -> dict[str, Any]:
     return {
-        "headline": f"Unchanged since {known.since}",
-        "facts": [["Rows", known.rows]],
-        "dataset": known.dataset,
+        "headline": f"Unchanged since {previous.since}",
+        "facts": [["Rows", previous.rows]],
+        "dataset": previous.dataset,
         "unchanged": True,
     }
 
 
-def _told(urls: dict[int, str], told: dict[int, str]) -> str:
+def _failures_in_words(urls: dict[int, str], reasons: dict[int, str]) -> str:
     """Name what failed: the first few with their reasons."""
     policy = Policy.from_settings()
     named = []
-    for number, reason in sorted(told.items())[:_NAMED]:
+    for number, reason in sorted(reasons.items())[:_NAMED]:
         try:
-            address = read_address(urls[number], policy).shown
+            address = read_address(urls[number], policy).label
         except PermanentError:
             address = f"Address {number}"
         named.append(reason if address in reason else f"{address}: {reason}")
-    more = f" And {len(told) - _NAMED} more." if len(told) > _NAMED else ""
-    verb = "was" if len(told) == 1 else "were"
-    return f"{len(told)} of {len(urls)} addresses {verb} not imported. " + " ".join(named) + more
+    more = f" And {len(reasons) - _NAMED} more." if len(reasons) > _NAMED else ""
+    verb = "was" if len(reasons) == 1 else "were"
+    return f"{len(reasons)} of {len(urls)} addresses {verb} not imported. " + " ".join(named) + more
 
 
 def _in_words(error: Failure) -> str:

@@ -1,4 +1,4 @@
-"""What is known of an address from its last fetch by the same person with the same options."""
+"""The last fetch of an address by the same person with the same options."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from core.files import storage
 from core.models import ScheduledRun, Source
 from core.models.states import State
 
-from .kept import KeptFile
+from .results import StoredFile
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """The content that is here already, with the dataset that was made of it."""
+class PreviousFetch:
+    """The content fetched before, and the dataset that was made of it."""
 
     dataset: int
     rows: int
@@ -27,21 +27,23 @@ class Known:
     since: str
 
 
-def find(ctx: JobContext, fingerprint: str) -> Known | None:
-    """Return what is known of a source, if its dataset can still be opened."""
-    known = Source.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint).select_related("dataset__job").first()
-    dataset = known.dataset if known else None
-    if known is None or dataset is None or dataset.job.state != State.SUCCEEDED:
+def find(ctx: JobContext, fingerprint: str) -> PreviousFetch | None:
+    """Return the last fetch of a source, if its dataset can still be opened."""
+    source = (
+        Source.objects.filter(owner_id=ctx.owner_id, fingerprint=fingerprint).select_related("dataset__job").first()
+    )
+    dataset = source.dataset if source else None
+    if source is None or dataset is None or dataset.job.state != State.SUCCEEDED:
         return None
     if not storage.resolve(dataset.parquet_path).is_file():
         return None
-    return Known(
+    return PreviousFetch(
         dataset=dataset.pk,
         rows=dataset.rows,
-        sha256=known.sha256,
-        etag=known.etag,
-        last_modified=known.last_modified,
-        since=f"{known.fetched_at:%-d %B %Y, %H:%M} UTC",
+        sha256=source.sha256,
+        etag=source.etag,
+        last_modified=source.last_modified,
+        since=f"{source.fetched_at:%-d %B %Y, %H:%M} UTC",
     )
 
 
@@ -57,7 +59,7 @@ def model_for(ctx: JobContext, fingerprint: str, job_id: int) -> int | None:
     )
 
 
-def remember(ctx: JobContext, fingerprint: str, url: str, fetched: KeptFile, dataset_id: int) -> None:
+def remember(ctx: JobContext, fingerprint: str, url: str, fetched: StoredFile, dataset_id: int) -> None:
     """Keep what was fetched, in the caller's fenced transaction: the next fetch of the same is a conditional one."""
     Source.objects.update_or_create(
         owner_id=ctx.owner_id,

@@ -82,7 +82,7 @@ class Client:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses before another try, and looks at the attempt, in milliseconds."""
     monkeypatch.setattr(fetching, "BACKOFF_SECONDS", 0.002)
-    monkeypatch.setattr("actors.fetching.many.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("actors.fetching.many.POLL_SECONDS", 0.02)
 
 
 @pytest.fixture

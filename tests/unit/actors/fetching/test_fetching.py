@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from actors.fetching import asking, fetching, partial
-from actors.fetching.errors import AskedToWait, Unfetchable, Unreachable
+from actors.fetching.errors import Unfetchable, Unreachable, WaitRequested
 from actors.fetching.hosts import Hosts
 from actors.fetching.partial import Partial
 from core.errors import JobCancelled
@@ -299,7 +299,7 @@ def test_a_long_wait_is_handed_on_and_costs_the_other_hosts_nothing(client: Clie
     client.policy = {"per_host": 1}
     came, failed = client.many(busy.url("/1.csv"), busy.url("/2.csv"), other.url(host="localhost"))
     assert list(came) == [other.url(host="localhost")]
-    waits = [error.seconds for error in failed.values() if isinstance(error, AskedToWait)]
+    waits = [error.seconds for error in failed.values() if isinstance(error, WaitRequested)]
     assert len(waits) == 2
     assert all(30 <= wait <= 91 for wait in waits)
     # The second file of that host was not even asked for.
@@ -336,7 +336,7 @@ def test_the_host_that_asks_for_a_wait_is_the_one_that_is_left_alone(
     monkeypatch.setattr(Hosts, "rest", lambda *asked: rested.append(asked[1]))
     busy = serve(lambda request: request.send(b"", 503, retry_after=90))
     first = serve(lambda request: request.send(b"", 302, location=busy.url()), names=("localhost",))
-    with pytest.raises(AskedToWait):
+    with pytest.raises(WaitRequested):
         client.fetch(first.url(host="localhost"))
     assert rested == ["127.0.0.1"]
 

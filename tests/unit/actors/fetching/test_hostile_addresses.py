@@ -315,7 +315,7 @@ def test_a_sentence_holds_neither_a_password_nor_a_query(settings: Settings) -> 
         with pytest.raises(Unfetchable) as refused:
             read_address(url, policy)
         assert "hunter2" not in str(refused.value)
-    assert "hunter2" not in read_address("https://data.example/t.csv?token=hunter2", policy).shown
+    assert "hunter2" not in read_address("https://data.example/t.csv?token=hunter2", policy).label
 
 
 @pytest.mark.parametrize(

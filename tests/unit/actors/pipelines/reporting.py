@@ -88,7 +88,7 @@ def plan_report(folder: Path, known: Columns, rows: Sequence[Sequence[Any]], **p
     """Plan a report on the rows, with the pipeline's parameters."""
     folder.mkdir(parents=True, exist_ok=True)
     parquet = write_table(folder / "dataset.parquet", known, rows)
-    request = Request.from_params(params, name="orders", known=list(known))
+    request = Request.from_params(params, name="orders", dataset_columns=list(known))
     out = folder / "plan"
     (out / "template").mkdir(parents=True)
     templates.copy_to(templates.get("pdf_export", request.template), out / "template")

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.http import QueryDict
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
-from actors.pipelines.pdf_export.widgets import LISTED_COLUMNS, moved, shown
+from actors.pipelines.pdf_export.widgets import LISTED_COLUMNS, moved, order_and_ticks
 from core import pipelines
 from core.forms import Entry, open_form
 from core.models import Dataset, Job
@@ -271,10 +271,10 @@ def test_a_moved_column_and_the_ticks_are_shown_without_a_word_of_complaint(data
 
 def test_columns_of_another_dataset_begin_ticked_in_their_order() -> None:
     value = {"order": ["x", "b", "a"], "ticked": ["x", "b"]}
-    assert shown(value, ["a", "b", "new"]) == (["b", "a", "new"], {"b", "new"})
-    assert shown(value, ["p", "q"]) == (["p", "q"], {"p", "q"})
-    assert shown(None, ["a", "b"]) == (["a", "b"], {"a", "b"})
-    assert shown(["b"], ["a", "b"]) == (["b", "a"], {"b"})
+    assert order_and_ticks(value, ["a", "b", "new"]) == (["b", "a", "new"], {"b", "new"})
+    assert order_and_ticks(value, ["p", "q"]) == (["p", "q"], {"p", "q"})
+    assert order_and_ticks(None, ["a", "b"]) == (["a", "b"], {"a", "b"})
+    assert order_and_ticks(["b"], ["a", "b"]) == (["b", "a"], {"b"})
 
 
 def test_a_very_wide_dataset_lists_its_first_columns(alice: User) -> None:

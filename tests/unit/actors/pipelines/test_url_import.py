@@ -54,7 +54,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(JobContext, "run_in_child", call)
     monkeypatch.setattr("actors.fetching.fetching.BACKOFF_SECONDS", 0.001)
-    monkeypatch.setattr("actors.fetching.many.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("actors.fetching.many.POLL_SECONDS", 0.01)
 
 
 @pytest.fixture

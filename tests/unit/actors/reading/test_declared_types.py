@@ -116,7 +116,7 @@ def test_bounds_alone_lose_no_value_without_a_word(tmp_path: Path) -> None:
 
 
 def test_blanks_far_down_cost_no_row_of_a_declared_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.reading.proving._SEEN_ROWS", (5, 5))
+    monkeypatch.setattr("actors.reading.proving._SAMPLE_ROWS", (5, 5))
     monkeypatch.setattr("actors.reading.proving.SAMPLE_ROWS", 5)
     monkeypatch.setattr("actors.reading.proving.SAMPLE_VALUES", 5)
     found = declared(tmp_path, "date", ["soon", "2024-01-01"] * 100 + [" 2024-01-02 "])

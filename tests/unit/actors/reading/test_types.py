@@ -134,7 +134,7 @@ def test_what_has_two_meanings_is_text_with_a_note(tmp_path: Path, values: list[
 def test_a_value_far_down_settles_what_the_first_ones_leave_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.reading.proving._SEEN_ROWS", (5, 5))
+    monkeypatch.setattr("actors.reading.proving._SAMPLE_ROWS", (5, 5))
     monkeypatch.setattr("actors.reading.proving.SAMPLE_ROWS", 5)
     monkeypatch.setattr("actors.reading.proving.SAMPLE_VALUES", 5)
     many = 200

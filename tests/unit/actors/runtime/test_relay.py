@@ -27,8 +27,8 @@ from tests.unit.core.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 
-def look(relay: Relay) -> bool:
-    return relay._look(was_woken=True)
+def poll(relay: Relay) -> bool:
+    return relay._poll(was_woken=True)
 
 
 def unpublished() -> int:
@@ -37,10 +37,10 @@ def unpublished() -> int:
 
 def test_what_is_due_is_published_and_then_marked(alice: User, list_broker: ListBroker) -> None:
     jobs = [submit_job(alice) for _ in range(3)]
-    assert look(Relay())
+    assert poll(Relay())
     assert list_broker.job_ids == [job.pk for job in jobs]
     assert unpublished() == 0
-    assert not look(Relay())
+    assert not poll(Relay())
     assert len(list_broker.published) == 3
 
 
@@ -56,7 +56,7 @@ def test_a_job_is_marked_only_after_the_broker_has_it(
         publish(jobs)
 
     monkeypatch.setattr(list_broker, "publish_jobs", watched)
-    look(Relay())
+    poll(Relay())
     assert (at_publish, unpublished()) == ([1], 0)
 
 
@@ -67,12 +67,12 @@ def test_a_failing_publish_marks_nothing_and_the_next_look_tries_again(
     job = submit_job(alice)
     relay = Relay()
     list_broker.fault = fault
-    look(relay)
+    poll(relay)
     assert (list_broker.published, unpublished()) == ([], 1)
     assert list_broker.lets_go == 1
     list_broker.fault = None
     clock.advance(outbox.HOLD_SECONDS + 1)
-    look(relay)
+    poll(relay)
     assert list_broker.job_ids == [job.pk]
     assert unpublished() == 0
 
@@ -80,7 +80,7 @@ def test_a_failing_publish_marks_nothing_and_the_next_look_tries_again(
 def test_jobs_that_this_process_cannot_publish_are_left_to_others_at_once(alice: User, list_broker: ListBroker) -> None:
     job = submit_job(alice)
     list_broker.fault = ConnectionRefusedError("no")
-    look(Relay())
+    poll(Relay())
     assert [due.job_id for due in outbox.take_due()] == [job.pk]
 
 
@@ -89,7 +89,7 @@ def test_a_job_claimed_before_it_was_marked_keeps_its_state(
 ) -> None:
     job = submit_job(alice)
     monkeypatch.setattr(list_broker, "publish_jobs", lambda _: claim(job))
-    look(Relay())
+    poll(Relay())
     assert (fresh(job).state, fresh(job).published_at) == ("running", None)
 
 
@@ -99,7 +99,7 @@ def test_more_than_a_batch_is_published_in_one_look(
     monkeypatch.setattr(outbox, "BATCH", 2)
     for _ in range(5):
         submit_job(alice)
-    look(Relay())
+    poll(Relay())
     assert len(list_broker.published) == 5
     assert list_broker.asked == 3
 
@@ -108,10 +108,10 @@ def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice:
     list_broker.is_shared = False
     first, second, third = (submit_job(alice) for _ in range(3))
     urgent = submit_job(alice, priority=Priority.URGENT)
-    look(Relay(ahead=2))
+    poll(Relay(ahead=2))
     assert list_broker.job_ids == [urgent.pk, first.pk]
     list_broker.waiting["default"] = 0
-    look(Relay(ahead=2))
+    poll(Relay(ahead=2))
     assert list_broker.job_ids == [urgent.pk, first.pk, second.pk, third.pk]
 
 
@@ -122,23 +122,23 @@ def test_the_more_urgent_do_not_wait_until_a_queue_full_of_others_has_room(
     list_broker.is_shared = is_shared
     low = [submit_job(alice, priority=Priority.LOW) for _ in range(SMALLEST)]
     relay = Relay(ahead=SMALLEST)
-    look(relay)
+    poll(relay)
     normal = submit_job(alice)
     urgent = [submit_job(alice, priority=Priority.URGENT) for _ in range(2)]
     submit_job(alice, priority=Priority.LOW)
-    look(relay)
-    look(relay)
+    poll(relay)
+    poll(relay)
     assert list_broker.job_ids == [job.pk for job in [*low, *urgent, normal]]
 
 
 def test_of_the_more_urgent_no_more_go_ahead_than_a_queue_gets_at_least(alice: User, list_broker: ListBroker) -> None:
     for _ in range(SMALLEST):
         submit_job(alice)
-    look(Relay())
+    poll(Relay())
     for _ in range(2 * SMALLEST):
         submit_job(alice, priority=Priority.URGENT)
     for _ in range(3):
-        look(Relay())
+        poll(Relay())
     assert [job.priority for job in list_broker.published] == [1] * SMALLEST + [2] * SMALLEST
 
 
@@ -151,7 +151,7 @@ def test_a_full_queue_does_not_hold_up_another(
     list_broker.waiting["default"] = 1
     submit_job(alice)
     heavy_job = submit_job(alice, define(heavy, queue="cpu"))
-    look(Relay(ahead=1))
+    poll(Relay(ahead=1))
     assert list_broker.job_ids == [heavy_job.pk]
 
 
@@ -163,66 +163,66 @@ def test_messages_that_the_broker_no_longer_has_are_published_again(
 ) -> None:
     jobs = [submit_job(alice) for _ in range(3)]
     clock.stop()
-    relay = Relay(looks=True)
-    look(relay)
+    relay = Relay(polls=True)
+    poll(relay)
     list_broker.published.clear()
     list_broker.waiting = {"default": 1}  # the broker's disk was wiped but for one
     clock.advance(60)
     relay._recover_at = 0
-    look(relay)
-    look(relay)
+    poll(relay)
+    poll(relay)
     assert list_broker.job_ids == [jobs[0].pk, jobs[1].pk]
 
 
 def test_messages_that_the_broker_has_are_left_alone(alice: User, list_broker: ListBroker, clock: Clock) -> None:
     submit_job(alice)
-    relay = Relay(looks=True)
-    look(relay)
+    relay = Relay(polls=True)
+    poll(relay)
     clock.advance(600)
     relay._recover_at = 0
-    look(relay)
+    poll(relay)
     assert len(list_broker.published) == 1
 
 
 def test_young_messages_are_not_called_lost(alice: User, list_broker: ListBroker, clock: Clock, conf: OwnConf) -> None:
-    relay = Relay(looks=True)
-    look(relay)  # the broker is known to be there
+    relay = Relay(polls=True)
+    poll(relay)  # the broker is known to be there
     submit_job(alice)
-    look(relay)
+    poll(relay)
     list_broker.waiting.clear()
     clock.advance(conf.REPUBLISH_SECONDS - 5)
     relay._recover_at = 0
-    look(relay)
+    poll(relay)
     assert unpublished() == 0
     clock.advance(10)
     relay._recover_at = 0
-    look(relay)
+    poll(relay)
     assert unpublished() == 1
 
 
 def test_a_broker_that_has_come_back_is_asked_at_once_what_it_lost(
     alice: User, list_broker: ListBroker, clock: Clock
 ) -> None:
-    relay = Relay(looks=True)
+    relay = Relay(polls=True)
     submit_job(alice)
-    look(relay)
+    poll(relay)
     list_broker.fault = ConnectionResetError("gone")
-    look(relay)
+    poll(relay)
     list_broker.fault = None
     list_broker.waiting.clear()
     clock.advance(relay_module.RECOVER_AGE_SECONDS + 1)
     relay._recover_at = 0
-    look(relay)
+    poll(relay)
     assert unpublished() == 1
 
 
 def test_a_web_process_looks_for_no_lost_messages(alice: User, list_broker: ListBroker, clock: Clock) -> None:
     submit_job(alice)
     relay = Relay()
-    look(relay)
+    poll(relay)
     list_broker.waiting.clear()
     clock.advance(600)
-    look(relay)
+    poll(relay)
     assert unpublished() == 0
 
 
@@ -237,14 +237,14 @@ def test_a_broker_that_is_away_is_told_once_and_asked_with_growing_pauses(
     list_broker.fault = ConnectionRefusedError("no")
     pauses = []
     for _ in range(6):
-        look(relay)
+        poll(relay)
         pauses.append(relay._pause)
         clock.advance(11)
     assert pauses == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
     assert caplog.text.count("broker_unreachable") == 1
     assert metrics.registry.get_sample_value("headway_relay_broker_up") == 0
     list_broker.fault = None
-    look(relay)
+    poll(relay)
     assert relay._pause == 0
     assert "relay_recovered" in caplog.text
     assert metrics.registry.get_sample_value("headway_relay_broker_up") == 1
@@ -259,7 +259,7 @@ def test_a_database_that_is_away_does_not_end_the_relay(
     monkeypatch.setattr(outbox, "next_due_seconds", away)
     monkeypatch.setattr(relay_module, "connection", SimpleNamespace(close=lambda: None))
     relay = Relay()
-    look(relay)
+    poll(relay)
     assert "database_unreachable" in caplog.text
     assert relay._pause > 0
 
@@ -336,7 +336,7 @@ def test_a_web_processs_relay_rests_when_there_is_nothing_to_do_and_starts_again
 
 @pytest.mark.django_db(transaction=True)
 def test_a_workers_relay_looks_by_itself(alice: User, list_broker: ListBroker, relay: Relay) -> None:
-    relay.looks, list_broker.is_shared = True, False
+    relay.polls, list_broker.is_shared = True, False
     relay.start()
     job = submit_job(alice)
     wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
@@ -349,9 +349,9 @@ def test_an_embedded_workers_relay_sees_at_a_glance_what_others_have_written(
 ) -> None:
     # It would not look again by the clock.
     monkeypatch.setattr(relay_module, "EMBEDDED_REST_SECONDS", 3600.0)
-    relay.looks, list_broker.is_shared = True, False
+    relay.polls, list_broker.is_shared = True, False
     relay.start()
-    wait_until(lambda: relay._seen is not None, what="its first look")
+    wait_until(lambda: relay._last_mark is not None, what="its first look")
     job = submit_job(alice)
     wait_until(lambda: list_broker.job_ids == [job.pk], what="the publish")
 

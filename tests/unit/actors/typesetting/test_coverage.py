@@ -107,7 +107,7 @@ def test_half_of_a_surrogate_pair_is_measured_as_the_sign_for_it() -> None:
 
 
 def test_without_any_installed_font_the_compilers_own_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "found", dict)
+    monkeypatch.setattr(fonts, "installed_files", dict)
     fonts.loaded.cache_clear()
     try:
         own = Coverage()

@@ -1,4 +1,4 @@
-"""What the steps and the parts of the job keep, as values."""
+"""The stored results of the job's steps and parts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptFile:
-    """A file that was fetched: its key in the store, and what its server said of it."""
+class StoredFile:
+    """A file that was fetched: its key in the store, and what its server declared."""
 
     file: str
     name: str
@@ -34,7 +34,7 @@ class Unchanged:
 class Collected:
     """What came of an address: one of the two."""
 
-    fetched: KeptFile | None = None
+    fetched: StoredFile | None = None
     unchanged: Unchanged | None = None
 
 
