@@ -32,7 +32,7 @@ class FirstReject:
 
 @dataclass
 class Tally:
-    """What the scan counted. records = rows + rejected, always. Counts are of records or lines unless named otherwise."""
+    """What the scan counted. records = rows + rejected, always. The units are records or lines unless named."""
 
     records: int = 0
     rows: int = 0

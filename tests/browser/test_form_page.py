@@ -132,7 +132,7 @@ def test_the_upload_shows_how_far_it_is_and_can_be_stopped(open_page: OpenPage) 
     assert not Job.objects.exists()
 
 
-def test_an_invalid_submit_leads_to_its_errors_and_keeps_the_file(open_page: OpenPage, text: Path) -> None:
+def test_an_invalid_submit_shows_its_errors_and_keeps_the_file(open_page: OpenPage, text: Path) -> None:
     page = open_page(LETTERS)
     page.locator("#id_text").set_input_files(text)
     page.locator("summary", has_text="More").click()
@@ -220,7 +220,7 @@ def column_names(page: Page) -> list[str]:
     return page.locator(".column-picker-name").all_text_contents()
 
 
-def test_choosing_a_dataset_shows_its_columns_and_keeps_what_was_filled_in(
+def test_choosing_a_dataset_shows_its_columns_and_keeps_input(
     open_page: OpenPage, people: Dataset, tmp_path: Path
 ) -> None:
     logo = tmp_path / "logo.png"
@@ -247,9 +247,7 @@ def test_choosing_a_dataset_shows_its_columns_and_keeps_what_was_filled_in(
     assert Artifact.objects.get(job=job).name == "logo.png"
 
 
-def test_columns_are_moved_by_the_keyboard_and_the_focus_stays_on_the_moved_one(
-    open_page: OpenPage, people: Dataset
-) -> None:
+def test_columns_moved_by_keyboard_keep_the_focus(open_page: OpenPage, people: Dataset) -> None:
     page = open_page(f"{REPORT}?dataset={people.pk}")
     unfold(page, "Columns")
     page.locator("#id_columns-0").uncheck()

@@ -52,7 +52,7 @@ def test_progress_moves_and_focus_and_what_is_open_stay(open_page: OpenPage, ali
     expect(page.locator(f"#job-{job.pk}-cancel")).to_be_focused()
 
 
-def test_the_end_comes_without_a_reload_is_said_once_and_ends_the_asking(
+def test_the_end_appears_live_is_told_once_and_stops_polling(
     open_page: OpenPage, alice: User, make_job: MakeJob
 ) -> None:
     job = make_job(alice, state="running", progress=RUNNING)

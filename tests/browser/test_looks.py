@@ -196,7 +196,7 @@ def fetch() -> Iterator[None]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_every_page_of_operators_fits_its_window_and_can_be_read_and_used(
+def test_operator_pages_fit_the_window_and_are_accessible(
     open_page: OpenPage, staff: User, fetch: None, addresses_of_staff: list[str], theme: str, width: int
 ) -> None:
     page = open_page("/", width=width, color_scheme=theme, person=staff)

@@ -40,7 +40,7 @@ def words() -> Iterator[None]:
     pipelines.forget("words")
 
 
-def test_the_times_follow_what_is_typed_and_a_double_click_saves_once(open_page: OpenPage) -> None:
+def test_times_follow_typing_and_a_double_click_saves_once(open_page: OpenPage) -> None:
     page = open_page(WORDS)
     page.locator("#id_word").fill("tree")
     page.locator("#repeat summary").click()
@@ -99,7 +99,7 @@ def test_without_javascript_all_of_it_works(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (390, "light")])
-def test_every_page_of_schedules_fits_its_window_and_can_be_read_and_used(
+def test_schedule_pages_fit_the_window_and_are_accessible(
     open_page: OpenPage, alice: User, make_job: MakeJob, width: int, theme: str
 ) -> None:
     states = [*State.values, *ScheduledRun.Outcome.values]

@@ -71,7 +71,7 @@ def finish(job: Job, state: str = "succeeded") -> None:
     )
 
 
-def test_the_end_of_a_job_that_nobody_looks_at_is_told_once_and_marked_until_somebody_does(
+def test_an_unwatched_end_notifies_once_and_is_marked_until_seen(
     watching: OpenPage, alice: User, make_job: MakeJob
 ) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
@@ -106,9 +106,7 @@ def test_a_success_with_a_warning_is_told_as_one(
     expect(page).to_have_title("Succeeded, with warnings · abc.txt · Headway")
 
 
-def test_a_hidden_tab_asks_slowly_for_all_its_jobs_and_tells_the_same(
-    watching: OpenPage, alice: User, make_job: MakeJob
-) -> None:
+def test_a_hidden_tab_polls_slowly_and_still_notifies(watching: OpenPage, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
     page = watching(job.get_absolute_url())
     page.evaluate(HIDE)
@@ -136,9 +134,7 @@ def test_a_hidden_tab_asks_slowly_for_all_its_jobs_and_tells_the_same(
     assert len(told(page)) == 1
 
 
-def test_a_second_tab_of_the_same_browser_tells_it_no_second_time(
-    watching: OpenPage, alice: User, make_job: MakeJob
-) -> None:
+def test_a_second_tab_does_not_notify_again(watching: OpenPage, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", progress=RUNNING)
     first = watching(job.get_absolute_url())
     second = first.context.new_page()
@@ -184,9 +180,7 @@ def test_who_looks_is_not_told_what_they_see(watching: OpenPage, alice: User, ma
     assert told(page) == []
 
 
-def test_the_bell_rings_without_a_reload_and_rests_in_a_hidden_tab(
-    watching: OpenPage, alice: User, make_job: MakeJob
-) -> None:
+def test_the_bell_updates_live_and_rests_in_a_hidden_tab(watching: OpenPage, alice: User, make_job: MakeJob) -> None:
     page = watching("/datasets/")
     expect(page.locator(".bell-count")).to_have_count(0)
     make_job(alice, state="succeeded", finished_at=timezone.now())
@@ -202,7 +196,7 @@ def test_the_bell_rings_without_a_reload_and_rests_in_a_hidden_tab(
     expect(page.locator(".bell-count")).to_have_count(0)
 
 
-def test_the_settings_page_offers_the_browsers_zone_and_asks_for_leave(open_page: OpenPage, alice: User) -> None:
+def test_settings_offer_the_browsers_zone_and_ask_permission(open_page: OpenPage, alice: User) -> None:
     page = open_page("/datasets/", timezone_id="Asia/Tokyo")
     page.context.add_init_script(STAND_INS)
     page.goto("/settings/")

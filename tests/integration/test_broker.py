@@ -45,7 +45,7 @@ def due(job_id: int = 7, *, priority: int = 1, queue: str = "default") -> DueJob
     return DueJob(job_id=job_id, queue=queue, priority=priority, pipeline="csv_import", owner_id=3, attempt=2)
 
 
-def test_a_published_message_is_durable_and_says_what_it_is_about(
+def test_a_published_message_is_durable_and_describes_itself(
     broker: JobRabbitmqBroker, channel: pika.adapters.blocking_connection.BlockingChannel
 ) -> None:
     broker.publish_jobs([due()])
@@ -65,7 +65,7 @@ def test_the_urgent_are_delivered_first(
     assert delivered == ["3", "2", "1"]
 
 
-def test_quorum_queues_keep_messages_and_the_order_that_the_documents_say(
+def test_quorum_queues_keep_messages_in_the_documented_order(
     url: str, channel: pika.adapters.blocking_connection.BlockingChannel, conf: OwnConf
 ) -> None:
     conf.RABBITMQ_QUEUE_TYPE = "quorum"
@@ -90,7 +90,7 @@ def _next_in(channel: pika.adapters.blocking_connection.BlockingChannel, queue: 
     return got[0]
 
 
-def test_a_queue_that_is_gone_is_told_and_declared_again_by_the_next_publish(
+def test_a_lost_queue_is_logged_and_declared_by_the_next_publish(
     broker: JobRabbitmqBroker, channel: pika.adapters.blocking_connection.BlockingChannel
 ) -> None:
     broker.publish_jobs([due()])
@@ -110,7 +110,7 @@ def test_nothing_waits_in_a_queue_that_is_gone(
     assert broker.waiting_messages("default") == 0  # declared again in between
 
 
-def test_a_queue_that_an_operator_declared_otherwise_is_used_as_it_is(
+def test_a_queue_declared_otherwise_by_an_operator_is_used_as_is(
     broker: JobRabbitmqBroker, channel: pika.adapters.blocking_connection.BlockingChannel
 ) -> None:
     channel.queue_declare("cpu", durable=True, arguments={"x-max-length": 1000})
@@ -127,7 +127,7 @@ def test_no_queue_for_delayed_messages_is_declared(broker: JobRabbitmqBroker, ur
     connection.close()
 
 
-def test_a_broken_connection_is_let_go_and_the_next_publish_makes_a_new_one(broker: JobRabbitmqBroker) -> None:
+def test_a_publish_after_a_broken_connection_makes_a_new_one(broker: JobRabbitmqBroker) -> None:
     broker.publish_jobs([due(1)])
     broker.connection.close()
     with pytest.raises(Exception, match=r"."):

@@ -56,7 +56,7 @@ def have_ended(site: Site, job: int, at_least: int) -> bool:
     return ended_children(site, job) >= at_least
 
 
-def test_children_run_on_all_workers_and_the_parent_holds_no_thread(family: Site) -> None:
+def test_children_run_on_all_workers_while_no_thread_waits(family: Site) -> None:
     family.start_worker(2)
     sign = family.home / "go-on"
     job = submit_split(family, parts=12, seconds=0, sign=sign)

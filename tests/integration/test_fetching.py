@@ -82,7 +82,7 @@ def safe_bytes(folder: Path) -> int:
     return max((json.loads(note.read_text())["bytes"] for note in folder.glob("*/fetch/1.json")), default=0)
 
 
-def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_little_of_it(fetching: Site, halting: Server) -> None:
+def test_a_worker_killed_mid_file_loses_little_of_it(fetching: Site, halting: Server) -> None:
     worker = fetching.start_worker()[0]
     job = submit(fetching, halting.url("/words.csv"))
     notes = fetching.home / "files" / "jobs" / str(job)

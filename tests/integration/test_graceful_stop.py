@@ -52,7 +52,7 @@ def submit_all(site: Site, *orders: tuple[str, dict[str, Any]]) -> list[int]:
     return [int(word) for word in site.run("shell", "--command", code).stdout.splitlines()[-1].split()]
 
 
-def test_short_work_ends_long_work_is_handed_back_and_so_is_what_never_calls(
+def test_a_stop_ends_short_work_and_hands_back_long_or_deaf_work(
     runtime: Runtime, stopping: Callable[..., Site]
 ) -> None:
     site = stopping(runtime, STOP_GRACE_SECONDS="3")
@@ -89,7 +89,7 @@ def test_short_work_ends_long_work_is_handed_back_and_so_is_what_never_calls(
     assert rows(site, "SELECT fence, attempt FROM core_job WHERE id = %s", stuck) == [(2, 1)]
 
 
-def test_what_a_stopping_worker_has_fetched_and_not_begun_goes_to_others_at_once(
+def test_unstarted_messages_of_a_stopping_worker_go_to_others(
     stopping: Callable[..., Site],
 ) -> None:
     # Nobody takes what is fetched for lost, and the grace outlasts the test.

@@ -146,7 +146,7 @@ def submit_counts(person: Person, pipeline: str, *, count: int, seconds: float) 
 # -- the tests ----------------------------------------------------------------------------------------
 
 
-def test_a_person_submits_watches_cancels_and_retries_on_the_pages(life: Site, tmp_path: Path) -> None:
+def test_a_person_submits_watches_cancels_and_retries_on_pages(life: Site, tmp_path: Path) -> None:
     life.start_web()
     alice = life.person("alice")
     text = tmp_path / "in.txt"
@@ -189,7 +189,7 @@ def test_a_person_submits_watches_cancels_and_retries_on_the_pages(life: Site, t
 
 
 @pytest.mark.parametrize("runtime", ["embedded"])
-def test_the_command_line_ends_with_the_code_that_scripts_rely_on(life: Site, tmp_path: Path) -> None:
+def test_the_command_line_exits_with_documented_codes(life: Site, tmp_path: Path) -> None:
     life.start_worker()
     text = tmp_path / "in.txt"
     text.write_text("hello")
@@ -262,7 +262,7 @@ def test_a_job_whose_worker_is_killed_resumes_at_its_step(life: Site) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["rabbitmq"])
-def test_a_job_that_kills_its_worker_each_time_fails_with_the_reason(life: Site) -> None:
+def test_a_job_that_always_kills_its_worker_fails_with_a_reason(life: Site) -> None:
     """Whoever watches the processes starts them again; the job does not kill for ever."""
     life.environment["LEASE_SECONDS"] = "2"
     workers: list[Process] = life.start_worker()
@@ -327,7 +327,7 @@ def test_short_work_may_end_before_its_worker_stops(life: Site) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["rabbitmq"])
-def test_a_script_that_ends_while_it_publishes_leaves_no_job_in_its_hand(life: Site) -> None:
+def test_a_script_that_ends_while_publishing_strands_no_job(life: Site) -> None:
     code = (
         "import time; from actors.runtime.broker import job_broker; from core.life.submission import submit; "
         "from django.contrib.auth.models import User; broker = job_broker(); publish = broker.publish_jobs; "

@@ -43,9 +43,7 @@ def rows(site: Site, query: str) -> list[tuple[Any, ...]]:
         return file.execute(query).fetchall()
 
 
-def test_a_worker_killed_with_a_mail_in_its_hand_leaves_it_unknown_and_others_go_at_their_rate(
-    mailing: Site, sink: MailSink
-) -> None:
+def test_a_killed_workers_mail_is_unknown_and_others_are_sent(mailing: Site, sink: MailSink) -> None:
     mailing.run("shell", "--command", ORDER.format(key="first", count=1))
     mailing.environment["FAILPOINT"] = "mail:kill"
     (worker,) = mailing.start_worker()

@@ -33,7 +33,7 @@ def test_the_end_of_a_forked_process_is_known_by_its_code(make_site: Callable[..
     assert killed.wait() == -signal.SIGKILL
 
 
-def test_a_forked_worker_dies_at_the_failpoint_that_it_is_armed_for(make_site: Callable[..., Site]) -> None:
+def test_a_forked_worker_dies_at_its_armed_failpoint(make_site: Callable[..., Site]) -> None:
     site = make_site("rabbitmq", EXTRA_PIPELINES="tests.pipelines", LEASE_SECONDS="4")
     site.add_user("alice")
     armed = site.fork_worker("--processes", "1", "--threads", "1", environment={"FAILPOINT": "claim:kill"})

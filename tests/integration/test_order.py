@@ -52,7 +52,7 @@ def left(site: Site) -> int:
     return int(rows(site, "SELECT count(*) FROM core_job WHERE state <> 'succeeded'")[0][0])
 
 
-def test_one_job_of_another_owner_and_an_urgent_one_overtake_a_backlog(busy: Site) -> None:
+def test_another_owners_job_and_an_urgent_one_overtake_a_backlog(busy: Site) -> None:
     run(busy, f"submit_many('count', [Order(params=params) for _ in range({BACKLOG})], owner_id=ids['alice'])")
     busy.start_worker()
     wait_until(lambda: left(busy) <= BACKLOG - 4, what="the backlog to be at work")

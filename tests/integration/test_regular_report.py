@@ -81,9 +81,7 @@ def desk(runtime: Runtime, make_site: Callable[..., Site], data: DataServer, sin
 
 
 @pytest.mark.parametrize("runtime", ["embedded"])
-def test_fresh_data_becomes_a_mailed_pdf_and_what_fails_says_which_step_it_was(
-    desk: Site, data: DataServer, sink: MailSink
-) -> None:
+def test_fresh_data_is_mailed_as_pdf_and_failures_name_the_step(desk: Site, data: DataServer, sink: MailSink) -> None:
     url = f"http://{data.host}/sales.csv"
     model = submit(desk, "url_import", "--wait", "60", urls=url)
     assert model["state"] == "succeeded", model

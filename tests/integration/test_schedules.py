@@ -42,7 +42,7 @@ def test_a_worker_fires_what_is_due_and_runs_it(scheduled: Site) -> None:
     assert jobs(scheduled) == 1
 
 
-def test_a_ticker_that_is_killed_at_a_time_leaves_it_whole_or_untouched(scheduled: Site) -> None:
+def test_a_killed_ticker_leaves_a_time_whole_or_untouched(scheduled: Site) -> None:
     for failpoint, left in (("schedule-insert", []), ("schedule-inserted", [("submitted", "queued")])):
         ticker = start_ticker(scheduled, failpoint, failpoint=f"{failpoint}:kill")
         assert ticker.wait() == -9

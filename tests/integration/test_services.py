@@ -26,7 +26,7 @@ def publish(url: str, queue: str) -> None:
         channel.basic_publish("", queue, b"x", persistent)
 
 
-def test_a_confirmed_message_outlives_a_killed_broker_but_not_a_wiped_one(own_rabbitmq: RabbitNode) -> None:
+def test_a_confirmed_message_outlives_a_kill_but_not_a_wipe(own_rabbitmq: RabbitNode) -> None:
     url = own_rabbitmq.create_vhost("here")
     declare(own_rabbitmq, url, "letters")
     publish(url, "letters")

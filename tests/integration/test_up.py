@@ -99,9 +99,7 @@ def test_it_says_where_it_is_and_starts_a_killed_part_again(site: Site, up: Proc
     wait_until(lambda: answers(site), what="the web to answer again")
 
 
-def test_it_leaves_nothing_behind_however_it_ends_and_finds_everything_as_it_was(
-    site: Site, running: list[Process], up: Process
-) -> None:
+def test_any_end_leaves_no_process_and_the_data_intact(site: Site, running: list[Process], up: Process) -> None:
     key = (site.home / "secret_key").read_text()
     users = user_names(site)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -125,7 +123,7 @@ def test_a_second_one_on_the_same_home_is_refused_in_a_sentence(site: Site, up: 
     assert "Traceback" not in refused.stderr
 
 
-def test_a_taken_port_is_refused_in_a_sentence_that_says_what_to_do(make_site: Callable[..., Site]) -> None:
+def test_a_taken_port_is_refused_with_advice(make_site: Callable[..., Site]) -> None:
     site = make_site("embedded", SECRET_KEY="")
     with socket.create_server(("127.0.0.1", site.port)):
         refused = run_up(site)

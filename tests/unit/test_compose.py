@@ -60,7 +60,7 @@ def test_every_command_is_one_that_exists(name: str) -> None:
         assert arguments[0] in get_commands()
 
 
-def test_the_workers_take_every_queue_that_pipelines_use_and_no_other() -> None:
+def test_the_workers_take_just_the_queues_that_pipelines_use() -> None:
     taken: set[str] = set()
     for service in SERVICES.values():
         command = [str(word) for word in service.get("command", [])]
@@ -83,7 +83,7 @@ def test_every_variable_is_documented_and_in_the_example() -> None:
     assert used <= DOCUMENTED
 
 
-def test_no_secret_has_a_value_in_the_example_or_a_default_in_the_file() -> None:
+def test_no_secret_has_an_example_value_or_a_default() -> None:
     example = (FOLDER / ".env.example").read_text()
     secrets = re.findall(r"^(\w*(?:PASSWORD|KEY|TOKEN))=(.*)$", example, re.MULTILINE)
     assert len(secrets) == 7
@@ -94,7 +94,7 @@ def test_no_secret_has_a_value_in_the_example_or_a_default_in_the_file() -> None
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_every_service_has_a_fixed_image_a_restart_policy_and_limits(name: str) -> None:
+def test_every_service_has_a_pinned_image_restarts_and_limits(name: str) -> None:
     service = SERVICES[name]
     assert re.search(r":[^:/]*\d", service["image"])
     assert "latest" not in service["image"]

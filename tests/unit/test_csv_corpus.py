@@ -40,7 +40,7 @@ def test_every_kind_of_table_writing_and_damage_comes(many: list[Case]) -> None:
     assert len({item.encoding for item in many}) >= 8
 
 
-def test_a_reader_that_is_told_the_dialect_reads_the_truth_of_a_file_without_damage(many: list[Case]) -> None:
+def test_a_reader_given_the_dialect_reads_an_undamaged_file(many: list[Case]) -> None:
     undamaged = [item for item in many if item.damage == ("none",)]
     wrong = [item.name for item in undamaged if not judge(item, _told(item)).table]
     assert len(undamaged) > 150

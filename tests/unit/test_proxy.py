@@ -56,7 +56,7 @@ def test_a_reset_connection_tells_its_caller_at_once(proxy: Proxy, caller: socke
         assert ask(other) == b"hello"
 
 
-def test_a_half_open_connection_is_silent_until_the_kernel_gives_it_up(proxy: Proxy, caller: socket.socket) -> None:
+def test_a_half_open_connection_is_silent_until_it_times_out(proxy: Proxy, caller: socket.socket) -> None:
     began = time.monotonic()
     assert proxy.half_open(0.3) == 1
     assert proxy.connections == 0

@@ -58,14 +58,14 @@ def test_locks_pin_every_package_with_hashes_and_name_no_index(lock: str) -> Non
         assert "--hash=sha256:" in entry
 
 
-def test_the_development_lock_pins_what_runs_at_the_same_versions() -> None:
+def test_the_development_lock_pins_the_runtimes_versions() -> None:
     def pins(lock: str) -> set[str]:
         return set(re.findall(r"^([a-z0-9.-]+==\S+)", (CHECKOUT / lock).read_text(), re.MULTILINE))
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
 
 
-def test_continuous_integration_is_one_command_that_stops_at_the_first_failure() -> None:
+def test_ci_is_one_command_that_stops_at_the_first_failure() -> None:
     script = CHECKOUT / ".ci/run"
     assert os.access(script, os.X_OK)
     text = script.read_text()
@@ -126,7 +126,7 @@ def test_a_python_that_is_not_here_is_refused_by_its_name(pyenv: Path) -> None:
     assert "PYTHON=python9.8 is no Python that runs here" in done.stderr
 
 
-def test_the_matrix_runs_each_supported_python_and_names_those_that_are_missing(
+def test_the_matrix_runs_each_python_and_names_missing_ones(
     pyenv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands: list[list[str]] = []

@@ -104,7 +104,7 @@ def test_forms_of_a_mail_server(url: str, expected: dict[str, Any]) -> None:
         "filemail://s3cret",
     ],
 )
-def test_a_mail_server_that_cannot_be_read_is_refused_without_naming_a_password(url: str) -> None:
+def test_an_unreadable_mail_server_never_shows_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refusal:
         _mailer(url)
     assert "s3cret" not in str(refusal.value)

@@ -42,7 +42,7 @@ def test_a_job_begins_where_the_diagram_says() -> None:
     assert re.findall(r"\[\*\] --> (\w+)", STATES) == ["queued", "scheduled"]
 
 
-def test_every_state_is_live_or_terminal_and_only_a_person_revives_one() -> None:
+def test_states_are_live_or_terminal_and_people_revive_them() -> None:
     assert set(LIVE) | set(TERMINAL) == set(State) == set(TRANSITIONS)
     assert not set(LIVE) & set(TERMINAL)
     assert {state for state in State if State.RUNNING in TRANSITIONS[state]} == set(CLAIMABLE)
@@ -66,7 +66,7 @@ def test_the_glossary_names_every_state() -> None:
     assert {state.value for state in State} <= set(re.findall(r"`(\w+)`", GLOSSARY))
 
 
-def test_every_option_of_a_pipeline_is_documented_with_its_default() -> None:
+def test_every_pipeline_option_is_documented_with_its_default() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| *([^|]*?) *\|", PIPELINES, flags=re.MULTILINE))
     options = {each.name: each.default for each in fields(Pipeline)} | {
         name: parameter.default for name, parameter in signature(pipeline).parameters.items()

@@ -206,7 +206,7 @@ def test_the_next_attempt_goes_on_with_a_copy(tmp_path: Path) -> None:
     lost.close()
 
 
-def test_what_is_closed_is_not_begun_anew_by_a_thread_that_comes_late(tmp_path: Path) -> None:
+def test_a_late_thread_does_not_reopen_what_is_closed(tmp_path: Path) -> None:
     lost = Partial(tmp_path, "1", url="https://data.example/")
     lost.begin(partial.Origin(url="https://data.example/", etag='"one"', validator='"one"'))
     lost.append(b"01234")
@@ -290,7 +290,7 @@ def test_a_short_wait_is_waited_for_by_all_files_of_the_host(client: Client, ser
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_a_long_wait_is_handed_on_and_costs_the_other_hosts_nothing(client: Client, serve: Serve, form: str) -> None:
+def test_a_long_wait_is_raised_and_costs_other_hosts_nothing(client: Client, serve: Serve, form: str) -> None:
     def answer(request: Handler) -> None:
         at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
         request.send(b"", 503, retry_after=90 if form == "seconds" else at)
@@ -329,7 +329,7 @@ def test_a_wait_of_days_is_no_wait(client: Client, serve: Serve) -> None:
         client.fetch(server.url())
 
 
-def test_the_host_that_asks_for_a_wait_is_the_one_that_is_left_alone(
+def test_only_the_host_that_asks_for_a_wait_is_left_alone(
     client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rested: list[str] = []
@@ -341,7 +341,7 @@ def test_the_host_that_asks_for_a_wait_is_the_one_that_is_left_alone(
     assert rested == ["127.0.0.1"]
 
 
-def test_a_server_that_asks_for_no_wait_is_not_asked_again_at_once(
+def test_a_server_without_a_wait_is_still_not_retried_at_once(
     client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[int] = []

@@ -186,7 +186,7 @@ def test_there_are_enough_of_them() -> None:
 
 
 @pytest.mark.parametrize("second", REBOUND)
-def test_a_name_that_is_outside_first_and_inside_then_leads_nowhere(
+def test_a_name_that_rebinds_to_the_inside_leads_nowhere(
     second: str,
     client: Client,
     canaries: Canaries,
@@ -219,7 +219,7 @@ def test_a_redirect_to_inside_is_not_followed(
     assert (len(server.seen.requests), canaries.count()) == (1, 0)
 
 
-def test_the_name_is_in_the_request_though_the_connection_goes_to_its_address(
+def test_a_request_names_the_host_though_it_goes_to_an_address(
     client: Client, serve: Callable[..., Server], resolver: Resolver, connects: list[str]
 ) -> None:
     server = serve(lambda request: request.send(b"a,b\n1,2\n"), names=("data.example",))
@@ -242,7 +242,7 @@ def test_what_is_allowed_inside_is_that_host_and_that_port_alone(
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1:{port}", "[::1]:{port}", "0:0:0:0:0:0:0:1", "[::1]", "Intra.Example."])
-def test_hosts_that_are_allowed_inside_are_named_in_any_common_spelling(conf: OwnConf, entry: str) -> None:
+def test_allowed_inside_hosts_match_in_any_common_spelling(conf: OwnConf, entry: str) -> None:
     conf.FETCH_INSIDE = [entry.replace("{port}", "8080")]
     policy = Policy.from_settings()
     host = "127.0.0.1" if entry[0] == "1" else "intra.example" if entry[0] == "I" else "::1"

@@ -61,7 +61,7 @@ def test_a_delimiter_that_means_something_else_is_refused(values: dict[str, str]
 
 
 @pytest.mark.parametrize(("most", "text"), [(50.0, "50"), (2.5, "2.5"), (100.0, "100")])
-def test_the_sites_limit_on_rejected_rows_is_shown_where_it_holds(conf: OwnConf, most: float, text: str) -> None:
+def test_the_sites_limit_on_rejected_rows_is_shown(conf: OwnConf, most: float, text: str) -> None:
     conf.IMPORT_MAX_REJECTED_PERCENT = most
     field = ImportForm()["max_rejected_percent"]
     assert field.help_text.startswith(f"Empty: {text} %.")
@@ -98,7 +98,7 @@ def test_a_declared_type_becomes_the_columns_rule(rules: Any, types: dict[str, s
     assert before["rules"] == rules
 
 
-def test_declared_types_pass_the_form_as_its_page_sends_them_back() -> None:
+def test_declared_types_pass_the_form_as_its_page_sends_them() -> None:
     values = ImportForm.declared({"rules": [{"column": "price", "min": "0"}]}, {"day": "date"})
     page = str(ImportForm(initial=values)["rules"])
     assert 'value="day"' in page

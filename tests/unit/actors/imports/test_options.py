@@ -29,9 +29,7 @@ from actors.imports.options import Options
         ({"preamble_lines": 0, "header": "no"}, {"preamble_lines": 0, "header": "no"}),
     ],
 )
-def test_what_is_not_said_is_detected_and_what_is_nothing_is_said(
-    params: dict[str, Any], dialect: dict[str, Any]
-) -> None:
+def test_unset_options_are_detected_and_none_is_set_as_empty(params: dict[str, Any], dialect: dict[str, Any]) -> None:
     assert Options.from_params(params).dialect == dialect
 
 

@@ -51,7 +51,7 @@ def make_dataset(owner: User, **params: Any) -> Dataset:
 
 
 @pytest.mark.parametrize(("keeps", "cell"), [(False, "'=1+1"), (True, "=1+1")])
-def test_it_is_made_once_and_keeps_formulas_where_the_import_was_told_so(keeps: bool, cell: str) -> None:
+def test_it_is_made_once_and_keeps_formulas_where_imported_so(keeps: bool, cell: str) -> None:
     alice = User.objects.create_user("alice")
     dataset = make_dataset(alice, keep_formulas=keeps)
     job = downloads.order(dataset, "clean", by="alice", is_staff=False)

@@ -37,7 +37,7 @@ def artifacts_of(job: Job) -> dict[str, Artifact]:
     return {artifact.field: artifact for artifact in job.artifacts.filter(kind=Artifact.Kind.OUTPUT)}
 
 
-def test_a_sound_file_has_no_warning_and_no_files_of_what_was_left_out(alice: User) -> None:
+def test_a_sound_file_has_no_warning_and_no_leftover_files(alice: User) -> None:
     job = run(alice, "csv_import", {}, SOUND)
     assert "warning" not in result_of(job)
     assert set(artifacts_of(job)) == {"parquet"}
@@ -71,7 +71,7 @@ def test_every_line_around_the_table_is_kept_with_its_number(alice: User) -> Non
     assert (counts["lines"], counts["before"], counts["comment"], counts["blank"], counts["after"]) == (9, 1, 1, 3, 1)
 
 
-def test_a_file_of_rejects_fails_with_its_files_and_the_likely_cause(alice: User) -> None:
+def test_a_file_of_rejects_fails_with_files_and_likely_cause(alice: User) -> None:
     rules = {"rules-0-column": "day", "rules-0-type": "integer"}
     job = run(alice, "csv_import", rules, SOUND)
     assert (job.state, job.attempt) == (State.FAILED, 1)
@@ -101,7 +101,7 @@ def test_a_guess_is_a_note(alice: User) -> None:
     assert any(note.startswith("A guess: ") for note in notes)
 
 
-def test_the_columns_of_a_large_table_are_profiled_by_a_job_of_their_own(
+def test_a_large_tables_columns_are_profiled_by_another_job(
     alice: User, monkeypatch: pytest.MonkeyPatch, store: Path
 ) -> None:
     monkeypatch.setattr("actors.reading.whole.PROFILED_CELLS", 10)

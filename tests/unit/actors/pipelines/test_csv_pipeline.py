@@ -88,7 +88,7 @@ def test_a_csv_becomes_a_dataset(alice: User) -> None:
     assert names == {"table.parquet", "table.rejected.csv", "table.duplicates.csv"}
 
 
-def test_columns_that_nearly_have_a_type_are_counted_and_told_in_plain_words(alice: User) -> None:
+def test_columns_nearly_of_a_type_are_counted_in_plain_words(alice: User) -> None:
     days = [f"{number % 28 + 1:02d}.{number % 12 + 1:02d}.2024" for number in range(300)]
     table = "id;day\n" + "".join(f"{number};{day}\n" for number, day in enumerate([*days, "unknown"]))
     job = run(alice, "csv_import", {}, table.encode())
@@ -97,7 +97,7 @@ def test_columns_that_nearly_have_a_type_are_counted_and_told_in_plain_words(ali
     assert "day: 300 of 301 values are dates (dd.mm.yyyy); the others: “unknown” (1)." in notes
 
 
-def test_the_same_file_with_the_same_options_leads_to_the_dataset_that_exists(alice: User) -> None:
+def test_the_same_file_and_options_lead_to_the_existing_dataset(alice: User) -> None:
     first = run(alice, "csv_import", {}, TABLE)
     again = run(alice, "csv_import", {}, TABLE, name="other.csv")
     assert headline_of(again) == "This file was imported already"
@@ -133,9 +133,7 @@ def test_a_crash_after_a_step_resumes_behind_it(alice: User, monkeypatch: pytest
     assert Dataset.objects.get().rows == 4
 
 
-def test_a_small_file_costs_one_checkpoint_and_its_files_appear_with_the_dataset(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_file_takes_one_checkpoint_before_its_dataset(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
     def crashing(*args: Any, **kwargs: Any) -> int:

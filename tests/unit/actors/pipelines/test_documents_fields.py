@@ -67,7 +67,7 @@ def test_a_value_that_does_not_suit_its_field_is_told(kind: str, value: str, sen
     assert str(error.value) == sentence
 
 
-def test_a_default_stands_in_for_an_empty_value_unless_the_person_left_it_empty() -> None:
+def test_a_default_replaces_an_empty_value_but_no_empty_choice() -> None:
     assert field(default="x", required=True).read(" ") == "x"
     assert field(default="x").read("", or_default=False) is None
     with pytest.raises(UnreadableValue, match=r"Due is empty\."):

@@ -132,7 +132,7 @@ def test_what_is_missing_or_wrong_is_told(dataset: Dataset, data: dict[str, str]
     assert str(entry.form.errors[field][0]).startswith(sentence)
 
 
-def test_another_template_asks_for_its_own_fields_and_keeps_what_both_have(dataset: Dataset) -> None:
+def test_another_template_has_own_fields_and_keeps_common_values(dataset: Dataset) -> None:
     entry = filled(dataset, **{**COMPLETE, "template": "letter", "refresh": "template"})
     assert entry.is_refresh
     entry.show_anew()
@@ -144,14 +144,14 @@ def test_another_template_asks_for_its_own_fields_and_keeps_what_both_have(datas
     assert ">Dear {recipient},</textarea>" in html
 
 
-def test_columns_of_another_dataset_take_the_place_of_those_that_are_gone(dataset: Dataset) -> None:
+def test_columns_of_another_dataset_replace_missing_ones(dataset: Dataset) -> None:
     other = make_dataset(dataset.owner, [("recipient", "text"), ("Invoice date", "date")], [])
     entry = filled(other, **COMPLETE, refresh="dataset")
     entry.show_anew()
     assert chosen(str(entry.form["mapping"])) == {"recipient": "recipient", "date": "Invoice date"}
 
 
-def test_a_template_that_cannot_be_read_is_told_and_takes_nothing_along(dataset: Dataset, conf: OwnConf) -> None:
+def test_an_unreadable_template_is_reported_and_breaks_no_other(dataset: Dataset, conf: OwnConf) -> None:
     folder = Path(str(conf.TEMPLATE_FOLDER)) / "documents" / "own"
     folder.mkdir(parents=True)
     (folder / "template.toml").write_text('[fields.name]\nkind = "image"')

@@ -122,7 +122,7 @@ def test_each_row_becomes_an_invoice_in_one_pdf(alice: User) -> None:
         assert picture.width == 900
 
 
-def test_a_zip_holds_one_pdf_a_row_under_safe_and_different_names(alice: User) -> None:
+def test_a_zip_holds_one_pdf_a_row_under_safe_unique_names(alice: User) -> None:
     names = ["../a", "A/B", "a_b", "", "con", "发票 7"]
     rows = [invoice_row(number, recipient=name or None) for number, name in enumerate(names, 1)]
     dataset = make_dataset(alice, INVOICE, rows)
@@ -148,7 +148,7 @@ def test_a_zip_holds_one_pdf_a_row_under_safe_and_different_names(alice: User) -
             assert str(one.docinfo["/Title"]) == "A/B"
 
 
-def test_rows_that_cannot_be_set_are_listed_and_the_others_delivered(alice: User) -> None:
+def test_failed_rows_are_listed_and_the_others_delivered(alice: User) -> None:
     columns = [("number", "text"), ("date", "text"), *INVOICE[2:5], ("amount", "text")]
     rows = [invoice_row(number) for number in range(1, 9)]
     rows[1] = invoice_row(2, number="=1+1", amount="=a lot")
@@ -180,7 +180,7 @@ def test_a_missing_picture_costs_its_row_only(alice: User, kind: str, store: Pat
     assert str(store) not in failed[2]
 
 
-def test_when_no_row_can_be_set_the_job_fails_with_the_first_reason(alice: User) -> None:
+def test_without_any_document_the_job_fails_with_a_reason(alice: User) -> None:
     rows = [(f"Person {number}", "gone.png") for number in range(1, 5)]
     dataset = make_dataset(alice, [("name", "text"), ("picture", "text")], rows)
     job = make_documents(dataset, template="badge", mapping=BADGE)
@@ -188,7 +188,7 @@ def test_when_no_row_can_be_set_the_job_fails_with_the_first_reason(alice: User)
     assert job.error.startswith("No document could be made. Row 1: The template cannot be set. main.typ, line ")
 
 
-def test_rows_of_a_batch_that_was_lost_are_listed_with_its_reason(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_lost_batch_are_listed_with_its_reason(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     set_batch = typeset.typeset
 
     def lose_the_second(report: Any, *, batch: str, **options: Any) -> typeset.Typeset:

@@ -51,7 +51,7 @@ def run(job: Job) -> Job:
     return fresh(job)
 
 
-def test_a_round_is_a_job_with_a_step_a_part_and_says_what_has_gone(world: World, alice: User) -> None:
+def test_a_round_is_a_job_with_steps_and_reports_what_has_gone(world: World, alice: User) -> None:
     old = world.job()
     child = world.job(parent=old)
     world.made(child, name="one.txt")
@@ -85,7 +85,7 @@ def test_a_dry_round_changes_nothing_but_says_all_of_it(world: World, alice: Use
     assert len(stored()) == 2
 
 
-def test_it_runs_every_night_by_itself_is_on_no_desk_and_tells_nobody() -> None:
+def test_it_runs_every_night_off_the_desk_and_without_notices() -> None:
     spec = pipelines.get("housekeeping")
     assert (spec.every, spec.is_listed, spec.notifies_owner, spec.queue) == ("15 3 * * *", False, False, "default")
 
@@ -171,7 +171,7 @@ for part in (housekeeping.expire_datasets, housekeeping.expire_jobs, housekeepin
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("at", ["rows gone, files not", "files on their way out", "in the middle of the rows"])
-def test_a_round_that_is_killed_harms_nothing_and_the_next_one_finishes_it(
+def test_a_killed_round_harms_nothing_and_the_next_finishes_it(
     world: World, alice: User, at: str, settings: Settings
 ) -> None:
     whole = world.job()

@@ -61,7 +61,7 @@ def plan_of(sink: MailSink, *places: Place | None) -> None:
     sink.plan = lambda number: places[number] if number < len(places) else None
 
 
-def test_a_mail_arrives_once_with_text_html_and_headers_that_say_what_it_is(alice: User, sink: MailSink) -> None:
+def test_a_mail_arrives_once_with_text_html_and_headers(alice: User, sink: MailSink) -> None:
     job = run_to_end(order_mail(alice))
     assert (job.state, job.error) == (State.SUCCEEDED, "")
     (taken,) = sink.accepted
@@ -81,7 +81,7 @@ def test_a_mail_arrives_once_with_text_html_and_headers_that_say_what_it_is(alic
     assert job.result["headline"] == f"Sent to {TO}"
 
 
-def test_a_hundred_broken_lines_bring_each_mail_at_most_once_unless_it_is_marked(alice: User, sink: MailSink) -> None:
+def test_broken_lines_deliver_each_unmarked_mail_at_most_once(alice: User, sink: MailSink) -> None:
     rng = random.Random(5)
     drops: list[Place] = [*PLACES * EACH]
     rng.shuffle(drops)
@@ -121,9 +121,7 @@ def test_a_hundred_broken_lines_bring_each_mail_at_most_once_unless_it_is_marked
 
 
 @pytest.mark.parametrize("place", CERTAIN)
-def test_a_line_that_breaks_before_the_body_is_tried_again_and_the_mail_arrives(
-    alice: User, sink: MailSink, place: Place
-) -> None:
+def test_a_break_before_the_body_is_retried_and_the_mail_arrives(alice: User, sink: MailSink, place: Place) -> None:
     plan_of(sink, place)
     job = run_once(order_mail(alice))
     assert (job.state, mail_of(job).state) == (State.RETRYING, Mail.State.READY)
@@ -134,9 +132,7 @@ def test_a_line_that_breaks_before_the_body_is_tried_again_and_the_mail_arrives(
 
 
 @pytest.mark.parametrize("place", OPEN)
-def test_a_line_that_breaks_between_the_body_and_its_answer_leaves_it_unknown(
-    alice: User, sink: MailSink, place: Place
-) -> None:
+def test_a_break_between_body_and_answer_leaves_the_mail_unknown(alice: User, sink: MailSink, place: Place) -> None:
     plan_of(sink, place)
     job = run_once(order_mail(alice))
     assert (job.state, mail_of(job).state) == (State.FAILED, Mail.State.UNKNOWN)
@@ -150,7 +146,7 @@ def test_a_line_that_breaks_after_the_answer_changes_nothing(alice: User, sink: 
 
 
 @pytest.mark.parametrize("place", ["mail", "rcpt", "data", "answer"])
-def test_what_the_server_refuses_for_good_is_refused_in_its_words(alice: User, sink: MailSink, place: str) -> None:
+def test_a_permanent_refusal_is_stored_in_the_servers_words(alice: User, sink: MailSink, place: str) -> None:
     sink.replies = {place: "550 5.1.1 no such person"}
     job = run_once(order_mail(alice))
     assert (job.state, mail_of(job).state) == (State.FAILED, Mail.State.REFUSED)
@@ -207,7 +203,7 @@ def test_a_server_that_is_not_there_is_tried_again(alice: User, settings: Settin
     assert "ConnectionRefusedError" in job.error
 
 
-def test_a_silent_server_and_one_that_never_ends_its_greeting_are_left(
+def test_a_silent_or_endlessly_greeting_server_is_left(
     alice: User, sink: MailSink, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "WHOLE_SECONDS", 0.3)
@@ -236,7 +232,7 @@ def test_a_server_that_never_answers_the_body_leaves_it_unknown(
 # -- crashes, and what a person may do ------------------------------------------------------------------
 
 
-def test_what_a_lost_worker_was_handing_over_is_unknown_and_never_sent_again(alice: User, sink: MailSink) -> None:
+def test_a_lost_workers_mail_is_unknown_and_never_sent_again(alice: User, sink: MailSink) -> None:
     job = order_mail(alice)
     run_once(job)
     sent = sink.ids()
@@ -248,7 +244,7 @@ def test_what_a_lost_worker_was_handing_over_is_unknown_and_never_sent_again(ali
     assert sink.ids() == sent
 
 
-def test_a_person_sends_an_unknown_mail_again_on_purpose_and_the_trail_tells(alice: User, sink: MailSink) -> None:
+def test_resending_an_unknown_mail_on_purpose_is_audited(alice: User, sink: MailSink) -> None:
     plan_of(sink, "answer")
     job = run_once(order_mail(alice))
     send_again(mail_of(job), by="alice")
@@ -274,7 +270,7 @@ def test_only_what_may_have_been_sent_is_sent_again_on_purpose(alice: User, sink
     assert not AuditEntry.objects.exists()
 
 
-def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_same(
+def test_a_cancel_while_the_server_has_the_mail_leaves_it_sent(
     alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, keep = order_mail(alice), MailSink.keep
@@ -299,7 +295,7 @@ def test_a_mail_whose_job_was_cancelled_while_the_server_had_it_is_sent_all_the_
     assert (job.state, mail_of(job).state) == (State.CANCELLED, Mail.State.SENT)
 
 
-def test_an_attempt_that_lost_its_job_while_the_server_had_the_mail_writes_nothing(
+def test_an_attempt_that_lost_its_job_mid_send_writes_nothing(
     alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, real = order_mail(alice), smtp.Connection.getreply
@@ -320,7 +316,7 @@ def test_an_attempt_that_lost_its_job_while_the_server_had_the_mail_writes_nothi
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_server_said_is_written_down_when_the_database_comes_back(
+def test_the_servers_answer_is_stored_when_the_database_returns(
     alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.mails import sending
@@ -378,7 +374,7 @@ def test_no_name_breaks_out_of_a_header(alice: User, sink: MailSink) -> None:
     assert taken.message["List-Unsubscribe"].startswith("<http://")
 
 
-def test_a_mail_about_a_success_with_a_warning_is_none_of_pure_joy(alice: User, sink: MailSink) -> None:
+def test_a_mail_about_a_success_names_its_warning(alice: User, sink: MailSink) -> None:
     told = {"job": 1, "title": "sales.csv", "pipeline": "P", "address": "http://x/", "headline": "4 rows imported"}
     for warning in ("3 of 7 records were rejected.", ""):
         context = {**told, "warning": warning}
@@ -391,7 +387,7 @@ def test_a_mail_about_a_success_with_a_warning_is_none_of_pure_joy(alice: User, 
     assert not any("warning" in part.get_content() for part in second.iter_parts())
 
 
-def test_lines_are_short_and_of_seven_bits_whatever_the_words_are(alice: User, sink: MailSink) -> None:
+def test_lines_are_short_and_seven_bit_whatever_the_words(alice: User, sink: MailSink) -> None:
     title = "Gemüse 蔬菜 " * 40 + "\n."
     run_to_end(
         order_mail(alice, kind="job_done", context={"job": 1, "title": title, "pipeline": "P", "address": "http://x/"})
@@ -480,7 +476,7 @@ def test_a_file_of_somebody_else_goes_with_no_mail(alice: User, sink: MailSink) 
     assert sink.connections == 0
 
 
-def test_a_file_that_is_gone_fails_the_mail_before_the_server_is_asked(alice: User, sink: MailSink) -> None:
+def test_a_missing_file_fails_the_mail_before_it_is_sent(alice: User, sink: MailSink) -> None:
     file = make_file(alice)
     file.local_path.unlink()
     job = run_once(order_mail(alice, kind="report", context=REPORT, attachments=[file.pk]))
@@ -572,7 +568,7 @@ def test_a_rate_that_is_none_is_said_with_the_settings_name() -> None:
         rate_of("often")
 
 
-def test_a_job_from_its_start_writes_an_unsent_mail_anew_under_the_same_id(alice: User, sink: MailSink) -> None:
+def test_a_restart_rewrites_an_unsent_mail_under_the_same_id(alice: User, sink: MailSink) -> None:
     plan_of(sink, "mail")
     job = run_once(order_mail(alice))
     before = mail_of(job)
@@ -586,7 +582,7 @@ def test_a_job_from_its_start_writes_an_unsent_mail_anew_under_the_same_id(alice
     assert sink.accepted[0].recipient == "dave@example.org"
 
 
-def test_somebody_with_the_mail_in_hand_keeps_another_from_sending_it(
+def test_a_mail_in_one_attempts_hand_is_not_sent_by_another(
     alice: User, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.mails import sending

@@ -86,7 +86,7 @@ def test_a_server_that_takes_no_such_mail_is_not_asked_again(sink: MailSink, ali
 
 
 @pytest.mark.parametrize("place", OPEN)
-def test_a_line_that_breaks_before_the_answer_sends_no_second_mail(sink: MailSink, alice: User, place: Place) -> None:
+def test_a_break_before_the_answer_sends_no_second_mail(sink: MailSink, alice: User, place: Place) -> None:
     sink.plan = lambda _: place
     job = run_once(ask())
     assert job.state == State.FAILED

@@ -207,7 +207,7 @@ def test_a_logo_has_to_be_a_picture(dataset: Dataset) -> None:
     assert "logo.svg is not a file of a kind this takes" in errors_of(with_logo("logo.svg"), "logo")[0]
 
 
-def test_nothing_is_offered_before_a_dataset_is_chosen_nor_of_somebody_elses(dataset: Dataset) -> None:
+def test_columns_are_offered_only_of_ones_own_chosen_dataset(dataset: Dataset) -> None:
     bob = User.objects.create_user("bob")
     for user, initial in ((dataset.owner, {}), (dataset.owner, {"dataset": "x"}), (bob, {"dataset": dataset.pk})):
         form = open_form(pipelines.get("a_pdf"), user=user, initial=initial).form
@@ -256,7 +256,7 @@ def test_a_button_moves_its_column_by_one_place() -> None:
         assert moved(order, "columns", nothing) == order
 
 
-def test_a_moved_column_and_the_ticks_are_shown_without_a_word_of_complaint(dataset: Dataset) -> None:
+def test_a_moved_column_and_the_ticks_show_without_errors(dataset: Dataset) -> None:
     entry = filled(
         dataset, columns=["Day"], **{"columns-order": ORDER, "move": "columns:up:Day", "row_limit": "nonsense"}
     )

@@ -153,14 +153,14 @@ def test_missing_glyphs_are_a_fact_and_a_line_of_the_timeline(alice: User) -> No
     assert JobEvent.objects.filter(job=job, text=sentence).count() == 1
 
 
-def test_a_filter_that_matches_nothing_makes_a_report_that_says_so(dataset: Dataset) -> None:
+def test_a_filter_without_matches_makes_a_report_that_says_so(dataset: Dataset) -> None:
     nothing = json.dumps([{"column": "region", "op": "eq", "value": "West"}])
     job = make(dataset, filters=nothing)
     assert (job.result or {})["headline"] == "4 pages: no rows match"
     assert "No rows match" in texts_of(output(job, "pdf"))[-1]
 
 
-def test_a_column_that_is_gone_since_the_form_was_filled_in_is_named(dataset: Dataset) -> None:
+def test_a_column_gone_since_the_form_was_filled_in_is_named(dataset: Dataset) -> None:
     job = submit(dataset, columns=["customer"])
     DatasetColumn.objects.filter(dataset=dataset, name="customer").delete()
     job = run_family(job)

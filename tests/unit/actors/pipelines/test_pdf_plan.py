@@ -50,7 +50,7 @@ def test_every_row_stands_once_in_the_files_order(tmp_path: Path) -> None:
     assert report.planned.rows == 300
 
 
-def test_rows_are_chosen_sorted_and_limited_and_ties_keep_the_files_order(tmp_path: Path) -> None:
+def test_rows_are_filtered_sorted_and_limited_with_stable_ties(tmp_path: Path) -> None:
     report = plan_report(
         tmp_path, ORDERS, orders(100),
         filters=[{"column": "region", "op": "eq", "value": "North"}],
@@ -60,7 +60,7 @@ def test_rows_are_chosen_sorted_and_limited_and_ties_keep_the_files_order(tmp_pa
     assert len(cells(report)) == 8
 
 
-def test_rows_that_are_alike_in_the_sort_keep_the_files_order_when_there_are_many(tmp_path: Path) -> None:
+def test_many_rows_alike_in_the_sort_keep_the_files_order(tmp_path: Path) -> None:
     rows = [(number, "one", None, None, None) for number in range(2_500)]
     report = plan_report(tmp_path, ORDERS, rows, sort=[{"column": "region"}], row_limit=2_200, columns=["id"])
     assert [cell for (cell,) in cells(report)] == [str(number) for number in range(2_200)]
@@ -172,7 +172,7 @@ def test_one_column_makes_a_report(tmp_path: Path) -> None:
     assert "4711" in texts_of(one_column(tmp_path, [4711], "integer").set())[-1].replace(",", "")
 
 
-def test_sixty_small_columns_fit_a_large_page_and_are_refused_with_their_number_on_a_small_one(tmp_path: Path) -> None:
+def test_sixty_columns_fit_a3_and_are_refused_with_a_count_on_a5(tmp_path: Path) -> None:
     wide = [(f"c{number}", "integer") for number in range(60)]
     rows = [list(range(60))] * 3
     assert plan_report(tmp_path, wide, rows, page_size="a3").planned.rows == 3
@@ -180,7 +180,7 @@ def test_sixty_small_columns_fit_a_large_page_and_are_refused_with_their_number_
         plan_report(tmp_path / "small", wide, rows, page_size="a5")
 
 
-def test_a_cell_of_ten_thousand_characters_is_cut_counted_and_fits_a_page(tmp_path: Path) -> None:
+def test_a_huge_cell_is_cut_counted_and_fits_a_page(tmp_path: Path) -> None:
     report = one_column(tmp_path, ["word " * 2_000, "i" * 10_000, "short"])
     assert report.planned.cut_cells == 2
     assert cells(report)[0][0].endswith("…")
@@ -196,7 +196,7 @@ def test_no_value_is_an_empty_cell(tmp_path: Path) -> None:
     assert cells(plan_report(tmp_path, ORDERS, [(None,) * 5])) == [[""] * 5]
 
 
-def test_text_from_right_to_left_is_marked_and_a_column_of_it_stands_right(tmp_path: Path) -> None:
+def test_right_to_left_text_is_marked_and_aligned_right(tmp_path: Path) -> None:
     report = plan_report(tmp_path, [("name", "text"), ("note", "text")], [("שלום", "Hello"), ("مرحبا", "שלום")] * 3)
     assert cells(report)[0] == [{"r": "שלום"}, "Hello"]
     assert report.json("report")["aligns"] == ["right", "left"]
@@ -308,7 +308,7 @@ def charts_of(report: Report) -> list[dict[str, Any]]:
     return list(itertools.chain.from_iterable(report.json("front")["charts"]))
 
 
-def test_the_most_frequent_values_become_bars_and_the_rest_is_other(tmp_path: Path) -> None:
+def test_the_commonest_values_become_bars_and_the_rest_is_other(tmp_path: Path) -> None:
     values = [f"v{number % 20}" for number in range(100)] + ["v3"] * 10
     (chart,) = charts_of(one_column(tmp_path, values, charts=["v"]))
     assert chart["kind"] == "bars"

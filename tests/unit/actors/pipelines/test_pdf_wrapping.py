@@ -36,7 +36,7 @@ def test_all_that_can_be_seen_is_in_the_lines_in_order(text: str, width: float) 
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS, st.floats(2, 20), st.integers(1, 4))
-def test_there_are_never_more_lines_than_allowed_and_a_cut_is_told(text: str, width: float, most: int) -> None:
+def test_lines_never_exceed_the_limit_and_a_cut_is_reported(text: str, width: float, most: int) -> None:
     made, is_cut = wrap(text, width, coverage(), most_lines=most)
     assert 1 <= len(made) <= most
     assert is_cut == (len(lines(text, width)) > most)

@@ -70,7 +70,7 @@ def test_other_columns_fail_and_are_named(model: Dataset, columns: list[tuple[st
     assert said in str(caught.value)
 
 
-def test_at_least_the_same_columns_lets_further_ones_pass_but_none_be_missing(model: Dataset) -> None:
+def test_at_least_the_same_columns_allows_more_but_none_missing(model: Dataset) -> None:
     assert check(came(model, [*COLUMNS, ("note", "text")]), model, expected="present")
     with pytest.raises(PermanentError, match="missing: region"):
         check(came(model, [("amount", "decimal")]), model, expected="present")
@@ -87,7 +87,7 @@ def test_too_few_rows_fail(model: Dataset) -> None:
     assert check(came(model, COLUMNS, rows=0), model, least_rows=0)
 
 
-def test_a_table_without_rows_is_told_as_such_and_not_by_its_types(model: Dataset) -> None:
+def test_a_table_without_rows_is_reported_without_its_types(model: Dataset) -> None:
     empty = came(model, [("region", "text"), ("amount", "text")], rows=0)
     with pytest.raises(PermanentError, match="0 rows came, and at least 1"):
         check(empty, model, least_rows=1)
@@ -118,7 +118,7 @@ def test_more_recipients_than_a_report_goes_to_are_refused() -> None:
         RecipientsField().clean("\n".join(f"p{number}@example.com" for number in range(MOST_RECIPIENTS + 1)))
 
 
-def test_the_address_is_that_of_the_dataset_also_when_newer_data_has_come_from_it(model: Dataset) -> None:
+def test_the_datasets_address_stays_when_newer_data_came_from_it(model: Dataset) -> None:
     url = "https://data.example/sales.csv"
 
     def offered() -> str:

@@ -158,7 +158,7 @@ def test_what_has_not_changed_leads_to_the_dataset_that_exists(alice: User, serv
     assert Dataset.objects.count() == 1
 
 
-def test_the_same_bytes_are_no_new_dataset_even_when_the_server_knows_no_better(alice: User, serve: Serve) -> None:
+def test_the_same_bytes_make_no_new_dataset_without_an_etag(alice: User, serve: Serve) -> None:
     shelf = Shelf(orders=TABLE)
     shelf.etags = False
     server = serve(shelf)
@@ -179,7 +179,7 @@ def test_the_same_bytes_from_another_address_are_no_new_dataset(alice: User, ser
     assert Source.objects.filter(dataset=first["dataset"]).count() == 2
 
 
-def test_changed_data_other_options_and_a_person_who_insists_make_a_new_dataset(alice: User, serve: Serve) -> None:
+def test_new_data_other_options_or_insisting_makes_a_dataset(alice: User, serve: Serve) -> None:
     shelf = Shelf(orders=TABLE)
     url = serve(shelf).url("/orders.csv")
     found = [result_of(make(alice, url))["dataset"]]

@@ -136,7 +136,7 @@ def test_a_rejected_row_is_nobodys_original(tmp_path: Path) -> None:
     assert imported.plan.rejected == imported.plan.duplicates == 1
 
 
-def test_more_rejected_rows_than_allowed_are_refused_with_the_files_written(tmp_path: Path) -> None:
+def test_too_many_rejected_rows_are_refused_with_files_written(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     data = b"n,k\n1,a\nx,b\ny,c\n2,d\n"
     imported = import_bytes(data, tmp_path / "a", rules=rules, max_rejected=1)
@@ -151,7 +151,7 @@ def test_more_rejected_rows_than_allowed_are_refused_with_the_files_written(tmp_
     assert import_bytes(data, tmp_path / "c", rules=rules, max_rejected=2).plan.refused == ""
 
 
-def test_half_of_the_records_may_be_rejected_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+def test_half_of_the_records_may_be_rejected_by_default(tmp_path: Path) -> None:
     rules = [{"column": "n", "type": "integer"}]
     half = import_bytes(b"n,k\n1,a\nx,b\n", tmp_path / "a", rules=rules)
     assert half.plan.refused == ""
@@ -192,7 +192,7 @@ def test_rules_that_cannot_be_read_are_explained(text: str, message: str) -> Non
         parse_rules(text)
 
 
-def test_formulas_are_neutral_in_the_rejected_rows_and_themselves_in_parquet(tmp_path: Path) -> None:
+def test_formulas_are_neutral_in_rejected_rows_not_in_parquet(tmp_path: Path) -> None:
     data = b'a,b\n=1+1,-5\n@x,+33 6 12\n-2+3+cmd,x\n"\tz",-\nplain,y\n=2,\n'
     imported = import_bytes(data, tmp_path, rules=[{"column": "b", "required": True}])
     assert [row[0] for row in imported.rows] == ["=1+1", "@x", "-2+3+cmd", "\tz", "plain"]
@@ -235,7 +235,7 @@ def test_the_profile_of_a_small_table_is_the_engines(tmp_path: Path, monkeypatch
             assert sorted(map(str, stats["top"])) == sorted(map(str, expected["top"]))
 
 
-def test_a_refusal_says_the_most_frequent_reason_and_its_likely_cause(tmp_path: Path) -> None:
+def test_a_refusal_names_the_commonest_reason_and_its_cause(tmp_path: Path) -> None:
     short = b"a;b;c\n1;2;3\n" + b"1;2\n" * 8 + b"4;5;6\n"
     imported = import_bytes(short, tmp_path / "a", ragged="reject")
     assert imported.plan.refused.startswith("8 of 10 records were rejected, more than the 50 % allowed.")

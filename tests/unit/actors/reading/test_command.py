@@ -87,7 +87,7 @@ def test_one_object_of_json_says_the_same(report: Path, capsys: pytest.CaptureFi
     assert [reject["line"] for reject in seen_json["first_rejected"]] == [7, 9]
 
 
-def test_a_folder_is_one_object_a_line_and_tells_what_cannot_be_read(
+def test_a_folder_gives_an_object_a_line_with_unreadable_files(
     tmp_path: Path, report: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "below").mkdir()
@@ -113,9 +113,7 @@ def test_what_is_set_is_believed_and_said_so(tmp_path: Path, capsys: pytest.Capt
     assert json.loads(told)["lines"]["before_table"] == 1
 
 
-def test_a_column_that_is_nearly_of_a_type_says_what_is_in_the_way(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_column_nearly_of_a_type_names_what_is_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "days.csv"
     path.write_text("n,day\n" + "".join(f"{n},2024-01-{n % 28 + 1:02}\n" for n in range(200)) + "200,unknown\n")
     told = seen(capsys, path)[1]
@@ -123,7 +121,7 @@ def test_a_column_that_is_nearly_of_a_type_says_what_is_in_the_way(
     assert "“unknown” (1)" in told
 
 
-def test_the_lists_of_rejected_records_and_lines_aside_can_be_saved(
+def test_rejected_records_and_lines_aside_can_be_saved(
     tmp_path: Path, report: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen(capsys, report, "--rejected", tmp_path / "rejected.csv", "--aside", tmp_path / "aside.csv")
@@ -236,7 +234,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
     assert "error: " in capsys.readouterr().err
 
 
-def test_a_file_most_of_which_would_be_rejected_says_that_an_import_would_fail(
+def test_a_mostly_rejected_file_says_that_an_import_would_fail(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "ragged.csv"
@@ -246,7 +244,7 @@ def test_a_file_most_of_which_would_be_rejected_says_that_an_import_would_fail(
         assert ("An import would fail: " in told) == bool(table.refused)
 
 
-def test_it_runs_without_django_and_ends_quietly_when_nobody_reads_on(report: Path) -> None:
+def test_it_runs_without_django_and_survives_a_closed_pipe(report: Path) -> None:
     script = (
         "import runpy, sys; sys.argv = ['reading', sys.argv[1]]\n"
         "try: runpy.run_module('actors.reading', run_name='__main__')\n"
@@ -289,6 +287,6 @@ class TestFromPython:
             look(report)
         assert not list((tmp_path / "temp").iterdir())
 
-    def test_a_setting_that_cannot_be_is_refused_before_the_file_is_read(self, tmp_path: Path) -> None:
+    def test_an_invalid_setting_is_refused_before_the_file_is_read(self, tmp_path: Path) -> None:
         with pytest.raises(Unreadable, match="no encoding called"):
             look(tmp_path / "gone.csv", encoding="klingon")

@@ -84,7 +84,7 @@ def test_a_declared_decimal_has_no_more_places_than_its_values(tmp_path: Path) -
         ("decimal", ["2,345", "6,789"], "“2,345” could be 2345 or 2.345: no value is read; set the decimal mark"),
     ],
 )
-def test_a_declared_type_with_two_meanings_reads_nothing_and_says_what_to_set(
+def test_an_ambiguous_declared_type_reads_nothing_and_advises(
     tmp_path: Path, type: str, values: list[str], note: str
 ) -> None:
     found = declared(tmp_path, type, values)
@@ -159,7 +159,7 @@ def test_a_later_file_has_the_types_of_the_earlier_one(tmp_path: Path) -> None:
     assert [column.reading for column in plan.columns] == [column.reading for column in model.plan.columns]
 
 
-def test_what_does_not_fit_the_earlier_type_is_rejected_with_its_row(tmp_path: Path) -> None:
+def test_a_value_unlike_the_earlier_type_rejects_its_row(tmp_path: Path) -> None:
     model = import_bytes(EARLIER, tmp_path / "a")
     data = b"price;day;count;code;note\n3,5;01.02.2024;1;7;x\n4,5;soon;2;8;y\n5,5;NA;3;9;z\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)
@@ -176,7 +176,7 @@ def test_a_type_that_has_become_too_narrow_is_widened(tmp_path: Path) -> None:
     assert plan.columns[2].note == "decimal now: some values do not fit the integer of the earlier file"
 
 
-def test_values_written_in_another_way_than_before_are_refused_with_that_cause(tmp_path: Path) -> None:
+def test_values_in_another_form_are_refused_with_that_cause(tmp_path: Path) -> None:
     model = import_bytes(EARLIER, tmp_path / "a")
     data = b"price;day;count;code;note\n3.25;01.02.2024;1;7;x\n4.75;03.04.2024;2;8;y\n"
     plan = again(import_bytes(data, tmp_path / "b"), model)

@@ -54,7 +54,7 @@ def encoding_of(data: bytes, *, declared: str = "") -> Encoding:
         ("이름;도시\n김철수;서울\n박영희;부산\n", "euc_kr"),
     ],
 )
-def test_a_few_lines_in_the_encodings_of_a_language_are_read_as_written(text: str, encodings: str) -> None:
+def test_few_lines_in_a_languages_encodings_are_read_as_written(text: str, encodings: str) -> None:
     for encoding in encodings.split():
         line_end = "\r" if encoding.startswith("mac-") else "\n"
         data = text.replace("\n", line_end).encode(encoding)
@@ -75,7 +75,7 @@ def test_the_line_ends_of_an_old_mac_count() -> None:
     assert encoding_of("name\r\nStršm\r\n".encode("cp1250")).name == "cp1250"
 
 
-def test_what_could_be_two_things_is_said_to_be_a_guess_with_both(tmp_path: Path) -> None:
+def test_an_ambiguous_encoding_is_a_guess_that_names_both(tmp_path: Path) -> None:
     sample = sample_of("nume,k\nStănescu,1\n".encode("cp1250"), tmp_path)
     assert sample.encoding.certainty == "guess"
     (note,) = sample.notes
@@ -153,7 +153,7 @@ class TestUtf8:
         assert sample.text.split("\n") == [f"{number};{other}" for number in range(12)]
         assert "6 of the 12 lines" in sample.notes[0]
 
-    def test_text_of_another_encoding_with_a_pair_that_is_utf8_by_accident_is_not_a_mixture(self) -> None:
+    def test_an_accidental_utf8_pair_makes_no_mixture(self) -> None:
         # The last word's two bytes are one character of UTF-8, too.
         text = "имя\n" + "".join(f"{number} Пономаренко Игорь\n" for number in range(30)) + "Рј\n"
         assert encoding_of(text.encode("cp1251")).name == "cp1251"
@@ -162,7 +162,7 @@ class TestUtf8:
         for data in (b"a,b,c\n\0,2,3\n", b"a,b\n1,\0\n", b"ab,c\n\0,2\n", b"a,b\n1,\0M\xfcller\n"):
             assert encoding_of(data).name in ("utf-8", "cp1252")
 
-    def test_the_mark_is_no_part_of_the_text_even_when_it_was_converted_twice(self, tmp_path: Path) -> None:
+    def test_a_twice_converted_mark_is_no_part_of_the_text(self, tmp_path: Path) -> None:
         assert sample_of(codecs.BOM_UTF8 + b"a,b\n", tmp_path).text == "a,b\n"
         twice = codecs.BOM_UTF8.decode("cp1252").encode()
         assert sample_of(twice + b"a,b\n", tmp_path).text == "a,b\n"

@@ -51,7 +51,7 @@ def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     assert len(imported.rows) == 3
 
 
-def test_the_delimiter_inside_quotes_comes_back_when_it_has_two_signs(tmp_path: Path) -> None:
+def test_a_quoted_delimiter_of_two_signs_survives(tmp_path: Path) -> None:
     imported = import_bytes(b'a||b\n1||"x||y"\n2||z\n', tmp_path)
     assert imported.rows == [(1, "x||y"), (2, "z")]
 
@@ -159,7 +159,7 @@ def test_a_header_with_a_quote_that_is_never_closed_is_a_header(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("second", [b"id,name\n1,x\n2,y\n", b"id,name,price,more\n1,x,2.5,\n2,y,3.5,z\n"])
-def test_the_lines_of_a_second_table_with_its_own_header_are_not_merged(tmp_path: Path, second: bytes) -> None:
+def test_lines_of_a_second_table_are_not_merged(tmp_path: Path, second: bytes) -> None:
     imported = import_bytes(TABLE + second, tmp_path)
     assert imported.names == ["id", "name", "price"]
     assert len(imported.rows) == 3
@@ -175,7 +175,7 @@ def test_of_two_tables_nearly_as_wide_the_first_is_read(tmp_path: Path) -> None:
     assert (notes.names, len(notes.rows), notes.dialect.preamble_lines) == (["a", "b", "c"], 6, 4)
 
 
-def test_lines_that_say_the_header_again_are_rejected_and_types_stay(tmp_path: Path) -> None:
+def test_repeated_header_lines_are_rejected_and_types_stay(tmp_path: Path) -> None:
     imported = import_bytes(b"a,b\n1,2\na,b\n3,4\n", tmp_path)
     assert imported.types == ["integer", "integer"]
     assert [reject["line"] for reject in imported.rejected] == ["3"]
@@ -249,7 +249,7 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
         assert len(import_bytes(data, tmp_path / str(number)).rows) == 3
 
 
-def test_an_archive_of_several_tables_is_refused_with_their_names(tmp_path: Path) -> None:
+def test_an_archive_of_several_tables_is_refused_by_name(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("one.csv", TABLE)

@@ -223,7 +223,7 @@ def test_nanoseconds_are_kept_exactly(tmp_path: Path) -> None:
     assert found.column.reading.sql_type == zoned.column.reading.sql_type == "TIMESTAMP_NS"
 
 
-def test_two_digits_of_a_year_are_told_from_the_day_by_how_much_they_differ(tmp_path: Path) -> None:
+def test_a_short_year_is_told_from_the_day_by_its_variety(tmp_path: Path) -> None:
     last, first, open_ = typed(
         tmp_path,
         ["17/01/23", "18/01/23", "29/02/24", "30/03/24"],
@@ -236,7 +236,7 @@ def test_two_digits_of_a_year_are_told_from_the_day_by_how_much_they_differ(tmp_
     assert open_.type == "text"
 
 
-def test_a_column_that_proves_an_order_settles_its_neighbour_as_a_guess(tmp_path: Path) -> None:
+def test_a_proved_date_order_settles_a_neighbour_as_a_guess(tmp_path: Path) -> None:
     proof, guess = typed(tmp_path, ["31/12/2024", "01/02/2024"], ["01/02/2024", "03/04/2024"])
     assert guess.values[0] == datetime.date(2024, 2, 1)
     assert (proof.column.note, guess.column.note) == ("", "the day is taken to come first, as in “a”: a guess")
@@ -244,7 +244,7 @@ def test_a_column_that_proves_an_order_settles_its_neighbour_as_a_guess(tmp_path
     assert torn.type == "text"
 
 
-def test_a_column_that_proves_the_decimal_mark_settles_its_neighbours_as_a_guess(tmp_path: Path) -> None:
+def test_a_proved_decimal_mark_settles_neighbours_as_a_guess(tmp_path: Path) -> None:
     point, _ = typed(tmp_path, ["2.345", "6.789"], ["12,50", "7,25"])
     assert point.values == [2345, 6789]
     assert point.column.note == "the decimal mark is taken to be ',', as in “b”: a guess"

@@ -120,7 +120,7 @@ class TestPackings:
     @pytest.mark.parametrize(
         "data", [zipped({"a.csv": TABLE, "b.csv": TABLE}), tarred({"a.csv": TABLE, "b.csv": TABLE})], ids=by_type
     )
-    def test_an_archive_of_several_tables_is_refused_with_their_names(self, tmp_path: Path, data: bytes) -> None:
+    def test_an_archive_of_several_tables_is_refused_by_name(self, tmp_path: Path, data: bytes) -> None:
         with pytest.raises(Unreadable, match=r"^data\.zip holds 2 files; upload one at a time: a\.csv, b\.csv$"):
             unpacked(data, tmp_path, name="data.zip")
 

@@ -13,7 +13,7 @@ from actors.reading.made import Whole
 from tests.unit.actors.reading.importing import silent
 
 
-def test_a_rehearsal_has_something_of_everything_and_leaves_nothing_behind(
+def test_a_rehearsal_covers_every_step_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Whole] = []

@@ -38,7 +38,7 @@ DUE = DueJob(job_id=7, queue="cpu", priority=2, pipeline="csv_import", owner_id=
 # -- messages ---------------------------------------------------------------------------------------
 
 
-def test_a_message_carries_the_jobs_id_and_nothing_that_could_go_stale() -> None:
+def test_a_message_carries_only_the_jobs_id() -> None:
     message = message_of(DUE)
     assert (message.actor_name, message.queue_name, message.args, message.kwargs) == (
         "run_urgent_job",
@@ -52,7 +52,7 @@ def test_a_message_carries_the_jobs_id_and_nothing_that_could_go_stale() -> None
     assert Message.decode(message.encode()) == message
 
 
-def test_the_properties_of_a_message_read_well_in_the_management_console() -> None:
+def test_message_properties_are_readable_in_the_console() -> None:
     properties = broker_module._properties(DUE)
     assert properties.delivery_mode == 2
     assert properties.priority == 2
@@ -148,7 +148,7 @@ def test_the_embedded_broker_counts_what_waits_in_a_queue() -> None:
     assert broker.waiting_messages("other") == 0
 
 
-def test_the_embedded_broker_hands_out_the_urgent_first_and_each_priority_as_it_came() -> None:
+def test_the_embedded_broker_orders_by_priority_then_arrival() -> None:
     broker = JobStubBroker(middleware=[])
     priorities = {1: 0, 2: 1, 3: 1, 4: 2, 5: 0, 6: 2}
     broker.publish_jobs([replace(DUE, job_id=job_id, priority=each) for job_id, each in priorities.items()])
@@ -217,7 +217,7 @@ def test_a_consumer_acks_its_own_messages() -> None:
     assert wire.nacked == [(1, False)]
 
 
-def test_an_ack_for_a_message_of_an_earlier_connection_is_dropped() -> None:
+def test_an_ack_for_an_earlier_connection_is_dropped() -> None:
     _, (old,) = consumer_on(Wire(), 1)
     wire = Wire()
     consumer, (new,) = consumer_on(wire, 1)
@@ -248,7 +248,7 @@ def test_acks_on_a_connection_that_is_gone_are_dropped() -> None:
     assert wire.acked == []
 
 
-def test_a_message_of_a_connection_that_is_gone_is_skipped_before_it_runs() -> None:
+def test_a_message_of_a_lost_connection_is_skipped_unrun() -> None:
     wire = Wire()
     _, (message,) = consumer_on(wire, 1)
     skip = SkipStale()

@@ -74,7 +74,7 @@ def test_nothing_in_a_message_changes_what_dramatiq_does_with_it() -> None:
     assert taken(a_message(message_id=None, message_timestamp="x")).message_id == "None"
 
 
-def test_the_ticker_keeps_the_time_that_its_scheduler_gave_it_when_it_is_one() -> None:
+def test_the_ticker_keeps_a_scheduled_time_only_if_it_is_one() -> None:
     at = "2026-11-21 13:46:28.358137+00:00"
     assert taken(a_message(actor_name="tick", args=[], options={"scheduled_at": at})).options == {"scheduled_at": at}
     odd: Any

@@ -68,7 +68,7 @@ def running(keeper: Keeper, conf: OwnConf, transactional_db: None) -> Iterator[K
     assert not keeper._thread.is_alive()
 
 
-def test_a_duty_is_due_again_after_its_interval_within_its_jitter() -> None:
+def test_a_duty_is_due_after_its_interval_within_its_jitter() -> None:
     duty = Duty(lambda: None, 10.0, jitter=0.5)
     at: set[float] = set()
     for _ in range(50):
@@ -103,7 +103,7 @@ def test_reaping_discards_what_cancelled_attempts_had_made(alice: User, clock: C
 
 
 @pytest.mark.django_db(transaction=True)
-def test_progress_is_written_while_the_work_goes_on_but_not_at_every_call(
+def test_progress_is_written_during_work_but_not_at_every_call(
     alice: User, running: Keeper, define: Callable[..., str]
 ) -> None:
     seen = threading.Event()
@@ -169,7 +169,7 @@ def test_a_process_whose_threads_live_is_left_alone(keeper: Keeper, signals: lis
 
 
 @pytest.mark.parametrize("name", ["worker-2", "consumer", "relay"])
-def test_a_dead_thread_ends_the_process_so_that_a_whole_one_starts(
+def test_a_dead_thread_ends_the_process_for_a_restart(
     keeper: Keeper,
     threads: dict[str, Thread],
     signals: list[tuple[int, int]],
@@ -205,7 +205,7 @@ def test_the_threads_of_a_worker_that_stops_may_end(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_says_that_it_is_there_that_it_stops_and_that_it_is_no_more(
+def test_a_worker_announces_its_start_its_stop_and_its_end(
     keeper: Keeper, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody waits for the next time that it would say so.

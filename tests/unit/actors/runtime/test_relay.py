@@ -61,7 +61,7 @@ def test_a_job_is_marked_only_after_the_broker_has_it(
 
 
 @pytest.mark.parametrize("fault", [ConnectionRefusedError("no"), ValueError("odd")])
-def test_a_failing_publish_marks_nothing_and_the_next_look_tries_again(
+def test_a_failed_publish_marks_nothing_and_is_tried_again(
     alice: User, list_broker: ListBroker, clock: Clock, fault: Exception
 ) -> None:
     job = submit_job(alice)
@@ -77,7 +77,7 @@ def test_a_failing_publish_marks_nothing_and_the_next_look_tries_again(
     assert unpublished() == 0
 
 
-def test_jobs_that_this_process_cannot_publish_are_left_to_others_at_once(alice: User, list_broker: ListBroker) -> None:
+def test_unpublishable_jobs_are_left_to_other_processes_at_once(alice: User, list_broker: ListBroker) -> None:
     job = submit_job(alice)
     list_broker.fault = ConnectionRefusedError("no")
     poll(Relay())
@@ -104,7 +104,7 @@ def test_more_than_a_batch_is_published_in_one_look(
     assert list_broker.asked == 3
 
 
-def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice: User, list_broker: ListBroker) -> None:
+def test_a_limited_queue_gets_only_its_room_urgent_first(alice: User, list_broker: ListBroker) -> None:
     list_broker.is_shared = False
     first, second, third = (submit_job(alice) for _ in range(3))
     urgent = submit_job(alice, priority=Priority.URGENT)
@@ -116,7 +116,7 @@ def test_a_queue_with_a_limit_gets_no_more_than_its_room_the_urgent_first(alice:
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_the_more_urgent_do_not_wait_until_a_queue_full_of_others_has_room(
+def test_urgent_jobs_do_not_wait_for_room_in_a_full_queue(
     alice: User, list_broker: ListBroker, is_shared: bool
 ) -> None:
     list_broker.is_shared = is_shared
@@ -131,7 +131,7 @@ def test_the_more_urgent_do_not_wait_until_a_queue_full_of_others_has_room(
     assert list_broker.job_ids == [job.pk for job in [*low, *urgent, normal]]
 
 
-def test_of_the_more_urgent_no_more_go_ahead_than_a_queue_gets_at_least(alice: User, list_broker: ListBroker) -> None:
+def test_urgent_jobs_overtake_only_up_to_the_smallest_window(alice: User, list_broker: ListBroker) -> None:
     for _ in range(SMALLEST):
         submit_job(alice)
     poll(Relay())
@@ -158,9 +158,7 @@ def test_a_full_queue_does_not_hold_up_another(
 # -- lost messages ----------------------------------------------------------------------------------
 
 
-def test_messages_that_the_broker_no_longer_has_are_published_again(
-    alice: User, list_broker: ListBroker, clock: Clock
-) -> None:
+def test_messages_that_the_broker_lost_are_published_again(alice: User, list_broker: ListBroker, clock: Clock) -> None:
     jobs = [submit_job(alice) for _ in range(3)]
     clock.stop()
     relay = Relay(polls=True)
@@ -200,9 +198,7 @@ def test_young_messages_are_not_called_lost(alice: User, list_broker: ListBroker
     assert unpublished() == 1
 
 
-def test_a_broker_that_has_come_back_is_asked_at_once_what_it_lost(
-    alice: User, list_broker: ListBroker, clock: Clock
-) -> None:
+def test_a_returned_broker_is_checked_for_losses_at_once(alice: User, list_broker: ListBroker, clock: Clock) -> None:
     relay = Relay(polls=True)
     submit_job(alice)
     poll(relay)
@@ -229,7 +225,7 @@ def test_a_web_process_looks_for_no_lost_messages(alice: User, list_broker: List
 # -- trouble ----------------------------------------------------------------------------------------
 
 
-def test_a_broker_that_is_away_is_told_once_and_asked_with_growing_pauses(
+def test_a_broker_that_is_away_is_logged_once_and_retried_slower(
     alice: User, list_broker: ListBroker, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     submit_job(alice)
@@ -322,7 +318,7 @@ def test_a_relay_that_stops_publishes_what_is_due_first(alice: User, list_broker
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_web_processs_relay_rests_when_there_is_nothing_to_do_and_starts_again(
+def test_an_idle_web_relay_rests_and_starts_again(
     alice: User, list_broker: ListBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "IDLE_SECONDS", 0.05)
@@ -344,7 +340,7 @@ def test_a_workers_relay_looks_by_itself(alice: User, list_broker: ListBroker, r
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no number that each commit changes")
 @pytest.mark.django_db(transaction=True)
-def test_an_embedded_workers_relay_sees_at_a_glance_what_others_have_written(
+def test_an_embedded_relay_notices_what_others_wrote(
     alice: User, list_broker: ListBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It would not look again by the clock.
@@ -357,7 +353,7 @@ def test_an_embedded_workers_relay_sees_at_a_glance_what_others_have_written(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_submit_wakes_the_relay_of_a_process_that_can_reach_the_broker(
+def test_a_submit_wakes_the_relay_of_its_process(
     alice: User, list_broker: ListBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "relay", relay)

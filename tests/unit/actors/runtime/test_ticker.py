@@ -15,7 +15,7 @@ from core.schedules.fire import fire_due
 pytestmark = pytest.mark.django_db
 
 
-def test_the_ticker_fires_what_is_due_and_a_keeper_finds_nothing_left(alice: User) -> None:
+def test_the_ticker_fires_due_times_and_leaves_the_keeper_none(alice: User) -> None:
     changes.create("noop", owner_id=alice.pk, by="alice", cron="0 0 1 1 *", zone="UTC")
     Schedule.objects.update(next_at=F("created_at"))
     ticker.tick()

@@ -59,9 +59,7 @@ def test_a_worker_fetches_half_as_much_again_as_it_runs(threads: int, stock: int
     assert worker.queue_prefetch == stock
 
 
-def test_a_stop_gives_short_work_its_time_and_is_over_within_thirty_seconds(
-    boot: WorkerBoot, timers: dict[str, float]
-) -> None:
+def test_a_stop_lets_short_work_end_and_takes_under_30_seconds(boot: WorkerBoot, timers: dict[str, float]) -> None:
     stop(boot)
     assert timers == {"stop_all": 10.0, "_hand_back": 23.0, "_end_at_once": 26.5}
     # A second for the signal, and one each for the two that the parent process waits with.
@@ -100,7 +98,7 @@ def test_what_was_handed_back_is_told(monkeypatch: pytest.MonkeyPatch, caplog: p
     assert "jobs_handed_back count=3" in caplog.text
 
 
-def test_children_have_what_the_pipelines_named_and_no_django_and_their_server_has_one_thread(
+def test_children_preload_named_modules_and_no_django(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     modules = pipelines.preloads(pipelines.queues())
@@ -140,7 +138,7 @@ class StoppingWire(Wire):
         assert requeue
 
 
-def test_a_consumer_that_leaves_cancels_once_fetches_nothing_and_goes_on_acking() -> None:
+def test_a_leaving_consumer_cancels_once_and_only_acks() -> None:
     wire = StoppingWire()
     consumer, (first,) = consumer_on(wire, 1)
     consumer.broker.is_leaving = True
@@ -150,7 +148,7 @@ def test_a_consumer_that_leaves_cancels_once_fetches_nothing_and_goes_on_acking(
     assert wire.acked == [1]
 
 
-def test_what_was_fetched_and_not_begun_is_put_back_and_what_runs_is_not() -> None:
+def test_unstarted_messages_are_put_back_and_running_ones_stay() -> None:
     wire = StoppingWire()
     consumer, (running, fetched) = consumer_on(wire, 1, 2)
     worker = a_worker()

@@ -4,7 +4,7 @@ from actors.pipelines.documents.mapping import MappingField
 from actors.table_forms.fields import FiltersField, SortField
 
 
-def test_filters_sort_and_mapping_are_said_as_a_person_reads_them() -> None:
+def test_filters_sort_and_mapping_are_put_in_words() -> None:
     rows = [{"column": "amount", "op": "ge", "value": "2"}, {"column": "note", "op": "filled", "value": ""}]
     assert FiltersField().in_words(rows) == "amount is at least “2” and note is not empty"
     keys = [{"column": "day", "descending": True}, {"column": "name", "descending": False}]

@@ -169,7 +169,7 @@ def test_all_filters_have_to_hold_and_none_keeps_every_row(table: duckdb.DuckDBP
     assert kept(table, ("text", "filled", ""), ("whole", "gt", "9")) == [1]
 
 
-def test_rows_are_sorted_with_empty_values_last_and_ties_in_their_own_order(table: duckdb.DuckDBPyConnection) -> None:
+def test_sorting_puts_empty_values_last_and_keeps_ties_in_order(table: duckdb.DuckDBPyConnection) -> None:
     def order(*keys: tuple[str, bool]) -> list[int]:
         terms = order_sql([{"column": name, "descending": down} for name, down in keys], COLUMNS, ties="row")
         return rows_of(table, order=terms)

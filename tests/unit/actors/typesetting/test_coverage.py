@@ -44,7 +44,7 @@ def set_widths(texts: list[str], *, bold: bool = False) -> list[float]:
     return widths
 
 
-def test_every_installed_family_is_known_to_the_compiler_by_its_name() -> None:
+def test_the_compiler_has_every_installed_family_by_name() -> None:
     assert not set(fonts.families()) - set(fonts.loaded().families())
 
 
@@ -78,7 +78,7 @@ def test_what_no_font_has_is_counted_the_most_frequent_first() -> None:
     assert coverage().width("\ue123") == pytest.approx(MISSING_EM)
 
 
-def test_joiners_and_marks_of_direction_are_neither_missing_nor_wide() -> None:
+def test_joiners_and_direction_marks_are_not_missing_nor_wide() -> None:
     assert coverage().missing(["\u200d\ufe0f\u200f\u2066\u00ad"]) == {}
     assert coverage().width("\u200d\ufe0f\u200f") == 0
 
@@ -98,7 +98,7 @@ def test_only_the_families_of_a_text_are_named() -> None:
 
 
 @pytest.mark.parametrize(("text", "forms"), [("東京の", "JP"), ("대한민국 大", "KR"), ("上海", "SC"), ("臺北ㄅ", "TC")])
-def test_chinese_characters_get_the_forms_of_the_language_around_them(text: str, forms: str) -> None:
+def test_chinese_characters_get_the_surrounding_languages_forms(text: str, forms: str) -> None:
     assert cjk_forms(codepoints(text)) == forms
 
 
@@ -106,7 +106,7 @@ def test_half_of_a_surrogate_pair_is_measured_as_the_sign_for_it() -> None:
     assert codepoints("a\ud800").tolist() == [ord("a"), 0xFFFD]
 
 
-def test_without_any_installed_font_the_compilers_own_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_installed_fonts_the_compilers_own_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "installed_files", dict)
     fonts.loaded.cache_clear()
     try:

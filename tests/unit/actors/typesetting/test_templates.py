@@ -52,7 +52,7 @@ def test_a_name_with_a_path_in_it_finds_nothing(own: Path) -> None:
         templates.get("pdf_export", "../secret")
 
 
-def test_a_broken_description_takes_no_other_template_along_and_is_named(own: Path) -> None:
+def test_a_broken_description_is_named_and_breaks_no_other(own: Path) -> None:
     (write(own / "broken") / "template.toml").write_text("title = ")
     assert "report" in templates.find("pdf_export")
     with pytest.raises(PermanentError, match=r"'broken' has a template.toml that cannot be read"):

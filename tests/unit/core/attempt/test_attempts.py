@@ -68,9 +68,7 @@ def test_a_permanent_error_fails_at_once_with_its_sentence(alice: User, attempts
     assert "Traceback" not in event.text
 
 
-def test_any_other_error_is_tried_again_until_the_attempts_are_used_up(
-    alice: User, attempts: Attempts, clock: Clock
-) -> None:
+def test_any_other_error_is_retried_until_attempts_run_out(alice: User, attempts: Attempts, clock: Clock) -> None:
     job = submit_job(alice, "fail", params={"count": 9, "seconds": None})
     for attempt in (1, 2):
         assert run(attempts, job).state == State.RETRYING
@@ -91,7 +89,7 @@ def test_a_job_that_recovers_succeeds(alice: User, attempts: Attempts, clock: Cl
     assert fresh(job).error == ""
 
 
-def test_a_lost_child_is_a_crash_and_the_third_one_fails_with_the_reason(
+def test_a_lost_child_is_a_crash_and_the_third_fails_the_job(
     alice: User, attempts: Attempts, clock: Clock, define: Callable[..., str]
 ) -> None:
     def eats_memory(ctx: JobContext) -> None:
@@ -170,7 +168,7 @@ def test_progress_that_cannot_be_counted_stops_nobody(
     assert (progress_of(job).done, progress_of(job).total) == (2**63 - 1, None)
 
 
-def test_a_pipeline_that_is_not_in_this_version_is_tried_again_until_the_attempts_are_used_up(
+def test_an_unknown_pipeline_is_retried_until_attempts_run_out(
     alice: User, attempts: Attempts, conf: OwnConf, clock: Clock
 ) -> None:
     conf.RETRY_BASE_SECONDS = 20.0
@@ -188,9 +186,7 @@ def test_a_pipeline_that_is_not_in_this_version_is_tried_again_until_the_attempt
     assert job.error == "There is no pipeline 'gone' in this version of the site. Ask an operator."
 
 
-def test_parameters_that_the_function_no_longer_takes_are_an_error_like_any_other(
-    alice: User, attempts: Attempts
-) -> None:
+def test_outdated_parameters_are_an_ordinary_error(alice: User, attempts: Attempts) -> None:
     job = run(attempts, submit_job(alice, "noop", params={"old": 1}))
     assert job.state == State.RETRYING
     assert "unexpected keyword argument 'old'" in job.error
@@ -235,7 +231,7 @@ def test_a_failed_attempt_waits_within_its_back_off(alice: User, attempts: Attem
 # -- in the middle of the work ----------------------------------------------------------------------
 
 
-def test_a_cancel_ends_the_attempt_at_its_next_call_and_discards_what_it_made(
+def test_a_cancel_ends_the_attempt_and_discards_its_results(
     alice: User, attempts: Attempts, define: Callable[..., str]
 ) -> None:
     reached: list[str] = []
@@ -273,7 +269,7 @@ def test_each_duty_of_the_keeper_tells_an_attempt_of_its_cancel(
     assert run(attempts, submit_job(alice, define(works))).state == State.CANCELLED
 
 
-def test_an_accepted_cancel_beats_the_success_of_a_function_that_never_looked(
+def test_an_accepted_cancel_beats_a_deaf_functions_success(
     alice: User, attempts: Attempts, define: Callable[..., str]
 ) -> None:
     def stubborn(ctx: JobContext) -> str:
@@ -284,7 +280,7 @@ def test_an_accepted_cancel_beats_the_success_of_a_function_that_never_looked(
     assert (job.state, job.result) == (State.CANCELLED, None)
 
 
-def test_an_attempt_that_lost_its_lease_is_told_and_writes_nothing(
+def test_an_attempt_that_lost_its_lease_learns_it_writes_nothing(
     alice: User, attempts: Attempts, clock: Clock, define: Callable[..., str]
 ) -> None:
     def slow(ctx: JobContext) -> str:
@@ -318,7 +314,7 @@ def test_stopping_hands_every_job_back_at_its_next_call(
     assert [due.job_id for due in outbox.take_due()] == [job.pk]
 
 
-def test_an_attempt_that_begins_while_the_worker_stops_is_handed_back_before_it_runs(
+def test_an_attempt_begun_on_a_stopping_worker_is_handed_back(
     alice: User, attempts: Attempts, define: Callable[..., str]
 ) -> None:
     ran: list[int] = []
@@ -342,7 +338,7 @@ def test_a_cancel_is_heard_by_an_attempt_that_is_being_stopped(
     assert run(attempts, submit_job(alice, define(long))).state == State.CANCELLED
 
 
-def test_what_a_thread_does_not_let_go_of_is_handed_back_for_it_under_its_fence(
+def test_a_stuck_threads_job_is_handed_back_under_its_fence(
     alice: User, attempts: Attempts, define: Callable[..., str]
 ) -> None:
     reached: list[str] = []
@@ -456,7 +452,7 @@ def test_progress_is_written_only_when_it_has_changed(
     assert progress_of(job).done == 1000
 
 
-def test_progress_of_many_attempts_is_one_statement_and_each_keeps_its_own(alice: User, attempts: Attempts) -> None:
+def test_progress_of_many_attempts_is_written_in_one_statement(alice: User, attempts: Attempts) -> None:
     contexts = []
     for number in range(3):
         attempt = begin_attempt(submit_job(alice))
@@ -496,7 +492,7 @@ def test_a_stale_fence_writes_no_progress(alice: User, attempts: Attempts, clock
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_keepers_progress_and_the_end_of_an_attempt_do_not_deadlock(alice: User) -> None:
+def test_keeper_progress_and_an_attempts_end_do_not_deadlock(alice: User) -> None:
     attempts = Attempts(worker="here:1")
     stop = threading.Event()
 

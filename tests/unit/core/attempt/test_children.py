@@ -151,7 +151,7 @@ def test_an_error_says_where_in_the_child_it_was_raised() -> None:
     assert "in raise_value" in str(caught.value.__cause__)
 
 
-def test_an_error_that_cannot_be_sent_arrives_as_one_that_says_the_same() -> None:
+def test_an_unsendable_error_arrives_with_the_same_words() -> None:
     with pytest.raises(RuntimeError, match=r"^OddError: 3 of 7$"):
         run(raise_odd)
 
@@ -181,9 +181,7 @@ def test_a_child_that_leaves_without_an_answer_is_lost() -> None:
         run(leave_at_once)
 
 
-def test_the_end_and_reports_are_heard_at_once_however_rarely_the_child_is_looked_at(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_reports_and_the_end_arrive_at_once_despite_rare_polls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(children, "POLL_SECONDS", 60.0)
     heard, began = tmp_path / "heard", time.monotonic()
     with children.Child() as child:
@@ -191,7 +189,7 @@ def test_the_end_and_reports_are_heard_at_once_however_rarely_the_child_is_looke
     assert time.monotonic() - began < 60
 
 
-def test_a_report_from_a_thread_that_outlives_its_function_is_not_the_next_ones() -> None:
+def test_a_late_threads_report_is_not_the_next_functions() -> None:
     reports: list[Any] = []
     with children.Child() as child:
         use(child, leave_a_thread)
@@ -200,7 +198,7 @@ def test_a_report_from_a_thread_that_outlives_its_function_is_not_the_next_ones(
 
 
 @pytest.mark.parametrize("deaf", [False, True])
-def test_the_child_is_killed_when_the_attempt_may_not_go_on_even_when_it_is_deaf(deaf: bool) -> None:
+def test_even_a_deaf_child_is_killed_when_its_attempt_must_end(deaf: bool) -> None:
     reports: list[Any] = []
 
     def check() -> None:
@@ -221,7 +219,7 @@ def test_a_child_that_takes_too_long_is_stopped_with_a_sentence() -> None:
         wait_until(lambda: not is_alive(reports[0][0]), what="the end of the child")
 
 
-def test_a_child_that_needs_too_much_memory_is_stopped_with_a_sentence() -> None:
+def test_a_child_over_its_memory_is_stopped_with_a_sentence() -> None:
     with pytest.raises(PermanentError, match="more than the 256 MB of memory it may use"):
         run(hold_memory, kwargs={"mebibytes": 400}, memory_bytes=256 * 1024**2, timeout_seconds=300)
 
@@ -248,7 +246,7 @@ def test_a_process_that_has_grown_large_is_not_used_again(monkeypatch: pytest.Mo
     assert pids[0] != pids[1]
 
 
-def test_a_process_that_was_killed_while_it_had_nothing_to_do_is_nobodys_loss() -> None:
+def test_an_idle_process_that_is_killed_fails_no_attempt() -> None:
     with children.Child() as child:
         os.kill(pid := use(child), signal.SIGKILL)
         wait_until(lambda: not is_alive(pid))
@@ -263,7 +261,7 @@ def test_a_child_has_nothing_of_django() -> None:
     assert [name for name in loaded if name.split(".")[0] == "django" or name == "core.settings"] == []
 
 
-def test_a_function_that_needs_django_has_it_before_its_module_is_imported() -> None:
+def test_a_function_has_django_before_its_module_is_imported() -> None:
     # Not above: children import this module as well.
     from tests.unit.core.attempt import model_work
 
@@ -271,7 +269,7 @@ def test_a_function_that_needs_django_has_it_before_its_module_is_imported() -> 
 
 
 @pytest.mark.parametrize("at_import", [True, False])
-def test_a_function_that_needs_django_and_does_not_say_so_fails_with_a_sentence(at_import: bool) -> None:
+def test_an_undeclared_need_of_django_fails_with_a_sentence(at_import: bool) -> None:
     from tests.unit.core.attempt import model_work
 
     function = model_work.loaded if at_import else plain_work.read_models
@@ -323,7 +321,7 @@ def test_two_attempts_at_once_have_a_process_each(pool: children.Pool) -> None:
     pool.give_back(two)
 
 
-def test_an_attempt_waits_for_a_free_process_and_can_be_stopped_meanwhile(pool: children.Pool) -> None:
+def test_an_attempt_waiting_for_a_process_can_be_stopped(pool: children.Pool) -> None:
     lent = [pool.borrow(never), pool.borrow(never)]
 
     def cancelled() -> None:
@@ -370,7 +368,7 @@ def rehearsed(server: ForkServer, pool: children.Pool) -> Iterator[children.Pool
     pool.end()
 
 
-def test_a_process_that_has_rehearsed_waits_for_the_first_attempt_however_long(rehearsed: children.Pool) -> None:
+def test_a_rehearsed_process_waits_for_the_first_attempt(rehearsed: children.Pool) -> None:
     rehearsed.close_idle(after_seconds=1e-9)
     child = rehearsed.borrow(never)
     assert use(child, plain_work.rehearsals) == 1
@@ -379,7 +377,7 @@ def test_a_process_that_has_rehearsed_waits_for_the_first_attempt_however_long(r
     assert not rehearsed._idle
 
 
-def test_another_one_rehearses_while_the_first_is_at_work_and_none_while_all_are(rehearsed: children.Pool) -> None:
+def test_one_rehearses_while_another_works_but_not_while_all_do(rehearsed: children.Pool) -> None:
     busy = rehearsed.borrow(never)
     rehearsed.tend()
     wait_until(lambda: rehearsed._idle and not rehearsed._rehearsing, what="the second rehearsal")
@@ -403,7 +401,7 @@ def test_what_has_worked_is_used_before_what_has_rehearsed(rehearsed: children.P
     assert use(rehearsed.borrow(never)) == pid
 
 
-def test_a_rehearsal_that_fails_is_told_once_and_jobs_go_on_without(
+def test_a_failed_rehearsal_is_logged_once_and_jobs_go_on(
     server: ForkServer, pool: children.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool.warm_up([], [raise_value])
@@ -435,7 +433,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
     made.stop()
 
 
-def test_what_the_worker_names_is_imported_once_and_what_cannot_be_is_told(
+def test_preloads_are_imported_once_and_failures_logged(
     server: ForkServer, pool: children.Pool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pool.warm_up(["colorsys", "tests.no_such_module", "tests.unit.core.attempt.model_work", "wave"])
@@ -459,9 +457,7 @@ def test_brothers_do_not_draw_the_same_numbers(server: ForkServer, pool: childre
     assert not set(one) & set(two)
 
 
-def test_after_the_end_of_the_pool_nothing_is_left_and_it_can_begin_again(
-    server: ForkServer, pool: children.Pool
-) -> None:
+def test_an_ended_pool_leaves_nothing_and_can_begin_again(server: ForkServer, pool: children.Pool) -> None:
     idle, busy = pool.borrow(never), pool.borrow(never)
     pids = {use(idle), use(busy), server.pid}
     pool.give_back(idle)
@@ -474,7 +470,7 @@ def test_after_the_end_of_the_pool_nothing_is_left_and_it_can_begin_again(
     pool.give_back(child)
 
 
-def test_children_end_with_their_server_and_the_next_have_another(server: ForkServer, pool: children.Pool) -> None:
+def test_children_end_with_their_server_and_the_next_get_another(server: ForkServer, pool: children.Pool) -> None:
     reports: list[Any] = []
     old: set[int] = set()
 
@@ -528,7 +524,7 @@ class Failing(ForkServer):
         return Forked(-1, ours, told)
 
 
-def test_a_server_that_dies_before_it_has_forked_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_dies_before_forking_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "server", failing := Failing())
     failing.fails = 1
     assert run(add, kwargs={"one": 1, "two": 2}) == 3
@@ -565,7 +561,7 @@ def started_worker(code: str) -> tuple[subprocess.Popen[str], list[int]]:
     return worker, [int(word) for word in worker.stdout.readline().split()]
 
 
-def test_a_worker_that_is_killed_takes_its_children_and_their_server_along() -> None:
+def test_a_killed_worker_takes_its_children_and_server_along() -> None:
     worker, pids = started_worker("thread.join()")
     assert len(pids) == 3
     assert all(map(is_alive, pids))
@@ -583,7 +579,7 @@ def test_a_process_that_ends_waits_for_none_of_its_children() -> None:
     wait_until(lambda: not any(map(is_alive, pids)), what="the end of the children and their server")
 
 
-def test_a_process_that_was_forked_has_a_server_of_its_own_and_keeps_no_other_alive() -> None:
+def test_a_forked_process_has_its_own_server_and_holds_no_other() -> None:
     code = """
 while not thread.is_alive() or busy._process is None: time.sleep(0.01)
 if not (quiet := os.fork()):

@@ -63,7 +63,7 @@ def test_a_completed_step_is_never_run_again(alice: User, atomic: bool) -> None:
     assert timeline(job).count("step") == 1
 
 
-def test_a_step_that_completed_with_nothing_is_not_run_again_either(alice: User) -> None:
+def test_a_step_completed_without_a_result_is_not_run_again(alice: User) -> None:
     job, work = submit_job(alice), Work(None)
     ctx = begin(job)
     assert ctx.step("quiet", work) is None
@@ -86,7 +86,7 @@ def test_a_step_gets_its_arguments(alice: User) -> None:
     assert ctx.step("sum", lambda *args, scale: sum(args) * scale, 1, 2, scale=10) == 30
 
 
-def test_the_first_attempt_sees_a_steps_result_as_a_later_one_would(alice: User) -> None:
+def test_a_steps_result_is_the_same_in_first_and_later_attempts(alice: User) -> None:
     job = submit_job(alice)
     work = Work({1: (1, 2), "when": dt.date(2025, 3, 1), "price": Decimal("1.50"), "text": "a\x00b"})
     expected = {"1": [1, 2], "when": "2025-03-01", "price": "1.50", "text": "a\ufffdb"}
@@ -119,7 +119,7 @@ def test_a_typed_result_too_is_what_the_database_can_store(alice: User) -> None:
 
 
 @pytest.mark.parametrize("kept", [{"rows": "three", "names": []}, {"names": []}, [1, 2], None])
-def test_a_result_that_another_version_has_kept_fails_with_a_sentence(alice: User, kept: Any) -> None:
+def test_an_unreadable_result_of_another_version_fails_clearly(alice: User, kept: Any) -> None:
     job = submit_job(alice)
     ctx = begin(job)
     ctx.step("count", Work(kept))
@@ -129,7 +129,7 @@ def test_a_result_that_another_version_has_kept_fails_with_a_sentence(alice: Use
         begin(job).step("count", Work(), returns=Count)
 
 
-def test_what_a_later_version_has_added_to_a_result_is_passed_over(alice: User) -> None:
+def test_a_later_versions_additions_to_a_result_are_ignored(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
     ctx.step("count", Work({"rows": 3, "names": [], "more": True}))
@@ -144,7 +144,7 @@ def test_an_atomic_steps_effect_and_checkpoint_commit_together(alice: User) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_atomic_step_that_raises_leaves_neither_effect_nor_checkpoint(alice: User) -> None:
+def test_a_raising_atomic_step_leaves_no_effect_or_checkpoint(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
 
@@ -159,7 +159,7 @@ def test_an_atomic_step_that_raises_leaves_neither_effect_nor_checkpoint(alice: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_atomic_step_whose_result_cannot_be_kept_leaves_no_effect(alice: User) -> None:
+def test_an_atomic_step_with_an_unstorable_result_has_no_effect(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
 
@@ -183,7 +183,7 @@ def test_an_atomic_step_of_a_zombie_leaves_no_effect(alice: User, clock: Clock) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_atomic_step_is_undone_when_a_cancel_was_accepted_meanwhile(alice: User) -> None:
+def test_an_atomic_step_is_undone_by_an_accepted_cancel(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
     requests.cancel(job, by="alice")
@@ -245,9 +245,7 @@ def test_a_stale_fence_writes_nothing(alice: User, clock: Clock, act: str) -> No
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.django_db(transaction=True)
-def test_an_attempt_that_was_reaped_writes_nothing_even_before_the_next_claim(
-    alice: User, clock: Clock, act: str
-) -> None:
+def test_a_reaped_attempt_writes_nothing_even_before_a_new_claim(alice: User, clock: Clock, act: str) -> None:
     job = submit_job(alice)
     zombie = begin(job)
     clock.advance(61)
@@ -271,7 +269,7 @@ def test_after_an_accepted_cancel_nothing_is_written(alice: User, act: str) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fenced_write_and_a_claim_at_the_same_time_never_both_count(alice: User, clock: Clock) -> None:
+def test_a_fenced_write_and_a_concurrent_claim_never_both_count(alice: User, clock: Clock) -> None:
     for _ in range(6):
         job = submit_job(alice)
         zombie = begin(job)
@@ -489,7 +487,7 @@ def test_the_same_name_again_replaces_the_pointer(alice: User) -> None:
     assert Artifact.objects.get().path == f"jobs/{job.pk}/2/stale.txt"
 
 
-def test_files_are_published_with_the_step_that_makes_them_or_not_at_all(alice: User) -> None:
+def test_files_are_published_with_their_step_or_not_at_all(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
     made = [ctx.artifact(_written(ctx), name=f"{number}.txt", field="one") for number in (1, 2)]
@@ -526,7 +524,7 @@ def test_scratch_is_gone_at_the_end_and_the_folder_is_not(alice: User) -> None:
     assert kept.exists()
 
 
-def test_the_function_is_called_with_the_context_and_its_parameters(alice: User, define: Callable[..., str]) -> None:
+def test_the_function_gets_the_context_and_its_parameters(alice: User, define: Callable[..., str]) -> None:
     def called(ctx: JobContext, a: int, b: list[int]) -> tuple[Any, ...]:
         return ctx, a, b
 

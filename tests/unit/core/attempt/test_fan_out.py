@@ -108,7 +108,7 @@ def test_children_inherit_owner_and_priority(alice: User, attempts: Attempts) ->
         assert child.title == f"The parts, part {(child.fan_index or 0) + 1} of 3"
 
 
-def test_the_last_child_wakes_the_parent_and_what_was_done_is_not_done_again(
+def test_the_last_child_wakes_the_parent_without_repeating_work(
     alice: User, attempts: Attempts, effects: Callable[[], list[str]]
 ) -> None:
     job = split(alice)
@@ -176,9 +176,7 @@ def test_a_crash_after_the_children_were_made_makes_none_again(
     assert effects().count("plan") == 1
 
 
-def test_children_that_ended_before_their_parent_began_to_wait_wake_it_all_the_same(
-    alice: User, attempts: Attempts
-) -> None:
+def test_children_ended_before_their_parent_waits_still_wake_it(alice: User, attempts: Attempts) -> None:
     job = split(alice)
     attempt = begin_attempt(job)
     with pytest.raises(Exception, match="3 parts"):
@@ -268,13 +266,13 @@ def test_a_child_whose_function_is_gone_fails_with_a_sentence(alice: User, attem
 # -- failures ------------------------------------------------------------------------------------------
 
 
-def test_a_failed_child_is_a_result_the_pipeline_may_go_on_without(alice: User, attempts: Attempts) -> None:
+def test_a_pipeline_may_go_on_without_a_failed_child(alice: User, attempts: Attempts) -> None:
     job = split(alice, failing="1")
     run_all(attempts)
     assert fresh(job).result == {"headline": "2 in all", "total": 2, "failed": [1]}
 
 
-def test_a_pipeline_that_needs_all_children_fails_with_their_reason(alice: User, attempts: Attempts) -> None:
+def test_a_pipeline_needing_all_children_fails_with_their_reason(alice: User, attempts: Attempts) -> None:
     job = submit_job(alice, "split_strictly", params={**PARAMS, "failing": "0,2"})
     run_all(attempts)
     assert fresh(job).state == State.FAILED
@@ -489,13 +487,13 @@ def test_a_completed_fan_out_is_a_step_with_its_children_counted(alice: User, at
     assert (step.title, step.children, step.result) == ("The parts", 3, {"succeeded": 2, "failed": 1})
 
 
-def test_the_files_of_children_go_when_their_parent_has_succeeded(alice: User, attempts: Attempts) -> None:
+def test_childrens_files_go_when_their_parent_has_succeeded(alice: User, attempts: Attempts) -> None:
     job = split(alice)
     run_all(attempts)
     assert [child for child in children_of(job) if storage.job_folder(child.pk).exists()] == []
 
 
-def test_what_a_dataset_or_an_artifact_points_to_stays_with_its_child(alice: User, attempts: Attempts) -> None:
+def test_a_childs_dataset_and_artifact_files_stay(alice: User, attempts: Attempts) -> None:
     job = split(alice, parts=4)
     attempts.run(job.pk)
     in_dataset, in_artifact, whole, other = children_of(job)
@@ -514,7 +512,7 @@ def test_what_a_dataset_or_an_artifact_points_to_stays_with_its_child(alice: Use
     assert other.pk not in kept
 
 
-def test_a_failed_parent_keeps_the_files_of_its_children_for_a_retry(alice: User, attempts: Attempts) -> None:
+def test_a_failed_parent_keeps_its_childrens_files_for_a_retry(alice: User, attempts: Attempts) -> None:
     job = submit_job(alice, "split_strictly", params={**PARAMS, "failing": "0"})
     run_all(attempts)
     assert all(storage.job_folder(child.pk).exists() for child in children_of(job))

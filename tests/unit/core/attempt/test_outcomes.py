@@ -94,7 +94,7 @@ ENDS: list[tuple[Outcome, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("outcome", "written"), ENDS, ids=lambda value: type(value).__name__)
-def test_each_outcome_is_written_as_its_own_state_under_the_fence(outcome: Outcome, written: dict[str, Any]) -> None:
+def test_each_outcome_is_written_as_a_state_under_the_fence(outcome: Outcome, written: dict[str, Any]) -> None:
     end = outcomes.end_of(outcome, CLAIM, progress={"id": 7})
     assert end is not None
     assert (end.job_id, end.fence, end.parent_id, end.is_limited, end.progress) == (7, 3, 4, True, {"id": 7})
@@ -118,7 +118,7 @@ def test_an_attempt_of_a_pipeline_that_is_not_here_runs_nothing(alice: User) -> 
     assert outcome.error.startswith("There is no pipeline 'noop'")
 
 
-def test_an_attempt_that_was_told_to_stop_does_not_call_its_function(alice: User) -> None:
+def test_an_attempt_told_to_stop_does_not_call_its_function(alice: User) -> None:
     attempt = begin_attempt(submit_job(alice, "fail", params={"count": 0, "seconds": None}))
     attempt.own.stop = Interrupted
     assert attempt.run() == HandedBack()
@@ -127,7 +127,7 @@ def test_an_attempt_that_was_told_to_stop_does_not_call_its_function(alice: User
     assert attempt.end_of(Lost()) is None
 
 
-def test_an_attempt_that_showed_nothing_writes_no_progress_with_its_end(alice: User) -> None:
+def test_an_attempt_without_progress_writes_none_with_its_end(alice: User) -> None:
     attempt = begin_attempt(submit_job(alice))
     end = attempt.end_of(attempt.run())
     assert end is not None

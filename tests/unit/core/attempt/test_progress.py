@@ -93,7 +93,7 @@ def test_a_snapshot_is_clean_and_a_change_makes_it_dirty(monotonic: Monotonic) -
     assert seen == [True, False, True]
 
 
-def test_beginning_a_stage_ends_the_one_before_and_resets_the_counts() -> None:
+def test_a_new_stage_ends_the_one_before_and_resets_the_counts() -> None:
     progress = Progress(stages=[{"name": "read", "title": "Read", "state": "pending"}])
     progress.begin_stage("read")
     progress.done, progress.total, progress.unit, progress.note = 7, 7, "rows", "almost"

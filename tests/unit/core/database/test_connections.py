@@ -16,7 +16,7 @@ from core.settings import _database
         ("postgres://user@host/name?options=-c%20jit%3Don", "-c jit=off -c jit=on"),
     ],
 )
-def test_postgresql_is_asked_to_compile_nothing_unless_the_address_says_otherwise(url: str, options: str) -> None:
+def test_postgresqls_jit_is_off_unless_the_address_sets_it(url: str, options: str) -> None:
     assert _database(url)["OPTIONS"]["options"] == options
 
 

@@ -45,7 +45,7 @@ def test_numbers_that_json_does_not_have_are_refused(value: float) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_whatever_text_comes_in_something_that_is_stored_goes_out(value: Any) -> None:
+def test_any_text_becomes_something_that_can_be_stored(value: Any) -> None:
     text = dumps(value)
     assert "\x00" not in json.dumps(json.loads(text), ensure_ascii=False)
     json.dumps(json.loads(text), ensure_ascii=False).encode()
@@ -63,7 +63,7 @@ def test_a_backslash_before_u0000_is_just_text() -> None:
     assert json.loads(dumps("\\u0000 \\ud800")) == "\\u0000 \\ud800"
 
 
-def test_what_is_larger_than_a_row_may_hold_is_refused_with_a_sentence(
+def test_json_too_large_for_a_row_is_refused_with_a_sentence(
     conf: OwnConf,
 ) -> None:
     conf.JSON_LIMIT_BYTES = 1000

@@ -31,7 +31,7 @@ def test_no_statement_asks_for_the_python_clock(name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_booleans_in_conditions_of_indexes_are_in_the_words_of_the_statements(db: None) -> None:
+def test_index_conditions_spell_booleans_as_the_statements_do(db: None) -> None:
     """SQLite reads a partial index only so, and Django 5.2 and 6.1 write a plain boolean each in its own words."""
     if connection.vendor != "sqlite":
         return

@@ -65,7 +65,7 @@ def test_two_attempts_never_share_a_folder(store: Path) -> None:
     assert storage.scratch_folder(7, 1) != storage.scratch_folder(7, 2)
 
 
-def test_staging_is_on_the_stores_own_disk_so_that_a_rename_is_atomic(store: Path) -> None:
+def test_staging_is_on_the_stores_disk_for_atomic_renames(store: Path) -> None:
     assert storage.staging_folder().is_relative_to(store)
 
 

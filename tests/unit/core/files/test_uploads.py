@@ -88,9 +88,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(rf: RequestFactory, store: Pat
     assert staged_files() == []
 
 
-def test_an_upload_over_the_limit_is_stopped_before_a_byte_is_read(
-    rf: RequestFactory, store: Path, conf: OwnConf
-) -> None:
+def test_an_upload_over_the_limit_is_stopped_before_reading(rf: RequestFactory, store: Path, conf: OwnConf) -> None:
     conf.UPLOAD_LIMIT_BYTES = 100
     request = post(rf, file=b"x" * 1000)
     with pytest.raises(StopUpload):
@@ -98,9 +96,7 @@ def test_an_upload_over_the_limit_is_stopped_before_a_byte_is_read(
     assert staged_files() == []
 
 
-def test_an_upload_that_would_fill_the_disk_is_refused_before_a_byte_is_read(
-    rf: RequestFactory, store: Path, conf: OwnConf
-) -> None:
+def test_an_upload_too_large_for_the_disk_is_refused_unread(rf: RequestFactory, store: Path, conf: OwnConf) -> None:
     conf.DISK_FLOOR_BYTES = 2**62
     request = post(rf, file=TEXT)
     with pytest.raises(Refused, match="nearly full"):

@@ -58,7 +58,7 @@ def make_dataset(owner: User, state: State = State.SUCCEEDED) -> Dataset:
     return Dataset.objects.create(owner=owner, job=job, name="d", parquet_path="p", rows=1200)
 
 
-def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inputs(alice: User, sample: str) -> None:
+def test_a_valid_form_becomes_a_job_with_its_values_and_files(alice: User, sample: str) -> None:
     dataset = make_dataset(alice)
     entry = fill(sample, alice, file=upload(), kinds=["a", "b"], dataset=str(dataset.pk))
     assert entry.is_valid(), entry.form.errors
@@ -70,7 +70,7 @@ def test_a_valid_form_becomes_a_job_with_its_values_as_json_and_its_files_as_inp
     assert entry.submit(key="k").job_id == job.pk
 
 
-def test_a_file_that_is_too_much_for_its_person_is_refused_and_not_kept(
+def test_a_file_over_its_persons_limit_is_refused_and_not_kept(
     alice: User, sample: str, conf: OwnConf, store: Path
 ) -> None:
     conf.OWNER_STORED_BYTES = 4
@@ -147,7 +147,7 @@ def test_the_page_is_told_which_files_are_accepted(alice: User, sample: str) -> 
     assert 'accept=".txt, .CSV"' in str(fill(sample, alice).form["file"])
 
 
-def test_the_file_of_an_invalid_form_is_kept_and_need_not_be_sent_again(alice: User, sample: str) -> None:
+def test_the_file_of_an_invalid_form_need_not_be_sent_again(alice: User, sample: str) -> None:
     entry = fill(sample, alice, file=upload(), amount="no number")
     assert not entry.is_valid()
     entry.keep_uploads()
@@ -214,7 +214,7 @@ def test_a_stored_upload_is_what_was_uploaded(alice: User, sample: str) -> None:
     assert fresh(submit_job(alice)).params == {}
 
 
-def test_a_form_shown_anew_keeps_what_was_filled_in_and_checks_nothing(alice: User, sample: str) -> None:
+def test_a_reshown_form_keeps_its_values_and_checks_nothing(alice: User, sample: str) -> None:
     entry = fill(sample, alice, file=upload(), amount="no number", refresh="dataset")
     assert entry.is_refresh
     entry.show_anew()
@@ -244,16 +244,14 @@ def test_a_field_may_have_the_name_of_such_a_button(alice: User, define: Callabl
     assert entry.is_valid()
 
 
-def test_a_file_larger_than_its_field_takes_is_refused_with_the_limit(alice: User, sample: str) -> None:
+def test_a_file_over_its_fields_limit_is_refused_with_the_limit(alice: User, sample: str) -> None:
     assert fill(sample, alice, file=upload(text=b"x" * 1024**2)).is_valid()
     entry = fill(sample, alice, file=upload("big.txt", b"x" * (1024**2 + 1)))
     assert not entry.is_valid()
     assert entry.form.errors["file"] == ["big.txt is larger than 1.0 MB, the most that is taken here."]
 
 
-def test_a_person_with_too_much_in_hand_is_refused_before_anything_is_stored(
-    alice: User, sample: str, conf: OwnConf
-) -> None:
+def test_a_person_over_a_limit_is_refused_before_storing(alice: User, sample: str, conf: OwnConf) -> None:
     first = fill(sample, alice, file=upload())
     assert first.is_valid(), first.form.errors
     known = first.submit(key="once")

@@ -43,7 +43,7 @@ def collected() -> Any:
 # -- what was never finished --------------------------------------------------------------------------
 
 
-def test_an_upload_that_was_begun_and_never_finished_goes_and_one_that_comes_in_stays(world: World) -> None:
+def test_an_abandoned_upload_goes_and_an_incoming_one_stays(world: World) -> None:
     world.file("staging/upload-old", hours=49)
     world.file("staging/upload-young", hours=47)
     tally = collected()
@@ -78,7 +78,7 @@ def test_folders_of_jobs_that_are_no_more_go_when_they_are_old(world: World) -> 
 
 
 @pytest.mark.parametrize("state", TERMINAL)
-def test_of_a_job_that_has_ended_the_folders_that_nothing_names_go(world: World, state: State) -> None:
+def test_unreferenced_folders_of_an_ended_job_go(world: World, state: State) -> None:
     job = world.job(state, days=10, fence=4)
     lost, shown, pictured, result = (world.made(job, fence=fence) for fence in range(1, 5))
     world.artifact(job, shown, preview_path=pictured)
@@ -105,7 +105,7 @@ def test_a_job_that_has_only_just_ended_keeps_its_folders(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
-def test_what_a_step_names_stays_while_its_job_may_be_tried_again(world: World, state: State) -> None:
+def test_a_steps_files_stay_while_its_job_may_be_retried(world: World, state: State) -> None:
     whole = world.job(state, days=10, fence=2)
     child = world.job(State.SUCCEEDED, days=10, parent=whole)
     own, of_step, of_child = world.made(whole, fence=1), world.made(whole, fence=2), world.made(child)
@@ -116,7 +116,7 @@ def test_what_a_step_names_stays_while_its_job_may_be_tried_again(world: World, 
     assert own not in stored()
 
 
-def test_what_a_step_names_of_a_part_stays_though_its_own_job_has_no_folder(world: World) -> None:
+def test_a_parts_files_named_by_a_step_stay(world: World) -> None:
     whole = world.job(State.FAILED, days=10)
     middle = world.job(days=10, parent=whole)
     key = world.made(world.job(days=10, parent=middle))
@@ -142,7 +142,7 @@ def test_what_a_job_shows_of_its_parts_stays(world: World) -> None:
     assert unnamed not in stored()
 
 
-def test_what_a_job_of_somebody_else_shows_stays_whatever_becomes_of_its_own(world: World) -> None:
+def test_a_file_shown_by_anothers_job_outlives_its_own_job(world: World) -> None:
     ended, expired, gone = world.job(days=10), world.job(), world.job()
     keys = [world.made(job) for job in (ended, expired, gone)]
     shower = world.job(days=1)
@@ -221,7 +221,7 @@ def test_an_upload_goes_when_nothing_names_it(world: World) -> None:
     assert tally.counts["files"] == 1
 
 
-def test_what_is_not_of_the_store_is_left_and_told_and_no_link_is_followed(world: World, tmp_path: Path) -> None:
+def test_foreign_files_are_left_and_reported_no_link_followed(world: World, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (outside / "1").mkdir(parents=True)
     for name in ("mine.txt", "1/mine.txt"):
@@ -362,7 +362,7 @@ def test_a_submit_makes_the_file_it_takes_up_young(world: World, alice: User) ->
 @pytest.mark.parametrize(
     "moment", ["before it is taken", "around all of it", "while it is gone", "when nothing was left"]
 )
-def test_a_submit_of_the_same_content_in_the_middle_of_a_round_loses_nothing(
+def test_a_submit_of_the_same_content_mid_round_loses_nothing(
     world: World, alice: User, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     key = world.upload("the same")
@@ -440,7 +440,7 @@ def test_submits_and_rounds_at_the_same_time_lose_nothing(alice: User) -> None:
     assert sum(counts) >= 8, "the rounds took hardly anything: nothing was tried"
 
 
-def test_a_round_that_was_killed_with_files_on_their_way_out_is_made_good_by_the_next(world: World) -> None:
+def test_the_next_round_repairs_one_killed_while_deleting(world: World) -> None:
     job = world.job(days=1)
     named, nobody = world.upload("named meanwhile"), world.upload("nobody's")
     root = storage.root()
@@ -540,7 +540,7 @@ def build(world: World, seed: int) -> dict[str, tuple[bool, int | None]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_in_any_world_what_is_named_stays_what_is_young_stays_and_the_rest_goes(world: World, seed: int) -> None:
+def test_named_and_young_files_stay_in_any_world_and_others_go(world: World, seed: int) -> None:
     made = build(world, seed)
     keep_house()
     after = stored()

@@ -52,7 +52,7 @@ def test_a_job_that_lives_never_goes(world: World, state: State) -> None:
     assert there(job) == [True]
 
 
-def test_a_job_goes_with_all_that_is_its_own_and_its_upload_with_the_last_of_those_that_name_it(world: World) -> None:
+def test_a_job_goes_with_its_rows_and_shared_uploads_go_last(world: World) -> None:
     job, sharer = world.job(), world.job(days=1)
     world.step(job, "made", {"file": world.made(job)})
     shared, own = world.upload("shared"), world.upload("own")
@@ -111,7 +111,7 @@ def test_a_job_stays_as_long_as_its_dataset_or_that_of_a_part(world: World, dept
     assert stored() == set()
 
 
-def test_a_dataset_that_a_person_keeps_or_a_schedule_names_never_goes(world: World) -> None:
+def test_a_kept_or_scheduled_dataset_never_goes(world: World) -> None:
     kept, named, listed, gone = (world.dataset(world.job(), days=OLD) for _ in range(4))
     Dataset.objects.filter(pk=kept.pk).update(is_kept=True)
     world.schedule(params={"dataset": named.pk}, is_on=False)
@@ -143,7 +143,7 @@ def test_without_a_setting_datasets_are_kept_for_good(world: World, conf: OwnCon
     assert retention.dataset_expires_at(dataset) is None
 
 
-def test_a_dataset_goes_before_a_young_job_and_leaves_the_files_that_it_shows(world: World) -> None:
+def test_a_dataset_goes_and_leaves_the_files_its_young_job_shows(world: World) -> None:
     job = world.job(days=1)
     shown, own = world.made(job, name="clean.csv"), world.made(job, name="data.parquet")
     world.artifact(job, shown)
@@ -158,7 +158,7 @@ def test_a_dataset_goes_before_a_young_job_and_leaves_the_files_that_it_shows(wo
     assert source.dataset_id is None
 
 
-def test_a_key_that_leads_out_of_the_store_is_told_and_not_followed(world: World, tmp_path_factory: Any) -> None:
+def test_a_key_out_of_the_store_is_reported_and_not_followed(world: World, tmp_path_factory: Any) -> None:
     outside = tmp_path_factory.mktemp("elsewhere") / "mine.txt"
     outside.write_text("mine")
     world.dataset(
@@ -169,7 +169,7 @@ def test_a_key_that_leads_out_of_the_store_is_told_and_not_followed(world: World
     assert tally.left_count == 1 or tally.left_count == 2
 
 
-def test_a_mail_keeps_its_job_for_its_own_days_and_an_unknown_one_for_good(world: World, conf: OwnConf) -> None:
+def test_a_mail_keeps_its_job_for_days_and_if_unknown_for_good(world: World, conf: OwnConf) -> None:
     conf.DAYS_MAILS = 200
     young, old, unknown = (world.job(days=150) for _ in range(3))
     for job, state, days in ((young, "sent", 150), (old, "sent", 250), (unknown, "unknown", 250)):

@@ -30,7 +30,7 @@ from tests.unit.core.housekeeping.world import OLD, World
 pytestmark = pytest.mark.django_db
 
 
-def test_an_old_timeline_keeps_its_begin_its_last_start_what_people_did_and_its_end(world: World) -> None:
+def test_an_old_timeline_keeps_its_key_events_and_peoples_acts(world: World) -> None:
     old = world.job(State.FAILED, days=91)
     JobEvent.objects.filter(job=old).delete()
     kinds = "submitted claimed crashed retrying claimed step note retrying edited requeued claimed failed"
@@ -51,9 +51,7 @@ def test_a_timeline_stays_whole_until_its_job_has_ended_long_ago(world: World) -
     assert forget_events(Round()).counts["events"] == 0
 
 
-def test_timelines_are_looked_at_in_pages_up_to_the_first_young_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_timelines_are_scanned_in_pages_up_to_the_first_young(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timelines, "PAGE", 3)
     for days in (OLD, OLD, OLD, 1, OLD):
         world.job(days=days)
@@ -62,7 +60,7 @@ def test_timelines_are_looked_at_in_pages_up_to_the_first_young_one(
     assert looks == [1, 2, 4, 4, 6]
 
 
-def test_an_old_mail_goes_unless_it_may_have_arrived_or_its_job_may_run_again(world: World) -> None:
+def test_an_old_mail_goes_unless_unknown_or_its_job_may_rerun(world: World) -> None:
     succeeded = {state: world.mail(world.job(), state) for state in ("sent", "unknown", "refused")}
     failed = world.mail(world.job(State.FAILED), "sent")
     young = world.mail(world.job(), "sent", days=89)
@@ -81,7 +79,7 @@ def test_old_acts_and_alarms_go(world: World) -> None:
     assert AlarmCount.objects.get().last_at == young
 
 
-def test_sessions_that_have_ended_dead_workers_and_idle_limits_go(world: World) -> None:
+def test_ended_sessions_dead_workers_and_idle_limits_go(world: World) -> None:
     for name, hours in (("ended", -1), ("valid", 1)):
         Session.objects.create(session_key=name, session_data="", expire_date=world.now + dt.timedelta(hours=hours))
     Worker.objects.create(name="dead:1", seen_at=world.now - dt.timedelta(days=1))
@@ -106,9 +104,7 @@ def run(schedule: Schedule, *, days: float, outcome: str = "submitted", **fields
     return ScheduledRun.objects.create(schedule=schedule, due_at=due_at, outcome=outcome, **fields)
 
 
-def test_of_the_runs_of_a_schedule_the_last_thousand_stay_and_old_ones_as_far_as_they_are_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_runs_of_a_schedule_and_those_shown_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from core.housekeeping import sessions
 
     monkeypatch.setattr(sessions, "RUNS", 40)
@@ -163,7 +159,7 @@ def test_after_many_deletions_the_database_is_tidied(
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL takes space up again by itself")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("why", ["at work", "too large", "no room"])
-def test_the_file_is_not_written_anew_when_that_would_be_in_the_way(
+def test_the_file_is_not_rewritten_when_that_would_disturb(
     world: World, monkeypatch: pytest.MonkeyPatch, conf: OwnConf, why: str
 ) -> None:
     monkeypatch.setattr(database, "LEAST_BYTES", 0)

@@ -43,7 +43,7 @@ def test_without_limits_nothing_is_refused(alice: User) -> None:
     backpressure.check(alice.pk, jobs=1000)
 
 
-def test_the_mails_that_a_person_gets_are_none_of_the_jobs_they_may_submit(alice: User, conf: OwnConf) -> None:
+def test_a_persons_mails_do_not_count_against_their_limits(alice: User, conf: OwnConf) -> None:
     conf.OWNER_RUNNING_LIMIT = conf.OWNER_QUEUED_LIMIT = conf.OWNER_SUBMITS_PER_HOUR = 1
     for state in (State.RUNNING, State.RETRYING, State.SUCCEEDED):
         job = submit_job(alice, pipeline="mail")
@@ -103,9 +103,7 @@ def test_each_count_is_answered_by_its_own_partial_index(db: None) -> None:
 # -- one owner --------------------------------------------------------------------------------------
 
 
-def test_an_owner_with_too_many_queued_jobs_is_told_the_limit_and_the_number(
-    alice: User, bob: User, conf: OwnConf
-) -> None:
+def test_too_many_queued_jobs_are_refused_with_limit_and_number(alice: User, bob: User, conf: OwnConf) -> None:
     conf.OWNER_QUEUED_LIMIT = 2
     submit_job(alice)
     backpressure.check(alice.pk)
@@ -125,7 +123,7 @@ def test_several_jobs_at_once_count_as_several(alice: User, conf: OwnConf) -> No
         backpressure.check(alice.pk, jobs=3)
 
 
-def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: User, conf: OwnConf) -> None:
+def test_running_jobs_are_not_queued_and_ended_ones_are_neither(alice: User, conf: OwnConf) -> None:
     conf.OWNER_QUEUED_LIMIT = conf.OWNER_RUNNING_LIMIT = 1
     attempt = claim(submit_job(alice))
     with pytest.raises(TooMuch, match="You have 1 job running, and 1 is the most at once"):
@@ -134,7 +132,7 @@ def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_neither(alice: 
     backpressure.check(alice.pk)
 
 
-def test_a_job_that_waits_for_its_parts_is_at_work_and_its_parts_are_not_counted(alice: User, conf: OwnConf) -> None:
+def test_a_job_waiting_for_parts_counts_as_one_at_work(alice: User, conf: OwnConf) -> None:
     job = submit_job(alice)
     for index in range(5):
         part = submit_job(alice)
@@ -147,9 +145,7 @@ def test_a_job_that_waits_for_its_parts_is_at_work_and_its_parts_are_not_counted
         backpressure.check(alice.pk)
 
 
-def test_submits_an_hour_are_refused_until_the_oldest_one_is_an_hour_old(
-    alice: User, conf: OwnConf, clock: Clock
-) -> None:
+def test_too_many_submits_are_refused_until_the_hour_has_passed(alice: User, conf: OwnConf, clock: Clock) -> None:
     conf.OWNER_SUBMITS_PER_HOUR = 2
     first = submit_job(alice)
     end(claim(first))
@@ -171,9 +167,7 @@ def test_submits_an_hour_are_refused_until_the_oldest_one_is_an_hour_old(
         backpressure.check(alice.pk, jobs=3)
 
 
-def test_the_bytes_of_an_owner_are_counted_once_a_file_and_with_those_that_come(
-    alice: User, bob: User, conf: OwnConf
-) -> None:
+def test_an_owners_bytes_count_each_file_once_with_incoming_ones(alice: User, bob: User, conf: OwnConf) -> None:
     conf.OWNER_STORED_BYTES = 3 * 1024
     one, other = submit_job(alice), submit_job(alice)
     add_file(one, size=2048, path="uploads/a")
@@ -210,7 +204,7 @@ def test_parts_count_for_the_site(alice: User, conf: OwnConf) -> None:
         backpressure.check(alice.pk)
 
 
-def test_a_count_far_below_a_large_limit_is_not_made_again_at_each_submit(alice: User, conf: OwnConf) -> None:
+def test_a_count_far_below_its_limit_is_not_repeated_each_submit(alice: User, conf: OwnConf) -> None:
     conf.QUEUED_LIMIT = 1_000_000
     site = backpressure._site
     backpressure.check(alice.pk)

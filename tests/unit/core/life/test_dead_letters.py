@@ -121,7 +121,7 @@ def test_jobs_are_found_by_a_text_in_their_parameters(alice: User, value: Any, t
     assert ids_of(alice, text=text) == [job.pk]
 
 
-def test_what_no_database_stores_is_looked_for_as_it_would_be_stored(alice: User) -> None:
+def test_unstorable_text_is_searched_as_it_would_be_stored(alice: User) -> None:
     job = failed(alice, host="a\x00b", error="no\x00")
     assert ids_of(alice, text="a\x00b") == [job.pk]
     assert ids_of(alice, pipeline="\x00", owner="\ud800", error="\x00") == []
@@ -160,9 +160,7 @@ def test_all_that_match_are_discarded_and_no_other(alice: User, olga: User) -> N
     assert not Dataset.objects.exists()
 
 
-def test_what_pipelines_keep_is_kept_when_their_jobs_are_discarded(
-    alice: User, olga: User, define: Callable[..., str]
-) -> None:
+def test_files_that_pipelines_keep_survive_a_discard(alice: User, olga: User, define: Callable[..., str]) -> None:
     def keeps(ctx: object) -> None: ...
 
     kept, lost = failed_with_files(alice, define(keeps, on_cancel="keep")), failed_with_files(alice)
@@ -173,7 +171,7 @@ def test_what_pipelines_keep_is_kept_when_their_jobs_are_discarded(
 
 
 @pytest.mark.parametrize("from_start", [False, True])
-def test_a_requeue_goes_on_after_the_completed_steps_or_begins_anew(alice: User, from_start: bool) -> None:
+def test_a_requeue_goes_on_after_completed_steps_or_begins_anew(alice: User, from_start: bool) -> None:
     job = failed_with_files(alice)
     assert requeue_all(alice, ALL, ids=None, expected=1, from_start=from_start, by="alice") == 1
     assert JobStep.objects.exists() is not from_start
@@ -207,7 +205,7 @@ def test_nobody_acts_on_other_peoples_jobs(alice: User, bob: User) -> None:
     assert fresh(job).state == State.FAILED
 
 
-def test_another_number_than_the_confirmed_one_is_refused_with_the_new_one(alice: User) -> None:
+def test_a_number_other_than_confirmed_is_refused_with_the_new(alice: User) -> None:
     jobs = [failed(alice) for _ in range(3)]
     with pytest.raises(Refused, match=r"3 failed jobs match now, not 2\. Nothing was done"):
         requeue_all(alice, ALL, ids=None, expected=2, from_start=False, by="alice")
@@ -228,7 +226,7 @@ def test_an_act_again_finds_nothing_left(alice: User) -> None:
     assert requeue_all(alice, ALL, ids=None, expected=0, from_start=False, by="alice") == 0
 
 
-def test_a_job_whose_pipeline_is_gone_is_passed_over_by_a_requeue(alice: User) -> None:
+def test_a_requeue_passes_over_jobs_of_missing_pipelines(alice: User) -> None:
     gone, job = failed(alice), failed(alice)
     Job.objects.filter(pk=gone.pk).update(pipeline="gone")
     assert requeue_all(alice, ALL, ids=None, expected=2, from_start=False, by="alice") == 1
@@ -253,7 +251,7 @@ def test_what_somebody_else_acts_on_meanwhile_is_passed_over(alice: User, monkey
     assert timeline(first).count("requeued") == 1
 
 
-def test_a_family_that_somebody_else_acts_on_meanwhile_is_passed_over(
+def test_a_family_that_another_acts_on_is_passed_over(
     alice: User, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = failed_family(alice, attempts)
@@ -285,9 +283,7 @@ def test_a_job_that_fails_anew_meanwhile_is_not_taken_twice(alice: User, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_act_that_breaks_off_keeps_its_batches_and_is_finished_by_the_next(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_off_act_keeps_its_batches_for_the_next(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [failed(alice) for _ in range(5)]
     monkeypatch.setattr(dead_letters, "BATCH", 2)
     requeue_rows, calls = requests.requeue_rows, []
@@ -361,7 +357,7 @@ def test_a_requeue_tries_again_what_failed_of_a_family(alice: User, attempts: At
     assert (fresh(job).state, fresh(alone).state) == (State.QUEUED, State.QUEUED)
 
 
-def test_a_family_that_begins_anew_has_new_children_and_none_of_the_old_files(alice: User, attempts: Attempts) -> None:
+def test_a_restarted_family_has_new_children_and_no_old_files(alice: User, attempts: Attempts) -> None:
     job = failed_family(alice, attempts)
     old = list(Job.objects.filter(parent=job).values_list("pk", flat=True))
     Dataset.objects.create(owner=alice, job_id=old[0], name="d", parquet_path="jobs/x")
@@ -418,7 +414,7 @@ def test_of_two_people_who_act_on_the_same_jobs_each_job_has_one(alice: User) ->
 # -- attempts -------------------------------------------------------------------------------------------
 
 
-def test_each_attempt_is_reported_with_its_worker_its_reason_and_its_traceback(alice: User, clock: Clock) -> None:
+def test_attempt_reports_have_worker_reason_and_traceback(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     end(claim(job, worker="a:1"), State.RETRYING, error="ValueError: 3", detail="Traceback 1", delay=1)
     clock.advance(5)
@@ -455,7 +451,7 @@ def test_a_lost_worker_is_reported_with_what_became_of_the_job(alice: User, cloc
     assert all(report.seconds is not None and report.seconds > 60 for report in reports)
 
 
-def test_a_job_that_was_handed_back_has_two_reports_of_one_attempt(alice: User) -> None:
+def test_a_handed_back_job_has_two_reports_of_one_attempt(alice: User) -> None:
     job = submit_job(alice)
     end(claim(job), State.QUEUED, kind="released", error="The worker is being restarted.")
     end(claim(job))

@@ -44,7 +44,7 @@ def lost_twice(owner: User) -> Job:
     return job
 
 
-def test_of_jobs_that_the_next_lost_worker_ends_a_process_has_one_at_a_time(alice: User) -> None:
+def test_a_process_runs_one_last_crash_job_at_a_time(alice: User) -> None:
     first, second, sound = lost_twice(alice), lost_twice(alice), submit_job(alice)
     running = claim(first, worker="here:1")
     assert try_claim(second, worker="here:1") is None
@@ -176,7 +176,7 @@ def test_a_crash_in_the_last_attempt_fails_with_the_reason(alice: User, clock: C
     assert fresh(job).error == "The worker was lost, and all 3 attempts are used up."
 
 
-def test_a_cancelled_attempt_whose_worker_is_lost_is_cancelled_not_retried(alice: User, clock: Clock) -> None:
+def test_a_cancelled_attempt_of_a_lost_worker_is_not_retried(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     claim(job)
     requests.cancel(job, by="alice")
@@ -220,7 +220,7 @@ def test_one_pass_is_bounded_and_the_oldest_go_first(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_reapers_at_the_same_time_count_one_crash_for_each_job(alice: User, clock: Clock) -> None:
+def test_concurrent_reapers_count_one_crash_a_job(alice: User, clock: Clock) -> None:
     jobs = [submit_job(alice) for _ in range(10)]
     for job in jobs:
         claim(job)
@@ -247,7 +247,7 @@ def test_a_lease_is_as_long_as_its_setting(alice: User, clock: Clock, conf: OwnC
     assert len(reap()) == 1
 
 
-def test_a_server_that_has_just_started_gives_those_who_hold_leases_time_to_renew(
+def test_a_restarted_server_gives_leases_time_to_be_renewed(
     alice: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "SETTLE_SECONDS", 10.0**9)

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 # -- claim ------------------------------------------------------------------------------------------
 
 
-def test_a_claim_takes_the_job_counts_the_attempt_and_raises_the_fence(alice: User) -> None:
+def test_a_claim_takes_the_job_and_raises_attempt_and_fence(alice: User) -> None:
     job = submit_job(alice, "count", params={"count": 3})
     taken = claim(job, worker="there:7")
     assert taken == Claim(
@@ -198,7 +198,7 @@ def test_a_stale_fence_ends_nothing(alice: User, clock: Clock, state: State) -> 
     assert progress_of(job).version == 0
 
 
-def test_an_attempt_that_was_reaped_ends_nothing_even_before_the_next_claim(alice: User, clock: Clock) -> None:
+def test_a_reaped_attempt_ends_nothing_even_before_a_new_claim(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     zombie = claim(job)
     clock.advance(61)
@@ -303,7 +303,7 @@ def in_one_batch(ledger: Ledger, *acts: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claims_and_ends_of_one_process_share_a_commit_and_keep_their_own_answers(alice: User) -> None:
+def test_claims_and_ends_share_a_commit_with_separate_answers(alice: User) -> None:
     ledger = Ledger(worker="here:1")
     running = [submit_job(alice) for _ in range(2)]
     taken = [ledger.claim(job.pk) for job in running]
@@ -359,7 +359,7 @@ def test_one_bad_request_does_not_fail_its_neighbours(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stale_end_beside_the_true_one_in_a_batch_is_told_that_it_is_stale(alice: User, clock: Clock) -> None:
+def test_a_stale_end_in_a_batch_is_answered_as_stale(alice: User, clock: Clock) -> None:
     ledger = Ledger(worker="here:1")
     job = submit_job(alice)
     zombie = claim(job)
@@ -394,7 +394,7 @@ def test_a_database_that_is_away_for_a_moment_is_asked_again(alice: User) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_stays_away_is_an_error_after_the_patience(alice: User) -> None:
+def test_a_database_away_too_long_is_an_error(alice: User) -> None:
     job = submit_job(alice)
     ledger = Ledger(worker="here:1", patience_seconds=0.2)
     with (

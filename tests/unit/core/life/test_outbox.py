@@ -32,7 +32,7 @@ def test_a_due_job_is_taken_with_what_its_message_says(alice: User) -> None:
     ]
 
 
-def test_a_job_that_is_taken_is_passed_over_until_its_relay_must_be_dead(alice: User, clock: Clock) -> None:
+def test_a_taken_job_is_passed_over_until_its_relay_must_be_dead(alice: User, clock: Clock) -> None:
     submit_job(alice)
     clock.stop()
     assert len(outbox.take_due()) == 1
@@ -88,7 +88,7 @@ def test_a_retry_is_taken_after_its_delay_as_its_next_attempt(alice: User, clock
     assert [due.attempt for due in outbox.take_due()] == [2]
 
 
-def test_an_owner_with_one_job_does_not_wait_behind_anothers_many(alice: User, bob: User) -> None:
+def test_a_single_job_does_not_wait_behind_anothers_many(alice: User, bob: User) -> None:
     many = [submit_job(alice).pk for _ in range(20)]
     publish = [job.job_id for job in outbox.take_due(limit=6)]
     outbox.mark_published(publish)
@@ -138,7 +138,7 @@ def test_marking_tells_how_many_were_still_waiting_for_it(alice: User, clock: Cl
     assert fresh(other).published_at is None
 
 
-def test_a_job_that_is_to_be_retried_later_is_not_marked_by_its_earlier_message(alice: User, clock: Clock) -> None:
+def test_a_later_retry_is_not_marked_by_its_earlier_message(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     outbox.take_due()
     # The message was quicker than the relay: claimed, failed and waiting before the relay could mark it.
@@ -154,7 +154,7 @@ def test_a_cancelled_job_is_not_taken(alice: User) -> None:
     assert outbox.take_due() == []
 
 
-def test_published_jobs_that_nobody_has_claimed_are_counted_by_queue(alice: User, define: Callable[..., str]) -> None:
+def test_published_unclaimed_jobs_are_counted_by_queue(alice: User, define: Callable[..., str]) -> None:
     def heavy(ctx: object) -> None: ...
 
     name = define(heavy, queue="cpu")
@@ -198,7 +198,7 @@ def test_a_running_job_is_not_published_again(alice: User, clock: Clock) -> None
     assert outbox.publish_again("default", limit=5) == 0
 
 
-def test_a_job_that_got_another_priority_while_a_relay_had_it_is_published_with_that(alice: User) -> None:
+def test_a_priority_changed_in_a_relays_hand_is_published(alice: User) -> None:
     job = submit_job(alice)
     outbox.take_due()
     requests.reprioritise(job, Priority.URGENT, by="alice")

@@ -27,7 +27,7 @@ from tests.unit.core.life.asking import fail, in_state, make_something
 pytestmark = pytest.mark.django_db
 
 
-def test_a_failed_job_runs_again_from_the_start_with_other_parameters(alice: User, define: Callable[..., str]) -> None:
+def test_a_failed_job_reruns_from_the_start_with_new_parameters(alice: User, define: Callable[..., str]) -> None:
     def limited(ctx: object, host: str) -> None: ...
 
     job = submit_job(alice, define(limited, limits=[Rate("1/s", key="param:host")]), params={"host": "a"})

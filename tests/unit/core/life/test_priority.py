@@ -43,7 +43,7 @@ def test_a_job_that_nobody_runs_gets_another_priority(alice: User, state: State)
     assert (entry.act, entry.before, entry.after) == ("priority", {"priority": "normal"}, {"priority": "urgent"})
 
 
-def test_a_job_whose_message_is_on_its_way_is_published_again_with_its_new_priority(alice: User) -> None:
+def test_a_published_job_is_published_again_with_a_new_priority(alice: User) -> None:
     first, second = submit_job(alice), submit_job(alice)
     outbox.mark_published([due.job_id for due in outbox.take_due()])
     requests.reprioritise(second, Priority.URGENT, by="alice")

@@ -56,7 +56,7 @@ def test_a_held_job_is_cancelled_at_once_and_held_no_more(alice: User, define: C
     assert fresh(job).is_held
 
 
-def test_a_held_child_is_held_no_more_when_its_family_is_cancelled(alice: User) -> None:
+def test_a_held_child_is_released_when_its_family_is_cancelled(alice: User) -> None:
     job = submit_job(alice)
     child = submit_job(alice)
     Job.objects.filter(pk=job.pk).update(state=State.WAITING)
@@ -65,9 +65,7 @@ def test_a_held_child_is_held_no_more_when_its_family_is_cancelled(alice: User) 
     assert (fresh(child).state, fresh(child).is_held) == (State.CANCELLED, False)
 
 
-def test_a_job_whose_worker_was_lost_is_held_only_when_it_goes_on(
-    alice: User, define: Callable[..., str], clock: Clock
-) -> None:
+def test_a_lost_workers_job_is_held_only_when_it_goes_on(alice: User, define: Callable[..., str], clock: Clock) -> None:
     def limited(ctx: object) -> None: ...
 
     name = define(limited, limits=[Concurrent(1)], max_crashes=2)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 # -- retry ------------------------------------------------------------------------------------------
 
 
-def test_a_failed_job_is_queued_again_with_the_attempts_of_a_fresh_one(alice: User, clock: Clock) -> None:
+def test_a_failed_job_is_requeued_with_fresh_attempts(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     for _ in range(3):
         claim(job)
@@ -53,7 +53,7 @@ def test_a_failed_job_is_queued_again_with_the_attempts_of_a_fresh_one(alice: Us
     assert claim(job).fence == 4
 
 
-def test_a_cancelled_job_can_be_retried_and_its_cancel_is_forgotten(alice: User) -> None:
+def test_a_cancelled_job_can_be_retried_without_its_cancel(alice: User) -> None:
     job = submit_job(alice)
     requests.cancel(job, by="alice")
     requests.retry(fresh(job), by="alice")
@@ -73,7 +73,7 @@ def test_a_retry_continues_after_the_completed_steps(alice: User) -> None:
     assert (first.runs, second.runs) == (1, 1)
 
 
-def test_a_retry_of_what_was_cancelled_begins_anew_as_its_steps_were_discarded(alice: User) -> None:
+def test_a_retry_of_a_cancelled_job_begins_without_its_steps(alice: User) -> None:
     job, work = submit_job(alice), Work()
     ctx = begin(job)
     ctx.step("first", work)
@@ -84,9 +84,7 @@ def test_a_retry_of_what_was_cancelled_begins_anew_as_its_steps_were_discarded(a
     assert work.runs == 2
 
 
-def test_a_retry_of_what_was_cancelled_begins_anew_also_when_a_crash_left_what_it_had_made(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retry_of_a_cancelled_job_drops_what_a_crash_left(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     job, part = submit_job(alice), submit_job(alice)
     ctx = begin(job)
     path = make_something(ctx)
@@ -142,7 +140,7 @@ def test_a_job_whose_pipeline_is_gone_cannot_be_retried(alice: User) -> None:
 # -- retry from the start -----------------------------------------------------------------------------
 
 
-def test_a_retry_from_the_start_begins_anew_without_what_was_made(alice: User) -> None:
+def test_a_retry_from_the_start_begins_without_earlier_results(alice: User) -> None:
     job, work = submit_job(alice), Work()
     ctx = begin(job)
     path = make_something(ctx)
@@ -158,7 +156,7 @@ def test_a_retry_from_the_start_begins_anew_without_what_was_made(alice: User) -
     assert JobEvent.objects.filter(job=job, kind="requeued").get().text == "bob, from the start"
 
 
-def test_a_retry_goes_on_from_the_last_step_unless_asked_otherwise(alice: User) -> None:
+def test_a_retry_goes_on_from_the_last_step_by_default(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)
     path = make_something(ctx)
@@ -195,7 +193,7 @@ def test_a_retry_from_the_start_shows_a_job_that_has_not_begun(alice: User) -> N
     assert (fresh(job).started_at, fresh(job).run_seconds) == (None, None)
 
 
-def test_attempts_before_a_retry_from_the_start_are_not_confused_with_those_after(alice: User, clock: Clock) -> None:
+def test_attempts_before_and_after_a_restart_stay_distinct(alice: User, clock: Clock) -> None:
     job = submit_job(alice)
     zombie = begin(job)
     old = make_something(zombie, "old")
@@ -239,7 +237,7 @@ def test_files_go_only_when_the_retry_is_committed(alice: User, monkeypatch: pyt
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_retry_and_one_from_the_start_at_the_same_time_one_is_accepted(alice: User) -> None:
+def test_of_a_concurrent_retry_and_restart_one_is_accepted(alice: User) -> None:
     for _ in range(5):
         job = submit_job(alice)
         ctx = begin(job)
@@ -256,7 +254,7 @@ def test_of_a_retry_and_one_from_the_start_at_the_same_time_one_is_accepted(alic
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_retry_and_a_discard_at_the_same_time_one_is_accepted(alice: User) -> None:
+def test_of_a_concurrent_retry_and_discard_one_is_accepted(alice: User) -> None:
     for _ in range(5):
         job = submit_job(alice)
         ctx = begin(job)

@@ -43,7 +43,7 @@ def a_file(key: str = "uploads/ab/abcd") -> StoredUpload:
     return StoredUpload(path=key, name="données.csv", size=3, sha256="ab" * 32, content_type="text/csv")
 
 
-def test_a_submit_makes_a_queued_job_with_its_progress_and_its_first_event(alice: User) -> None:
+def test_a_submit_makes_a_queued_job_with_progress_and_an_event(alice: User) -> None:
     job = submit_job(alice, "count", params={"count": 3, "seconds": None}, label="Three")
     assert (job.state, job.owner, job.pipeline, job.label) == (State.QUEUED, alice, "count", "Three")
     assert job.params == {"count": 3, "seconds": None}
@@ -78,7 +78,7 @@ def test_a_submit_without_a_key_is_always_a_new_job(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_submits_with_one_key_at_the_same_time_one_makes_the_job(alice: User) -> None:
+def test_of_concurrent_submits_with_one_key_one_makes_the_job(alice: User) -> None:
     made = in_threads(*[lambda: submit("noop", owner_id=alice.pk, key="at once")] * 4)
     assert sorted(each.is_new for each in made) == [False, False, False, True]
     assert len({each.job_id for each in made}) == 1
@@ -131,20 +131,18 @@ def test_priority_is_kept(alice: User) -> None:
     assert submit_job(alice, priority=Priority.URGENT).priority == Priority.URGENT
 
 
-def test_an_unknown_pipeline_is_refused_and_the_known_ones_are_named(alice: User) -> None:
+def test_an_unknown_pipeline_is_refused_and_existing_ones_named(alice: User) -> None:
     with pytest.raises(UnknownPipeline, match=r"unknown pipeline 'nope'; there are: .*noop"):
         submit("nope", owner_id=alice.pk)
 
 
-def test_parameters_that_are_too_large_are_refused_before_anything_is_stored(alice: User) -> None:
+def test_too_large_parameters_are_refused_before_storing(alice: User) -> None:
     with pytest.raises(StepTooLarge, match="The JSON of the parameters"):
         submit("noop", owner_id=alice.pk, params={"text": "x" * 300_000})
     assert not Job.objects.exists()
 
 
-def test_parameters_that_are_no_json_are_refused_also_when_a_limit_counts_by_them(
-    alice: User, define: Callable[..., str]
-) -> None:
+def test_parameters_that_are_no_json_are_refused_with_limits_too(alice: User, define: Callable[..., str]) -> None:
     def limited(ctx: object, meta: object) -> None: ...
 
     name = define(limited, limits=[Rate("1/s", key="param:meta")])
@@ -157,7 +155,7 @@ def test_a_label_longer_than_its_column_is_cut(alice: User) -> None:
     assert submit_job(alice, label="é" * 300).label == "é" * 255
 
 
-def test_nul_bytes_and_lone_surrogates_in_parameters_and_label_are_replaced(alice: User) -> None:
+def test_nul_and_lone_surrogates_in_parameters_are_replaced(alice: User) -> None:
     job = submit_job(alice, label="a\x00b", params={"k\x00": ["v\x00", {"n": "\udcff"}], "emoji": "😀"})
     assert job.label == "a\ufffdb"
     assert job.params == {"k\ufffd": ["v\ufffd", {"n": "\ufffd"}], "emoji": "😀"}
@@ -182,7 +180,7 @@ def test_a_repeated_submit_wakes_nobody(alice: User, woken: list[int], django_ca
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_submit_in_a_transaction_that_is_rolled_back_leaves_no_job(alice: User, woken: list[int]) -> None:
+def test_a_submit_in_a_rolled_back_transaction_leaves_no_job(alice: User, woken: list[int]) -> None:
     def fail() -> None:
         with transaction.atomic():
             submit("noop", owner_id=alice.pk)

@@ -85,7 +85,7 @@ def test_a_limit_promises_no_time_without_a_worker(alice: User, clock: Clock, de
     assert why(jobs[1]).kind == "rate"
 
 
-def test_published_jobs_go_by_priority_and_in_the_order_in_which_they_were_published(
+def test_published_jobs_go_by_priority_then_by_publish_order(
     alice: User, bob: User, workers: None, clock: Clock
 ) -> None:
     first, second, third = submit_job(alice), submit_job(alice), submit_job(bob)
@@ -105,16 +105,14 @@ def test_published_jobs_go_by_priority_and_in_the_order_in_which_they_were_publi
     assert why(low).ahead == 4
 
 
-def test_jobs_of_other_queues_and_jobs_that_are_not_due_are_not_ahead(
-    alice: User, workers: None, define: Callable[..., str]
-) -> None:
+def test_jobs_of_other_queues_or_not_due_are_not_ahead(alice: User, workers: None, define: Callable[..., str]) -> None:
     submit_job(alice, define(does_nothing, queue="cpu"))
     submit_job(alice, delay_seconds=3600)
     claim(submit_job(alice))
     assert why(submit_job(alice)).ahead == 0
 
 
-def test_of_anothers_backlog_only_the_turns_that_come_before_are_ahead(alice: User, bob: User, workers: None) -> None:
+def test_only_the_earlier_turns_of_anothers_backlog_are_ahead(alice: User, bob: User, workers: None) -> None:
     backlog = [submit_job(alice) for _ in range(20)]
     one = submit_job(bob)
     assert why(one).ahead == 1
@@ -156,7 +154,7 @@ def test_a_retry_says_which_attempt_comes_and_when(alice: User, workers: None) -
     assert found.at == fresh(job).run_at
 
 
-def test_a_job_that_a_remote_told_to_wait_says_so_with_its_reason(alice: User, workers: None) -> None:
+def test_a_job_waiting_for_a_remote_says_so_with_its_reason(alice: User, workers: None) -> None:
     job = submit_job(alice)
     end(claim(job), State.SCHEDULED, kind=JobEvent.Kind.DEFERRED, error="shop.example asked to wait.", delay=120.0)
     found = why(job)
@@ -183,7 +181,7 @@ def test_a_parent_says_how_many_of_its_parts_it_waits_for(alice: User, workers: 
 # -- its limits -------------------------------------------------------------------------------------
 
 
-def test_a_job_of_a_paused_pipeline_says_who_paused_it_and_since_when(alice: User, workers: None) -> None:
+def test_a_job_of_a_paused_pipeline_says_who_paused_it_and_when(alice: User, workers: None) -> None:
     job = submit_job(alice)
     changes.pause("noop", by="carol", note="the disk is being changed")
     found = why(job)
@@ -204,7 +202,7 @@ def test_a_pause_is_named_before_the_time_of_a_retry(alice: User, workers: None)
     assert why(job).kind == "paused"
 
 
-def test_a_job_over_its_rate_says_which_limit_and_when_its_turn_is(
+def test_a_job_over_its_rate_names_the_limit_and_its_turn(
     alice: User, workers: None, define: Callable[..., str]
 ) -> None:
     name = define(does_nothing, limits=[Rate("1/h", key="owner")])

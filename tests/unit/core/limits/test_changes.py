@@ -84,7 +84,7 @@ def test_fewer_places_let_running_jobs_go_on(alice: User, define: Define) -> Non
     assert fresh(jobs[4]).is_held
 
 
-def test_a_changed_limit_is_shown_beside_what_the_code_declares_and_can_be_reset(alice: User, define: Define) -> None:
+def test_a_changed_limit_shows_its_declared_one_and_can_be_reset(alice: User, define: Define) -> None:
     name = define(work, limits=[Rate("10/s", key="owner")])
     changes.change(name, "rate:owner", amount=5, per_seconds=60, by="carol")
     limit = limit_of(name)
@@ -130,9 +130,7 @@ def test_a_paused_pipeline_starts_nothing_until_it_is_resumed(alice: User, defin
     assert not shown(name).is_paused
 
 
-def test_what_runs_when_its_pipeline_is_paused_goes_on_and_is_not_tried_again_meanwhile(
-    alice: User, define: Define, clock: Clock
-) -> None:
+def test_a_running_job_survives_a_pause_but_is_not_retried_in_it(alice: User, define: Define, clock: Clock) -> None:
     name = define(work)
     good, bad = submit_job(alice, name), submit_job(alice, name)
     running = claim(good), claim(bad)
@@ -157,9 +155,7 @@ def test_what_was_handed_back_has_begun_and_is_not_held_again(alice: User, defin
 
 
 @pytest.mark.parametrize("limits", [[], [Concurrent(2)]])
-def test_what_a_person_tries_again_is_held_by_a_pause_until_it_has_begun(
-    alice: User, define: Define, limits: list[Concurrent]
-) -> None:
+def test_a_persons_retry_is_held_by_a_pause_until_begun(alice: User, define: Define, limits: list[Concurrent]) -> None:
     name = define(work, limits=limits)
     job = submit_job(alice, name)
     gate.let_go()
@@ -215,7 +211,7 @@ def test_what_no_database_takes_is_no_value_of_a_block(define: Define) -> None:
         changes.unblock(name, "rate:param:host", "a\x00", by="carol")
 
 
-def test_every_change_is_in_the_audit_trail_with_before_and_after(alice: User, define: Define) -> None:
+def test_every_change_is_audited_with_before_and_after(alice: User, define: Define) -> None:
     name = define(work, limits=[Rate("10/s")])
     changes.change(name, "rate:pipeline", amount=5, per_seconds=60, by="carol")
     changes.pause(name, by="dave", note="why")

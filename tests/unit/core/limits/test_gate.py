@@ -89,9 +89,7 @@ def test_no_claim_is_accepted_before_its_time(
     claim(second)
 
 
-def test_a_burst_goes_at_once_after_a_quiet_time_and_the_average_stays(
-    alice: User, define: Define, clock: Clock
-) -> None:
+def test_a_burst_after_a_quiet_time_keeps_the_average(alice: User, define: Define, clock: Clock) -> None:
     jobs = [submit_job(alice, define(work, limits=[Rate("6/m", burst=3)])) for _ in range(5)]
     clock.stop()
     gate.let_go()
@@ -104,7 +102,7 @@ def test_a_burst_goes_at_once_after_a_quiet_time_and_the_average_stays(
     assert gaps(jobs) == pytest.approx([0, 0, 10, 10], abs=0.3)
 
 
-def test_starts_that_workers_do_not_take_up_do_not_become_a_burst(alice: User, define: Define, clock: Clock) -> None:
+def test_starts_not_taken_by_workers_do_not_become_a_burst(alice: User, define: Define, clock: Clock) -> None:
     name = define(work, limits=[Rate("10/s")])
     for _ in range(100):
         submit_job(alice, name)
@@ -214,7 +212,7 @@ def test_more_shut_lanes_than_a_pass_reads_hide_no_other(alice: User, bob: User,
 
 
 @pytest.mark.usefixtures("narrow")
-def test_more_lanes_that_are_not_due_than_a_pass_reads_hide_no_other(alice: User, bob: User, define: Define) -> None:
+def test_many_lanes_that_are_not_due_hide_no_other(alice: User, bob: User, define: Define) -> None:
     name = define(work, limits=[Concurrent(9, key="param:host")])
     for host in "abcd":
         submit_job(alice, name, params={"host": host}, delay_seconds=3600)
@@ -274,9 +272,7 @@ def test_a_parents_parts_do_not_wait_for_their_parents_limit(alice: User, define
 def lambda_work(ctx: object) -> None: ...
 
 
-def test_a_remote_that_asks_to_wait_costs_no_attempt_and_holds_for_its_key(
-    alice: User, define: Define, clock: Clock
-) -> None:
+def test_a_remotes_wait_costs_no_attempt_and_holds_its_key(alice: User, define: Define, clock: Clock) -> None:
     from core.attempt.attempts import Attempts
 
     asked: list[float] = [30.0]
@@ -308,7 +304,7 @@ def test_a_remote_that_asks_to_wait_costs_no_attempt_and_holds_for_its_key(
     assert not fresh(later).is_held
 
 
-def test_a_remote_that_never_answers_otherwise_fails_the_job_in_the_end(alice: User, define: Define) -> None:
+def test_a_remote_that_always_asks_to_wait_fails_the_job_at_last(alice: User, define: Define) -> None:
     from core.attempt.attempts import Attempts
 
     def fetch(ctx: object) -> None:
@@ -329,9 +325,7 @@ def test_jobs_of_a_pipeline_that_lost_its_limits_go(alice: User, define: Define)
     assert gone() == [job.pk for job in jobs]
 
 
-def test_jobs_of_an_unknown_pipeline_are_left_to_those_who_know_it_for_a_while(
-    alice: User, define: Define, clock: Clock
-) -> None:
+def test_jobs_of_an_unknown_pipeline_are_first_left_to_others(alice: User, define: Define, clock: Clock) -> None:
     from core import pipelines
 
     name = define(work, limits=[Concurrent(1)])

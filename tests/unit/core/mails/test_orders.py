@@ -20,7 +20,7 @@ def mail_jobs() -> list[Job]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_new_account_has_its_welcome_mail_in_the_same_transaction() -> None:
+def test_a_new_accounts_welcome_mail_is_in_its_transaction() -> None:
     user = sign_up(username="dora", email="dora@example.org", password="x")
     (job,) = mail_jobs()
     assert (job.owner_id, job.idempotency_key) == (user.pk, "welcome")

@@ -65,7 +65,7 @@ def test_this_django_makes_its_connection_of_the_address(settings: Settings, url
         "smpt://user:secret@mx.example",
     ],
 )
-def test_what_is_none_is_refused_with_a_sentence_that_holds_no_password(url: str) -> None:
+def test_an_invalid_setting_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refusal:
         _mailer(url)
     assert "secret" not in str(refusal.value)

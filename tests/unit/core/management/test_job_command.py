@@ -210,7 +210,7 @@ def test_cancel_and_retry_print_the_job_as_it_is_then(alice: User) -> None:
     assert fresh(job).state == State.QUEUED
 
 
-def test_waiting_ends_with_1_when_the_time_is_over_and_the_job_goes_on(alice: User) -> None:
+def test_waiting_times_out_with_1_and_the_job_goes_on(alice: User) -> None:
     with pytest.raises(SystemExit) as caught:
         run("submit", "noop", "--owner", "alice", "--wait", "0.01")
     assert caught.value.code == 1
@@ -309,7 +309,7 @@ def test_a_long_list_of_failed_jobs_says_how_many_there_are(alice: User, monkeyp
 
 
 @pytest.mark.parametrize(("option", "word"), [("--requeue", "requeue"), ("--discard", "discard")])
-def test_many_jobs_are_acted_on_only_when_their_number_is_confirmed(alice: User, option: str, word: str) -> None:
+def test_acts_on_many_jobs_need_their_number_confirmed(alice: User, option: str, word: str) -> None:
     jobs = [failed(alice) for _ in range(2)]
     other = failed(alice, "count")
     code, told = refusal("failed", "--pipeline", "noop", option)
@@ -336,7 +336,7 @@ def test_options_that_make_no_sense_together_are_a_usage_error(alice: User, opti
     assert fresh(job).state == State.FAILED
 
 
-def test_a_submit_over_a_limit_is_refused_before_its_file_is_copied(
+def test_a_submit_over_a_limit_is_refused_without_a_copy(
     alice: User, conf: OwnConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "in.txt"

@@ -54,7 +54,7 @@ def test_an_alarm_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> No
     ]
 
 
-def test_counting_asks_nothing_of_the_database_and_nothing_is_lost_while_it_is_away(
+def test_alarms_are_counted_and_kept_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def away(*_: object) -> None:
@@ -71,7 +71,7 @@ def test_counting_asks_nothing_of_the_database_and_nothing_is_lost_while_it_is_a
 
 
 @pytest.mark.django_db(transaction=True)
-def test_threads_that_count_and_flush_at_the_same_time_lose_nothing() -> None:
+def test_concurrent_counting_and_flushing_loses_nothing() -> None:
     def work() -> None:
         for _ in range(10):
             alarms.count("a", "x")

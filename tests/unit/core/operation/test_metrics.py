@@ -47,7 +47,7 @@ def test_the_depth_and_age_of_a_queue_are_those_of_its_due_jobs(alice: User, clo
     assert 119 < age < 239
 
 
-def test_the_lag_of_the_relay_is_the_age_of_what_is_not_published(alice: User, clock: Clock) -> None:
+def test_the_relays_lag_is_the_age_of_unpublished_jobs(alice: User, clock: Clock) -> None:
     submit_job(alice)
     clock.advance(60)
     lag = value("headway_relay_lag_seconds", queue="default")
@@ -63,7 +63,7 @@ def test_an_empty_queue_is_shown_as_empty(db: None) -> None:
     assert value("headway_queue_age_seconds", queue="default") == 0
 
 
-def test_workers_are_counted_by_the_queues_that_they_take_jobs_from(db: None) -> None:
+def test_workers_are_counted_by_their_queues(db: None) -> None:
     presence.announce("here:1", queues=["default", "io"], threads=4)
     presence.announce("here:2", queues=["default"], threads=4)
     presence.announce("here:3", queues=["default"], threads=4, is_stopping=True)

@@ -11,7 +11,7 @@ from tests.unit.core.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 
-def test_a_worker_that_has_spoken_is_there_with_its_queues_and_threads(clock: Clock) -> None:
+def test_a_worker_that_has_spoken_has_its_queues_and_threads(clock: Clock) -> None:
     presence.announce("here:1", queues=["io", "default"], threads=4)
     presence.announce("here:2", queues=["default"], threads=8)
     assert [(each.name, each.queues, each.threads) for each in presence.alive()] == [
@@ -23,7 +23,7 @@ def test_a_worker_that_has_spoken_is_there_with_its_queues_and_threads(clock: Cl
     assert presence.threads_on("cpu") == 0
 
 
-def test_a_worker_that_speaks_again_is_the_same_one_and_was_seen_later(clock: Clock) -> None:
+def test_a_worker_that_speaks_again_only_gets_a_later_time(clock: Clock) -> None:
     presence.announce("here:1", queues=["default"], threads=4)
     first = Worker.objects.get()
     clock.advance(20)
@@ -54,7 +54,7 @@ def test_a_worker_takes_its_leave(clock: Clock) -> None:
     assert not Worker.objects.exists()
 
 
-def test_workers_that_never_took_their_leave_are_forgotten_after_an_hour(clock: Clock) -> None:
+def test_lost_workers_are_forgotten_after_an_hour(clock: Clock) -> None:
     presence.announce("here:1", queues=["default"], threads=4)
     clock.advance(3500)
     assert presence.forget_the_dead() == 0

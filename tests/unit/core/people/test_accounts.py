@@ -35,7 +35,7 @@ def test_a_name_is_taken_whatever_its_case(name: str, alice: User) -> None:
     assert refused.value.field == "username"
 
 
-def test_a_name_and_an_address_are_taken_whatever_the_case_of_letters_beyond_ascii() -> None:
+def test_names_and_addresses_are_unique_in_any_case_beyond_ascii() -> None:
     sign_up(username="\u00c4nne", email="j\u00f6rg@m\u00fcller.example", password="x")
     sign_up(username="\u0434\u043e\u0440\u0430", email="", password="x")
     for name in ("\u00e4NNE", "\u0414\u041e\u0420\u0410"):
@@ -113,7 +113,7 @@ def test_an_address_changes_to_one_that_nobody_has() -> None:
     assert dora.email == ""
 
 
-def test_the_address_that_an_account_had_is_told_of_its_end_and_no_other() -> None:
+def test_only_an_accounts_old_address_is_told_of_its_end() -> None:
     dora = sign_up(username="dora", email="dora@example.org", password="x")
     told = Job.objects.filter(pipeline="mail", params__kind="address_changed")
     change_email(dora, "Dora@example.org")

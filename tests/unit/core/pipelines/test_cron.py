@@ -29,7 +29,7 @@ def shown(expression: str, zone: str, *, after: str, count: int) -> list[str]:
 @pytest.mark.parametrize(
     ("zone", "year"), [(PARIS, 2024), ("America/New_York", 2028), ("Australia/Lord_Howe", 2023), ("Pacific/Apia", 2011)]
 )
-def test_two_hundred_expressions_come_when_an_independent_reading_says(zone: str, year: int) -> None:
+def test_two_hundred_expressions_match_an_independent_reading(zone: str, year: int) -> None:
     # `python -m tests.bench schedules` compares ten years.
     compared, differing = compare(Zone(zone, year, year), expressions(200))
     assert not differing, "\n".join(differing)
@@ -128,7 +128,7 @@ def test_a_zone_that_is_not_there_is_refused(name: str) -> None:
         cron.next_times("0 0 * * *", name, after=utc("2026-01-01"), count=1)
 
 
-def test_a_time_that_the_clock_leaves_out_comes_at_the_first_instant_after() -> None:
+def test_a_time_skipped_by_the_clock_comes_right_after_the_gap() -> None:
     assert shown("30 2 * * *", PARIS, after="2026-03-28", count=3) == [
         "28 02:30 +0100",
         "29 03:00 +0200",
@@ -159,7 +159,7 @@ def test_a_change_of_half_an_hour_is_gone_through() -> None:
     ]
 
 
-def test_the_time_asked_from_is_not_among_the_next_ones_and_the_end_is() -> None:
+def test_the_next_times_exclude_their_start_and_include_the_end() -> None:
     found = cron.next_times("0 7 * * *", "UTC", after=utc("2026-01-01 07:00"), count=9, until=utc("2026-01-03 07:00"))
     assert found == [utc("2026-01-02 07:00"), utc("2026-01-03 07:00")]
     assert cron.next_times("0 7 * * *", "UTC", after=utc("2026-01-01 06:59:59.999999"), count=1) == [
@@ -168,14 +168,14 @@ def test_the_time_asked_from_is_not_among_the_next_ones_and_the_end_is() -> None
 
 
 @pytest.mark.parametrize("expression", ["* * * * *", "*/7 3 * * *", "0 0 29 2 *", "30 2 * * 0", "* * * 1 *"])
-def test_the_last_times_are_those_that_a_walk_from_the_start_ends_with(expression: str) -> None:
+def test_the_last_times_match_a_walk_from_the_start(expression: str) -> None:
     start, end = utc("2026-02-27 22:30"), utc("2026-04-30 01:17:03")
     walked = cron.next_times(expression, PARIS, after=start, count=200_000, until=end)
     found = cron.last_times(expression, PARIS, after=start, until=end, count=31)
     assert found == walked[-31:]
 
 
-def test_the_last_minutes_of_fifty_years_are_found_without_walking_through_them() -> None:
+def test_the_last_minutes_of_fifty_years_take_no_walk() -> None:
     began = time.process_time()
     found = cron.last_times("* * * * *", PARIS, after=utc("1976-01-01"), until=utc("2026-01-01"), count=31)
     assert (len(found), found[-1]) == (31, utc("2026-01-01"))

@@ -23,7 +23,7 @@ def test_a_rate_is_an_amount_and_a_period(text: str, amount: int, seconds: float
 
 
 @pytest.mark.parametrize("text", ["", "5", "5/", "/s", "0/s", "5/0s", "-1/s", "5/w", "5.5/s", "5/s/s", "five/s"])
-def test_what_is_no_rate_is_named_when_the_pipeline_is_registered(text: str) -> None:
+def test_an_invalid_rate_is_named_at_registration(text: str) -> None:
     with pytest.raises(ValueError, match="rate"):
         Rate(text)
 
@@ -53,7 +53,7 @@ def test_limits_of_one_key_have_names_of_their_own() -> None:
     assert names_of(limits) == ["rate:owner", "rate:owner:2", "concurrent:pipeline", "rate:param:host"]
 
 
-def test_a_lane_holds_the_parameters_that_limits_count_by_and_no_others() -> None:
+def test_a_lane_holds_only_the_parameters_that_limits_count_by() -> None:
     limits: list[Limit] = [Rate("5/s", key="param:host"), Concurrent(4, key="owner")]
     assert lane_of(limits, {"host": "a.example", "path": "/x"}) == '{"host": "a.example"}'
     assert lane_of(limits, {}) == '{"host": ""}'
@@ -97,7 +97,7 @@ def test_a_lane_fits_its_column_whatever_is_in_the_parameters(value: object, cou
     assert lane_of(limits, json.loads(lane)) == lane
 
 
-def test_more_parameters_than_a_lane_holds_are_named_when_the_pipeline_is_registered() -> None:
+def test_too_many_lane_parameters_are_named_at_registration() -> None:
     with pytest.raises(ValueError, match="too many parameters"):
         room_of([Rate("5/s", key=f"param:a_rather_long_name_{number}") for number in range(6)])
     with pytest.raises(ValueError, match="limit key"):

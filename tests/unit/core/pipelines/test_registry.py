@@ -18,7 +18,7 @@ from tests.unit.core import acts  # noqa: F401  registers the pipelines of the t
 from tests.unit.core.attempt import plain_work
 
 
-def test_a_function_is_registered_under_its_own_name_with_sane_defaults() -> None:
+def test_a_function_is_registered_by_its_name_with_sane_defaults() -> None:
     def tidy_up(ctx: object) -> None: ...
 
     assert pipeline(title="Tidy up")(tidy_up) is tidy_up
@@ -82,7 +82,7 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     assert pipelines.find("nope") is None
 
 
-def test_pipelines_come_in_the_order_of_their_titles_and_hidden_ones_are_not_listed(
+def test_pipelines_are_listed_by_title_without_hidden_ones(
     define: Callable[..., str],
 ) -> None:
     def one(ctx: object) -> None: ...
@@ -111,7 +111,7 @@ def test_the_queues_are_those_of_the_pipelines_and_the_default(define: Callable[
     assert pipelines.queues() == sorted(set(pipelines.queues()))
 
 
-def test_the_modules_to_preload_are_those_of_the_pipelines_of_the_queues_each_once(
+def test_preloaded_modules_are_the_queues_pipelines_each_once(
     define: Callable[..., str],
 ) -> None:
     def one(ctx: object) -> None: ...

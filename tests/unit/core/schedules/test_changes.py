@@ -129,7 +129,7 @@ def test_no_job_comes_of_one_whose_account_is_not_active(alice: User) -> None:
     assert not Job.objects.exists()
 
 
-def test_what_waits_is_left_out_when_the_schedule_is_switched_off(alice: User, clock: Clock) -> None:
+def test_a_waiting_run_is_skipped_when_the_schedule_is_off(alice: User, clock: Clock) -> None:
     schedule = make(alice, overlap=Schedule.Overlap.QUEUE)
     for _ in range(2):
         until_due(schedule, clock)
@@ -151,7 +151,7 @@ def test_a_run_by_hand_leaves_the_times_as_they_are(alice: User, clock: Clock) -
     assert acts()[-2:] == ["run_schedule"] * 2
 
 
-def test_a_run_by_hand_within_the_second_of_a_time_has_a_job_of_its_own(alice: User, clock: Clock) -> None:
+def test_a_manual_run_in_the_second_of_a_time_gets_its_own_job(alice: User, clock: Clock) -> None:
     schedule = make(alice, overlap=Schedule.Overlap.QUEUE)
     until_due(schedule, clock)
     by_hand = changes.run_now(schedule, by="alice").job_id

@@ -73,7 +73,7 @@ def test_a_time_that_has_come_gets_one_job(alice: User, clock: Clock) -> None:
     assert schedule.next_at == at + dt.timedelta(hours=1)
 
 
-def test_a_time_that_another_process_has_given_its_job_is_passed_in_silence(alice: User, clock: Clock) -> None:
+def test_a_time_already_fired_elsewhere_is_passed_silently(alice: User, clock: Clock) -> None:
     schedule = make(alice)
     at = until_due(schedule, clock)
     ScheduledRun.objects.create(schedule=schedule, due_at=at, outcome=Outcome.SUBMITTED)
@@ -163,7 +163,7 @@ def test_all_takes_no_more_than_a_bounded_number_in_a_call(alice: User, clock: C
     assert set(told(schedule)) == {"submitted", "waiting"}
 
 
-def test_a_minute_schedule_that_was_down_for_fifty_years_is_caught_up_at_once(alice: User, clock: Clock) -> None:
+def test_fifty_years_of_missed_minutes_are_caught_up_at_once(alice: User, clock: Clock) -> None:
     schedules = [make(alice, catch_up=policy) for policy in (CatchUp.LATEST, CatchUp.NONE)]
     clock.advance(50 * 365 * DAY)
     began = time.process_time()
@@ -174,9 +174,7 @@ def test_a_minute_schedule_that_was_down_for_fifty_years_is_caught_up_at_once(al
 
 
 @pytest.mark.parametrize("policy", list(CatchUp))
-def test_what_comes_back_during_its_last_times_runs_none_after_the_end(
-    alice: User, clock: Clock, policy: Schedule.CatchUp
-) -> None:
+def test_a_schedule_back_near_its_end_runs_none_after_it(alice: User, clock: Clock, policy: Schedule.CatchUp) -> None:
     ends_at = database_now().replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=3)
     schedule = make(alice, "0 * * * *", catch_up=policy, overlap=Overlap.QUEUE, ends_at=ends_at)
     clock.advance(DAY)
@@ -187,7 +185,7 @@ def test_what_comes_back_during_its_last_times_runs_none_after_the_end(
     assert fire_due() == 0
 
 
-def test_nothing_comes_before_the_start_and_a_time_that_is_the_start_comes(alice: User, clock: Clock) -> None:
+def test_times_begin_at_the_start_inclusively(alice: User, clock: Clock) -> None:
     start = database_now().replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=2)
     schedule = make(alice, "*/10 * * * *", starts_at=start)
     assert schedule.next_at == start
@@ -233,7 +231,7 @@ def test_no_more_wait_than_may(alice: User, clock: Clock, monkeypatch: pytest.Mo
     assert "wait for their turn" in schedule.runs.latest("due_at").text
 
 
-def test_a_queued_job_before_is_cancelled_and_the_next_one_goes_at_once(alice: User, clock: Clock) -> None:
+def test_the_earlier_queued_job_is_cancelled_for_the_next(alice: User, clock: Clock) -> None:
     schedule = make(alice, overlap=Overlap.CANCEL)
     for _ in range(2):
         until_due(schedule, clock)
@@ -242,7 +240,7 @@ def test_a_queued_job_before_is_cancelled_and_the_next_one_goes_at_once(alice: U
     assert (first.state, second.state) == (State.CANCELLED, State.QUEUED)
 
 
-def test_a_running_job_before_is_asked_to_end_and_only_the_newest_waits_for_it(alice: User, clock: Clock) -> None:
+def test_the_running_job_is_cancelled_and_only_the_newest_waits(alice: User, clock: Clock) -> None:
     schedule = make(alice, overlap=Overlap.CANCEL)
     until_due(schedule, clock)
     fire_due()
@@ -269,9 +267,7 @@ def test_a_job_that_is_no_longer_kept_holds_nothing_up(alice: User, clock: Clock
     assert told(schedule) == ["submitted", "submitted"]
 
 
-def test_a_time_at_which_there_is_too_much_in_hand_waits_until_there_is_room(
-    alice: User, clock: Clock, conf: OwnConf
-) -> None:
+def test_a_time_over_its_owners_limit_waits_for_room(alice: User, clock: Clock, conf: OwnConf) -> None:
     conf.OWNER_QUEUED_LIMIT = 1
     first, second = make(alice), make(alice)
     until_due(first, clock)
@@ -300,7 +296,7 @@ def test_while_a_time_waits_for_room_the_next_ones_are_left_out(alice: User, clo
     assert told(schedule) == ["submitted", "skipped"]
 
 
-def test_a_pipeline_that_is_gone_switches_the_schedule_off_after_a_while(
+def test_a_missing_pipeline_switches_the_schedule_off_in_time(
     alice: User, clock: Clock, define: Callable[..., str]
 ) -> None:
     def passing(ctx: object) -> None: ...
@@ -327,7 +323,7 @@ def test_an_account_that_is_not_active_switches_the_schedule_off(alice: User, cl
     assert (schedule.is_on, schedule.note) == (False, "The account of alice is not active.")
 
 
-def test_what_is_for_staff_is_switched_off_when_its_owner_is_none_any_more(
+def test_a_staff_schedule_is_switched_off_when_its_owner_is_not(
     alice: User, clock: Clock, define: Callable[..., str]
 ) -> None:
     def sweep(ctx: JobContext) -> None:
@@ -347,9 +343,7 @@ def test_what_is_for_staff_is_switched_off_when_its_owner_is_none_any_more(
 
 
 @pytest.mark.parametrize(("field", "value"), [("cron", "0 0 31 2 *"), ("cron", "odd"), ("zone", "Mars/Base")])
-def test_times_that_can_not_be_read_any_more_switch_the_schedule_off(
-    alice: User, clock: Clock, field: str, value: str
-) -> None:
+def test_unreadable_times_switch_the_schedule_off(alice: User, clock: Clock, field: str, value: str) -> None:
     schedule, other = make(alice), make(alice)
     Schedule.objects.filter(pk=schedule.pk).update(**{field: value})
     until_due(schedule, clock)

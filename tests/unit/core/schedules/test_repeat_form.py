@@ -73,7 +73,7 @@ def test_a_begin_and_an_end_that_are_one_instant_leave_one_time() -> None:
     assert "no time of it comes" in form.errors["cron"][0]
 
 
-def test_the_zone_is_the_persons_own_to_begin_with_and_common_ones_come_first(alice: User) -> None:
+def test_the_zone_is_the_persons_and_common_ones_come_first(alice: User) -> None:
     Preferences.objects.create(user=alice, zone="Asia/Kathmandu")
     form = RepeatForm(prefix="repeat", user=alice)
     assert form.initial["zone"] == "Asia/Kathmandu"

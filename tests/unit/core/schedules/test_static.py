@@ -81,7 +81,7 @@ def test_new_parameters_take_no_due_time_away(define: Define, clock: Clock) -> N
     assert fire.fire_due() == 1
 
 
-def test_what_the_code_no_longer_declares_is_switched_off_and_on_again(define: Define) -> None:
+def test_an_undeclared_schedule_is_switched_off_and_on_again(define: Define) -> None:
     name = define(tidy, every="0 3 * * *")
     static.follow()
     pipelines.forget(name)
@@ -94,7 +94,7 @@ def test_what_the_code_no_longer_declares_is_switched_off_and_on_again(define: D
     assert (row.is_on, row.note, row.next_at is not None) == (True, "", True)
 
 
-def test_a_cron_of_the_code_that_can_not_be_read_is_an_error_at_its_declaration(define: Define) -> None:
+def test_an_unreadable_declared_cron_is_an_error_at_once(define: Define) -> None:
     with pytest.raises(CronError, match="Hour 25"):
         define(tidy, every="0 25 * * *")
 

@@ -30,7 +30,7 @@ def test_the_theme_is_kept_and_known_to_the_first_paint(as_alice: Client) -> Non
     assert '<html lang="en" data-theme="dark">' in as_alice.get("/").text
 
 
-def test_the_theme_leads_to_no_other_site_and_takes_no_other_word(as_alice: Client) -> None:
+def test_the_theme_redirects_to_no_other_site_and_is_validated(as_alice: Client) -> None:
     answer = as_alice.post(reverse("theme"), {"theme": "pink", "next": "https://elsewhere.example/"})
     assert answer["Location"] == "/"
     assert not answer.cookies

@@ -68,7 +68,7 @@ def test_who_signs_up_is_logged_in_and_welcomed(client: Client, db: None) -> Non
     assert User.objects.get(username="dora").email == "dora@example.org"
 
 
-def test_the_session_from_before_signing_up_is_none_of_the_account(client: Client, db: None) -> None:
+def test_a_session_from_before_signing_up_is_not_the_accounts(client: Client, db: None) -> None:
     client.get("/sign-up/")
     session = client.session
     session["planted"] = True
@@ -203,7 +203,7 @@ def test_another_browser_is_the_same_place(dora: User, conf: OwnConf) -> None:
     assert log_in(Client(), "dora", GOOD).status_code == 429
 
 
-def test_a_right_password_forgives_the_wrong_ones_for_that_name_only(dora: User, conf: OwnConf) -> None:
+def test_a_right_password_clears_wrong_tries_for_its_name_only(dora: User, conf: OwnConf) -> None:
     conf.LOGIN_TRIES = 2
     User.objects.create_user("mallory", password=GOOD)
     log_in(Client(), "dora", "wrong")
@@ -331,7 +331,7 @@ def test_a_session_ends_at_its_age_however_busy(as_alice: Client, conf: OwnConf)
     assert "you had logged in 14 days ago" in as_alice.get("/login/").text
 
 
-def test_what_a_person_does_keeps_the_session_and_is_written_once_in_a_while(
+def test_activity_keeps_the_session_and_is_written_rarely(
     as_alice: Client, settings: Settings, conf: OwnConf, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     before = as_alice.session[SEEN_AT]
@@ -369,7 +369,7 @@ def test_a_page_that_asks_by_itself_keeps_no_session(
     assert not is_in(as_alice)
 
 
-def test_a_live_page_whose_session_has_ended_loads_again_and_goes_to_log_in(
+def test_a_live_page_of_an_ended_session_reloads_to_log_in(
     as_alice: Client, alice: User, make_job: MakeJob, conf: OwnConf
 ) -> None:
     job = make_job(alice)
@@ -380,7 +380,7 @@ def test_a_live_page_whose_session_has_ended_loads_again_and_goes_to_log_in(
     assert "Log in to go on." in as_alice.get("/login/").text
 
 
-def test_the_bell_of_an_ended_session_says_so_and_loads_nothing_again(client: Client, db: None) -> None:
+def test_the_bell_of_an_ended_session_says_so_without_a_reload(client: Client, db: None) -> None:
     answer = client.get("/notices/count/", headers=HTMX)
     assert answer.status_code == 200
     assert "HX-Refresh" not in answer
@@ -409,7 +409,7 @@ def test_a_database_that_is_away_is_said_before_any_view(as_alice: Client, monke
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
 
 
-def test_logging_out_everywhere_ends_all_sessions_and_no_later_one(alice: User, as_alice: Client) -> None:
+def test_logging_out_everywhere_ends_all_earlier_sessions(alice: User, as_alice: Client) -> None:
     elsewhere = Client()
     assert log_in(elsewhere, "alice", "alice").status_code == 302
     assert as_alice.post("/settings/sessions/")["Location"] == "/login/"
@@ -421,9 +421,7 @@ def test_logging_out_everywhere_ends_all_sessions_and_no_later_one(alice: User, 
     assert as_alice.get("/settings/sessions/").status_code == 405
 
 
-def test_the_cookie_is_for_the_server_alone_and_outlives_the_session_so_that_its_end_is_told(
-    client: Client, dora: User
-) -> None:
+def test_the_cookie_is_http_only_and_outlives_its_session(client: Client, dora: User) -> None:
     cookie = log_in(client, "dora", GOOD).cookies["sessionid"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
@@ -528,7 +526,7 @@ def test_no_job_keeps_what_would_let_somebody_in(client: Client, dora: User) -> 
     assert "password/" in str(mail.outbox[0].body)
 
 
-def test_an_address_gets_a_few_such_mails_an_hour_and_a_place_asks_so_often(client: Client, dora: User) -> None:
+def test_reset_mails_are_limited_by_address_and_by_place(client: Client, dora: User) -> None:
     for _ in range(5):
         answer = client.post("/password/", {"email": "DORA@example.org"}, REMOTE_ADDR="192.0.2.1")
         assert answer["Location"] == "/password/sent/"

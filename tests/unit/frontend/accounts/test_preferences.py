@@ -65,7 +65,7 @@ def test_settings_are_for_who_has_logged_in(client: Client, db: None) -> None:
         ("", "/settings/address/"),
     ],
 )
-def test_who_sent_a_form_after_the_end_of_the_session_goes_on_at_its_page(
+def test_a_form_sent_after_the_sessions_end_returns_to_its_page(
     client: Client, db: None, came_from: str, after: str
 ) -> None:
     answer = client.post("/settings/address/", headers={"Referer": came_from})
@@ -114,7 +114,7 @@ def test_suggested_zones_are_places_each_once() -> None:
     assert not [name for name in names if name.startswith(("posix", "right", "Etc"))]
 
 
-def test_all_times_are_shown_in_the_persons_zone_and_in_nobody_elses(
+def test_times_are_in_the_persons_own_zone(
     as_alice: Client, as_bob: Client, alice: User, bob: User, make_job: MakeJob
 ) -> None:
     moment = dt.datetime(2026, 7, 1, 22, 30, tzinfo=dt.UTC)
@@ -181,7 +181,7 @@ def test_mails_begin_with_what_ends_from_now_on(as_alice: Client, addressed: Use
 
 
 @pytest.mark.parametrize("wishes", [["done"], ["done", "failed"]], ids=["another", "one more"])
-def test_another_wish_tells_nothing_that_ended_before_it_and_loses_nothing_of_the_one_before(
+def test_a_new_preference_skips_earlier_ends_and_loses_none_due(
     as_alice: Client, addressed: User, make_job: MakeJob, wishes: list[str]
 ) -> None:
     as_alice.post("/settings/", {**PLAIN, "mail_when_failed": "on"})

@@ -46,7 +46,7 @@ def test_the_page_offers_what_takes_a_dataset_and_the_downloads(
     assert "Cleaned CSV" in page
 
 
-def test_columns_come_with_their_profile_and_a_histogram_in_words(
+def test_columns_have_a_profile_and_a_histogram_in_words(
     as_alice: Client, alice: User, make_dataset: MakeDataset
 ) -> None:
     page = as_alice.get(make_dataset(alice).get_absolute_url()).text
@@ -71,7 +71,7 @@ def test_rejected_rows_come_with_line_value_and_reason_in_pages(
     assert "?view=rejected&amp;page=2" in page
 
 
-def test_how_it_was_read_is_told_in_words_with_a_way_to_correct_it(
+def test_the_reading_is_in_words_with_a_way_to_correct_it(
     as_alice: Client, alice: User, make_dataset: MakeDataset
 ) -> None:
     dataset = make_dataset(alice)

@@ -73,7 +73,7 @@ def test_the_first_click_makes_a_job_and_leads_to_it(as_alice: Client, alice: Us
     assert spelling().owner == alice
 
 
-def test_a_second_click_leads_to_the_same_job_and_then_to_its_file(
+def test_a_second_click_leads_to_the_same_job_then_to_its_file(
     as_alice: Client, alice: User, make_dataset: MakeDataset, finish: Finish
 ) -> None:
     dataset = make_dataset(alice)

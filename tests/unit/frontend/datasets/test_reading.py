@@ -41,7 +41,7 @@ def lines(dataset: Dataset, **files: Artifact) -> list[tuple[str, int, bool]]:
 # -- decisions
 
 
-def test_each_decision_stands_beside_its_fact_with_how_sure_it_is() -> None:
+def test_each_decision_shows_its_fact_and_its_certainty() -> None:
     dataset = read(
         ("delimiter", "comma", "certain", ""),
         ("encoding", "Windows-1252", "guess", "three bytes tell"),
@@ -112,7 +112,7 @@ def test_every_line_is_in_one_place_and_they_add_up() -> None:
     assert sum(number for _, number, _ in places) == total[1]
 
 
-def test_records_of_another_table_and_after_the_table_are_among_the_rejected() -> None:
+def test_records_outside_the_table_are_among_the_rejected() -> None:
     dataset = read(counts={**COUNTS, "other_table": 6, "after": 2})
     assert lines(dataset)[1:4] == [
         ("Rejected", 10, False),
@@ -230,7 +230,7 @@ def nearly(alice: User, make_dataset: MakeDataset, declaring: None) -> Dataset:
     return dataset
 
 
-def test_a_column_that_is_nearly_all_dates_says_so_and_leads_to_the_form(as_alice: Client, nearly: Dataset) -> None:
+def test_a_column_of_nearly_all_dates_says_so_and_links_the_form(as_alice: Client, nearly: Dataset) -> None:
     page = as_alice.get(nearly.get_absolute_url()).text
     assert "743,087 of 743,533 are dates; the others: n/a (300), blank (140), 6 more." in page
     address = f"/pipelines/declaring/?again={nearly.job_id}&amp;declare=a%20%26%20b%3Ac%3Adate"
@@ -269,7 +269,7 @@ def test_a_form_that_takes_no_types_is_not_led_to(as_alice: Client, nearly: Data
         assert "declare=" not in page
 
 
-def test_the_dataset_of_a_part_leads_to_the_form_of_the_whole_job(
+def test_the_dataset_of_a_part_links_the_form_of_the_whole_job(
     as_alice: Client, alice: User, nearly: Dataset, make_job: MakeJob
 ) -> None:
     whole = make_job(alice, state="succeeded", pipeline="declaring", result={"dataset": nearly.pk})
@@ -302,7 +302,7 @@ def test_a_note_about_a_column_stands_under_it_once(as_alice: Client, nearly: Da
 # -- before the profile is there
 
 
-def test_a_profile_that_is_not_there_yet_is_said_to_be_and_no_figure_stands_for_it(
+def test_a_missing_profile_is_announced_without_figures(
     as_alice: Client, alice: User, make_dataset: MakeDataset
 ) -> None:
     dataset = make_dataset(alice)

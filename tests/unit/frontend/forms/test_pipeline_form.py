@@ -33,7 +33,7 @@ def filled(**changes: Any) -> dict[str, Any]:
     return {"idempotency-key": "k1", "text": text, "alphabet": "latin", **changes}
 
 
-def test_the_page_shows_the_form_with_help_groups_and_a_fresh_key(as_alice: Client) -> None:
+def test_the_page_shows_the_form_with_help_groups_and_a_key(as_alice: Client) -> None:
     page = as_alice.get(LETTERS)
     assert page.status_code == 200
     assert "Ten letters at most." in page.text
@@ -45,7 +45,7 @@ def test_the_page_shows_the_form_with_help_groups_and_a_fresh_key(as_alice: Clie
     assert keys[0][1] != keys[1][1]
 
 
-def test_submitting_makes_a_job_with_its_file_and_leads_to_its_page(as_alice: Client, alice: User) -> None:
+def test_a_submit_makes_a_job_with_its_file_and_opens_its_page(as_alice: Client, alice: User) -> None:
     answer = as_alice.post(LETTERS, filled(title="Mine"))
     job = Job.objects.get()
     assert answer.status_code == 302
@@ -127,7 +127,7 @@ def test_one_field_is_checked_without_a_word_on_the_others(as_alice: Client) -> 
     assert not Job.objects.exists()
 
 
-def test_a_check_of_no_field_is_not_found_and_reading_one_is_refused(as_alice: Client) -> None:
+def test_a_check_of_no_field_is_not_found_and_a_get_refused(as_alice: Client) -> None:
     address = reverse("pipeline_validation", args=["letters"])
     assert as_alice.post(address + "?field=nonsense").status_code == 404
     assert as_alice.get(address).status_code == 405
@@ -205,7 +205,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_a_refused_submit_is_told_with_the_time_to_wait_and_keeps_what_was_filled_in(
+def test_a_refused_submit_shows_the_wait_and_keeps_its_values(
     as_alice: Client, refusing: Callable[[Exception], None], headers: dict[str, str]
 ) -> None:
     refusing(TooMuch("You have 100 jobs queued, and 100 is the most.", retry_after_seconds=89.2))
@@ -260,7 +260,7 @@ def test_a_large_upload_is_refused_before_its_body_is_read(
     assert faults(answer.text) == []
 
 
-def test_a_large_upload_whose_job_is_there_already_is_not_refused(as_alice: Client, alice: User, conf: OwnConf) -> None:
+def test_a_large_upload_of_an_existing_job_is_not_refused(as_alice: Client, alice: User, conf: OwnConf) -> None:
     text = b"a" * (EARLY_CHECK_BYTES + 1)
     first = as_alice.post(LETTERS, filled(text=SimpleUploadedFile("abc.txt", text)))
     conf.OWNER_QUEUED_LIMIT = 1
@@ -292,7 +292,7 @@ def test_a_chosen_priority_survives_an_invalid_submit(as_alice: Client) -> None:
     assert '<option value="low" selected>' in answer.text
 
 
-def test_a_field_of_a_pipeline_that_is_called_priority_stays_its_own(as_alice: Client) -> None:
+def test_a_pipelines_own_field_named_priority_stays_its_own(as_alice: Client) -> None:
     class OrderForm(PipelineForm):
         priority = forms.CharField()
 
@@ -332,9 +332,7 @@ def following() -> Iterator[str]:
     pipelines.forget("following")
 
 
-def test_a_change_that_others_depend_on_has_a_button_for_those_without_javascript(
-    as_alice: Client, following: str
-) -> None:
+def test_a_field_that_others_depend_on_has_a_no_script_button(as_alice: Client, following: str) -> None:
     page = as_alice.get(following).text
     assert re.search(
         r'<button class="button is-small refresh-button" type="submit" name="refresh" value="dataset"', page
@@ -368,7 +366,7 @@ def test_a_form_shown_anew_keeps_everything_and_makes_no_job(
     assert not Job.objects.exists()
 
 
-def test_a_file_sent_along_without_javascript_need_not_be_chosen_again(
+def test_a_file_sent_without_javascript_need_not_be_sent_again(
     as_alice: Client, following: str, alice: User, make_dataset: MakeDataset
 ) -> None:
     dataset = make_dataset(alice)
@@ -388,7 +386,7 @@ def test_a_form_shown_anew_without_its_token_is_refused(alice: User, following: 
     assert client.post(following, {"refresh": "dataset"}).status_code == 403
 
 
-def test_a_pipeline_of_which_the_site_alone_orders_jobs_has_no_form(as_alice: Client, as_staff: Client) -> None:
+def test_a_pipeline_of_the_site_alone_has_no_form(as_alice: Client, as_staff: Client) -> None:
     class NobodysForm(forms.Form):
         is_nobodys = True
 
@@ -405,9 +403,7 @@ def test_a_pipeline_of_which_the_site_alone_orders_jobs_has_no_form(as_alice: Cl
     assert not Job.objects.exists()
 
 
-def test_a_pipeline_for_staff_is_on_no_other_desk_and_has_no_form_for_others(
-    as_alice: Client, as_staff: Client
-) -> None:
+def test_a_staff_pipeline_is_on_the_desk_of_staff_only(as_alice: Client, as_staff: Client) -> None:
     def sweep(ctx: object) -> None: ...
 
     pipeline(title="Sweep it", is_for_staff=True)(sweep)

@@ -133,9 +133,7 @@ def test_another_page_of_the_job_sees_its_new_priority(as_alice: Client, alice: 
     assert '<option value="low" selected>' in answer
 
 
-def test_the_priority_of_a_job_that_runs_or_has_ended_is_shown_only(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_a_running_or_ended_jobs_priority_is_read_only(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="running", priority=Priority.LOW)
     page = as_alice.get(job.get_absolute_url()).text
     assert "<dt>Priority</dt><dd>Low</dd>" in page

@@ -33,7 +33,7 @@ def test_who_is_not_logged_in_is_sent_to_log_in(client: Client) -> None:
     assert page["Location"] == f"{reverse('login')}?next=/"
 
 
-def test_a_fragment_asked_for_without_a_session_loads_the_page_again(client: Client) -> None:
+def test_a_fragment_without_a_session_reloads_the_page(client: Client) -> None:
     answer = client.get(reverse("jobs"), headers=HTMX)
     assert answer.status_code == 401
     assert answer["HX-Refresh"] == "true"
@@ -131,9 +131,7 @@ def test_recent_datasets_are_linked(as_alice: Client, alice: User, make_dataset:
     assert f'href="{dataset.get_absolute_url()}"' in as_alice.get(reverse("desk")).text
 
 
-def test_what_nobody_is_told_of_is_in_the_list_when_it_is_asked_for_or_went_wrong(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_unnoticed_jobs_are_listed_on_request_or_when_failed(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     sent = make_job(alice, pipeline="mail", label="Mail to alice", state="succeeded")
     make_job(alice, pipeline="mail", label="Mail to nobody", state="failed", error="No such person.")
     page = as_alice.get(reverse("desk")).text

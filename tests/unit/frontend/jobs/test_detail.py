@@ -62,9 +62,7 @@ def test_work_of_unknown_length_has_a_bar_without_a_value(as_alice: Client, alic
     assert "12 rows so far" in page
 
 
-def test_the_page_without_javascript_loads_itself_again_while_the_job_lives(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_without_javascript_the_page_of_a_live_job_reloads(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice)
     refresh = '<noscript><meta http-equiv="refresh"'
     assert refresh in as_alice.get(job.get_absolute_url()).text
@@ -231,7 +229,7 @@ def test_a_field_with_values_of_its_own_kind_says_them_itself(
     assert list(shown.values()) == ["said of [{'column': 'a'}]"]
 
 
-def test_a_dataset_among_the_parameters_is_named_to_those_who_may_open_it(
+def test_a_dataset_parameter_is_named_to_those_who_may_open_it(
     as_alice: Client, alice: User, bob: User, make_job: MakeJob, make_dataset: MakeDataset
 ) -> None:
     hers, his = make_dataset(alice, name="hers"), make_dataset(bob, name="his")

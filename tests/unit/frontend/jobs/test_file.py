@@ -71,9 +71,7 @@ def test_a_file_that_is_no_longer_kept_is_not_found(as_alice: Client, alice: Use
     assert as_alice.get(address(artifact)).status_code == 404
 
 
-def test_a_pdf_that_a_job_made_opens_in_the_browser_when_asked_for(
-    as_alice: Client, alice: User, make_report: MakeReport
-) -> None:
+def test_a_jobs_pdf_opens_in_the_browser_on_request(as_alice: Client, alice: User, make_report: MakeReport) -> None:
     artifact = make_report(alice)
     answer = as_alice.get(address(artifact), {"view": "1"})
     assert answer["Content-Type"] == "application/pdf"
@@ -85,9 +83,7 @@ def test_a_pdf_that_a_job_made_opens_in_the_browser_when_asked_for(
     assert read(answer).startswith(b"%PDF")
 
 
-def test_without_being_asked_for_a_view_a_pdf_is_an_attachment_in_no_frame(
-    as_alice: Client, alice: User, make_report: MakeReport
-) -> None:
+def test_a_pdf_is_by_default_an_attachment_in_no_frame(as_alice: Client, alice: User, make_report: MakeReport) -> None:
     answer = as_alice.get(address(make_report(alice)))
     assert answer["Content-Disposition"].startswith("attachment")
     assert answer["X-Frame-Options"] == "DENY"
@@ -135,7 +131,7 @@ def test_a_file_without_a_picture_has_none(as_alice: Client, alice: User, make_r
     assert as_alice.get(preview(gone)).status_code == 404
 
 
-def test_views_and_pictures_are_for_the_owner_once_the_job_has_ended(
+def test_views_and_pictures_are_the_owners_after_the_jobs_end(
     as_alice: Client, as_bob: Client, as_staff: Client, client: Client, alice: User, make_report: MakeReport
 ) -> None:
     artifact = make_report(alice)

@@ -184,7 +184,7 @@ def test_a_page_of_notices_asks_as_much_for_many_as_for_one(as_alice: Client, al
     assert len(many) == len(one)
 
 
-def test_the_bell_asks_and_is_answered_when_its_number_is_another(
+def test_the_bell_is_answered_only_when_its_number_changed(
     as_alice: Client, alice: User, end: End, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(3):  # the session, the person, the count

@@ -26,7 +26,7 @@ def job(alice: User, make_job: MakeJob) -> Job:
     return make_job(alice, state="failed", error="Title: <odd>", params=params)
 
 
-def test_the_form_stands_as_the_job_was_filled_in_and_keeps_its_file(as_alice: Client, job: Job) -> None:
+def test_the_form_has_the_jobs_values_and_keeps_its_file(as_alice: Client, job: Job) -> None:
     page = as_alice.get(address(job))
     assert page.status_code == 200
     assert 'value="Old"' in page.text
@@ -58,7 +58,7 @@ def test_saving_runs_the_same_job_with_the_new_parameters(as_alice: Client, job:
     assert "The parameters are saved." in as_alice.get(job.get_absolute_url()).text
 
 
-def test_a_job_that_is_named_after_its_parameters_has_its_new_name(
+def test_a_job_named_after_its_parameters_gets_its_new_name(
     as_alice: Client, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LettersForm, "job_label", lambda form: f"Letters {form.cleaned_data['title']}")
@@ -142,7 +142,7 @@ def test_staff_edits_with_what_the_owner_may_choose(
     assert (job.state, job.params) == ("queued", {"dataset": own.pk})
 
 
-def test_somebody_elses_job_is_not_found_and_another_method_refused(as_alice: Client, as_bob: Client, job: Job) -> None:
+def test_anothers_job_is_not_found_and_another_method_refused(as_alice: Client, as_bob: Client, job: Job) -> None:
     assert as_bob.get(address(job)).status_code == 404
     assert as_bob.post(address(job), {"title": "Mine", "alphabet": "latin"}).status_code == 404
     assert as_alice.delete(address(job)).status_code == 405

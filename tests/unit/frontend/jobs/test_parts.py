@@ -59,7 +59,7 @@ def test_parts_are_counted_by_state_with_links_to_their_lists(
     assert f'href="/?parent={parent.pk}">All parts</a>' in page
 
 
-def test_more_parts_than_there_is_room_for_are_a_bar_and_the_failed_ones_by_name(
+def test_too_many_parts_become_a_bar_with_failed_ones_named(
     as_alice: Client, parent: Job, make_parts: MakeParts
 ) -> None:
     parts = make_parts(parent, *["succeeded"] * SQUARES, *["failed"] * (NAMED_FAILURES + 3), "queued")
@@ -73,7 +73,7 @@ def test_more_parts_than_there_is_room_for_are_a_bar_and_the_failed_ones_by_name
     assert f">All {NAMED_FAILURES + 3} that failed</a>" in page
 
 
-def test_a_page_has_room_for_a_number_of_squares_over_all_fan_outs(parent: Job, make_parts: MakeParts) -> None:
+def test_all_fan_outs_of_a_page_share_its_room_for_squares(parent: Job, make_parts: MakeParts) -> None:
     make_parts(parent, *["succeeded"] * 300, key="first")
     make_parts(parent, *["succeeded"] * 300, key="second")
     first, second = fan_outs_of(parent)
@@ -144,7 +144,7 @@ def test_a_part_leads_to_its_job_and_says_what_it_works_on(
     assert f"Job #{parent.pk}, which it is a part of, goes on" in page.text
 
 
-def test_what_of_an_item_means_nothing_to_a_person_is_left_out_or_short(
+def test_meaningless_values_of_an_item_are_left_out_or_shortened(
     as_alice: Client, parent: Job, make_parts: MakeParts
 ) -> None:
     part = make_parts(parent, "running")[0]
@@ -190,7 +190,7 @@ def test_a_failed_part_can_be_tried_again_while_its_job_waits(
     assert part.state == "queued"
 
 
-def test_a_failed_part_is_not_tried_again_when_its_job_has_gone_on(
+def test_a_failed_part_is_not_retried_once_its_job_went_on(
     as_alice: Client, parent: Job, make_parts: MakeParts
 ) -> None:
     part = make_parts(parent, "failed")[0]
@@ -292,7 +292,7 @@ def test_the_list_of_parts_alone_is_for_htmx(as_alice: Client, parent: Job, make
     assert again.status_code == 204
 
 
-def test_parts_are_listed_in_order_over_pages_that_lead_both_ways(
+def test_parts_are_listed_in_order_on_pages_linked_both_ways(
     as_alice: Client, parent: Job, make_parts: MakeParts
 ) -> None:
     parts = [part.pk for part in make_parts(parent, *["succeeded"] * (PAGE_LENGTH * 2 + 3))]

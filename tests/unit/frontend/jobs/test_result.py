@@ -71,7 +71,7 @@ def test_a_pdf_without_a_picture_can_be_read_too(as_alice: Client, alice: User, 
     assert "Read here: report.pdf" in page
 
 
-def test_a_picture_of_something_else_than_a_pdf_leads_to_the_download(
+def test_a_picture_of_another_file_than_a_pdf_links_the_download(
     as_alice: Client, alice: User, make_report: MakeReport
 ) -> None:
     report = make_report(alice)
@@ -84,9 +84,7 @@ def test_a_picture_of_something_else_than_a_pdf_leads_to_the_download(
     assert "<iframe" not in as_alice.get(report.job.get_absolute_url(), {"read": report.pk}).text
 
 
-def test_a_result_that_is_no_longer_kept_is_named_among_the_files(
-    as_alice: Client, alice: User, make_report: MakeReport
-) -> None:
+def test_a_deleted_result_is_named_among_the_files(as_alice: Client, alice: User, make_report: MakeReport) -> None:
     report = make_report(alice)
     report.local_path.unlink()
     page = as_alice.get(report.job.get_absolute_url(), {"read": report.pk}).text

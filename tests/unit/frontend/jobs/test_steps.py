@@ -86,9 +86,7 @@ def test_a_step_that_failed_says_so_while_the_job_is_tried_again(alice: User, ma
     assert states(job) == [("Merge", "failed")]
 
 
-def test_a_fan_out_waits_until_its_parts_have_ended_and_then_goes_on(
-    alice: User, make_job: MakeJob, make_parts: MakeParts
-) -> None:
+def test_a_fan_out_goes_on_once_its_parts_have_ended(alice: User, make_job: MakeJob, make_parts: MakeParts) -> None:
     job = make_job(alice, progress=PLAIN)
     parts = make_parts(job, "succeeded", "running", "failed")
     assert states(job) == [("Render", "waiting")]
@@ -106,7 +104,7 @@ def test_a_fan_out_waits_until_its_parts_have_ended_and_then_goes_on(
     assert steps(job).listed[0].words == "Done · 3 parts"
 
 
-def test_a_fan_out_whose_parts_are_tried_again_stands_among_the_steps(
+def test_a_fan_out_with_retried_parts_stands_among_the_steps(
     alice: User, make_job: MakeJob, make_parts: MakeParts
 ) -> None:
     job = make_job(alice, state="queued", progress={**PLAIN, "step": current("merge", "failed")})
@@ -142,7 +140,7 @@ def test_stages_are_not_told_twice(as_alice: Client, alice: User, make_job: Make
     assert region.index('class="part-grid') < region.index("steps-folded")
 
 
-def test_the_steps_come_along_when_they_have_changed_and_only_then(
+def test_the_steps_are_sent_only_when_they_changed(
     as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
 ) -> None:
     job = make_job(alice, progress=PLAIN)
@@ -164,7 +162,7 @@ def test_the_steps_come_along_when_they_have_changed_and_only_then(
     assert 'hx-swap-oob="true"' in asked().split(region)[1].split(">")[0]
 
 
-def test_a_cancelled_job_is_asked_after_until_its_last_part_has_ended(
+def test_a_cancelled_job_is_polled_until_its_last_part_ended(
     as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
 ) -> None:
     job = make_job(alice, progress=PLAIN)

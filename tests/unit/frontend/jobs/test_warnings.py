@@ -109,7 +109,7 @@ def test_what_watches_hidden_pages_learns_of_it(as_alice: Client, alice: User, w
     assert (told["state"], told["outcome"], told["word"]) == ("succeeded", "warned", "Succeeded, with warnings")
 
 
-def test_parts_with_warnings_are_counted_apart_and_listed_as_such(
+def test_parts_with_warnings_are_counted_and_listed_apart(
     as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
 ) -> None:
     parent = make_job(alice, state="succeeded", progress={"stages": []})
@@ -137,7 +137,7 @@ def test_a_schedule_shows_it_in_its_strip_and_its_table(as_alice: Client, alice:
         assert "Succeeded, with warnings" in page
 
 
-def test_a_dataset_with_warnings_is_marked_in_its_list_and_says_them_on_top(
+def test_a_dataset_with_warnings_is_marked_and_lists_them_on_top(
     as_alice: Client, alice: User, make_dataset: MakeDataset
 ) -> None:
     dataset, plain = make_dataset(alice, name="odd"), make_dataset(alice, name="plain")

@@ -110,7 +110,7 @@ def test_the_line_without_htmx_is_the_page(as_alice: Client, alice: User, make_j
     assert as_alice.get(address(job))["Location"] == job.get_absolute_url()
 
 
-def test_the_line_of_somebody_elses_job_says_nothing_and_posting_is_refused(
+def test_anothers_job_gets_no_line_and_posting_is_refused(
     as_alice: Client, as_bob: Client, alice: User, make_job: MakeJob
 ) -> None:
     job = make_job(alice)

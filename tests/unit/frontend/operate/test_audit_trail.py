@@ -116,7 +116,7 @@ def test_every_act_of_the_code_has_words() -> None:
     assert named <= set(ACTS)
 
 
-def test_a_null_character_in_an_address_is_read_as_what_is_stored_for_it(as_staff: Client) -> None:
+def test_a_null_in_an_address_is_read_as_it_is_stored(as_staff: Client) -> None:
     page = as_staff.get("/audit/?who=a%00b")
     assert page.status_code == 200
     assert 'value="a\ufffdb"' in page.text

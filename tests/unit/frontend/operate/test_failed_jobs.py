@@ -83,7 +83,7 @@ def test_the_list_is_searched_by_pipeline_parameters_and_reason(as_alice: Client
     assert f'href="{FAILED}"' in page
 
 
-def test_a_person_sees_their_own_and_staff_all_and_may_ask_for_an_owner(
+def test_a_person_sees_their_own_and_staff_all_or_one_owners(
     as_bob: Client, as_staff: Client, bob: User, failed: list[Job], make_job: MakeJob
 ) -> None:
     make_job(bob, label="his.txt", state="failed")
@@ -160,7 +160,7 @@ def test_all_that_match_are_discarded_beyond_the_page(as_alice: Client, failed: 
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_another_number_than_was_confirmed_changes_nothing_and_is_shown(
+def test_a_number_other_than_confirmed_changes_nothing_and_shows(
     as_alice: Client, alice: User, failed: list[Job], make_job: MakeJob, headers: dict[str, str]
 ) -> None:
     make_job(alice, label="delta.txt", state="failed")

@@ -32,7 +32,7 @@ def address(mail: Mail) -> str:
     return reverse("mail_sending", args=[mail.pk])
 
 
-def test_the_page_of_a_mail_job_says_to_whom_and_what_became_of_it(as_alice: Client, alice: User) -> None:
+def test_a_mail_jobs_page_shows_the_recipient_and_the_outcome(as_alice: Client, alice: User) -> None:
     words = {
         "sent": "Sent",
         "unknown": "May have been sent",
@@ -59,9 +59,7 @@ def test_what_an_ended_job_left_half_sent_is_said_to_be_open(as_alice: Client, a
     assert "Being sent" not in page.text
 
 
-def test_the_page_of_a_job_shows_the_mails_that_were_ordered_for_it(
-    as_alice: Client, alice: User, make_job: MakeJob
-) -> None:
+def test_a_jobs_page_shows_the_mails_ordered_for_it(as_alice: Client, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state="succeeded", fence=2)
     make_mail(alice, "sent", to="ended@example.org", key=ended_key(job.pk, 2))
     make_mail(alice, "sent", to="part@example.org", parent=job, fan_key="mails", fan_index=0)

@@ -159,7 +159,7 @@ def test_the_first_button_of_the_form_starts_it(as_alice: Client) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
-def test_what_is_wrong_with_the_form_and_the_times_is_said_at_once(as_alice: Client, headers: dict[str, str]) -> None:
+def test_errors_of_the_form_and_of_the_times_show_together(as_alice: Client, headers: dict[str, str]) -> None:
     answer = as_alice.post(WORDS, filled(word="", **{"repeat-cron": "61 * * * *"}), headers=headers)
     assert answer.status_code == 422
     assert "2 things to correct" in answer.text
@@ -171,7 +171,7 @@ def test_what_is_wrong_with_the_form_and_the_times_is_said_at_once(as_alice: Cli
     assert faults(answer.text) == []
 
 
-def test_a_file_becomes_the_schedules_and_is_never_uploaded_twice(as_alice: Client) -> None:
+def test_a_schedule_takes_over_its_file_without_a_second_upload(as_alice: Client) -> None:
     wrong = as_alice.post(LETTERS, with_file(**{"repeat-cron": "every day"}))
     assert wrong.status_code == 422
     assert "abc.txt" in wrong.text
@@ -186,7 +186,7 @@ def test_a_file_becomes_the_schedules_and_is_never_uploaded_twice(as_alice: Clie
     assert "no longer kept" not in page
 
 
-def test_without_javascript_a_button_shows_the_next_times_and_keeps_all(as_alice: Client) -> None:
+def test_without_javascript_a_button_previews_the_next_times(as_alice: Client) -> None:
     sent = with_file(refresh="repeat", title="Mine")
     del sent["repeat"]
     answer = as_alice.post(LETTERS, sent)
@@ -329,7 +329,7 @@ def test_each_sees_their_own_and_staff_sees_all(
     assert as_staff.get(schedule.get_absolute_url()).status_code == 200
 
 
-def test_htmx_gets_the_lists_alone_and_nothing_when_they_are_the_same(as_alice: Client, alice: User) -> None:
+def test_htmx_gets_only_the_lists_and_nothing_if_unchanged(as_alice: Client, alice: User) -> None:
     schedule = make_schedule(alice)
     first = as_alice.get(LIST, headers=HTMX)
     assert "<html" not in first.text
@@ -408,7 +408,7 @@ def test_what_people_wrote_is_text(as_alice: Client, alice: User) -> None:
         assert faults(text) == []
 
 
-def test_htmx_gets_the_regions_alone_and_a_reload_when_it_is_gone(as_alice: Client, alice: User) -> None:
+def test_htmx_gets_only_the_regions_and_a_reload_when_gone(as_alice: Client, alice: User) -> None:
     address = make_schedule(alice).get_absolute_url()
     answer = as_alice.get(address, headers=HTMX)
     assert answer.text.startswith('<div id="schedule">')

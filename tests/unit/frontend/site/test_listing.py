@@ -153,7 +153,7 @@ def test_filters_narrow_by_what_they_declare() -> None:
     assert not ask(Acts, "?kind=nonsense&before=7").is_filtered
 
 
-def test_an_address_changes_one_filter_and_starts_at_the_first_page() -> None:
+def test_a_filters_address_starts_at_the_first_page() -> None:
     listing = ask(Acts, "?who=olga&kind=pause&before=7")
     assert listing.address(kind="cancel") == "/acts/?who=olga&kind=cancel"
     assert listing.address(who="") == "/acts/?kind=pause"
