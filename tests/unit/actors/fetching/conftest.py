@@ -125,33 +125,33 @@ class Resolver:
         answers = self.names.get(host)
         if answers is None:
             return self._system(host, port, *args, **{**kwargs, "flags": socket.AI_NUMERICHOST})
-        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return [
             (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (ip, port, 0, 0))
             if ":" in ip
             else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))
-            for ip in found
+            for ip in answer
         ]
 
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
-    found = Resolver()
-    monkeypatch.setattr(socket, "getaddrinfo", found)
-    return found
+    fake = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+    return fake
 
 
 @pytest.fixture
 def connects(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hosts that a socket was told to connect to; those outside are refused here, so that no packet leaves."""
-    found: list[str] = []
+    addresses: list[str] = []
     connect = socket.socket.connect
 
     def record(self: socket.socket, address: Any) -> None:
-        found.append(address[0])
+        addresses.append(address[0])
         if address[0] not in ("127.0.0.1", "::1"):
             raise ConnectionRefusedError(111, "refused by the test")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", record)
-    return found
+    return addresses

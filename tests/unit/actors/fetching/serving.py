@@ -122,9 +122,9 @@ def ranged(
 ) -> None:
     """Answer as a server does that takes ranges; the line breaks after so many bytes of the body."""
     first, status = 0, 200
-    asked = handler.headers.get("Range", "")
-    if asked.startswith("bytes=") and handler.headers.get("If-Range", etag) == etag:
-        first, status = int(asked.removeprefix("bytes=").partition("-")[0]), 206
+    requested = handler.headers.get("Range", "")
+    if requested.startswith("bytes=") and handler.headers.get("If-Range", etag) == etag:
+        first, status = int(requested.removeprefix("bytes=").partition("-")[0]), 206
     headers: dict[str, Any] = {"accept_ranges": "bytes", "etag": etag, "content_length": len(content) - first}
     if status == 206:
         headers["content_range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"

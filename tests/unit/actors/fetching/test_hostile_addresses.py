@@ -173,7 +173,7 @@ def test_a_hostile_address_is_refused_before_a_packet_leaves(
     connects: list[str],
     open_ports: list[int],
 ) -> None:
-    resolver.names = {name: [found] for name, found in NAMES.items()}
+    resolver.names = {name: [address] for name, address in NAMES.items()}
     for port in open_ports:
         with pytest.raises(Unfetchable):
             client.fetch(template.replace("{port}", str(port)))

@@ -19,9 +19,9 @@ PAGE = (Path(__file__).parents[4] / "docs" / "documents.md").read_text(encoding=
 
 
 def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found
-    return found[1]
+    match = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert match
+    return match[1]
 
 
 @pytest.mark.django_db

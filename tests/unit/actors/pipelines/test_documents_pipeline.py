@@ -86,12 +86,12 @@ def outline_of(path: Path) -> list[tuple[str, int]]:
     """(title, index of its page) of each entry."""
     with pikepdf.open(path) as pdf, pdf.open_outline() as outline:
         pages: dict[Any, int] = {page.objgen: index for index, page in enumerate(pdf.pages)}
-        found = []
+        entries = []
         for item in outline.root:
             destination = item.destination
             assert isinstance(destination, pikepdf.Array)
-            found.append((str(item.title), pages[destination[0].objgen]))
-        return found
+            entries.append((str(item.title), pages[destination[0].objgen]))
+        return entries
 
 
 def own_template(conf: OwnConf, name: str, fields: str, main: str) -> Path:

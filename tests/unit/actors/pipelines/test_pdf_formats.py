@@ -16,8 +16,8 @@ MOMENT = datetime.datetime(2025, 9, 3, 14, 5, 9)  # noqa: DTZ001 - a dataset's t
 
 def by_engine(written: Format, value: Any, sql_type: str) -> str | None:
     with duckdb.connect() as con:
-        found = con.execute(f"SELECT {written.sql('v')} FROM (SELECT ?::{sql_type} AS v)", [value]).fetchall()  # noqa: S608
-    text: str | None = found[0][0]
+        rows = con.execute(f"SELECT {written.sql('v')} FROM (SELECT ?::{sql_type} AS v)", [value]).fetchall()  # noqa: S608
+    text: str | None = rows[0][0]
     return text
 
 

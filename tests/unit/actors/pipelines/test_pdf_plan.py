@@ -81,8 +81,8 @@ def test_a_group_has_its_heading_its_rows_and_its_sum(tmp_path: Path) -> None:
 def test_keys_and_years_are_not_added_up_unless_asked_for(tmp_path: Path) -> None:
     report = plan_report(tmp_path, ORDERS, orders(8), group_by="region")
     assert report.request.subtotals == ["amount"]
-    asked = plan_report(tmp_path / "asked", ORDERS, orders(8), group_by="region", subtotals=["id"])
-    assert asked.request.subtotals == ["id"]
+    requested = plan_report(tmp_path / "asked", ORDERS, orders(8), group_by="region", subtotals=["id"])
+    assert requested.request.subtotals == ["id"]
 
 
 def test_sums_without_groups_stand_at_the_end(tmp_path: Path) -> None:
@@ -245,9 +245,9 @@ def test_a_long_title_stays_on_the_page_and_above_the_figures(tmp_path: Path, ti
         text = page.get_textpage()
         # (left, bottom, right, top) in points, from the lower left.
         boxes = [(text.get_text_range(place, 1), text.get_charbox(place)) for place in range(text.count_chars())]
-        seen = [(mark, box) for mark, box in boxes if mark.strip("\u200b \r\n") and box[2] > box[0]]
+        visible = [(mark, box) for mark, box in boxes if mark.strip("\u200b \r\n") and box[2] > box[0]]
         wanted = "".join(f"{title}{subtitle}".split())
-        title_page, figures = seen[: len(wanted)], seen[len(wanted) :]
+        title_page, figures = visible[: len(wanted)], visible[len(wanted) :]
         assert "".join(mark for mark, _ in title_page) == wanted
         assert max(right for _, (_, _, right, _) in title_page) < page.get_width() - 40
         assert min(bottom for _, (_, bottom, _, _) in title_page) > max(top for _, (_, _, _, top) in figures)
@@ -257,9 +257,9 @@ def test_a_long_title_stays_on_the_page_and_above_the_figures(tmp_path: Path, ti
 
 def test_names_that_the_engine_uses_itself_are_names_like_others(tmp_path: Path) -> None:
     names = ["file_row_number", "rows", "value", "first", "span", "\x07bell", "headway_row", "Headway_Row_"]
-    known = [(name, "text") for name in names]
+    columns = [(name, "text") for name in names]
     report = plan_report(
-        tmp_path, known, [(f"v{number % 3}",) * len(names) for number in range(30)], charts=names, group_by="value",
+        tmp_path, columns, [(f"v{number % 3}",) * len(names) for number in range(30)], charts=names, group_by="value",
         sort=[{"column": "file_row_number"}],
     )  # fmt: skip
     assert len(cells(report)) == 30

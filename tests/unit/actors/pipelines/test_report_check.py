@@ -37,18 +37,18 @@ def model(db: None) -> Dataset:
 
 
 def came(model: Dataset, columns: list[tuple[str, str]], rows: int = 3, **counts: int) -> Dataset:
-    found = make_dataset(model.owner, columns, [])
-    Dataset.objects.filter(pk=found.pk).update(rows=rows, **counts)
-    return Dataset.objects.get(pk=found.pk)
+    dataset = make_dataset(model.owner, columns, [])
+    Dataset.objects.filter(pk=dataset.pk).update(rows=rows, **counts)
+    return Dataset.objects.get(pk=dataset.pk)
 
 
-def check(found: Dataset, model: Dataset, **params: Any) -> dict[str, Any]:
-    return _check(found.pk, model, params)
+def check(imported: Dataset, model: Dataset, **params: Any) -> dict[str, Any]:
+    return _check(imported.pk, model, params)
 
 
 def test_the_same_columns_in_any_order_pass(model: Dataset) -> None:
-    found = came(model, [("amount", "decimal"), ("region", "text")])
-    assert check(found, model) == {"dataset": found.pk, "rows": 3}
+    imported = came(model, [("amount", "decimal"), ("region", "text")])
+    assert check(imported, model) == {"dataset": imported.pk, "rows": 3}
 
 
 def test_whole_numbers_pass_where_decimals_are_expected(model: Dataset) -> None:
@@ -95,11 +95,11 @@ def test_a_table_without_rows_is_reported_without_its_types(model: Dataset) -> N
 
 
 def test_too_many_rejected_rows_fail(model: Dataset) -> None:
-    found = came(model, COLUMNS, records=100, rejected=11)
+    imported = came(model, COLUMNS, records=100, rejected=11)
     with pytest.raises(PermanentError, match=r"11 of 100 rows were rejected \(11\.0 %\), and at most 10 %"):
-        check(found, model, most_rejected_percent=10.0)
-    assert check(found, model, most_rejected_percent=11.0)
-    assert check(found, model)
+        check(imported, model, most_rejected_percent=10.0)
+    assert check(imported, model, most_rejected_percent=11.0)
+    assert check(imported, model)
 
 
 def test_recipients_come_one_a_line_or_with_commas_each_once() -> None:

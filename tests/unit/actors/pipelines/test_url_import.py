@@ -182,13 +182,13 @@ def test_the_same_bytes_from_another_address_are_no_new_dataset(alice: User, ser
 def test_new_data_other_options_or_insisting_makes_a_dataset(alice: User, serve: Serve) -> None:
     shelf = Shelf(orders=TABLE)
     url = serve(shelf).url("/orders.csv")
-    found = [result_of(make(alice, url))["dataset"]]
-    found.append(result_of(make(alice, url, import_again="on"))["dataset"])
-    found.append(result_of(make(alice, url, header="no"))["dataset"])
+    datasets = [result_of(make(alice, url))["dataset"]]
+    datasets.append(result_of(make(alice, url, import_again="on"))["dataset"])
+    datasets.append(result_of(make(alice, url, header="no"))["dataset"])
     shelf.files["orders"] = TABLE + b"3,gamma\n"
-    found.append(result_of(make(alice, url))["dataset"])
-    assert len(set(found)) == 4
-    assert Dataset.objects.get(pk=found[-1]).rows == 3
+    datasets.append(result_of(make(alice, url))["dataset"])
+    assert len(set(datasets)) == 4
+    assert Dataset.objects.get(pk=datasets[-1]).rows == 3
 
 
 @pytest.mark.parametrize("is_scheduled", [True, False])
@@ -317,10 +317,10 @@ def test_a_server_that_is_down_is_tried_by_the_job_again(alice: User, serve: Ser
 
 
 def test_a_long_wait_gives_the_thread_back_and_burns_no_attempt(alice: User, serve: Serve) -> None:
-    asked = iter([300])
+    waits = iter([300])
 
     def answer(request: Handler) -> None:
-        wait = next(asked, None)
+        wait = next(waits, None)
         if wait is None:
             request.send(TABLE)
         else:
@@ -329,9 +329,9 @@ def test_a_long_wait_gives_the_thread_back_and_burns_no_attempt(alice: User, ser
     server = serve(answer)
     job = make(alice, server.url("/orders.csv"))
     assert (job.state, job.attempt) == (State.SCHEDULED, 0)
-    told = JobEvent.objects.get(job=job, kind=JobEvent.Kind.DEFERRED)
-    assert "429 Too Many Requests, and asked to wait 300 seconds" in told.text
-    assert timedelta(seconds=290) < job.run_at - told.at < timedelta(seconds=301)
+    event = JobEvent.objects.get(job=job, kind=JobEvent.Kind.DEFERRED)
+    assert "429 Too Many Requests, and asked to wait 300 seconds" in event.text
+    assert timedelta(seconds=290) < job.run_at - event.at < timedelta(seconds=301)
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     assert result_of(run_family(job))["headline"] == "2 rows imported"
 
@@ -426,9 +426,9 @@ def test_it_runs_as_a_part_of_another_pipeline(alice: User, serve: Serve) -> Non
 )
 def test_an_address_that_cannot_be_fetched_is_told_in_the_form(alice: User, urls: str, words: str) -> None:
     form = opened(alice, urls).form
-    told = " ".join(map(str, form.errors["urls"]))
-    assert words in told
-    assert "secret" not in told
+    errors = " ".join(map(str, form.errors["urls"]))
+    assert words in errors
+    assert "secret" not in errors
 
 
 def test_no_more_complaints_are_shown_than_can_be_read(alice: User) -> None:

@@ -149,10 +149,10 @@ def bare(text: str) -> str:
 
 
 def assert_sentence(error: Unreadable) -> None:
-    said = str(error)
-    assert said[:1].isupper() or said.startswith(("table.csv ", "line "))
-    assert "Error" not in said
-    assert "\n" not in said
+    sentence = str(error)
+    assert sentence[:1].isupper() or sentence.startswith(("table.csv ", "line "))
+    assert "Error" not in sentence
+    assert "\n" not in sentence
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

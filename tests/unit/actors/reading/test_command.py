@@ -36,16 +36,16 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
-def seen(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 def test_a_file_is_told_in_plain_words(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told, _ = seen(capsys, report)
+    code, output, _ = run_command(capsys, report)
     assert code == 0
-    for said in (
+    for sentence in (
         "orders.csv: 3 rows, 4 columns, 2 rejected",
         "encoding   Windows-1252 (Western): likely",
         "delimiter  semicolon: certain",
@@ -57,11 +57,11 @@ def test_a_file_is_told_in_plain_words(report: Path, capsys: pytest.CaptureFixtu
         "line 7: The line has 5 fields, the table has 4 columns.",
         "    3;31.05.2024;7,25;Lübeck;x",
     ):
-        assert said in told, told
+        assert sentence in output, output
 
 
 def test_the_account_of_lines_says_where_each_is(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = json.loads(seen(capsys, report, "--json")[1])["lines"]
+    lines = json.loads(run_command(capsys, report, "--json")[1])["lines"]
     assert lines.pop("add_up") is True
     assert {place: count for place, count in lines.items() if count} == {
         "total": 9,
@@ -76,8 +76,8 @@ def test_the_account_of_lines_says_where_each_is(report: Path, capsys: pytest.Ca
 
 
 def test_one_object_of_json_says_the_same(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told, _ = seen(capsys, report, "--json", "--rows", "1")
-    seen_json = json.loads(told)
+    code, output, _ = run_command(capsys, report, "--json", "--rows", "1")
+    seen_json = json.loads(output)
     assert code == 0
     assert (seen_json["records"], seen_json["rows"], seen_json["rejected"]) == (5, 3, 2)
     assert seen_json["dialect"]["delimiter"] == ";"
@@ -94,37 +94,39 @@ def test_a_folder_gives_an_object_a_line_with_unreadable_files(
     (tmp_path / "below" / "packed.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n3,4\n"))
     (tmp_path / "empty.csv").touch()
     (tmp_path / ".hidden").write_text("a,b\n")
-    code, told, _ = seen(capsys, tmp_path)
-    found = [json.loads(line) for line in told.splitlines()]
+    code, output, _ = run_command(capsys, tmp_path)
+    objects = [json.loads(line) for line in output.splitlines()]
     assert code == 1
-    assert [Path(item["file"]).name for item in found] == ["empty.csv", "orders.csv", "packed.csv.gz"]
-    assert found[0]["error"] == "empty.csv is empty: it has no bytes."
-    assert (found[2]["rows"], found[2]["lines"]["total"]) == (2, 3)
+    assert [Path(item["file"]).name for item in objects] == ["empty.csv", "orders.csv", "packed.csv.gz"]
+    assert objects[0]["error"] == "empty.csv is empty: it has no bytes."
+    assert (objects[2]["rows"], objects[2]["lines"]["total"]) == (2, 3)
 
 
 def test_what_is_set_is_believed_and_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "names.csv"
     path.write_text("Lee, Ann\nRay, Bob\nFox, Cid\n")
-    told = seen(capsys, path, "--delimiter", "none", "--header", "no", "--quote", "none", "--encoding", "latin1")[1]
-    assert "3 rows, 1 column" in told
-    assert told.count("set by you") == 4
+    output = run_command(
+        capsys, path, "--delimiter", "none", "--header", "no", "--quote", "none", "--encoding", "latin1"
+    )[1]
+    assert "3 rows, 1 column" in output
+    assert output.count("set by you") == 4
     path.write_text("#x\ta\n#y\tb\n")
-    told = seen(capsys, path, "--delimiter", "tab", "--comment", "none", "--preamble-lines", "1", "--json")[1]
-    assert json.loads(told)["lines"]["before_table"] == 1
+    output = run_command(capsys, path, "--delimiter", "tab", "--comment", "none", "--preamble-lines", "1", "--json")[1]
+    assert json.loads(output)["lines"]["before_table"] == 1
 
 
 def test_a_column_nearly_of_a_type_names_what_is_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "days.csv"
     path.write_text("n,day\n" + "".join(f"{n},2024-01-{n % 28 + 1:02}\n" for n in range(200)) + "200,unknown\n")
-    told = seen(capsys, path)[1]
-    assert "day  text, nearly date" in told
-    assert "“unknown” (1)" in told
+    output = run_command(capsys, path)[1]
+    assert "day  text, nearly date" in output
+    assert "“unknown” (1)" in output
 
 
 def test_rejected_records_and_lines_aside_can_be_saved(
     tmp_path: Path, report: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen(capsys, report, "--rejected", tmp_path / "rejected.csv", "--aside", tmp_path / "aside.csv")
+    run_command(capsys, report, "--rejected", tmp_path / "rejected.csv", "--aside", tmp_path / "aside.csv")
     with (tmp_path / "rejected.csv").open(encoding="utf-8", newline="") as file:
         assert [entry["line"] for entry in csv.DictReader(file)] == ["7", "9"]
     with (tmp_path / "aside.csv").open(encoding="utf-8", newline="") as file:
@@ -134,7 +136,7 @@ def test_rejected_records_and_lines_aside_can_be_saved(
 
 def test_a_list_of_nothing_is_saved_as_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    seen(capsys, tmp_path / "table.csv", "--rejected", tmp_path / "rejected.csv")
+    run_command(capsys, tmp_path / "table.csv", "--rejected", tmp_path / "rejected.csv")
     assert (tmp_path / "rejected.csv").read_text() == "line,column,value,reason,raw\n"
 
 
@@ -146,10 +148,10 @@ def test_the_table_of_rows_is_as_wide_as_the_terminal(
         ",".join(f"name{n}" for n in range(60)) + "\n" + ",".join(["日本" * 40, *map(str, range(59))]) + "\n"
     )
     monkeypatch.setenv("COLUMNS", "60")
-    told = seen(capsys, path)[1]
-    assert "… and 20 more\n" in told
-    assert "… and 55 more columns" in told
-    grid = told[told.index("First row") :].splitlines()
+    output = run_command(capsys, path)[1]
+    assert "… and 20 more\n" in output
+    assert "… and 55 more columns" in output
+    grid = output[output.index("First row") :].splitlines()
     assert all(len(line) + sum(mark in "日本" for mark in line) <= 60 for line in grid)
 
 
@@ -173,8 +175,8 @@ def test_what_is_no_table_is_said_in_a_sentence(
 ) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(content)
-    code, told, wrong = seen(capsys, path)
-    assert (code, told) == (1, "")
+    code, output, wrong = run_command(capsys, path)
+    assert (code, output) == (1, "")
     assert sentence in wrong
     assert wrong.startswith(f"{path}: ")
     assert "fault of the reader" not in wrong
@@ -184,18 +186,18 @@ def test_what_is_no_table_is_said_in_a_sentence(
 def test_a_file_that_is_not_there_or_may_not_be_read_is_said_so(
     tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, wrong = seen(capsys, tmp_path / "gone.csv")
+    code, _, wrong = run_command(capsys, tmp_path / "gone.csv")
     assert (code, wrong) == (1, f"{tmp_path}/gone.csv: No such file or directory.\n")
-    code, told, _ = seen(capsys, tmp_path / "gone.csv", "--json")
-    assert json.loads(told) == {"file": f"{tmp_path}/gone.csv", "error": "No such file or directory."}
-    code, _, wrong = seen(capsys, "/dev/null")
+    code, output, _ = run_command(capsys, tmp_path / "gone.csv", "--json")
+    assert json.loads(output) == {"file": f"{tmp_path}/gone.csv", "error": "No such file or directory."}
+    code, _, wrong = run_command(capsys, "/dev/null")
     assert (code, wrong) == (1, "/dev/null: null is a folder, a pipe or a device, and no file.\n")
 
     def refused(**_: Any) -> None:
         raise PermissionError(13, "Permission denied", str(report))
 
     monkeypatch.setattr("actors.reading.unpack.unpack", lambda *_, **__: refused())
-    code, _, wrong = seen(capsys, report)
+    code, _, wrong = run_command(capsys, report)
     assert (code, wrong) == (1, f"{report}: Permission denied.\n")
 
 
@@ -206,7 +208,7 @@ def test_a_fault_of_the_reader_is_a_sentence_too(
         raise AssertionError("the scan lost count")
 
     monkeypatch.setattr("actors.reading.read.read", broken)
-    code, _, wrong = seen(capsys, report)
+    code, _, wrong = run_command(capsys, report)
     assert code == 1
     assert "a fault of the reader, not of the file; please report it: AssertionError: the scan lost count" in wrong
 
@@ -239,9 +241,9 @@ def test_a_mostly_rejected_file_says_that_an_import_would_fail(
 ) -> None:
     path = tmp_path / "ragged.csv"
     path.write_text("a,b\n" + "1,2\n" * 3 + "1,2,3\n" * 4 + "1,2,3,4\n" * 4)
-    told = seen(capsys, path, "--header", "1", "--delimiter", ",", "--quote", "none")[1]
+    output = run_command(capsys, path, "--header", "1", "--delimiter", ",", "--quote", "none")[1]
     with look(path, header="1", delimiter=",", quote="") as table:
-        assert ("An import would fail: " in told) == bool(table.refused)
+        assert ("An import would fail: " in output) == bool(table.refused)
 
 
 def test_it_runs_without_django_and_survives_a_closed_pipe(report: Path) -> None:

@@ -87,20 +87,20 @@ def test_a_declared_decimal_has_no_more_places_than_its_values(tmp_path: Path) -
 def test_an_ambiguous_declared_type_reads_nothing_and_advises(
     tmp_path: Path, type: str, values: list[str], note: str
 ) -> None:
-    found = declared(tmp_path, type, values)
-    assert found.column.is_declared
-    assert note in found.column.note
+    column = declared(tmp_path, type, values)
+    assert column.column.is_declared
+    assert note in column.column.note
 
 
 def test_a_neighbour_settles_a_declared_type_too(tmp_path: Path) -> None:
-    found, _ = typed(
+    column, _ = typed(
         tmp_path,
         ["01.02.2024", "05.06.2024", "x"],
         ["31.12.2024", "01.01.2024"],
         rules={0: Rule(column="a", type="date")},
     )
-    assert found.values[:2] == [datetime.date(2024, 2, 1), datetime.date(2024, 6, 5)]
-    assert found.column.note == "the day is taken to come first, as in “b”: a guess"
+    assert column.values[:2] == [datetime.date(2024, 2, 1), datetime.date(2024, 6, 5)]
+    assert column.column.note == "the day is taken to come first, as in “b”: a guess"
 
 
 def test_what_the_person_sets_stands_for_a_declared_type(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_blanks_far_down_cost_no_row_of_a_declared_type(tmp_path: Path, monkeypa
     monkeypatch.setattr("actors.reading.proving._SAMPLE_ROWS", (5, 5))
     monkeypatch.setattr("actors.reading.proving.SAMPLE_ROWS", 5)
     monkeypatch.setattr("actors.reading.proving.SAMPLE_VALUES", 5)
-    found = declared(tmp_path, "date", ["soon", "2024-01-01"] * 100 + [" 2024-01-02 "])
-    assert found.values[-1] == datetime.date(2024, 1, 2)
+    column = declared(tmp_path, "date", ["soon", "2024-01-01"] * 100 + [" 2024-01-02 "])
+    assert column.values[-1] == datetime.date(2024, 1, 2)
 
 
 def test_blanks_alone_are_no_value_of_a_declared_type(tmp_path: Path) -> None:
@@ -193,5 +193,5 @@ def test_a_later_file_without_records_keeps_the_types(tmp_path: Path) -> None:
 
 def test_a_rule_goes_before_the_earlier_type(tmp_path: Path) -> None:
     model = Hints(model={"a": Reading("integer", "BIGINT", "[0-9]+", "TRY_CAST({c} AS BIGINT)")})
-    (found,) = typed(tmp_path, ["1", "2"], rules={0: Rule(column="a", type="text")}, hints=model)
-    assert found.type == "text"
+    (column,) = typed(tmp_path, ["1", "2"], rules={0: Rule(column="a", type="text")}, hints=model)
+    assert column.type == "text"

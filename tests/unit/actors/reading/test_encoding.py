@@ -118,8 +118,8 @@ def test_an_encoding_has_one_name_here(said: str, name: str) -> None:
 class TestUtf8:
     def test_plain_ascii_and_valid_utf8_are_certain(self) -> None:
         for text in ("a,b\n1,2\n", "a,b\n1,ü\n", "a\n日本\n"):
-            found = encoding_of(text.encode())
-            assert (found.name, found.certainty) == ("utf-8", "certain")
+            encoding = encoding_of(text.encode())
+            assert (encoding.name, encoding.certainty) == ("utf-8", "certain")
 
     def test_a_file_cut_inside_a_character_stays_utf8(self, tmp_path: Path) -> None:
         sample = sample_of("id,name\n1,Noë\n2,Aimé".encode()[:-1], tmp_path)
@@ -199,8 +199,8 @@ class TestWide:
 class TestDeclared:
     def test_the_servers_word_decides_where_the_bytes_leave_it_open(self) -> None:
         data = "nume,k\nStănescu,1\n".encode("cp1250")
-        found = encoding_of(data, declared="windows-1250")
-        assert (found.name, found.certainty, found.notes) == ("cp1250", "likely", ())
+        encoding = encoding_of(data, declared="windows-1250")
+        assert (encoding.name, encoding.certainty, encoding.notes) == ("cp1250", "likely", ())
 
     def test_it_does_not_count_against_valid_utf8_or_a_mark(self) -> None:
         assert encoding_of("a\nü\n".encode(), declared="windows-1251").name == "utf-8"
@@ -208,20 +208,20 @@ class TestDeclared:
 
     @pytest.mark.parametrize("declared", ["utf-8", "iso-8859-1", "klingon"])
     def test_a_word_that_cannot_be_true_is_passed_over_with_a_note(self, declared: str) -> None:
-        found = encoding_of("имя;город\nИван;Москва\nПётр;Казань\n".encode("cp1251"), declared=declared)
-        assert found.name == "cp1251"
-        assert f"“{declared}”" in found.notes[0]
+        encoding = encoding_of("имя;город\nИван;Москва\nПётр;Казань\n".encode("cp1251"), declared=declared)
+        assert encoding.name == "cp1251"
+        assert f"“{declared}”" in encoding.notes[0]
 
     def test_latin_1_means_windows_1252_as_everywhere_on_the_web(self) -> None:
         assert encoding_of(b"a\n5 \x80\n", declared="ISO-8859-1").name == "cp1252"
 
     def test_the_word_is_kept_for_what_comes_after_plain_ascii(self) -> None:
-        found = encoding_of(b"a,b\n1,2\n", declared="windows-1251")
-        assert (found.name, found.fallback) == ("utf-8", "cp1251")
+        encoding = encoding_of(b"a,b\n1,2\n", declared="windows-1251")
+        assert (encoding.name, encoding.fallback) == ("utf-8", "cp1251")
 
     def test_ascii_is_said_by_habit_and_needs_no_note(self) -> None:
-        found = encoding_of("nom\nZoé\nHélène\n".encode("cp1252"), declared="us-ascii")
-        assert (found.name, found.notes) == ("cp1252", ())
+        encoding = encoding_of("nom\nZoé\nHélène\n".encode("cp1252"), declared="us-ascii")
+        assert (encoding.name, encoding.notes) == ("cp1252", ())
 
 
 class TestLaterEvidence:

@@ -199,5 +199,5 @@ def test_raw_lines_are_found_again_over_many_chunks(tmp_path: Path) -> None:
     rules = [{"column": "id", "type": "integer"}]
     data = ('"id","text"\n' + "\n".join(lines) + "\n").encode()
     imported = import_bytes(data, tmp_path, rules=rules, chunk_bytes=MIN_WINDOW * 4)
-    found = [(int(reject["line"]), reject["raw"]) for reject in imported.rejected]
-    assert found == [(number + 2 + index, lines[number]) for index, number in enumerate(range(0, 20_000, 777))]
+    rejects = [(int(reject["line"]), reject["raw"]) for reject in imported.rejected]
+    assert rejects == [(number + 2 + index, lines[number]) for index, number in enumerate(range(0, 20_000, 777))]

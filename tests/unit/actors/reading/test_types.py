@@ -44,9 +44,9 @@ def at(text: str) -> datetime.datetime:
     ],
 )
 def test_what_only_looks_like_a_number_stays_as_it_is_written(tmp_path: Path, values: list[str]) -> None:
-    (found,) = typed(tmp_path, values)
-    assert found.type == "text"
-    assert found.values == values
+    (column,) = typed(tmp_path, values)
+    assert column.type == "text"
+    assert column.values == values
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_what_only_looks_like_a_number_stays_as_it_is_written(tmp_path: Path, va
     ],
 )
 def test_numbers_are_read_as_they_are_written(tmp_path: Path, values: list[str], type: str, first: Any) -> None:
-    (found,) = typed(tmp_path, values)
-    assert (found.type, found.values[0]) == (type, first)
+    (column,) = typed(tmp_path, values)
+    assert (column.type, column.values[0]) == (type, first)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_numbers_are_read_as_they_are_written(tmp_path: Path, values: list[str],
     ],
 )
 def test_a_number_that_would_lose_digits_leaves_its_column_text(tmp_path: Path, values: list[str]) -> None:
-    (found,) = typed(tmp_path, values)
-    assert found.type == "text"
+    (column,) = typed(tmp_path, values)
+    assert column.type == "text"
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_a_number_that_would_lose_digits_leaves_its_column_text(tmp_path: Path, 
     ],
 )
 def test_floats_as_programs_write_them_are_doubles(tmp_path: Path, values: list[str]) -> None:
-    (found,) = typed(tmp_path, values)
-    assert found.type == "float"
+    (column,) = typed(tmp_path, values)
+    assert column.type == "float"
     expected = [None if value == "NaN" else float(value) for value in values]
-    assert found.values == expected
+    assert column.values == expected
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_floats_as_programs_write_them_are_doubles(tmp_path: Path, values: list[
     ],
 )
 def test_what_has_two_meanings_is_text_with_a_note(tmp_path: Path, values: list[str], note: str) -> None:
-    (found,) = typed(tmp_path, values)
-    assert (found.type, found.values) == ("text", values)
-    assert note in found.column.note
+    (column,) = typed(tmp_path, values)
+    assert (column.type, column.values) == ("text", values)
+    assert note in column.column.note
 
 
 def test_a_value_far_down_settles_what_the_first_ones_leave_open(
@@ -138,7 +138,7 @@ def test_a_value_far_down_settles_what_the_first_ones_leave_open(
     monkeypatch.setattr("actors.reading.proving.SAMPLE_ROWS", 5)
     monkeypatch.setattr("actors.reading.proving.SAMPLE_VALUES", 5)
     many = 200
-    found = typed(
+    columns = typed(
         tmp_path,
         ["2,345"] * many + ["1,234,567"],
         ["2,345"] * many + ["2,34"],
@@ -149,7 +149,7 @@ def test_a_value_far_down_settles_what_the_first_ones_leave_open(
         ["5"] * many + [" 5"],
         ["2024-01-01"] * many + [" 2024-01-02"],
     )
-    assert [item.type for item in found] == [
+    assert [item.type for item in columns] == [
         "integer",
         "decimal",
         "date",
@@ -159,8 +159,8 @@ def test_a_value_far_down_settles_what_the_first_ones_leave_open(
         "integer",
         "date",
     ]
-    assert found[0].values[-1] == 1234567
-    assert found[1].values[-1] == Decimal("2.340")
+    assert columns[0].values[-1] == 1234567
+    assert columns[1].values[-1] == Decimal("2.340")
 
 
 @pytest.mark.parametrize(
@@ -192,9 +192,9 @@ def test_a_value_far_down_settles_what_the_first_ones_leave_open(
     ],
 )
 def test_moments_are_read_as_they_are_written(tmp_path: Path, values: list[str], first: Any) -> None:
-    (found,) = typed(tmp_path, values)
-    assert found.values[0] == first
-    assert None not in found.values
+    (column,) = typed(tmp_path, values)
+    assert column.values[0] == first
+    assert None not in column.values
 
 
 @pytest.mark.parametrize(
@@ -212,15 +212,15 @@ def test_moments_are_read_as_they_are_written(tmp_path: Path, values: list[str],
     ],
 )
 def test_what_is_no_moment_the_engine_keeps_is_none(tmp_path: Path, values: list[str]) -> None:
-    (found,) = typed(tmp_path, values)
-    assert found.type in ("text", "integer")
+    (column,) = typed(tmp_path, values)
+    assert column.type in ("text", "integer")
 
 
 def test_nanoseconds_are_kept_exactly(tmp_path: Path) -> None:
-    (found, zoned) = typed(
+    (column, zoned) = typed(
         tmp_path, ["2021-03-05 10:15:30.123456789", "2021-03-05 10:15:30"], ["2021-03-05T10:15:30.1234567+02:00"]
     )
-    assert found.column.reading.sql_type == zoned.column.reading.sql_type == "TIMESTAMP_NS"
+    assert column.column.reading.sql_type == zoned.column.reading.sql_type == "TIMESTAMP_NS"
 
 
 def test_a_short_year_is_told_from_the_day_by_its_variety(tmp_path: Path) -> None:
@@ -269,27 +269,27 @@ def test_what_the_person_sets_stands(tmp_path: Path) -> None:
 
 
 def test_values_with_line_ends_and_odd_marks_are_told_apart(tmp_path: Path) -> None:
-    found = typed(tmp_path, ["1\n2", "3"], ["1\x1f2", "3"], ["12\x1f", "3"], ["2024-01-01\n", "2024-01-02"])
-    assert [item.type for item in found] == ["text"] * 4
+    columns = typed(tmp_path, ["1\n2", "3"], ["1\x1f2", "3"], ["12\x1f", "3"], ["2024-01-01\n", "2024-01-02"])
+    assert [item.type for item in columns] == ["text"] * 4
 
 
 def test_a_column_of_nearly_one_type_is_text_and_counted(tmp_path: Path) -> None:
     dates = [f"{day:02}.01.2024" for day in range(1, 29)] * 10
-    found, few, odd = typed(
+    most, few, odd = typed(
         tmp_path,
         [*dates, "unknown", "unknown", "n/a", "30.02.2024"],
         ["1", "2", "x"],
         ["1.5"] * 30 + ["x"] * 2,
     )
-    assert found.type == "text"
-    assert found.column.nearly == Nearly(
+    assert most.type == "text"
+    assert most.column.nearly == Nearly(
         type="date",
         format="%d.%m.%Y",
         count=280,
         of=284,
         others=(("unknown", 2), ("30.02.2024", 1), ("n/a", 1)),
     )
-    assert found.column.note == (
+    assert most.column.note == (
         "280 of 284 values are dates (dd.mm.yyyy); the others: “unknown” (2), “30.02.2024” (1), “n/a” (1)"
     )
     assert few.column.nearly is None
@@ -298,7 +298,7 @@ def test_a_column_of_nearly_one_type_is_text_and_counted(tmp_path: Path) -> None
 
 
 def test_only_the_most_frequent_of_many_others_are_named(tmp_path: Path) -> None:
-    (found,) = typed(tmp_path, ["5"] * 200 + [f"w{number}" for number in range(8)] + ["w7"])
-    assert found.column.nearly
-    assert found.column.nearly.others[0] == ("w7", 2)
-    assert found.column.note.endswith("“w3” (1), 3 more")
+    (column,) = typed(tmp_path, ["5"] * 200 + [f"w{number}" for number in range(8)] + ["w7"])
+    assert column.column.nearly
+    assert column.column.nearly.others[0] == ("w7", 2)
+    assert column.column.note.endswith("“w3” (1), 3 more")

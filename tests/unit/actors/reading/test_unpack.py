@@ -68,13 +68,13 @@ def unpacked(
     source.write_bytes(data)
     target = folder / "out"
     target.mkdir()
-    found = unpack.unpack(silent, path=str(source), name=name, folder=str(target), limit_bytes=limit_bytes)
-    content = target / found.name if found.name else source
+    result = unpack.unpack(silent, path=str(source), name=name, folder=str(target), limit_bytes=limit_bytes)
+    content = target / result.name if result.name else source
     # Nothing is left of the layers between.
-    assert sorted(path.name for path in target.iterdir()) == ([found.name] if found.name else [])
-    assert found.bytes == content.stat().st_size
-    assert unpack.is_packed(source) == bool(found.name)
-    return content.read_bytes(), found.member
+    assert sorted(path.name for path in target.iterdir()) == ([result.name] if result.name else [])
+    assert result.bytes == content.stat().st_size
+    assert unpack.is_packed(source) == bool(result.name)
+    return content.read_bytes(), result.member
 
 
 class TestPackings:

@@ -59,8 +59,8 @@ def typed(
             hints=hints or Hints(),
             on_progress=_unread,
         )
-        kept = ", ".join(column.checked_value for column in found)
-        values = con.execute(f"SELECT {kept} FROM {raw_rows(folder)}").fetchall()
+        checked = ", ".join(column.checked_value for column in found)
+        values = con.execute(f"SELECT {checked} FROM {raw_rows(folder)}").fetchall()
     return [
         Typed(column, [row[position] for row in values][: len(columns[position])])
         for position, column in enumerate(found)

@@ -45,7 +45,7 @@ class Way:
 
     def dialect(self, names: list[str]) -> Detected:
         """What a reader is told."""
-        shown = tuple(names) if self.has_header else tuple(f"column_{place + 1}" for place in range(len(names)))
+        listed = tuple(names) if self.has_header else tuple(f"column_{place + 1}" for place in range(len(names)))
         dialect = Dialect(
             encoding=_NAMES.get(self.encoding, self.encoding),
             delimiter=self.delimiter,
@@ -56,8 +56,8 @@ class Way:
             line_end="\r" if self.line_end == "\r" else "\n",
             comment=self.comment,
             header_lines=int(self.has_header),
-            names=shown,
-            source_names=shown,
+            names=listed,
+            source_names=listed,
         )
         return Detected(dialect=dialect)
 

@@ -73,9 +73,9 @@ def test_the_brokers_priorities_are_those_of_jobs() -> None:
 
 @pytest.fixture
 def unchanged_broker() -> Iterator[dramatiq.Broker]:
-    known = dramatiq.get_broker()
-    yield known
-    dramatiq.set_broker(known)
+    previous = dramatiq.get_broker()
+    yield previous
+    dramatiq.set_broker(previous)
 
 
 def test_without_a_url_the_broker_is_in_the_process(conf: OwnConf) -> None:

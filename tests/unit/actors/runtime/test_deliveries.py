@@ -17,8 +17,8 @@ ACTORS_THERE = {"tick": tick}
 
 
 def a_message(**fields: Any) -> bytes:
-    known = message_of(DueJob(job_id=7, queue="cpu", priority=1, pipeline="noop", owner_id=3, attempt=2)).asdict()
-    return json.dumps({**known, **fields}).encode()
+    message = message_of(DueJob(job_id=7, queue="cpu", priority=1, pipeline="noop", owner_id=3, attempt=2)).asdict()
+    return json.dumps({**message, **fields}).encode()
 
 
 def taken(body: bytes) -> Message[Any]:

@@ -106,18 +106,18 @@ def test_reaping_discards_what_cancelled_attempts_had_made(alice: User, clock: C
 def test_progress_is_written_during_work_but_not_at_every_call(
     alice: User, running: Keeper, define: Callable[..., str]
 ) -> None:
-    seen = threading.Event()
+    written = threading.Event()
 
     def works(ctx: JobContext) -> None:
         for done in range(1, 100_001):
             ctx.progress(done, 100_000, unit="rows")
         # Still running: what is seen now was written by the keeper.
         wait_until(lambda: progress_of(Job.objects.get(pk=ctx.job_id)).done == 100_000, what="the progress")
-        seen.set()
+        written.set()
 
     job = submit_job(alice, define(works))
     attempts().run(job.pk)
-    assert seen.is_set()
+    assert written.is_set()
     assert progress_of(job).version < 5_000  # of 100,000 calls
 
 

@@ -96,15 +96,15 @@ def _quoted(name: str) -> str:
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, *, where: str = "true", order: str = "row") -> list[int]:
-    found = con.execute(f"SELECT row FROM t WHERE {where} ORDER BY {order}").fetchall()  # noqa: S608 - under test
-    return [row[0] for row in found]
+    rows = con.execute(f"SELECT row FROM t WHERE {where} ORDER BY {order}").fetchall()  # noqa: S608 - under test
+    return [row[0] for row in rows]
 
 
 def kept(con: duckdb.DuckDBPyConnection, *filters: tuple[str, str, str]) -> list[int]:
     """The numbers of the rows that stay."""
-    asked = [{"column": column, "op": op, "value": value} for column, op, value in filters]
-    assert check(asked, [], COLUMNS) == []
-    return rows_of(con, where=where_sql(asked, COLUMNS))
+    entries = [{"column": column, "op": op, "value": value} for column, op, value in filters]
+    assert check(entries, [], COLUMNS) == []
+    return rows_of(con, where=where_sql(entries, COLUMNS))
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,9 @@ def test_sorting_puts_empty_values_last_and_keeps_ties_in_order(table: duckdb.Du
 )
 def test_what_cannot_be_compared_is_said_in_a_sentence(column: str, op: str, value: str, sentence: str) -> None:
     entry = {"column": column, "op": op, "value": value}
-    said = check([entry], [], COLUMNS)
-    assert len(said) == 1
-    assert said[0].startswith(sentence)
+    problems = check([entry], [], COLUMNS)
+    assert len(problems) == 1
+    assert problems[0].startswith(sentence)
     with pytest.raises(SelectionError, match="^" + "".join("." if c in "(){}[]^$*+?|\\." else c for c in sentence)):
         where_sql([entry], COLUMNS)
 
@@ -222,8 +222,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 def test_too_many_filters_and_sort_keys_are_refused() -> None:
     filters = [{"column": "text", "op": "eq", "value": str(number)} for number in range(selection.MAX_FILTERS + 1)]
     sort = [{"column": f"c{number}"} for number in range(selection.MAX_SORTS + 1)]
-    said = check(filters, sort, [("text", "text"), *((f"c{number}", "text") for number in range(20))])
-    assert said == [
+    problems = check(filters, sort, [("text", "text"), *((f"c{number}", "text") for number in range(20))])
+    assert problems == [
         "There are 31 filters; at most 30 can be used.",
         "There are 11 columns to sort by; at most 10 can be used.",
     ]

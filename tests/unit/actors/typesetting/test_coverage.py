@@ -36,11 +36,11 @@ def set_widths(texts: list[str], *, bold: bool = False) -> list[float]:
         #set text(number-width: "tabular")
         #context [#metadata(d.texts.map(t => measure(t).width.pt() / 100)) <widths>]"""
     data = {"fonts": fonts.families(), "texts": texts, "weight": 700 if bold else 400}
-    found = typst.query(
+    answer = typst.query(
         source.encode(), "<widths>", field="value", one=True, font_paths=fonts.loaded(),
         ignore_system_fonts=True, sys_inputs={"data": json.dumps(data)},
     )  # fmt: skip
-    widths: list[float] = json.loads(found)
+    widths: list[float] = json.loads(answer)
     return widths
 
 

@@ -51,20 +51,20 @@ def test_the_same_parts_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_many_parts_are_joined_in_rounds_to_the_same_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    reports: list[int] = []
     monkeypatch.setattr(merging, "BATCH", 2)
-    with pikepdf.open(join(tmp_path, report=told.append)) as pdf:
+    with pikepdf.open(join(tmp_path, report=reports.append)) as pdf:
         assert [int(page.mediabox[2]) for page in pdf.pages] == [101, 102, 103, 104, 105]
-    assert told == [2, 3, 5]
+    assert reports == [2, 3, 5]
     assert sorted(path.name for path in tmp_path.glob("*.pdf")) == ["a.pdf", "b.pdf", "c.pdf", "out.pdf"]
 
 
 def test_the_outline_leads_to_its_pages(tmp_path: Path) -> None:
     path = join(tmp_path, outline=[("Title", 0, []), ("Tafel – 表", 2, [("A", 2, []), ("B", 4, [])])])
     document = pypdfium2.PdfDocument(path)
-    found = [(item.level, item.get_title(), item.get_dest().get_index()) for item in document.get_toc()]
+    entries = [(item.level, item.get_title(), item.get_dest().get_index()) for item in document.get_toc()]
     document.close()
-    assert found == [(0, "Title", 0), (0, "Tafel – 表", 2), (1, "A", 2), (1, "B", 4)]
+    assert entries == [(0, "Title", 0), (0, "Tafel – 表", 2), (1, "A", 2), (1, "B", 4)]
     with pikepdf.open(path) as pdf:
         assert pdf.Root.PageMode == "/UseOutlines"
 
@@ -85,8 +85,10 @@ def test_an_entry_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     with pikepdf.open(join(tmp_path)) as pdf:
-        known = {key: str(pdf.docinfo[key]) for key in ("/Title", "/Author", "/Subject", "/Creator", "/CreationDate")}
-        assert list(known.values()) == ["Überblick", "alice", "Rows", "Headway", "D:20250301123000Z"]
+        properties = {
+            key: str(pdf.docinfo[key]) for key in ("/Title", "/Author", "/Subject", "/Creator", "/CreationDate")
+        }
+        assert list(properties.values()) == ["Überblick", "alice", "Rows", "Headway", "D:20250301123000Z"]
         assert pdf.open_metadata()["dc:title"] == "Überblick"
 
 

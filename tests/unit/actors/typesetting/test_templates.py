@@ -25,9 +25,9 @@ def own(conf: OwnConf, tmp_path: Path) -> Path:
 
 
 def test_the_template_that_comes_with_the_pipeline_is_found(own: Path) -> None:
-    found = templates.find("pdf_export")["report"]
-    assert (found.kind, found.title) == ("pdf_export", "Report")
-    assert found.settings["measures"]["margin_top"] > 0
+    template = templates.find("pdf_export")["report"]
+    assert (template.kind, template.title) == ("pdf_export", "Report")
+    assert template.settings["measures"]["margin_top"] > 0
 
 
 def test_a_template_of_the_site_wins_over_one_of_the_same_name(own: Path) -> None:
