@@ -87,9 +87,9 @@ MUTANTS = {
             arguments=("--clock-jobs", "12", *_QUICK),
             cuts=(
                 Cut(f"{_SQL}/claim.sql", "{later:%(lease)s}", "{time:%(lease)s}"),
-                Cut("core/life/ledger.py", '"lease": settings.', '"lease": time.time() + settings.'),
+                Cut("core/life/ledger.py", '"lease": conf.', '"lease": time.time() + conf.'),
                 Cut(f"{_SQL}/renew.sql", "{later:%(lease)s}", "{time:%(lease)s}"),
-                Cut("core/life/leases.py", '"lease": settings.', '"lease": __import__("time").time() + settings.'),
+                Cut("core/life/leases.py", '"lease": conf.', '"lease": __import__("time").time() + conf.'),
             ),
             # The clock that is ahead makes leases last, the one that is behind ends them at once.
             shown_by=(r"a lease of 4 s was to last 3\d\d\d", r"workers whose leases ran out while they lived"),
