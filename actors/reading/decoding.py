@@ -112,13 +112,13 @@ def without_c1(text: bytes) -> tuple[bytes, int]:
     """
     count = 0
 
-    def replaced(match: re.Match[bytes]) -> bytes:
+    def replace_control(match: re.Match[bytes]) -> bytes:
         nonlocal count
         replacement = _WINDOWS_1252.get(match.group())
         count += replacement is not None
         return match.group() if replacement is None else replacement
 
-    return _CONTROL.sub(replaced, text), count
+    return _CONTROL.sub(replace_control, text), count
 
 
 def decode_mixed(value: bytes, fallback: str = "cp1252") -> str:

@@ -124,7 +124,7 @@ def parse(text: str, writing: Writing, *, comments: bool = True, most_rows: int 
         source.passed.clear()
         if cells is None:
             break
-        parsed.rows.append(Row(_restored_cells(cells, writing, delimiter), start))
+        parsed.rows.append(Row(_restore_cells(cells, writing, delimiter), start))
     parsed.lines = source.at
     return parsed
 
@@ -141,12 +141,12 @@ def _parse_plainly(text: str, writing: Writing, delimiter: str, most_rows: int) 
             break
         except csv.Error:
             continue
-        parsed.rows.append(Row(_restored_cells(cells, writing, delimiter), start))
+        parsed.rows.append(Row(_restore_cells(cells, writing, delimiter), start))
     parsed.lines = reader.line_num
     return parsed
 
 
-def _restored_cells(cells: list[str], writing: Writing, delimiter: str) -> list[str]:
+def _restore_cells(cells: list[str], writing: Writing, delimiter: str) -> list[str]:
     """The cells of a record, none for a blank line, with what a backslash made text of."""
     if not cells or (len(cells) == 1 and not cells[0].strip(" \t\r")):
         # A quoted line feed is a value.
