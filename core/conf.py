@@ -32,7 +32,7 @@ _SWITCHES = {
 
 
 class Setting(Generic[T]):
-    """One setting: how its value is read, from Python or from text, and what it is when nothing is set."""
+    """One setting: how its value is read, from Python or from text, and its default."""
 
     def __init__(self, read: Callable[[str, object], T], default: T | Callable[[Conf], T]) -> None:
         self.read = read
@@ -49,57 +49,57 @@ class Setting(Generic[T]):
     def __get__(self, conf: Conf | None, owner: type) -> Self | T:
         if conf is None:
             return self
-        given = conf.values()
-        if self.name in given:
-            return self.read(self.name, given[self.name])
+        values = conf.values()
+        if self.name in values:
+            return self.read(self.name, values[self.name])
         return self._default(conf) if callable(self._default) else self._default
 
 
-def read_integer(name: str, given: object, *, least: float = 0, most: float = 2**63 - 1) -> int:
+def read_integer(name: str, value: object, *, least: float = 0, most: float = 2**63 - 1) -> int:
     """Return a whole number; raise ImproperlyConfigured for any other value."""
     try:
-        number = math.nan if isinstance(given, (bool, float)) else int(cast(Any, given))
+        number = math.nan if isinstance(value, (bool, float)) else int(cast(Any, value))
     except (TypeError, ValueError):
         number = math.nan
     if not least <= number <= most:
-        raise ImproperlyConfigured(f"{name} is {given!r}: write a whole number{_bounds(least, most)}.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a whole number{_bounds(least, most)}.")
     return cast(int, number)
 
 
-def read_number(name: str, given: object, *, least: float = 0, most: float = 1e9) -> float:
+def read_number(name: str, value: object, *, least: float = 0, most: float = 1e9) -> float:
     """Return a number; raise ImproperlyConfigured for any other value."""
     try:
-        number = math.nan if isinstance(given, bool) else float(cast(Any, given))
+        number = math.nan if isinstance(value, bool) else float(cast(Any, value))
     except (TypeError, ValueError):
         number = math.nan
     if not least <= number <= most:
-        raise ImproperlyConfigured(f"{name} is {given!r}: write a number{_bounds(least, most)}.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a number{_bounds(least, most)}.")
     return number
 
 
-def read_switch(name: str, given: object) -> bool:
-    """Return whether it is switched on; raise ImproperlyConfigured for what is no switch."""
-    if isinstance(given, bool):
-        return given
-    if str(given).strip().lower() not in _SWITCHES:
-        raise ImproperlyConfigured(f"{name} is {given!r}: write 1 or 0.")
-    return _SWITCHES[str(given).strip().lower()]
+def read_switch(name: str, value: object) -> bool:
+    """Return whether it is switched on; raise ImproperlyConfigured for any other word."""
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().lower() not in _SWITCHES:
+        raise ImproperlyConfigured(f"{name} is {value!r}: write 1 or 0.")
+    return _SWITCHES[str(value).strip().lower()]
 
 
-def read_texts(name: str, given: object) -> list[str]:
-    """Return texts: of a list, or of one text in which commas part them."""
-    if isinstance(given, (list, tuple)) and all(isinstance(text, str) for text in given):
-        return list(given)
-    if not isinstance(given, str):
-        raise ImproperlyConfigured(f"{name} is {given!r}: write a list of texts.")
-    return [text.strip() for text in given.split(",") if text.strip()]
+def read_texts(name: str, value: object) -> list[str]:
+    """Return texts: from a list, or from one text with commas."""
+    if isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
+        return list(value)
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a list of texts.")
+    return [text.strip() for text in value.split(",") if text.strip()]
 
 
-def read_integers(name: str, given: object, *, least: int, most: int) -> list[int]:
-    """Return whole numbers: of a list, or of one text in which commas part them."""
-    texts = [str(number) for number in given] if isinstance(given, (list, tuple)) else read_texts(name, given)
+def read_integers(name: str, value: object, *, least: int, most: int) -> list[int]:
+    """Return whole numbers: from a list, or from one text with commas."""
+    texts = [str(number) for number in value] if isinstance(value, (list, tuple)) else read_texts(name, value)
     if not texts or not all(text.isascii() and text.isdigit() and least <= int(text) <= most for text in texts):
-        raise ImproperlyConfigured(f"{name} is {given!r}: write whole numbers{_bounds(least, most)}, joined by commas.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: write whole numbers{_bounds(least, most)}, joined by commas.")
     return [int(text) for text in texts]
 
 
@@ -107,35 +107,35 @@ def _bounds(least: float, most: float) -> str:
     return f" from {least:g} to {most:g}" if most <= 1_000_000 else f", {least:g} or more"
 
 
-def _read_text(name: str, given: object) -> str:
-    if not isinstance(given, str):
-        raise ImproperlyConfigured(f"{name} is {given!r}: write a text.")
-    return given
+def _read_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f"{name} is {value!r}: write a text.")
+    return value
 
 
-def _read_folder(name: str, given: object) -> Path:
-    if not isinstance(given, (str, Path)):
-        raise ImproperlyConfigured(f"{name} is {given!r}: write the path of a folder.")
-    folder = Path(given).expanduser()
+def _read_folder(name: str, value: object) -> Path:
+    if not isinstance(value, (str, Path)):
+        raise ImproperlyConfigured(f"{name} is {value!r}: write the path of a folder.")
+    folder = Path(value).expanduser()
     return folder if folder.is_absolute() else folder.resolve()
 
 
-def _read_storage_url(name: str, given: object) -> str:
-    parts = urlsplit(_read_text(name, given))
+def _read_storage_url(name: str, value: object) -> str:
+    parts = urlsplit(_read_text(name, value))
     if parts.scheme != "file" or not parts.path:
-        raise ImproperlyConfigured(f"{name} is {given!r}: only file:///an/absolute/folder is supported.")
+        raise ImproperlyConfigured(f"{name} is {value!r}: only file:///an/absolute/folder is supported.")
     return parts.geturl()
 
 
-def _read_site_url(name: str, given: object) -> str:
-    url = _read_text(name, given).rstrip("/")
+def _read_site_url(name: str, value: object) -> str:
+    url = _read_text(name, value).rstrip("/")
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
         raise ImproperlyConfigured(f"{name} is {url!r}: write the site's whole address, as https://headway.example.")
     return url
 
 
-def _read_broker_url(name: str, given: object) -> str:
-    url = _read_text(name, given)
+def _read_broker_url(name: str, value: object) -> str:
+    url = _read_text(name, value)
     if not all(one.strip().startswith(("amqp://", "amqps://")) for one in url.split(";") if one.strip()):
         # It may hold a password: no value is named.
         raise ImproperlyConfigured(f"{name}: write amqp://user:password@host:5672/vhost, or leave it out.")
@@ -143,11 +143,11 @@ def _read_broker_url(name: str, given: object) -> str:
 
 
 def _integer(default: int | Callable[[Conf], int], *, least: float = 0, most: float = 2**63 - 1) -> Setting[int]:
-    return Setting(lambda name, given: read_integer(name, given, least=least, most=most), default)
+    return Setting(lambda name, value: read_integer(name, value, least=least, most=most), default)
 
 
 def _number(default: float | Callable[[Conf], float], *, least: float = 0, most: float = 1e9) -> Setting[float]:
-    return Setting(lambda name, given: read_number(name, given, least=least, most=most), default)
+    return Setting(lambda name, value: read_number(name, value, least=least, most=most), default)
 
 
 def _switch(default: bool) -> Setting[bool]:
@@ -255,18 +255,18 @@ class Conf:
     MAIL_RATE = _text("60/m")
     #: Days that the link to a mailed file works.
     LINK_DAYS = _integer(14, least=1, most=MOST_DAYS)
-    #: Hosts inside that may be fetched from all the same, as host or host:port; other private addresses are refused.
+    #: Private hosts that may be fetched from, as host or host:port; other private addresses are refused.
     FETCH_INSIDE = _texts()
     #: Ports that may be connected to.
     FETCH_PORTS = Setting(
-        lambda name, given: read_integers(name, given, least=1, most=65_535), lambda _: [80, 443, 8080, 8443]
+        lambda name, value: read_integers(name, value, least=1, most=65_535), lambda _: [80, 443, 8080, 8443]
     )
     #: Largest file that is fetched, as it comes and unpacked, in bytes.
     FETCH_LIMIT_BYTES = _integer(5 * 1024**3, least=1)
-    #: Seconds that one file may take in all, and that a server may be silent.
+    #: Longest time for one file, and longest silence of a server, in seconds.
     FETCH_SECONDS = _number(3600.0, least=0.01)
     FETCH_SILENCE_SECONDS = _number(30.0, least=0.01)
-    #: Requests that one host gets from one job at once.
+    #: The most requests that one job sends one host at once.
     FETCH_PER_HOST = _integer(2, least=1)
 
     # -- accounts of Headway's own site -------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-#: The URL names of the pages that the core leads to, by the thing that each is of.
+#: The URL names of the pages that the core links to, by what each shows.
 PAGES = {
     "job": "job_detail",
     "job_file": "job_file",
@@ -20,5 +20,5 @@ class FrontendConfig(AppConfig):
         from core import addresses
 
         addresses.register(PAGES)
-        # It listens to log-ins, which can come before the first request has loaded the middleware.
+        # It receives log-ins, which can come before the first request has loaded the middleware.
         from frontend.accounts import sessions  # noqa: F401

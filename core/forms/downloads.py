@@ -53,22 +53,22 @@ def order(dataset: Dataset, name: str, *, by: str, is_staff: bool) -> Artifact |
 
     Raise Refused, with a sentence, when there is no such file or no job can be made or tried again.
     """
-    found = next((file for file in files_of(dataset, is_staff=is_staff) if file.download.name == name), None)
-    if found is None:
+    file = next((each for each in files_of(dataset, is_staff=is_staff) if each.download.name == name), None)
+    if file is None:
         raise Refused(f"There is no file {name!r} to be made of this dataset.")
-    if found.artifact is not None:
-        return found.artifact
-    if found.job is not None and found.job.is_live:
-        return found.job
-    if found.job is not None and found.job.can_retry:
-        requests.retry(found.job, by=by)
-        return found.job
-    values = {"dataset": dataset.pk, **found.download.values(dataset)}
-    entry = open_form(found.spec, user=dataset.owner, data=values)
+    if file.artifact is not None:
+        return file.artifact
+    if file.job is not None and file.job.is_live:
+        return file.job
+    if file.job is not None and file.job.can_retry:
+        requests.retry(file.job, by=by)
+        return file.job
+    values = {"dataset": dataset.pk, **file.download.values(dataset)}
+    entry = open_form(file.spec, user=dataset.owner, data=values)
     if not entry.is_valid():
         sentences = [str(sentence) for errors in entry.form.errors.values() for sentence in errors]
         raise Refused(" ".join(sentences))
-    submission = entry.submit(key=_key(dataset, found.download, after=found.job))
+    submission = entry.submit(key=_key(dataset, file.download, after=file.job))
     return Job.objects.get(pk=submission.job_id)
 
 

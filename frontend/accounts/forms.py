@@ -24,7 +24,7 @@ _SIMILAR_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COP
 
 
 class SignUpForm(BaseUserCreationForm):
-    """Name, address and password of a new account. That others have neither is seen to when it is made."""
+    """Name, address and password of a new account. Whether they are taken is checked when it is made."""
 
     class Meta:
         model = User
@@ -54,7 +54,7 @@ class ResetForm(PasswordResetForm):
     """Asks for a mail with which to set a new password."""
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Order the mail, whether the address has an account or not: nobody can tell from the answer or its time."""
+        """Order the mail whether or not the address has an account: neither the answer nor its time may reveal it."""
         address = self.cleaned_data["email"]
         if may_try("reset", address, amount=RESETS_PER_HOUR, per_seconds=3600):
             submit(pipelines.for_role("password_reset").name, owner_id=system_user().pk, params={"address": address})

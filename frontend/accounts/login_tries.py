@@ -1,11 +1,11 @@
-"""Wrong passwords: how many are allowed, and what is answered when there were too many.
+"""Wrong passwords: how many are allowed, and the answer when there were too many.
 
-1. Each try is counted before the password is looked at, for its name from its place and for the place by itself, which
-   may have more, since people share addresses: guesses that come together get no further than one after another.
-2. A right password is given back, and forgives the wrong ones for that name only: else whoever has an account of their
-   own could guess at another's for ever, with a log-in of their own after each few tries.
-3. The last wrong one locks the name there, or the place, for a while. What comes then is not looked at, and makes the
-   wait no longer.
+1. Each try is counted before the password is checked: for its name from its place, and for the place alone. A place may
+   have more, as people share addresses. Guesses that come at once get no further than one after another.
+2. A right password takes its own count back, and forgives the wrong ones of that name only. Otherwise whoever has an
+   account could guess at another's for ever, with a log-in of their own after every few tries.
+3. The last wrong one locks the name there, or the place, for a while. Tries during the lock are not checked, and do not
+   make it longer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.people.tries import Tries, forget_all, may_try
 from frontend.site.addresses import address_of
 from frontend.site.errors import with_retry_after
 
-#: An address may have so many times the wrong passwords that one name may have from it.
+#: How many times the wrong passwords of one name are allowed to its whole address.
 ADDRESS_SHARE = 5
 _BY_NAME, _BY_PLACE = "login", "login_place"
 
@@ -40,7 +40,7 @@ class LogIn:
         self._by_place = Tries.of(_BY_PLACE, place, amount=tries * ADDRESS_SHARE, per_seconds=seconds)
 
     def may_go_on(self) -> bool:
-        """Return whether the password may be looked at, and count the try; the answer is the wait's, if not."""
+        """Return whether the password may be checked, and count the try; if not, the answer names the wait."""
         if self._is_locked():
             return False
         if not self._by_place.take():
@@ -55,7 +55,7 @@ class LogIn:
         self._by_place.give_back()
 
     def fail(self) -> None:
-        """Lock what has used up its tries with this one."""
+        """Lock the name or the place that has used up its tries with this one."""
         self._lock()
 
     def forgive(self) -> None:
@@ -77,7 +77,7 @@ class LogIn:
 
 
 class LoginTriesMiddleware:
-    """Answers a log-in that has to wait, whatever form asked; in the same words whether the name has an account."""
+    """Answers a log-in that has to wait, from any form; in the same words whether or not the name has an account."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -89,20 +89,20 @@ class LoginTriesMiddleware:
 
 
 def name_of(username: str) -> str:
-    """Return the name that is tried, the same however it is written."""
+    """Return the name of a try in one form, however it was written."""
     return unicodedata.normalize("NFKC", username).strip().casefold().replace("\0", "")[:150]
 
 
 def may_confirm(user: User) -> bool:
     """Return whether the person who has logged in may try their password once more, and count it.
 
-    What only asks for the password again is no log-in, and is counted here.
+    A form that asks for the password again is no log-in, so its tries are counted here.
     """
     return may_try("password", str(user.pk), amount=conf.LOGIN_TRIES, per_seconds=conf.LOGIN_WAIT_MINUTES * 60)
 
 
 def forgive(request: HttpRequest, user: User) -> None:
-    """Forget the wrong passwords for a name from here: the person has shown in another way that it is theirs."""
+    """Forget the wrong passwords for a name from here: the person has proved in another way that it is theirs."""
     LogIn(request, user.get_username()).forgive()
 
 

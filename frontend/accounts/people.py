@@ -1,4 +1,4 @@
-"""Who a request is from: who gave the right password, and then the person with their preferences, in one query."""
+"""The person of a request: the check of the password, and the person with their preferences, in one query."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BACKEND = "frontend.accounts.people.PersonBackend"
 
 
 class PersonBackend(ModelBackend):
-    """Looks at passwords as often as that is allowed, and finds a session's person together with their preferences."""
+    """Checks passwords as often as is allowed, and loads a session's person together with their preferences."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
         if request is None or username is None or password is None:
-            # Code that asks by itself comes from no place.
+            # A check by code without a request has no place.
             return super().authenticate(request, username, password, **kwargs)
         attempt = LogIn(request, username)
         if not attempt.may_go_on():
@@ -43,5 +43,5 @@ class PersonBackend(ModelBackend):
 
 
 def saved_preferences(request: PersonRequest) -> Preferences:
-    """Return the row with the person's preferences, made now if there was none; it begins with what this page has."""
+    """Return the row of the person's preferences; a new one begins with this browser's theme."""
     return Preferences.objects.get_or_create(user=request.user, defaults={"theme": theme_of(request)})[0]

@@ -1,11 +1,10 @@
 """When sessions end: after a time without anything done, at their age in any case, and when the person says so.
 
-1. At log-in a session is told when it began, by the database's clock.
-2. What a person does keeps it: a page they open, a form they send. That is written once in a while, not each time. A
-   page that follows work asks by itself, and keeps nothing: htmx's GETs, and what a browser loads for a page, are not
-   counted.
-3. A request after the end finds nobody logged in. A page is sent to log in and back; a fragment of one loads its page
-   again, which does the same.
+1. At log-in a session stores when it began, by the database's clock.
+2. What a person does keeps it alive: a page they open, a form they send. That is written now and then, not each time.
+   Requests that a page makes by itself don't count: htmx's GETs, and what a browser loads for a page.
+3. After the end nobody is logged in. A request for a page leads to the log-in page and back; one for a fragment makes
+   the browser load its page again, which does the same.
 
 At a change of the password Django ends all other sessions, as each holds a digest of it.
 """
@@ -39,14 +38,14 @@ WRITE_SECONDS = 300.0
 
 
 class SessionEndMiddleware:
-    """Ends sessions that are over, and keeps up those that are used. `request.person` is who is left, or None."""
+    """Ends sessions that are over, and renews those that are used. `request.person` is who is left, or None."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.person = None  # type: ignore[attr-defined]
-        # Health checks and others without a cookie ask no database anything.
+        # Health checks and other requests without a cookie need no query.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             try:
                 request.person = _person(request)  # type: ignore[attr-defined]
@@ -57,23 +56,23 @@ class SessionEndMiddleware:
 
 @receiver(user_logged_in)
 def begin(request: HttpRequest, **_: Any) -> None:
-    """Tell a session when it began."""
+    """Store in a session when it began."""
     request.session[BEGUN_AT] = database_now().timestamp()
     request.session[SEEN_AT] = time.time()
 
 
 def is_activity(request: HttpRequest) -> bool:
-    """Return whether a person did this, and not a page by itself."""
+    """Return whether a person made this request, and not a page by itself."""
     if request.method not in ("GET", "HEAD"):
         return True
     if request.headers.get("HX-Request") == "true":
         return False
-    # What browsers load for a page, its pictures and scripts' requests, they say not to be a navigation.
+    # Browsers mark pictures and requests of scripts as no navigation.
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def _person(request: HttpRequest) -> User | None:
-    """Return who is logged in, if their session goes on."""
+    """Return the person who is logged in, if their session is not over."""
     user = request.user
     if not user.is_authenticated:
         return None
@@ -111,7 +110,7 @@ def _keep_up(request: HttpRequest) -> None:
     # A full disk, or a log-out at the same moment: a page that only reads is shown all the same.
     with suppress(OperationalError, UpdateError):
         session.save()
-    # Its cookie lasts long enough, and a second save would be in the answer's way.
+    # Its cookie lasts long enough, and Django need not save it a second time with the answer.
     session.modified = False
 
 

@@ -1,4 +1,4 @@
-"""Light, dark, or as the system says: a person's own wherever they log in, else this browser's.
+"""Light, dark, or as the system says: a person's own choice wherever they log in, else this browser's.
 
 The browser's is in a cookie, so that the first paint is right; a person's choice is written there too.
 """

@@ -1,4 +1,4 @@
-"""Sends a file of a job: what a browser is told that it is, and what it may do with it."""
+"""Sending a file of a job: the type that the browser gets, and what it may do with the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from frontend.jobs.pages.files import base_type
 from frontend.site.ranges import send_file
 from frontend.site.security import FILE_POLICY, VIEWED_FILE_POLICY
 
-#: What a browser may be told a file is. Everything else, HTML and SVG before all, is bytes to it.
+#: The content types that a browser may get. Any other file, above all HTML and SVG, is sent as bytes.
 _SAFE_TYPES = frozenset(
     {
         "application/gzip",

@@ -1,4 +1,4 @@
-"""Addresses of jobs, their files, and what is told of them."""
+"""Addresses of jobs, their files and notices."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Addresses of what operators and machines look at."""
+"""Addresses of the pages and endpoints for operators and machines."""
 
 from django.urls import path
 

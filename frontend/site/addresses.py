@@ -1,4 +1,4 @@
-"""Where a request comes from, for counting what one place tries."""
+"""The place that a request comes from, by which tries are counted."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from django.http import HttpRequest
 
 from core.conf import conf
 
-#: The place of requests that name none, as over a socket: they all share it.
+#: The place of requests without an address, as over a socket: they all share it.
 NOWHERE = "0.0.0.0"  # noqa: S104  not to listen at
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the address that a request comes from; of one of IPv6 its network, of which one person has all.
+    """Return the address that a request comes from; of an IPv6 address its network, all of which one person has.
 
-    X-Forwarded-For is believed as far as the site's own proxies wrote it: each adds the address that asked it to the
-    end. What stands before is whatever the client sent.
+    X-Forwarded-For is trusted as far as the site's own proxies wrote it: each adds its client's address at the end.
+    What comes before is whatever the client sent.
     """
     sender = str(request.META.get("REMOTE_ADDR", ""))
     if conf.PROXY_COUNT:
         hops = [hop for hop in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
-        # A proxy that is older than the setting writes fewer.
+        # A request that passed fewer proxies than the setting says has fewer entries.
         sender = hops[-min(conf.PROXY_COUNT, len(hops))] if hops else sender
     return _as_place(sender.strip())
 

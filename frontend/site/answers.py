@@ -1,4 +1,4 @@
-"""How a view answers: a page whole or its region alone, an act with its way back, a form with what is wrong in it.
+"""Answers of views: a page or its region, the result of an act, a form with its errors.
 
 1. A page answers htmx with the region that it swaps, or 204 when the page has that version; everybody else, and htmx
    when it restores its history, with the whole page.
@@ -26,7 +26,7 @@ from core.errors import PermanentError, Refused
 
 @dataclass(frozen=True)
 class Done:
-    """What an act, or a form that was saved, has to say, and where it leads; without that, where the person was."""
+    """The result of an act or a saved form: its message, and the page to go to; without one, where the person was."""
 
     message: str = ""
     to: str = ""
@@ -34,7 +34,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an act as a region shows it: one of the two sentences, or neither."""
+    """The outcome of an act for its region: a message or a refusal, or neither."""
 
     message: str = ""
     refusal: str = ""
@@ -60,7 +60,7 @@ def answer_page(
     if version and request.GET.get("v") == version:
         return HttpResponse(status=204)
     response = render(request, region, context)
-    # A page that looks for news by itself moves nobody's address.
+    # A page that polls does not change the browser's address.
     return replace_url(response, address) if address and not asks_for_news else response
 
 
@@ -101,8 +101,8 @@ def answer_form(
 ) -> HttpResponseBase:
     """Save what was filled in, if all the forms are valid, and lead on; else show them again, with the status 422.
 
-    `save` may raise ValidationError or PermanentError for what only saving finds out: the first form says it. What is
-    refused for another reason than what was filled in is answered by `refuse`.
+    `save` may raise ValidationError or PermanentError for errors that only saving finds: the first form shows them.
+    A refusal for another reason than the input is answered by `refuse`.
     """
     if all(form.is_valid() for form in forms):
         try:
@@ -119,7 +119,7 @@ def answer_form(
 
 
 def lead_to(request: HttpRequest, address: str) -> HttpResponseBase:
-    """Send the browser to another page, htmx's as well: it would put that page where the region was."""
+    """Send the browser to another page, also from htmx, which would put a redirect's page in place of the region."""
     return HttpResponseClientRedirect(address) if is_htmx(request) else HttpResponseRedirect(address)
 
 

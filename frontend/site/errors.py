@@ -1,4 +1,4 @@
-"""Answers to what can't be served. The 403, 404 and 500 pages are templates that Django finds by name."""
+"""Answers to requests that can't be served. The 403, 404 and 500 pages are templates that Django finds by name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django_htmx.http import retarget
 
 from core.errors import Refused
 
-#: Where a form's page shows, above the form, that nothing was accepted.
+#: The place above a form where its page shows that nothing was accepted.
 REFUSAL_REGION = "#refusal"
-#: Seconds that are named when nobody knows how long it takes.
+#: Seconds after which to try again when nobody knows how long it takes.
 RETRY_AFTER_SECONDS = 30
 
 _TITLES = {413: "Too large", 429: "Too much at once", 503: "Not possible just now"}
-#: Statuses that say when to ask again.
+#: Statuses whose answers say when to try again.
 _PASSING = (429, 503)
 
 
@@ -31,12 +31,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_much_text(request: HttpRequest) -> HttpResponse:
-    """Say that what was typed is more than is read; files have a limit of their own."""
+    """Answer that the text of the form is too large; files have a limit of their own."""
     return refused(request, 413, "The form holds more text than is accepted. Put it in a file instead.")
 
 
 def refused(request: HttpRequest, status: int, sentence: str, *, retry_after: float | None = None) -> HttpResponse:
-    """Say why nothing was accepted: as a page, or to htmx as a notice that leaves the form as filled in.
+    """Answer why nothing was accepted: as a page, or to htmx as a notice above the form, which stays filled in.
 
     `retry_after` is in seconds.
     """
@@ -51,7 +51,7 @@ def refused(request: HttpRequest, status: int, sentence: str, *, retry_after: fl
 
 
 def refused_by(request: HttpRequest, error: Refused) -> HttpResponse:
-    """Say why nothing was accepted, in the error's words and with its status."""
+    """Answer why nothing was accepted, in the error's words and with its status."""
     return refused(request, error.status, str(error), retry_after=error.retry_after_seconds)
 
 
@@ -62,7 +62,7 @@ def refusal_context(status: int, sentence: str, *, retry_after: float | None) ->
 
 
 def with_retry_after(response: HttpResponse, status: int, retry_after: float | None) -> HttpResponse:
-    """Add when to ask again, in whole seconds and never too early (RFC 9110, section 10.2.3)."""
+    """Add when to try again, in whole seconds and never too early (RFC 9110, section 10.2.3)."""
     if status in _PASSING:
         response["Retry-After"] = str(max(1, math.ceil(retry_after or RETRY_AFTER_SECONDS)))
     return response

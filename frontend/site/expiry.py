@@ -1,4 +1,4 @@
-"""When jobs and datasets go, as their pages say it; core.forms.retention has the rule."""
+"""When jobs and datasets expire, for their pages; core.forms.retention has the rule."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from core.conf import conf
 from core.forms import retention
 from core.models import Dataset, Job
 
-#: Days before its end from which on a page warns.
+#: Days before an expiry from which on a page warns of it.
 NEAR_DAYS = 14
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """When a job or a dataset goes; without a time it stays until somebody changes that."""
+    """When a job or a dataset expires; without a time it stays until somebody changes that."""
 
     at: dt.datetime | None
     #: The dataset that a job is kept with beyond its own days.
     dataset: Dataset | None = None
-    #: Whether a mail keeps the job: one of which nobody knows whether it arrived, when there is no time.
+    #: Whether a mail keeps the job; without a time it is one that may or may not have arrived.
     has_mail: bool = False
-    #: Whether a person keeps the dataset, or else a schedule takes it.
+    #: Whether a person keeps the dataset; without a time and this, a schedule uses it.
     is_kept: bool = False
 
     @property
@@ -39,7 +39,7 @@ class Expiry:
 
 
 def of_job(job: Job) -> Expiry | None:
-    """Return when an ended job goes; None for one that has not ended."""
+    """Return when an ended job expires; None for one that has not ended."""
     keeping = retention.keeping_of(job) if job.is_finished else None
     if keeping is None:
         return None
@@ -49,14 +49,14 @@ def of_job(job: Job) -> Expiry | None:
 
 
 def of_dataset(dataset: Dataset) -> Expiry | None:
-    """Return when a dataset goes; None where datasets are kept for good."""
+    """Return when a dataset expires; None where datasets are kept for good."""
     if not conf.DAYS_DATASETS:
         return None
     return Expiry(retention.dataset_expires_at(dataset), is_kept=dataset.is_kept)
 
 
 def near(datasets: Iterable[Dataset]) -> dict[int, dt.datetime]:
-    """Return when those of these datasets go that go soon."""
+    """Return, by id, when those of these datasets expire that do so soon."""
     until = timezone.now() + dt.timedelta(days=NEAR_DAYS)
     days = dt.timedelta(days=conf.DAYS_DATASETS)
     leaving = [each for each in datasets if days and not each.is_kept and each.created_at + days < until]

@@ -1,4 +1,4 @@
-"""Lists: what an address asks for, one page of the rows that match, and the addresses of its neighbours.
+"""Lists: the filters of an address, one page of the matching rows, and the addresses of its neighbours.
 
 A listing declares its filters as a form declares its fields:
 
@@ -9,12 +9,12 @@ A listing declares its filters as a form declares its fields:
         def rows(self) -> QuerySet[Mail]:
             return Mail.objects.all()
 
-1. The address is read tolerantly: what no filter can be is as if it were not there, and a text is cut to its length.
-   A listing can always be made, from any query.
-2. `rows()`, all that this person may see, is narrowed by each filter that says how (`lookup`, or a condition a choice).
+1. The address is read tolerantly: a value that a filter can't have counts as missing, and a long text is cut. So a
+   listing can be made from any query.
+2. `rows()`, all that this person may see, is narrowed by each filter with a `lookup`, or with conditions by choice.
 3. Pages go by the rows' own order, never by counting from the first: `before=7` are the rows with smaller keys than
-   row 7, `after=7` those with larger ones. A row that comes or goes moves nothing out of sight, a far page costs what
-   the first does, and rows with equal keys are told apart by their id. Without row 7 it is the first page.
+   row 7, `after=7` those with larger ones. A row that comes or goes moves no other to another page, a far page costs as
+   much as the first, and rows with equal keys are ordered by their id. If row 7 is gone, it is the first page.
 4. `address()` names the listing again with some of its filters changed, from its first page on.
 """
 
@@ -39,9 +39,9 @@ _DIGITS = 18
 
 
 class Filter:
-    """One thing that a list can be narrowed by: a text in the address, empty when it is not asked for.
+    """A filter of a list: a text in the address, empty when it is not set.
 
-    Its name in the address is the attribute's, unless it is given one.
+    Its name in the address is the attribute's, unless it gets another one.
     """
 
     def __init__(self, name: str = "", *, lookup: str = "") -> None:
@@ -58,7 +58,7 @@ class Filter:
         return self if listing is None else listing.values[self.name]
 
     def read(self, text: str) -> str:
-        """Return what the address says as it is used; empty for what this filter can't be."""
+        """Return the filter's value from the text of the address; empty for a value that it can't have."""
         return text
 
     def narrow(self, rows: QuerySet[M], value: str) -> QuerySet[M]:
@@ -77,7 +77,7 @@ class Text(Filter):
 
 
 class Number(Text):
-    """The number of a row, with `#` or without. What is none stays in its field, and nothing matches."""
+    """The number of a row, with `#` or without. Any other text stays in its field, and nothing matches."""
 
     def __init__(self, name: str = "", *, lookup: str = "") -> None:
         super().__init__(name, lookup=lookup, length=_DIGITS + 1)
@@ -104,11 +104,11 @@ class OneOf(Filter):
 
 
 class Listing(Generic[M]):
-    """One page of a list, as the query of an address asks for it; see the module."""
+    """One page of a list, made from the query of an address; see the module."""
 
     #: The filters by their names in the address, in their order.
     filters: ClassVar[dict[str, Filter]] = {}
-    #: The fields that the rows are in the order of, the id last; all upwards, or all downwards. None of them is null.
+    #: The fields by which the rows are ordered, the id last; all upwards or all downwards. None of them may be null.
     order: tuple[str, ...] = ("-pk",)
     #: Rows of a page.
     length: int = 25
@@ -122,7 +122,7 @@ class Listing(Generic[M]):
         self._has_more = False
         self.values = {name: each.read(storable(query.get(name, ""))) for name, each in self.filters.items()}
 
-    # -- what a listing says of itself
+    # -- what a listing declares
 
     def rows(self) -> QuerySet[M]:
         """Return all the rows that this person may see in this list."""
@@ -132,7 +132,7 @@ class Listing(Generic[M]):
         """Return the rows of a page with what it shows of each."""
         return rows
 
-    # -- what it is then
+    # -- what it has then
 
     @property
     def is_filtered(self) -> bool:
@@ -154,7 +154,7 @@ class Listing(Generic[M]):
 
     @property
     def sliced(self) -> QuerySet[M]:
-        """The rows of this page as they are read: from the row on that it begins at, and one more than it shows."""
+        """The rows of this page as they are queried: from its first row on, and one more than it shows."""
         rows = self.matching
         if self._begin:
             rows = rows.filter(self._beyond(self._begin, backwards=self._is_backwards))
@@ -162,7 +162,7 @@ class Listing(Generic[M]):
         return rows.order_by(*order)[: self.length + 1]
 
     def in_order(self, rows: list[Any]) -> list[Any]:
-        """Return what was read, or something of each, as the page shows it; what is one too many says that more are."""
+        """Return the queried rows in the page's order, without the extra one, which shows that there are more."""
         self._has_more = len(rows) > self.length
         return rows[: self.length][::-1] if self._is_backwards else rows[: self.length]
 
@@ -222,14 +222,14 @@ class Listing(Generic[M]):
 
     @cached_property
     def _begins_with(self) -> str:
-        """Which of the two names the address has."""
+        """The one of the two names that is in the address."""
         return next((name for name in (BEFORE, AFTER) if as_id(self.query.get(name, ""))), "")
 
     @cached_property
     def _begin(self) -> int:
         """The id of the row that this page begins at; 0 for the first page."""
         pk = as_id(self.query.get(self._begins_with, "")) if self._begins_with else 0
-        # A row that has gone has an id still, but no other keys to compare with.
+        # A row that is gone still has an id, but no other keys to compare with.
         is_there = len(self.order) == 1 or (pk and self.rows().filter(pk=pk).exists())
         return pk if is_there else 0
 
@@ -242,7 +242,7 @@ class Listing(Generic[M]):
         """Return the condition of the rows beyond the one with this id, in the order of the list or against it."""
         towards = "lt" if self._is_upwards == backwards else "gt"
         model = self.rows().model
-        # Compared in the database: a moment's way through Python and back does not leave it as it was.
+        # Compared in the database: a moment loses precision on its way through Python.
         names = [field.removeprefix("-") for field in self.order]
         keys = {name: Subquery(model._base_manager.filter(pk=pk).values(name)[:1]) for name in names[:-1]}
         beyond, equal = Q(), Q()
@@ -250,13 +250,13 @@ class Listing(Generic[M]):
             key = keys.get(name, pk)
             beyond |= equal & Q(**{f"{name}__{towards}": key})
             equal &= Q(**{name: key})
-        # The first key's part of that once more, in words that an index can begin with.
+        # The first key's condition again, in a form for which an index can be used.
         begin = Q(**{f"{names[0]}__{towards}e": keys[names[0]]}) if keys else Q()
         return begin & beyond
 
     def _page_from(self, row: M, *, backwards: bool) -> str:
         """Return the address of the page that begins beyond a row; empty when there is nothing beyond it."""
-        # Where this page came from there need not be anything any more.
+        # On the side from which this page was reached there may be no rows any more.
         is_unknown = backwards != self._is_backwards
         if is_unknown and not self.matching.filter(self._beyond(row.pk, backwards=backwards)).exists():
             return ""

@@ -1,4 +1,4 @@
-"""What is answered while the database is away, or has no room left: 503, and when to ask again."""
+"""The answer while the database is away, or has no room left: 503, and when to try again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.template.loader import render_to_string
 
 from core.logs import log
 
-#: Seconds after which asking again makes sense: a server starts, or finds room, in about that time.
+#: Seconds after which to try again: a server starts, or gets room, in about that time.
 RETRY_SECONDS = 10
 
 
 class OutageMiddleware:
-    """Answers for a view that the database has let down. No page of the site is rendered: each one asks it."""
+    """Answers when the database has failed a view. It renders no page of the site: each needs the database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -29,7 +29,7 @@ class OutageMiddleware:
 
 
 def answer_outage(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Say that the database has let a request down, and when to ask again."""
+    """Answer that the database is away, and when to try again."""
     log("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
     response = HttpResponse(render_to_string("503.html"), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)

@@ -64,7 +64,7 @@ def send_file(request: HttpRequest, path: Path, *, sha256: str, **response: Any)
 def span_of(header: str, size: int) -> Span | None:
     """Return the bytes that a Range header asks for; None when all are to be sent.
 
-    What is malformed, of another unit, or more than one range is answered with the whole file, as the RFC allows.
+    A malformed header, another unit and several ranges are answered with the whole file, as the RFC allows.
     """
     match = _ONE_RANGE.fullmatch(header)
     if match is None or not any(match.groups()):
@@ -82,7 +82,7 @@ def span_of(header: str, size: int) -> Span | None:
 
 
 def _range_header(request: HttpRequest, etag: str) -> str:
-    # A part of another file than the one whose beginning the browser has would be worse than none.
+    # A part of another file than the one that the browser has begun would spoil its download.
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return ""
     return request.headers.get("Range", "")

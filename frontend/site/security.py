@@ -25,7 +25,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
-#: For a file: should a browser show it all the same, it may load and run nothing.
+#: For a file: if a browser shows it all the same, it may load and run nothing.
 FILE_POLICY = "default-src 'none'; sandbox"
 #: For a PDF that a page of this site shows. Browsers differ in whether their viewer works in a sandbox; the type
 #: cannot be taken for another one (nosniff), and what a PDF may do is the viewer's to limit.
@@ -40,7 +40,7 @@ class PersonRequest(HttpRequest):
 
 
 class NullCharacterMiddleware:
-    """Reads U+0000 in an address's query as U+FFFD, which is stored in its place: PostgreSQL fails on the former."""
+    """Reads U+0000 in a query as U+FFFD, as it would be stored: PostgreSQL fails on U+0000."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -66,17 +66,17 @@ class ContentSecurityPolicyMiddleware:
 def person_required(
     view: Callable[Concatenate[PersonRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Let in who has logged in; send others to the log-in page, a fragment's page by loading it again."""
+    """Let in people who have logged in; send others to the log-in page. A request for a fragment reloads its page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             if request.headers.get("HX-Request") == "true":
-                # A redirect would be followed, and the log-in page put where the fragment was.
+                # htmx would follow a redirect, and put the log-in page in place of the fragment.
                 return HttpResponse(status=401, headers={"HX-Refresh": "true"})
             return redirect_to_login(_login_return_path(request))
         response = view(cast(PersonRequest, request), *args, **kwargs)
-        # Pages are one person's: no shared cache, and "back" after logging out shows nothing.
+        # Pages are one person's: no shared cache may store them, and "back" after logging out shows nothing.
         response.headers.setdefault("Cache-Control", "private, no-store")
         patch_vary_headers(response, ["HX-Request"])
         return response
@@ -85,7 +85,7 @@ def person_required(
 
 
 def _login_return_path(request: HttpRequest) -> str:
-    """Return where who logs in goes on: the page that was asked for, or the one whose form was sent."""
+    """Return where a person goes after logging in: the requested page, or the one whose form was sent."""
     if request.method not in ("GET", "HEAD"):
         page = request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):

@@ -1,4 +1,4 @@
-"""Time zones: the person's own one in all that a page says, and the names there are."""
+"""Time zones: the person's own for all times on pages, and the names of all zones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/",
 
 
 class ZoneMiddleware:
-    """Makes the person's zone the one that times are shown in; without a choice, the site's."""
+    """Activates the person's zone for the request; without a choice, the site's."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -30,7 +30,7 @@ class ZoneMiddleware:
 
 
 def preferences_of(user: User | AnonymousUser | None) -> Preferences:
-    """Return what a person has chosen, which came with the person; defaults without a choice or a person."""
+    """Return the preferences that were loaded with the person; defaults without a choice or a person."""
     if user is None or not user.is_authenticated:
         return Preferences()
     try:
@@ -46,13 +46,13 @@ def zone_of(user: User | AnonymousUser | None) -> zoneinfo.ZoneInfo | None:
 
 
 def read(text: str) -> str:
-    """Return the zone's name as it is written, for what a person wrote: `europe/paris`, `America/New York`; or ""."""
+    """Return the zone's exact name for what a person typed: `europe/paris`, `America/New York`; or ""."""
     return _by_folded().get(text.strip().replace(" ", "_").casefold(), "")
 
 
 @cache
 def suggested() -> tuple[str, ...]:
-    """Return the names that a person chooses from, in order: places, and UTC."""
+    """Return the names to choose from, in order: places, and UTC."""
     names = (name for name in _by_folded().values() if "/" in name and not name.startswith(_HIDDEN))
     return (*sorted(names), "UTC")
 

@@ -44,7 +44,7 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def coarse_duration(seconds: float | None) -> str:
-    """Return a guess of seconds without digits that it can't know: `about 3 min`."""
+    """Return an estimate of seconds without false precision: `about 3 min`."""
     if seconds is None:
         return ""
     if seconds < 5:
@@ -68,7 +68,7 @@ def amount(number: float | None, unit: str) -> str:
 
 @register.filter
 def amount_of(number: float | None, unit: str) -> str:
-    """Return the first amount of `3 of 7 rows`: its unit is said by the second, unless sizes differ in theirs."""
+    """Return the first amount of `3 of 7 rows`: without its unit; a size keeps its own, which may differ."""
     return amount(number, unit if unit == "bytes" else "")
 
 
@@ -85,7 +85,7 @@ def rate(per_second: float | None, unit: str) -> str:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """Return 0 to 100 as `0%`, `< 0.1%`, `3.4%` or `100%`; all and nothing are said of nothing else."""
+    """Return 0 to 100 as `0%`, `< 0.1%`, `3.4%` or `100%`; only none is `0%`, and only all is `100%`."""
     if share is None:
         return ""
     if 0 < share < 0.1:
@@ -128,7 +128,7 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
 def due(moment: dt.datetime) -> SafeString:
     """Return `<time>` with when something is to begin: `in 2 h`, or `any moment` once that has come."""
     seconds = (moment - timezone.now()).total_seconds()
-    # What is to come is not "just now", however near.
+    # A future moment is not "just now", however near.
     text = f"in {math.ceil(seconds)} s" if seconds < 10 else in_relation(moment)
     return format_html(
         '<time datetime="{}" title="{}" data-relative="due">{}</time>',
@@ -148,7 +148,7 @@ def moment(value: dt.datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def at_time(value: dt.datetime | None) -> SafeString | str:
-    """Return `<time>` with the moment as a sentence names it: the time alone, unless it is another day's."""
+    """Return `<time>` with the moment for a sentence: only the time, unless it is on another day."""
     if value is None:
         return ""
     local = timezone.localtime(value)
@@ -180,7 +180,7 @@ def in_relation(moment: dt.datetime) -> str:
         return "just now"
     if distance >= 30 * 86400:
         return f"{timezone.localtime(moment):%-d %b %Y}"
-    # What is to come is never said to be nearer than it is.
+    # A future moment is never shown nearer than it is.
     whole = math.floor if seconds > 0 else math.ceil
     if distance < 60:
         text = f"{whole(distance)} s"

@@ -22,7 +22,7 @@ from frontend.site import zones
 
 register = template.Library()
 
-#: The entry of the main navigation that an address belongs to, by how its name begins; all others are the desk's.
+#: The entry of the main navigation by the beginning of a URL name; all other pages belong to the desk.
 _AREAS = (
     ("dataset_", "datasets"),
     ("schedule_", "schedules"),
@@ -36,7 +36,7 @@ _AREAS = (
     ("notices", "notices"),
 )
 
-#: The symbols of _icons.html.
+#: The names of the symbols in _icons.html.
 ICON_NAMES = frozenset(
     re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "site/templates/headway/_icons.html").read_text())
 )
@@ -61,7 +61,7 @@ def state_icon(state: str) -> SafeString:
 
 @register.inclusion_tag("headway/_job_state.html")
 def job_state(job: Job, *, is_in_list: bool = False) -> dict[str, Any]:
-    """Show how the job stands: text, icon and colour; in a list in few words."""
+    """Show the state of the job: text, icon and colour; in a list with short words."""
     text = BADGES.get(job.outcome, job.outcome_words) if is_in_list else job.outcome_words
     return {"state": job.outcome, "text": text, "words": job.outcome_words}
 
@@ -75,14 +75,14 @@ def theme(context: Context) -> str:
 
 @register.inclusion_tag("headway/_bell.html", takes_context=True)
 def bell(context: Context) -> dict[str, Any]:
-    """Show how many notices are unread; a page that has just counted them says so itself, as `unread_notices`."""
+    """Show how many notices are unread; a page that has just counted them passes `unread_notices`."""
     unread = context.get("unread_notices")
     return {"unread": notice_list.unread_count(context["user"]) if unread is None else unread}
 
 
 @register.simple_tag(takes_context=True)
-def tells_by_browser(context: Context) -> bool:
-    """Return whether the person wishes the browser to tell of watched jobs that end."""
+def notifies_by_browser(context: Context) -> bool:
+    """Return whether the person wishes notifications of the browser when watched jobs end."""
     return zones.preferences_of(context.get("user")).browser_notices
 
 

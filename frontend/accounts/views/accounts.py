@@ -1,7 +1,7 @@
 """Coming and going: sign up, log in, and a new password.
 
-No answer here tells a stranger which addresses have accounts, but for one: who signs up with an address that has one is
-told so, as they could not go on without. How often one place may ask is limited.
+No answer here shows a stranger which addresses have accounts, with one exception: who signs up with a taken address is
+told so, as they could not go on otherwise. How often one place may try is limited.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from frontend.site.security import person_required
 
 #: Forms that one place may send within an hour, of each kind.
 TRIES_PER_HOUR = 20
-#: Seconds after which asking again makes sense: when one of those has come back.
+#: Seconds after which to try again: one of those is allowed again by then.
 _RETRY_SECONDS = 3600 / TRIES_PER_HOUR
 
 
@@ -83,7 +83,7 @@ def sign_up_page(request: HttpRequest) -> HttpResponseBase:
 
 
 class PasswordChangeView(django_views.PasswordChangeView):
-    """A new password for who knows the old one. All other sessions of theirs end."""
+    """Sets a new password for a person who knows the old one. All their other sessions end."""
 
     template_name = "headway/password_change.html"
     success_url = reverse_lazy("preferences")
@@ -124,7 +124,7 @@ class PasswordResetDoneView(django_views.PasswordResetDoneView):
 
 @method_decorator(never_cache, name="dispatch")
 class PasswordResetConfirmView(django_views.PasswordResetConfirmView):
-    """Sets a new password for who followed the link. All sessions of theirs end, and wrong passwords are forgiven."""
+    """Sets a new password for a person with the mailed link. Their sessions end; wrong passwords are forgiven."""
 
     template_name = "headway/password_reset_confirm.html"
     success_url = reverse_lazy("login")

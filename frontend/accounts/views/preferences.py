@@ -1,4 +1,4 @@
-"""A person's own settings: what is shown and how, what they are told of, and their account."""
+"""A person's own settings: how pages look, which notifications they get, and their account."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MAIL_CHOICES = ("mail_when_done", "mail_when_failed")
 @require_http_methods(["GET", "HEAD", "POST"])
 @person_required
 def preferences(request: PersonRequest) -> HttpResponseBase:
-    """Show the settings; keep what was chosen."""
+    """Show the settings, or save what was chosen."""
     if request.method != "POST":
         return _page(request)
     saved = saved_preferences(request)
@@ -43,7 +43,7 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
     def save() -> Done:
         changed = list(form.fields)
         if any(form.cleaned_data[name] for name in _MAIL_CHOICES if name not in wished):
-            # What ended before is not told any more, but by the wish that there was.
+            # For jobs that have ended by now only the choices up to now count.
             if wished:
                 order_pending_mails(saved.pk)
             saved.mailed_until = mailed_from()
@@ -61,7 +61,7 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
 @sensitive_post_parameters()
 @person_required
 def preferences_email(request: PersonRequest) -> HttpResponseBase:
-    """Give the account another address, for who knows its password."""
+    """Give the account another address; it takes the account's password."""
     if not may_confirm(request.user):
         return refused(request, 429, "The password was tried too often. Wait a while.", retry_after=_MINUTE)
     form = EmailForm(request.user, request.POST)
@@ -98,7 +98,7 @@ def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
 @require_POST
 @person_required
 def browser_notices(request: PersonRequest) -> HttpResponseBase:
-    """Switch on that the browser tells of watched jobs: the page has just been allowed to."""
+    """Switch on the browser's notifications: the person has just allowed them to the page."""
     saved = saved_preferences(request)
     saved.browser_notices = True
     saved.save(update_fields=["browser_notices"])
@@ -130,7 +130,7 @@ def _page(
 
 
 def _initial_preferences(request: PersonRequest) -> Preferences:
-    """Return the person's preferences as the page begins with them; unsaved when they have never chosen."""
+    """Return the person's preferences for the form; unsaved when they have never chosen any."""
     initial = zones.preferences_of(request.user)
     if initial._state.adding:
         initial.theme = theme.theme_of(request)

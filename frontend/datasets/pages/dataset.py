@@ -20,7 +20,7 @@ ROWS_LENGTH = 50
 CHART_WIDTH = 160
 CHART_HEIGHT = 32
 
-#: From this share of the rows on a value is worth naming in a list of columns.
+#: The share of the rows from which a value is named in a list of columns.
 FREQUENT_PERCENT = 0.5
 
 _NUMERIC = frozenset({"integer", "decimal", "float"})
@@ -52,10 +52,10 @@ class TopValue:
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """A column with its profile as the page shows it."""
+    """A column with its profile, as the page shows it."""
 
     column: DatasetColumn
-    #: Whether there is a profile: a dataset can be opened before it is worked out.
+    #: Whether there is a profile: a dataset can be opened before it is computed.
     is_there: bool
     nearly: Nearly | None
     #: A sentence about how its values were read; empty when there is nothing to say.
@@ -112,12 +112,12 @@ class Cell:
 
 
 def is_pending(dataset: Dataset) -> bool:
-    """Whether the profile of the dataset's columns is being worked out."""
+    """Whether the profile of the dataset's columns is being computed."""
     return (dataset.dialect or {}).get("profile") == "pending"
 
 
 def is_profiled(column: DatasetColumn, *, rows: int, is_pending: bool = False) -> bool:
-    """Whether the column has its profile; one that has no value at all has nothing in it but its empty values."""
+    """Whether the column has its profile. A column without any value has only its count of empty ones."""
     if any(key in (column.stats or {}) for key in _PROFILED):
         return True
     return not is_pending and column.nulls >= rows
@@ -141,9 +141,9 @@ def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) ->
         column=column,
         is_there=is_profiled(column, rows=rows, is_pending=is_pending),
         nearly=(nearly := nearly_of(column)),
-        # What is noted of a column that nearly has a type is that.
+        # The note of a column that nearly has a type says the same as `nearly`.
         note="" if nearly else str(stats.get("note") or ""),
-        # Kept as an estimate, which may come out above what there can be.
+        # It is stored as an estimate, which may exceed the number of values.
         distinct=min(column.distinct, max(0, rows - column.nulls)),
         null_percent=100 * column.nulls / rows if rows else 0.0,
         minimum=format_value(stats.get("min")),
@@ -157,7 +157,7 @@ def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) ->
 
 
 def in_words(value: Any, *, is_number: bool = True) -> str:
-    """Return a value of the profile for people; numbers grouped, no more digits than say something."""
+    """Return a value of the profile for people; numbers grouped, without meaningless digits."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -179,7 +179,7 @@ def preview_of(dataset: Dataset) -> Preview:
         read = json.loads(storage.resolve(dataset.preview_path).read_bytes())
     except (OSError, ValueError):
         return Preview()
-    # Line, column, value, reason and raw line: what a file of another time lacks is empty.
+    # Line, column, value, reason and raw line; what an older file lacks is empty.
     rejected = [[*row, *[""] * 5][:5] for row in read.get("rejected") or []]
     return Preview(rows=read.get("rows") or [], rejected=rejected)
 
@@ -191,7 +191,7 @@ def cells_of(rows: list[list[Any]], columns: list[DatasetColumn]) -> list[list[C
 
 
 def _number_in_words(value: Any) -> str:
-    """Return a number, also one kept as text for its exactness, grouped and without zeros that say nothing."""
+    """Return a number, also one stored as text for its exactness, grouped and without trailing zeros."""
     if not isinstance(value, str):
         return in_words(value)
     try:
@@ -219,7 +219,7 @@ def _bars(histogram: list[dict[str, Any]]) -> list[Bar]:
     gap = min(2.0, step * 0.2)
     bars = []
     for index, bucket in enumerate(histogram):
-        # A few among millions are still something.
+        # A few among millions are not 0 %.
         height = max(1.5, CHART_HEIGHT * bucket["count"] / highest) if bucket["count"] else 0.0
         bars.append(
             Bar(

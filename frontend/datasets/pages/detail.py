@@ -1,4 +1,4 @@
-"""The page of one dataset, of which one part is shown: columns, rows, what was rejected, or how the file was read."""
+"""The page of one dataset, one part at a time: columns, rows, rejected rows, or how the file was read."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def context_of(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
 
 
 def _available_files(dataset: Dataset) -> list[Artifact]:
-    """Return the files that the dataset's job has made, as far as they are kept."""
+    """Return the files of the dataset's job that still exist."""
     outputs = [artifact for artifact in dataset.job.artifacts.all() if artifact.kind == Artifact.Kind.OUTPUT]
     return [artifact for artifact in outputs if artifact.local_path.is_file()]
 
 
 def _origin(dataset: Dataset) -> Job | None:
-    """Return the job whose form makes the dataset anew: of a part, the whole job; None when its pipeline is gone."""
+    """Return the job whose form can make the dataset again: for a part the whole job; None when there is no form."""
     job = dataset.job.parent or dataset.job
     return job if job.spec is not None else None
 
@@ -73,7 +73,7 @@ def _together(dataset: Dataset) -> nearly_typed.NearlyTogether | None:
 
 
 def _can_declare(dataset: Dataset) -> bool:
-    """Whether the form that made the dataset takes types of columns, and is about no other dataset as well."""
+    """Whether the form that made the dataset accepts types of columns, and made no other dataset as well."""
     origin = _origin(dataset)
     if origin is None or origin.spec is None or not getattr(origin.spec.form, "can_declare", False):
         return False

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.models import DatasetColumn
 
-#: What the values of a type are called, and what one of them is.
+#: By type: the words for its values, and for one of them.
 _TYPES = {
     "integer": ("whole numbers", "a whole number"),
     "decimal": ("decimal numbers", "a decimal number"),
@@ -18,9 +18,9 @@ _TYPES = {
     "time": ("times", "a time"),
     "timestamp": ("timestamps", "a timestamp"),
 }
-#: Columns that are declared at once: an address has no room for any number.
+#: The most columns that are declared at once: the room in an address is limited.
 MOST_TOGETHER = 50
-#: Other values of a column that nearly has a type that are named, and characters of each.
+#: The most values that are named of those that do not fit, and the characters shown of each.
 _NAMED_VALUES, _VALUE_LENGTH = 5, 40
 
 
@@ -57,7 +57,7 @@ class Nearly:
 
     @property
     def declaration(self) -> str:
-        """What the address of a form says to have the column declared so."""
+        """The parameter in a form's address that declares the column's type."""
         return f"{self.column}:{self.type}"
 
 
@@ -78,12 +78,12 @@ class NearlyTogether:
 
     @property
     def misfits(self) -> int:
-        """Rows with a value that does not fit, at most: one row may have several."""
+        """The most rows that may have a value that does not fit: one row may have several."""
         return min(self.rows, sum(column.misfits for column in self.columns))
 
 
 def together(columns: Iterable[DatasetColumn], *, rows: int) -> NearlyTogether | None:
-    """Return those of the columns that nearly have a type, as far as they go into one form; None below two."""
+    """Return the columns that nearly have a type, as many as one form takes; None below two."""
     nearly = tuple(each for column in columns if (each := nearly_of(column)))[:MOST_TOGETHER]
     return NearlyTogether(nearly, rows) if len(nearly) > 1 else None
 

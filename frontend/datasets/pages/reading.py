@@ -1,4 +1,4 @@
-"""What the page of a dataset says about how its file was read: each decision, and where every line went."""
+"""How the file of a dataset was read, for its page: each decision, and where every line went."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _LINE_ENDS = {
     "\r": "Old Mac",
     "any": "Mixed",
 }
-#: What is said of how sure a decision is.
+#: The words for how sure a decision is.
 _CERTAINTIES = {"certain": "certain", "likely": "likely", "guess": "a guess", "set": "set, not detected"}
-#: Names of decisions that are about a key of the dialect of another name.
+#: The keys of the dialect for decisions of another name.
 _DECIDED = {"header": "header_lines", "table": "preamble_lines"}
-#: What was mended or noticed while reading: the count's key and its title.
+#: What was repaired or noticed while reading: the count's key and its title.
 _MENDED = (
     ("padded", "Short rows filled up"),
     ("trimmed", "Long rows with only empty extras cut"),
@@ -70,7 +70,7 @@ class LineCount:
 
     title: str
     number: int
-    #: Where they can be looked at: a part of the dataset's page, and the file that keeps them.
+    #: Where they can be seen: a part of the dataset's page, and the file that has them.
     view: str = ""
     file: Artifact | None = None
     #: Whether they are counted in the line before too.
@@ -78,13 +78,13 @@ class LineCount:
 
 
 def is_accounted_for(dataset: Dataset) -> bool:
-    """Whether every line was counted: not so of datasets of an earlier time."""
+    """Whether every line was counted; for older datasets they were not."""
     dialect: dict[str, Any] = dataset.dialect or {}
     return "decisions" in dialect and bool(_counts(dataset).get("lines"))
 
 
 def looked_for_duplicates(dataset: Dataset) -> bool:
-    """Whether duplicates were looked for at all: they are only where the import was given key columns."""
+    """Whether duplicates were searched for: only an import with key columns does."""
     dialect: dict[str, Any] = dataset.dialect or {}
     if "looked_for_duplicates" in dialect:
         return bool(dialect["looked_for_duplicates"])
@@ -102,7 +102,7 @@ def facts_of(dataset: Dataset) -> list[Fact]:
         decided = decisions.pop(key, {})
         value = format_value(dialect[key]) if key in dialect else str(decided.get("value", ""))
         if key == "encoding" and decided.get("value", dialect.get(key)) != dialect.get(key):
-            # Its name for people, not for Python.
+            # The encoding's name for people, not for Python.
             value = str(decided["value"])
         if value:
             facts.append(_fact(title, value, decided))
@@ -111,13 +111,13 @@ def facts_of(dataset: Dataset) -> list[Fact]:
 
 
 def mended_of(dataset: Dataset) -> list[tuple[str, int]]:
-    """Return what was mended or noticed while reading as (title, count) pairs; nothing that did not happen."""
+    """Return what was repaired or noticed while reading as (title, count) pairs, without zeros."""
     counts = _counts(dataset)
     return [(title, counts[key]) for key, title in _MENDED if counts.get(key)]
 
 
 def lines_of(dataset: Dataset, files: Mapping[str, Artifact]) -> list[LineCount]:
-    """Return where the lines of the file went, but for places where none did; `files` are the job's by their field.
+    """Return where the lines of the file went, without empty places; `files` are the job's by their field.
 
     They add up to the file's lines. Values with line breaks take more lines than there are records. Records of another
     table, and those after the table, are among the rejected.
@@ -152,7 +152,7 @@ def rules_text(dataset: Dataset) -> str:
 
 
 def _with_each_file_once(lines: Iterable[LineCount]) -> Iterator[LineCount]:
-    """Yield the lines; of those that one file keeps, the first alone has it."""
+    """Yield the lines; when several are in one file, only the first links it."""
     listed: set[int] = set()
     for line in lines:
         if line.file is not None and line.file.pk in listed:
@@ -163,7 +163,7 @@ def _with_each_file_once(lines: Iterable[LineCount]) -> Iterator[LineCount]:
 
 
 def _dialect_entries(dataset: Dataset, dialect: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], str]]]:
-    """Return the title of each key of a dialect that is told, and how its value is."""
+    """Return the keys of a dialect that are shown, each with its title and the function that formats its value."""
     in_quotes = bool(dialect.get("quote", '"'))
     return {
         "encoding": ("Encoding", lambda value: str(value).upper().replace("_", "-")),
@@ -209,7 +209,7 @@ def _delimiter(value: str, dataset: Dataset) -> str:
 def _escape(value: str, *, in_quotes: bool) -> str:
     if value in ("backslash", "\\"):
         return "With a backslash before them"
-    # Without quotes nothing is doubled.
+    # Without quotes there are no doubled quotes.
     return {"double": "Doubled", "": "None"}.get(value, value) if in_quotes else ""
 
 

@@ -27,7 +27,7 @@ KEY_FIELD = "idempotency-key"
 
 @dataclass(frozen=True)
 class FormPage:
-    """The page of a pipeline's form as it is filled in. With `keeps_files` the files that it has can't be replaced."""
+    """The page of a pipeline's form as it is filled in. With `keeps_files` its files can't be replaced."""
 
     request: PersonRequest
     entry: Entry
@@ -39,9 +39,9 @@ class FormPage:
     keeps_files: bool = False
 
     def answer(self, save: Callable[[], Done], *, refuse: Callable[[Refused], HttpResponseBase]) -> HttpResponseBase:
-        """Show the form, or do what it was sent for: shown anew, saved, or shown with what is wrong.
+        """Answer a submitted form: show it again for a refresh, save it, or show it with its errors.
 
-        Files that were uploaded with what is wrong are kept: nobody uploads them twice.
+        Files that came with an invalid form are stored, so that nobody uploads them twice.
         """
         if self.request.method != "POST":
             return self.show()
@@ -56,7 +56,7 @@ class FormPage:
         whole = {**self._form_context(), **self.context, **context}
         region = "headway/_pipeline_form.html"
         if self.request.htmx and self.entry.is_refresh:
-            # The button says which regions it swaps.
+            # The button itself names the regions that it swaps.
             return render(self.request, region, whole)
         if self.request.htmx and self.request.method == "POST":
             return retarget(render(self.request, region, whole, status=status), "#pipeline-form")

@@ -20,14 +20,14 @@ class FormField:
     bound: BoundField
     stored_file: StoredUpload | None = None
     token: str = ""
-    #: Whether its change shows the form anew.
+    #: Whether a change of it shows the form again.
     refreshes: bool = False
-    #: Whether its file stays as it is.
+    #: Whether its file can't be replaced.
     is_fixed: bool = False
 
     @property
     def kind(self) -> str:
-        """Which of the templates' controls shows it."""
+        """The name of its control in the templates."""
         widget = self.bound.field.widget
         if isinstance(self.bound.field, forms.FileField):
             return "file"
@@ -43,12 +43,12 @@ class FormField:
 
     @property
     def is_checked_alone(self) -> bool:
-        """Whether it is checked as soon as it is left: not what shows the form anew, nor a row that is half filled."""
+        """Whether it is checked when the person leaves it: not if it refreshes the form, nor a half-filled row."""
         return not self.refreshes and self.kind not in ("file", "compound")
 
     @property
     def refresh_text(self) -> str:
-        """What the button says that shows the form anew where no script does."""
+        """The label of the button that shows the form again without a script."""
         return "Show its columns" if isinstance(self.bound.field, DatasetField) else "Show what it offers"
 
     @property
@@ -85,14 +85,14 @@ class FormField:
         if isinstance(self.bound.field.widget, forms.Textarea):
             attrs["spellcheck"] = "false"
             rows = str(self.bound.field.widget.attrs.get("rows", ""))
-            # 10 is Django's own default, which says nothing about the field.
+            # 10 is Django's default, not the form's choice.
             attrs["rows"] = "5" if rows in ("", "10") else rows
         if isinstance(self.bound.field, forms.JSONField) and self.bound.value() == "null":
             return self._empty_control(attrs)
         return str(self.bound.as_widget(attrs=attrs))
 
     def _empty_control(self, attrs: dict[str, str | bool]) -> str:
-        """Return the control with nothing in it: Django writes an absent JSON value as `null`."""
+        """Return the control with no content: Django writes an absent JSON value as `null`."""
         widget = self.bound.field.widget
         whole = self.bound.build_widget_attrs({**attrs, "id": self.bound.auto_id}, widget)
         return str(widget.render(self.bound.html_name, "", attrs=whole))
@@ -134,7 +134,7 @@ def field_of(entry: Entry, name: str) -> FormField | None:
 
 
 def regions_of(groups: list[Group]) -> str:
-    """Return the selectors of what a refresh swaps: never a group itself, which the person may have unfolded."""
+    """Return the selectors of the regions that a refresh swaps: never a whole group, which may be unfolded."""
     return ",".join(["#form-errors", *(f"#group-{number}-fields" for number in range(1, len(groups) + 1))])
 
 
@@ -167,7 +167,7 @@ def _is_filled(bound: BoundField) -> bool:
 
 
 def _default(field: forms.Field) -> Any:
-    """Return what the field holds when nobody touches it; a choice without a blank one holds its first."""
+    """Return the field's value when nobody touches it; for a choice without a blank one it is the first."""
     if field.initial is not None:
         return field.initial() if callable(field.initial) else field.initial
     if isinstance(field, forms.ChoiceField) and isinstance(field.widget, forms.Select):

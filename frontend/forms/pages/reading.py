@@ -1,4 +1,4 @@
-"""Reads what a form's page is sent: too large, or broken, is answered before any other code sees it."""
+"""Reading the body of a form: one that is too large or broken is answered before any other code sees it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frontend.forms.pages import priorities
 from frontend.site.errors import refused, refused_by, too_much_text
 from frontend.site.security import PersonRequest
 
-#: Bytes of a body from which on it is asked before reading whether a job would be accepted at all.
+#: From so many bytes of a body on, it is checked before reading whether a job would be accepted at all.
 EARLY_CHECK_BYTES = 256 * 1024
 #: Where a client may name the form's key before the body.
 KEY_HEADER = "Idempotency-Key"
@@ -26,8 +26,8 @@ KEY_LENGTH = 100
 
 
 def unreadable(request: PersonRequest) -> HttpResponseBase | None:
-    """Read what was sent. Return the answer to what can't be taken, else None."""
-    # An upload that can't be taken is refused before its body is read, or while it is, before any other code sees it.
+    """Read the body. Return the answer when it can't be accepted, else None."""
+    # An upload that can't be accepted is refused before or while its body is read, before any other code sees it.
     try:
         _refuse_large(request)
         request.POST  # noqa: B018 - reading it is the point
@@ -44,7 +44,7 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
 
 
 def asks_for_priority(spec: Pipeline) -> bool:
-    """Whether the page's own choice of a priority has a place: a pipeline may have a field of that name."""
+    """Whether the page has its choice of a priority: not when the pipeline has a field of that name."""
     return priorities.FIELD not in spec.form.base_fields
 
 
@@ -55,6 +55,6 @@ def _refuse_large(request: PersonRequest) -> None:
     except ValueError:
         return
     if request.method == "POST" and length > EARLY_CHECK_BYTES:
-        # In the body is the key too. A form that knows it says it here as well: its job may be there already.
+        # The key is in the body too. A form may send it in a header as well, as its job may exist already.
         key = request.headers.get(KEY_HEADER, "")[:KEY_LENGTH]
         backpressure.check(request.user.pk, key=key, incoming_bytes=length)

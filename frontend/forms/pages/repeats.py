@@ -1,4 +1,4 @@
-"""The part "Repeat this" of a pipeline's form: when it is to run again, and what that means while one types."""
+"""The part "Repeat this" of a pipeline's form: when it is to run again, with a preview while one types."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from frontend.site.security import PersonRequest
 PREFIX = "repeat"
 #: The name of the button that makes the form a schedule; a pipeline with a field of that name can't be repeated.
 BUTTON = "repeat"
-#: Cron and its meaning: what the form offers to begin with.
+#: Suggested crons, each with its meaning.
 PRESETS: tuple[tuple[str, str], ...] = (
     ("0 * * * *", "Every hour"),
     ("0 7 * * *", "Every day 07:00"),
     ("0 7 * * 1", "Every Monday 07:00"),
     ("0 7 1 * *", "First of the month"),
 )
-#: Fields whose errors a preview tells; the others do not change the times.
+#: Fields whose errors a preview shows; the others do not change the times.
 _PREVIEWED = ("cron", "zone", "starts_at", "ends_at", NON_FIELD_ERRORS)
-#: What the control of the cron has beside what its widget says.
+#: Further attributes of the control of the cron.
 _CRON_ATTRS = {"list": "repeat-presets", "class": "is-code", "spellcheck": "false", "autocapitalize": "none"}
 
 
 @dataclass(frozen=True)
 class RepeatField(FormField):
-    """One field of the part, with its own control: the cron's offers what is often used."""
+    """One field of the part, with its own control: the cron's suggests common ones."""
 
     def control(self) -> str:
         attrs: dict[str, Any] = {"aria-describedby": self.described_by, "autocomplete": "off"}
@@ -57,13 +57,13 @@ class Repeat:
 
     form: RepeatForm
     preview: Preview
-    #: Whether the page is about a schedule: then this is what it is for, and no second button is needed.
+    #: Whether the page edits a schedule: then this part is its purpose, and it needs no second button.
     is_all: bool = False
     was_requested: bool = False
 
     @property
     def is_open(self) -> bool:
-        """Whether it is unfolded: for what was typed there, or for what is wrong."""
+        """Whether it is unfolded: something was typed there, or is wrong."""
         return self.is_all or self.was_requested or bool(self.form.errors) or not self.preview.is_empty
 
     @property
@@ -76,7 +76,7 @@ class Repeat:
 
 
 def can_repeat(spec: Pipeline) -> bool:
-    """Whether the pipeline's form has a place for the part's button."""
+    """Whether the pipeline's form leaves the name of the part's button free."""
     return BUTTON not in spec.form.base_fields
 
 
@@ -98,16 +98,16 @@ def of(schedule: Schedule) -> Repeat:
 
 
 def sent(request: PersonRequest, *, is_checked: bool, is_all: bool = False) -> Repeat:
-    """Return the part as it was sent; unless it is checked nothing is complained about."""
+    """Return the part as it was submitted; unless `is_checked` no error is shown."""
     form = RepeatForm(request.POST, prefix=PREFIX, user=request.user)
     if not is_checked:
-        # Errors that are there already are not looked for again.
+        # With errors set already, the form does not check its fields.
         form._errors = ErrorDict()  # type: ignore[attr-defined]
     return Repeat(form, preview_of(request.POST), is_all=is_all, was_requested=request.POST.get("refresh") == BUTTON)
 
 
 def preview_of(data: Mapping[str, Any]) -> Preview:
-    """Return what the cron in these data means and when it comes next; the sentences of what is wrong, if it is."""
+    """Return what the cron in these data means and its next times, or the sentences of its errors."""
     if not str(data.get(f"{PREFIX}-cron") or "").strip():
         return Preview()
     form = RepeatForm(data, prefix=PREFIX)
@@ -140,7 +140,7 @@ def save(entry: Entry, repeat: Repeat, *, priority: Priority, key: str) -> Sched
             made = entry.schedule(repeat.form, priority=priority)
             Schedule.objects.filter(pk=made.pk).update(form_key=key)
     except IntegrityError:
-        # The same form, sent twice at once: the other one was first.
+        # The same form was submitted twice at once, and the other one was first.
         if (first := saved(entry, key=key)) is None:
             raise
         return first

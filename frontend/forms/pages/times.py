@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-#: Times to come that a page names.
+#: Future times that a page shows.
 TIMES_LENGTH = 5
 
 
@@ -36,7 +36,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a cron means, as far as it has been typed: the words and the next times, or what is wrong with it."""
+    """The meaning of a cron while it is typed: its words and next times, or its errors."""
 
     words: str = ""
     times: list[Moment] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Preview:
 
 
 def moment(at: dt.datetime, zone: str) -> Moment:
-    """Return the time on the zone's wall clock; on that of UTC when nobody knows the zone any more."""
+    """Return the time on the zone's wall clock; in UTC when the zone is not known any more."""
     try:
         return Moment(at.astimezone(ZoneInfo(zone)))
     except (LookupError, OSError, ValueError):

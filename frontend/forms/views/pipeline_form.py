@@ -104,7 +104,7 @@ def _page(
 
 
 def _refuse(page: FormPage, error: Refused) -> HttpResponseBase:
-    """Say why no job was made; what was filled in stays, but for files, of which nothing is stored."""
+    """Show why no job was made. The form stays filled in, except for files: nothing of them is stored."""
     if page.request.htmx:
         return refused_by(page.request, error)
     seconds = error.retry_after_seconds
@@ -117,7 +117,7 @@ def _refuse(page: FormPage, error: Refused) -> HttpResponseBase:
 
 def _find(request: PersonRequest, name: str) -> Pipeline:
     spec = pipelines.find(name)
-    # Of some pipelines the site alone orders jobs.
+    # Some pipelines are for the site's own jobs alone.
     if spec is None or getattr(spec.form, "is_nobodys", False):
         raise Http404(f"There is no pipeline {name!r}.")
     if spec.is_for_staff and not request.user.is_staff:
@@ -126,7 +126,7 @@ def _find(request: PersonRequest, name: str) -> Pipeline:
 
 
 def _declared(request: PersonRequest, spec: Pipeline) -> dict[str, str]:
-    """Return the types by columns that the address asks to have filled in, `declare=day:date`, if the form has some."""
+    """Return the types of columns to fill in from the address, `declare=day:date`, if the form takes them."""
     if not getattr(spec.form, "can_declare", False):
         return {}
     pairs = [text.rpartition(":") for text in request.GET.getlist("declare")]

@@ -11,10 +11,10 @@ from core.models import Job, JobEvent
 from core.models.states import OUTCOMES, WARNED, State
 from frontend.site.security import PersonRequest
 
-#: Attempts that a page lists; of more the newest.
+#: The most attempts that a page lists, the newest ones.
 LISTED_ATTEMPTS = 50
 
-#: How an attempt can have ended: words and the state whose colour they have.
+#: The ends of an attempt: words, and the state whose colour they get.
 _OUTCOMES = {
     JobEvent.Kind.SUCCEEDED.value: ("Succeeded", "succeeded"),
     JobEvent.Kind.FAILED.value: ("Failed", "failed"),
@@ -48,7 +48,7 @@ class Attempts:
     """The attempts of one job, the newest first."""
 
     listed: tuple[Attempt, ...] = ()
-    #: How many came before those that are listed.
+    #: How many earlier ones are not listed.
     earlier: int = 0
 
     def __bool__(self) -> bool:
@@ -56,12 +56,12 @@ class Attempts:
 
 
 def attempts_of(job: Job, request: PersonRequest) -> Attempts:
-    """Return the attempts of a job that did not go straight to its end; none of one that did, or has just begun."""
+    """Return the attempts of a job; none when it went straight to its end, or is in its first attempt."""
     is_plain = job.attempt <= 1 and not job.crashes and job.state not in (State.FAILED, State.RETRYING)
     if is_plain:
         return Attempts()
     reports = dead_letters.attempts_of(job)
-    # A job that was cancelled or given up without a claim has none to tell of.
+    # A job that was cancelled or given up before its first claim has no attempts.
     listed = reports[-LISTED_ATTEMPTS:][::-1]
     attempts = tuple(_attempt(report, job, is_staff=request.user.is_staff) for report in listed)
     return Attempts(attempts, earlier=len(reports) - len(listed))

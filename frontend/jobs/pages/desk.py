@@ -1,4 +1,4 @@
-"""The desk: what can be started, one's jobs, and the newest datasets."""
+"""The desk: pipelines to start, one's jobs, and the newest datasets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def context_of(request: PersonRequest, jobs: JobList) -> dict[str, Any]:
     """Return what the desk shows, with these jobs."""
     datasets = Dataset.objects.for_user(request.user).filter(owner=request.user).order_by("-pk")
     return {
-        # What begins with nothing first, then what goes on with a dataset.
+        # First pipelines that start from nothing, then those that take a dataset.
         "pipelines": sorted(pipelines.listed(is_staff=request.user.is_staff), key=lambda spec: spec.takes is not None),
         "list": jobs,
         "datasets": list(datasets[:RECENT_DATASETS]),

@@ -14,7 +14,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of a job, whether its bytes are still kept, and how it can be looked at."""
+    """A file of a job, whether its bytes are still kept, and how it can be viewed."""
 
     artifact: Artifact
     is_kept: bool
@@ -51,7 +51,7 @@ def files_of(job: Job) -> tuple[list[FileEntry], list[FileEntry]]:
 
 
 def only_file_of(job: Job) -> FileEntry | None:
-    """Return the one file that a job has made which made nothing else; None when there are more, or it is gone."""
+    """Return the only file that a job has made; None when there are more, or it is gone."""
     made = list(job.artifacts.filter(kind=Artifact.Kind.OUTPUT)[:2])
     if len(made) != 1 or not made[0].local_path.is_file():
         return None
@@ -60,7 +60,7 @@ def only_file_of(job: Job) -> FileEntry | None:
 
 
 def opens_in_browser(artifact: Artifact) -> bool:
-    """Whether the file may be shown by the browser itself: PDFs that a job made, nothing that somebody uploaded."""
+    """Whether the browser may show the file itself: a PDF that a job made, never an uploaded file."""
     return artifact.kind == Artifact.Kind.OUTPUT and base_type(artifact) == "application/pdf"
 
 

@@ -17,13 +17,13 @@ from core.models.states import CANCELLING, CLAIMABLE, WARNED, State
 from frontend.jobs.pages.parts import FanOut
 from frontend.site.security import PersonRequest
 
-#: Events a timeline shows; of a longer one the newest.
+#: The most events that a timeline shows, the newest ones.
 TIMELINE_LENGTH = 200
-#: Entries that are told of a list which a part works on.
+#: Entries that are shown of a list which a part works on.
 ITEM_LENGTH = 12
 #: Datasets of one result that are shown.
 MOST_DATASETS = 100
-#: Keys of the file store: they tell a person nothing.
+#: Keys of the file store: they mean nothing to a person.
 _STORE_KEY = re.compile(r"jobs/\d+/\d+/|uploads/[0-9a-f]{2}/")
 
 #: The icon of each outcome, of each stage's and worker's state and of each kind of event.
@@ -63,7 +63,7 @@ ICONS: dict[str, str] = {
     "paused": "pause",
 }
 
-#: What a badge in a list says, which has little room, of an outcome with longer words.
+#: Short words of outcomes for badges in lists, which have little room.
 BADGES = {WARNED: "With warnings"}
 
 
@@ -79,7 +79,7 @@ class Stage:
 
 
 def stages_of(job: Job) -> list[Stage]:
-    """Return the job's stages; one that an ended job never reached is shown as such."""
+    """Return the job's stages; those that an ended job never reached are marked so."""
     progress: JobProgress | None = getattr(job, "progress", None)
     now = time.time()
     stages = []
@@ -98,7 +98,7 @@ def stages_of(job: Job) -> list[Stage]:
 
 
 def explanation(job: Job, waiting_for: FanOut | None = None) -> str:
-    """Return one sentence about how the job stands; empty when its numbers, or why it waits, say it all."""
+    """Return one sentence about the state of the job; empty when its numbers, or why it waits, say it all."""
     if job.state == State.WAITING and waiting_for is not None:
         parts = waiting_for.parts if waiting_for.total != 1 else "one part"
         are = "is" if waiting_for.succeeded == 1 else "are"
@@ -135,7 +135,7 @@ def advice(job: Job) -> str:
 
 
 def has_form(job: Job) -> bool:
-    """Whether a person can fill in the pipeline's form: of some the site alone orders jobs."""
+    """Whether a person can fill in the pipeline's form: some pipelines are for the site's own jobs alone."""
     return job.spec is not None and not getattr(job.spec.form, "is_nobodys", False)
 
 
@@ -145,14 +145,14 @@ def can_retry(job: Job) -> bool:
 
 
 def can_choose_start(job: Job, *, has_steps: bool, has_children: bool) -> bool:
-    """Whether trying again can go on from somewhere: what a cancelled job had made is deleted as a rule."""
+    """Whether a retry can continue from a completed step: those of a cancelled job are deleted as a rule."""
     if not can_retry(job) or not (has_steps or has_children):
         return False
     return job.state == State.FAILED or (job.spec is not None and job.spec.on_cancel == "keep")
 
 
 def can_reprioritise(job: Job) -> bool:
-    """Whether another priority makes a difference: to a job that nobody runs, or to the parts that it waits for."""
+    """Whether another priority has an effect: on a job that nobody runs, or on the parts that it waits for."""
     return job.parent_id is None and job.state in (*CLAIMABLE, State.WAITING) and not job.is_cancelling
 
 
@@ -177,7 +177,7 @@ def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
 
 
 def facts_of(job: Job) -> list[tuple[str, Any]]:
-    """Return the job's result as (name, value) pairs; a part's, which is for its job, as far as people can read it."""
+    """Return the job's result as (name, value) pairs; of a part's, which is for its job, only what people can read."""
     facts = job.result_facts()
     if not job.task:
         return facts
@@ -191,7 +191,7 @@ def facts_of(job: Job) -> list[tuple[str, Any]]:
 def timeline_of(job: Job, *, with_detail: bool) -> tuple[list[JobEvent], int]:
     """Return the job's newest events, oldest first, and how many older ones there are.
 
-    Each has `display_kind` and `words`, what its line looks like and says: a success that is none is none here either.
+    Each has `display_kind` and `words` for its line: a success with a warning looks like one here too.
     """
     events = JobEvent.objects.filter(job=job).order_by("-pk")
     newest = list((events if with_detail else events.defer("detail"))[:TIMELINE_LENGTH])
@@ -229,7 +229,7 @@ def datasets_of(job: Job, request: PersonRequest) -> list[Dataset]:
 
 
 def milestone(job: Job) -> str:
-    """Return what a screen reader is told: changes with the state and the stage, never with the numbers."""
+    """Return the text for a screen reader: it changes with the state and the stage, never with the numbers."""
     progress: JobProgress | None = getattr(job, "progress", None)
     if job.is_cancelling:
         return "Cancelling"
@@ -243,7 +243,7 @@ def milestone(job: Job) -> str:
 
 
 def page_title(job: Job) -> str:
-    """Return the title of the job's tab, which tells how far it is."""
+    """Return the title of the job's tab, with its progress."""
     progress: JobProgress | None = getattr(job, "progress", None)
     head = job.outcome_words
     if job.outcome in (State.RUNNING, State.WAITING) and progress and progress.percent is not None:
@@ -260,7 +260,7 @@ def _advice_for_part(job: Job) -> str:
 
 
 def _item_of(job: Job) -> list[tuple[str, str]]:
-    """Return what a part works on."""
+    """Return the words for the item that a part works on."""
     item = job.params.get("item")
     values = item if isinstance(item, dict) else {"item": item}
     pairs = [(pretty_name(str(name)), _shortly(value)) for name, value in values.items()]
@@ -276,7 +276,7 @@ def _shortly(value: Any) -> str:
 def _stage_state(state: str, job: Job) -> str:
     if state != "running":
         return state
-    # The last write of an attempt that was lost still says "running".
+    # The last write of a lost attempt still says "running".
     meanings = {
         State.RUNNING.value: "running",
         State.WAITING.value: "running",
@@ -291,10 +291,10 @@ def _in_words(value: Any, field: forms.Field | None) -> str:
     if value is None or value in ("", [], {}):
         return ""
     if callable(own_words := getattr(field, "in_words", None)):
-        # A field with values of its own kind says them itself.
+        # A field with a kind of values of its own formats them itself.
         return str(own_words(value))
     if isinstance(value, bool):
-        # What nobody ticked is no news, unless it was ticked to begin with.
+        # An unticked box is left out, unless it was ticked at first.
         return "Yes" if value else "No" if field is not None and field.initial else ""
     if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
         words = {str(key): str(text) for key, text in _flat(cast(Any, field).choices)}

@@ -1,4 +1,4 @@
-"""One page of a list of jobs: which, in which order, and the version that tells whether it has changed."""
+"""One page of a list of jobs: which, in which order, and the version by which a page notices changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from frontend.site.listing import Listing, OneOf, Text, as_id
 from frontend.site.security import PersonRequest
 
 PAGE_LENGTH = 25
-#: Seconds for which a list says why its jobs wait before it looks again.
+#: Seconds for which a list shows why its jobs wait before that is queried again.
 WHY_SECONDS = 10
 
 #: The tabs above the list: name in the address and title.
@@ -37,9 +37,9 @@ _STATES = {
 
 
 class JobList(Listing[Job]):
-    """The jobs that an address asks for: whole ones, the newest first, or with `?parent=7` the parts of job 7 in order.
+    """The jobs of an address: whole ones, the newest first, or with `?parent=7` the parts of job 7 in order.
 
-    Pages go by id, so that a new job moves nothing out of sight.
+    Pages go by id, so that a new job moves no other to another page.
     """
 
     length = PAGE_LENGTH
@@ -48,7 +48,7 @@ class JobList(Listing[Job]):
     search = Text("q")
     owner = OneOf(["all"])
     parent_number = Text("parent")
-    #: The key of the one fan-out whose parts are asked for; empty for all of them.
+    #: The key of the one fan-out whose parts are listed; empty for all of them.
     fan = Text()
 
     def __init__(self, request: PersonRequest) -> None:
@@ -63,7 +63,7 @@ class JobList(Listing[Job]):
 
     @cached_property
     def parent(self) -> Job | None:
-        """The job whose parts are asked for. Raise Http404 when there is none, or none that this person may see."""
+        """The job whose parts are listed. Raise Http404 when there is none that this person may see."""
         number = self.parent_number
         if not number:
             return None
@@ -102,12 +102,12 @@ class JobList(Listing[Job]):
 
     @cached_property
     def version(self) -> str:
-        """What the page compares; from one query that reads no large column."""
+        """The version that the page compares; from one query that reads no large column."""
         return format(zlib.crc32(repr(self._fingerprints).encode()), "08x")
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a job of this page waits: why it does changes without a word of its own."""
+        """Whether a job of this page waits: the reason can change without a change of the job."""
         return any(state in CLAIMABLE for _, state, *_ in self._fingerprints)
 
     @property
@@ -117,7 +117,7 @@ class JobList(Listing[Job]):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the page that asks, `?v=`, shows what there is."""
+        """Whether the requesting page, `?v=`, is up to date."""
         if self.query.get("v") != self.version:
             return False
         made_at = as_id(self.query.get("at", ""))
@@ -125,7 +125,7 @@ class JobList(Listing[Job]):
 
     @property
     def is_live(self) -> bool:
-        """Whether the list may change by itself: its jobs live, or that which they are parts of."""
+        """Whether the list may change by itself: one of its jobs lives, or the job that they are parts of."""
         return any(job.is_live for job in self.jobs) or (self.parent is not None and self.parent.is_live)
 
     @cached_property
@@ -154,14 +154,14 @@ class JobList(Listing[Job]):
 
     @property
     def _owned(self) -> JobQuerySet:
-        """All jobs that the list is of, before it is filtered."""
+        """All jobs of the list, before it is filtered."""
         if self.parent is not None:
             parts = Job.objects.filter(parent=self.parent)
             return parts.filter(fan_key=self.fan) if self.fan else parts
         whole = self._anybodys.whole()
         if self.is_of_all or self.pipeline or self.search:
             return whole
-        # What the site does for a person by itself, as its mails, is in their list when it is asked for, or went wrong.
+        # Jobs that the site makes by itself, such as mails, are listed only when they are asked for, or have failed.
         untold = [spec.name for spec in pipelines.every() if not spec.notifies_owner]
         return whole.exclude(Q(pipeline__in=untold) & ~Q(state=State.FAILED))
 
@@ -182,7 +182,7 @@ class JobList(Listing[Job]):
         if self.parent is not None:
             # Each label has the number of all parts in it.
             return self._owned.filter(Q(pk=number) if self.search.startswith("#") else Q(fan_index=number - 1))
-        # Only a number finds a part here. Asked for apart: with an OR in it no index would serve the search.
+        # Only a number finds a part here. It is a query of its own, as with an OR no index would serve the search.
         part = self._anybodys.filter(pk=number, parent__isnull=False)
         if part.exists():
             return part

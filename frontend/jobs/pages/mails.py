@@ -1,4 +1,4 @@
-"""Mails as pages show them: to whom, about what, and what became of them."""
+"""Mails as pages show them: to whom, about what, and their state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.models.job import JobQuerySet
 from frontend.site.listing import Listing, OneOf, Text
 
 PAGE_LENGTH = 50
-#: Mails that the page of a job shows, and unknown ones above the list of all.
+#: The most mails on the page of a job, and the most unknown ones above the list of all.
 JOB_PAGE_MAILS = 50
 LISTED_UNKNOWN = 10
 
@@ -34,7 +34,7 @@ _STATES = {
     "ready": Q(state__in=(Mail.State.READY, Mail.State.SENDING)),
     "sent": Q(state=Mail.State.SENT),
 }
-#: How each state looks: the state of a job that it is coloured as, its icon.
+#: The style of each state: the state of a job whose colour it gets, and its icon.
 _STATE_STYLES = {
     Mail.State.READY: ("queued", "mail"),
     Mail.State.SENDING: ("running", "running"),
@@ -52,7 +52,7 @@ class MailEntry:
 
     @property
     def state(self) -> str:
-        """Its state; what an ended job left half done may have been sent."""
+        """Its state; a mail that an ended job left unfinished may have been sent."""
         left = self.mail.state == Mail.State.SENDING and self.mail.job.is_finished
         return Mail.State.UNKNOWN if left else self.mail.state
 
@@ -84,7 +84,7 @@ class MailList(Listing[Mail]):
     to = Text(lookup="to__icontains")
 
     def rows(self) -> QuerySet[Mail]:
-        # Those that may have been sent stand above the unfiltered list, and under a tab of their own.
+        # Mails that may have been sent are above the unfiltered list, and under a tab of their own.
         return _listed() if self.is_filtered else _listed().exclude(state=Mail.State.UNKNOWN)
 
     @cached_property
@@ -93,7 +93,7 @@ class MailList(Listing[Mail]):
 
     @cached_property
     def unknown(self) -> list[MailEntry]:
-        """What may have been sent, for the top of the unfiltered list: somebody has to look into it."""
+        """Mails that may have been sent, for the top of the unfiltered list: somebody has to check them."""
         if self.is_filtered or self.first_page:
             return []
         return [MailEntry(mail) for mail in _listed().filter(state=Mail.State.UNKNOWN)[:LISTED_UNKNOWN]]
@@ -124,6 +124,6 @@ def _of_pipeline(jobs: JobQuerySet) -> QuerySet[Job, int]:
 
 
 def _listed() -> QuerySet[Mail]:
-    # A list shows neither what a mail says nor what its job was given.
+    # A list shows neither the text of a mail nor the parameters of its job.
     mails = Mail.objects.select_related("job", "job__owner").defer("text", "html", "job__params", "job__result")
     return mails.order_by("-pk")

@@ -1,7 +1,7 @@
 """Notices: the person's own jobs that have ended, and which of them they have not seen.
 
-One moment a person tells the two apart: what ended after `Preferences.notices_seen_at` is unread. All comparing is done
-in the database, whose times a round trip through Python would not leave as they are.
+A job that ended after `Preferences.notices_seen_at` is unread. All comparing is done in the database, whose times would
+lose precision in a round trip through Python.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from frontend.site.listing import Listing
 PAGE_LENGTH = 25
 #: Unread notices that are counted; the bell says "99+" from here on.
 COUNTED = 100
-#: Who has never looked has the notices of this long unread: an old account does not begin with all it ever had.
+#: For a person who has never looked, notices of this period are unread: an old account need not begin with all of its.
 FIRST_UNREAD = dt.timedelta(days=1)
 
 
 def ended(user: User) -> JobQuerySet:
-    """Return the person's own whole jobs that have ended and that are told of, the newest first."""
+    """Return the person's own whole jobs that have ended, of pipelines with notices, the newest first."""
     untold = [spec.name for spec in pipelines.every() if not spec.notifies_owner]
     jobs = Job.objects.filter(owner=user).whole().filter(finished_at__isnull=False)
     return jobs.exclude(pipeline__in=untold).order_by("-finished_at", "-pk")
@@ -58,7 +58,7 @@ def has_looked(user: User) -> bool:
 
 
 def mark_read(user: User, up_to: Job) -> None:
-    """Mark this notice as read, and all that ended before it. The person's row is there already."""
+    """Mark this notice as read, and all that ended before it. The person's preferences have to exist."""
     ended_at = Job.objects.filter(pk=up_to.pk).values("finished_at")
     unseen = Q(notices_seen_at__isnull=True) | Q(notices_seen_at__lt=Subquery(ended_at))
     Preferences.objects.filter(unseen, user=user).update(notices_seen_at=Subquery(ended_at))

@@ -32,7 +32,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     (State.CANCELLED, "cancelled"),
 )
 _STATE_WORDS = {**dict(_COUNTED), CANCELLING: "cancelling"}
-#: Those that the list of parts has a tab for, and which.
+#: The outcomes that have a tab in the list of parts, with its state.
 _TABS: dict[str, State] = {
     State.SUCCEEDED: State.SUCCEEDED,
     WARNED: State.SUCCEEDED,
@@ -43,7 +43,7 @@ _TABS: dict[str, State] = {
 
 @dataclass(frozen=True)
 class Count:
-    """How many parts are in one state."""
+    """The parts in one state, as a section of the bar."""
 
     state: str
     words: str
@@ -81,7 +81,7 @@ class FanOut:
     #: Where all its parts are listed, and where those that failed.
     address: str
     failed_address: str
-    #: Every part, in order; empty when there are too many.
+    #: All parts, in order; empty when there are too many.
     squares: tuple[Square, ...] = ()
     #: Id, name and error of the first failed ones, when there are too many parts for squares.
     failures: tuple[tuple[int, str, str], ...] = ()
@@ -97,7 +97,7 @@ class FanOut:
 
     @property
     def lost(self) -> str:
-        """How many did not end well, in words that go on a sentence; empty when all did."""
+        """How many did not end well, as the end of a sentence; empty when all did."""
         failed = f", {self.failed:,} failed" if self.failed else ""
         return failed + (f", {self.cancelled:,} cancelled" if self.cancelled else "")
 
@@ -108,7 +108,7 @@ class FanOut:
 
     @property
     def is_open(self) -> bool:
-        """Whether the parts themselves are to be seen at once: while they live, and when one did not end well."""
+        """Whether the parts are visible at once: while they live, and when one did not end well."""
         return self.succeeded < self.total
 
     @property
@@ -137,7 +137,7 @@ def address_of_parts(parent_id: int, *, key: str = "", state: str = "") -> str:
 def fan_outs_of(job: Job) -> list[FanOut]:
     """Return the job's fan-outs, oldest first. Squares are for the newest ones; there are at most 500 on a page."""
     summaries = fan_out.summary(job.pk)
-    # A job with one fan-out needs no word for which one its parts are of.
+    # In a job with one fan-out its parts need no name of it.
     is_only = len(summaries) == 1
     left, in_squares = SQUARES, set()
     for summary in reversed(summaries):
@@ -167,7 +167,7 @@ def fan_outs_of(job: Job) -> list[FanOut]:
 
 
 def _counts(parent_id: int, summary: FanOutSummary, squares: Sequence[Square], *, key: str) -> Iterable[Count]:
-    """Yield how many parts stand how; warnings are told apart where each part was read."""
+    """Yield the parts by outcome; warnings are counted apart where each part was read."""
     numbers: dict[str, int] = dict(summary.by_state)
     if warned := sum(square.state == WARNED for square in squares):
         numbers |= {WARNED: warned, State.SUCCEEDED: numbers.get(State.SUCCEEDED, 0) - warned}

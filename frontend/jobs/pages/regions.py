@@ -25,7 +25,7 @@ from frontend.site.security import PersonRequest
 
 #: Regions beside the progress that an answer may bring along.
 _BESIDE = ("actions", "facts", "result", "steps", "record")
-#: What the page does not show of the schedule that the job is of.
+#: Fields of the job's schedule that the page does not show.
 _UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
 
 
@@ -40,7 +40,7 @@ def visible_jobs(request: PersonRequest) -> Any:
     jobs = Job.objects.for_user(request.user).select_related(
         "progress", "owner", "origin", "parent", "scheduled_run__schedule"
     )
-    # Most jobs have neither, and then nothing is asked about them.
+    # Most jobs have neither, and need no query for them.
     return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result", *_UNSHOWN).annotate(
         has_steps=Exists(JobStep.objects.filter(job=OuterRef("pk"))),
         has_children=Exists(Job.objects.filter(parent=OuterRef("pk"))),
@@ -49,8 +49,8 @@ def visible_jobs(request: PersonRequest) -> Any:
 
 def version_of(request: PersonRequest, pk: int) -> str | None:
     """Return the version of the page: the job's own and how many events there are. One query."""
-    # Events are only ever added, so their number tells as much as the newest one's id, and is found by the
-    # job alone: a planner that looks for the newest id may walk through the events of all other jobs.
+    # Events are only ever added, so their number says as much as the newest id. It is found by the job alone,
+    # while for the newest id a planner may walk through the events of all other jobs.
     events = JobEvent.objects.filter(job=OuterRef("pk")).order_by().values("job")
     count = events.annotate(count=Count("pk")).values("count")
     row = (
@@ -72,7 +72,7 @@ def version_of(request: PersonRequest, pk: int) -> str | None:
 
 
 def _never(version: str) -> str:
-    """Return a version that the page never has, so that it is answered each time it asks; no region beside differs."""
+    """Return a version that the page never has, so that each request is answered; no region beside differs."""
     before, _, events = version.rsplit("-", 2)
     return f"{before}-ending-{events}"
 
@@ -104,9 +104,9 @@ def render_regions(
 
 
 def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
-    """Return what the regions show; what only a region that stays as it is would show is not looked up."""
+    """Return the context of the regions; data of regions that stay unchanged is not queried."""
     steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
-    # The parts of a job that was cancelled end a moment after it, and its version does not tell of them.
+    # The parts of a cancelled job end a moment after it, which its version does not show.
     is_ending = job.is_finished and steps.has_live_parts
     context = {
         "job": job,
@@ -153,7 +153,7 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
 
 
 def _result_of(job: Job, request: PersonRequest) -> dict[str, Any]:
-    """Return the dataset that the job names with what else can be had of it, or the one file that the job has made."""
+    """Return the job's dataset with its downloads, or the one file that the job has made."""
     dataset = job_pages.dataset_of(job, request)
     if dataset is not None and job_pages.has_made(job, dataset):
         return {"dataset": dataset, "files": downloads.files_of(dataset, is_staff=request.user.is_staff)}

@@ -1,4 +1,4 @@
-"""The steps of a job as its page shows them, in the order in which they came to be."""
+"""The steps of a job as its page shows them, in the order in which they began."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from core.models import Job, JobProgress, JobStep
 from core.models.states import State
 from frontend.jobs.pages.parts import FanOut, fan_outs_of
 
-#: Steps that a page lists; of more the newest.
+#: The most steps that a page lists, the newest ones.
 LISTED_STEPS = 50
 
-#: What the state of a step is called.
+#: The words for the states of a step.
 WORDS = {
     "done": "Done",
     "partial": "Ended",
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def words(self) -> str:
-        """How it stands, in words."""
+        """Its state, in words."""
         if self.fan_out is None:
             return WORDS[self.state]
         if self.state == "waiting":
@@ -60,12 +60,12 @@ class Step:
 
     @property
     def began(self) -> dt.datetime | None:
-        """When a step began that goes on."""
+        """When a running step began."""
         return dt.datetime.fromtimestamp(self.started_at, dt.UTC) if self.is_current and self.started_at else None
 
     @property
     def seconds_so_far(self) -> float | None:
-        """Seconds since a step began that goes on."""
+        """Seconds since a running step began."""
         return max(0.0, time.time() - self.started_at) if self.is_current and self.started_at else None
 
 
@@ -76,7 +76,7 @@ class Steps:
     listed: tuple[Step, ...] = ()
     #: How many completed ones came before the listed ones.
     earlier: int = 0
-    #: Whether the page lists stages already, so that only what they can't show is to be seen at once.
+    #: Whether the page lists stages already: then only what they can't show is visible at once.
     has_stages: bool = False
 
     def __bool__(self) -> bool:
@@ -84,17 +84,17 @@ class Steps:
 
     @property
     def version(self) -> str:
-        """Differs when something of it differs, but for times that the page counts by itself."""
+        """Changes when something of it changes, except times that the page counts by itself."""
         return format(zlib.crc32(repr(self).encode()), "08x") if self.listed else ""
 
     @property
     def visible(self) -> tuple[Step, ...]:
-        """The steps that are to be seen at once."""
+        """The steps that are visible at once."""
         return tuple(step for step in self.listed if step.fan_out) if self.has_stages else self.listed
 
     @property
     def folded(self) -> tuple[Step, ...]:
-        """All steps, where the stages tell most of it."""
+        """All steps, folded, when the stages show most of the work."""
         return self.listed if self.has_stages else ()
 
     @property
@@ -106,7 +106,7 @@ class Steps:
 
     @property
     def has_live_parts(self) -> bool:
-        """Whether parts are still to end; those of a cancelled job take a moment longer than it."""
+        """Whether parts still live; those of a cancelled job end a moment after it."""
         return any(step.fan_out is not None and step.fan_out.live for step in self.listed)
 
     @property
@@ -116,7 +116,7 @@ class Steps:
 
 
 def steps_of(job: Job, *, has_steps: bool = True, has_children: bool = True) -> Steps:
-    """Return the job's steps; what is known not to be there is not looked up."""
+    """Return the job's steps, without queries for what it can't have."""
     progress: JobProgress | None = getattr(job, "progress", None)
     rows, earlier = _completed(job) if has_steps else ([], 0)
     fan_outs = {each.key: each for each in fan_outs_of(job)} if has_children else {}
@@ -146,7 +146,7 @@ def _completed(job: Job) -> tuple[list[JobStep], int]:
 
 
 def _unfinished(job: Job, step: Any, fan_outs: dict[str, FanOut], *, done: set[str]) -> Iterable[Step]:
-    """Yield fan-outs that are not completed, and the step that the last attempt was at."""
+    """Yield the fan-outs that are not completed, and the step at which the last attempt was."""
     current = step if isinstance(step, dict) and step.get("key") not in done else {}
     key = str(current.get("key", ""))
     for other, fanned in fan_outs.items():
@@ -164,12 +164,12 @@ def _unfinished(job: Job, step: Any, fan_outs: dict[str, FanOut], *, done: set[s
 
 
 def _state_then(fanned_out: FanOut | None) -> str:
-    """Return how a completed step ended: a fan-out is completed whatever became of its parts."""
+    """Return how a completed step ended: a fan-out counts as completed even if parts failed."""
     return "partial" if fanned_out is not None and fanned_out.lost else "done"
 
 
 def _state_now(state: str, job: Job, fanned_out: FanOut | None) -> str:
-    """Return how a step stands that is not completed: the last attempt's word for it may be out of date."""
+    """Return the state of an incomplete step: what the last attempt wrote may be out of date."""
     if state in ("failed", "cancelled"):
         return state
     meanings = {

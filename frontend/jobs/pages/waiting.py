@@ -20,7 +20,7 @@ ICONS = {
     "retry": "retry",
     "time": "calendar",
 }
-#: Where staff can do something about it.
+#: The pages on which staff can do something about it.
 _LEADS_TO = {
     "paused": "limits",
     "rate": "limits",
@@ -32,12 +32,12 @@ _LEADS_TO = {
 
 def why_of(job: Job) -> Why | None:
     """Return why nobody runs the job yet; None for one that runs, waits for its parts or has ended."""
-    # How many parts are done stands with the steps, and follows the job's own version.
+    # The number of parts done is shown with the steps, and changes with the job's own version.
     return waiting.why(job) if job.state in CLAIMABLE else None
 
 
 def context_of(why: Why | None) -> dict[str, Any]:
-    """Return what `_job_why.html` shows beside the job."""
+    """Return the context of `_job_why.html`."""
     if why is None:
         return {"why": None}
     return {
@@ -49,7 +49,7 @@ def context_of(why: Why | None) -> dict[str, Any]:
 
 
 def version_of(why: Why) -> str:
-    """Return what changes when the reason does; a time that is told to the second, by the second."""
+    """Return a version of the reason; it changes by the second when the time is shown to the second."""
     second = int(why.at.timestamp()) if why.at else 0
     return format(zlib.crc32(f"{why.kind} {why.text} {why.lead} {second}".encode()), "08x")
 
@@ -57,7 +57,7 @@ def version_of(why: Why) -> str:
 def shortly(jobs: Iterable[Job]) -> dict[int, str]:
     """Return, by id, a few words on why jobs of a list wait; from two queries whatever their number.
 
-    How many are before them is for their own pages: that takes a count for each.
+    The number of jobs before them is for their own pages: it takes a query for each.
     """
     stuck = [job for job in jobs if job.state in CLAIMABLE]
     if not stuck:

@@ -1,4 +1,4 @@
-"""What a person does to a job that exists."""
+"""The acts of a person on an existing job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frontend.site.security import PersonRequest, person_required
 @require_POST
 @person_required
 def job_cancellation(request: PersonRequest, pk: int) -> HttpResponseBase:
-    """Ask for the job's end."""
+    """Cancel the job."""
     return _answer(request, pk, lambda job, by: requests.cancel(job, by=by))
 
 

@@ -1,4 +1,4 @@
-"""The desk: what can be started, one's jobs with their parts, and the newest datasets."""
+"""The desk: pipelines to start, one's jobs with their parts, and the newest datasets."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """The page of one job, and the region of it that follows the work.
 
-The region asks for itself every second while the job lives, naming in `?v=` the version it shows. Nothing
-new is a 204 from one query. Otherwise the answer is the region, and beside it those other regions of the page
-that an event or a new state has changed; the steps with their parts when they are others than those of `?s=`. The
-region of a job that has ended asks no more, once its parts have ended too.
+The region requests itself every second while the job lives, with the version it shows as `?v=`. When nothing is new,
+the answer is 204, from one query. Otherwise it is the region, and with it the other regions of the page that an event
+or a new state has changed; the steps with their parts come when their version is not `?s=`. When the job and its parts
+have ended, the region stops requesting.
 
-Why a job waits changes without an event: other jobs end, limits let others go. That line asks for itself, less often.
+The reason why a job waits changes without an event: other jobs end, limits let others go. That line requests itself,
+less often.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
         return redirect("job_detail", pk=pk)
     version = version_of(request, pk)
     if version is None:
-        # Loading the page again ends the asking, and says that the job is gone.
+        # Loading the page again ends the polling, and says that the job is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     page_version = request.GET.get("v", "")
     if version == page_version:
@@ -55,12 +56,12 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
 @require_safe
 @person_required
 def job_why(request: PersonRequest, pk: int) -> HttpResponseBase:
-    """Answer the line that says why the job waits, when it is another than `?w=`."""
+    """Answer with the line that says why the job waits, when its version is not `?w=`."""
     if not request.htmx:
         return redirect("job_detail", pk=pk)
     job = Job.objects.for_user(request.user).filter(pk=pk).defer("params", "result").first()
     why = job_waiting.why_of(job) if job else None
     if why is None or job_waiting.version_of(why) == request.GET.get("w", ""):
-        # The region around it tells of a job that has begun, ended or gone.
+        # The region around it shows when the job begins, ends or is deleted.
         return HttpResponse(status=204)
     return render(request, "headway/_job_why.html", {"job": job, **job_waiting.context_of(why)})

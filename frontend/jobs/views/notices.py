@@ -1,4 +1,4 @@
-"""The page of notices, the bell's number, and what watching pages ask for while nobody looks at them."""
+"""The page of notices, the bell's number, and the states of watched jobs for hidden pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WATCHED = 30
 @require_safe
 @person_required
 def notices(request: PersonRequest) -> HttpResponseBase:
-    """Show the jobs that have ended. What was unread counts as read once it was shown, if it all was."""
+    """Show the jobs that have ended. Unread ones count as read once the page has shown all of them."""
     listed = NoticeList(request.user, request.GET)
     count = notice_list.unread_count(request.user)
     are_read_now = listed.has_all_unread and request.method == "GET" and not _is_ahead(request)
@@ -55,9 +55,9 @@ def notices_reading(request: PersonRequest) -> HttpResponseBase:
 
 @require_safe
 def notices_count(request: HttpRequest) -> HttpResponseBase:
-    """Answer the bell when its number, `?n=`, is another by now.
+    """Answer with the bell when its number is no longer `?n=`.
 
-    When the session has ended, the bell says so and nothing else changes: a form may be half filled in.
+    When the session has ended, only the bell changes and says so: a form of the page may be half filled in.
     """
     if request.headers.get("HX-Request") != "true":
         return redirect("notices")
@@ -75,7 +75,7 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 @person_required
 def watched_jobs(request: PersonRequest) -> HttpResponseBase:
-    """Tell how far jobs are, `?job=7&job=8`: for pages that nobody looks at, whose live regions rest."""
+    """Return the states of jobs, `?job=7&job=8`: for hidden pages, whose live regions don't request themselves."""
     ids = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]
     jobs = Job.objects.for_user(request.user).filter(pk__in=ids).select_related("progress")
     return JsonResponse({"jobs": [_summary(job) for job in jobs.brief()]})
@@ -94,5 +94,5 @@ def _summary(job: Job) -> dict[str, Any]:
 
 
 def _is_ahead(request: PersonRequest) -> bool:
-    """Whether the browser fetches the page in case it is asked for."""
+    """Whether the browser only prefetches the page."""
     return "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))

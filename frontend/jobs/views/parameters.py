@@ -45,7 +45,7 @@ def job_parameters(request: PersonRequest, pk: int) -> HttpResponseBase:
 
 
 def _refusal(job: Job, spec: Pipeline) -> str:
-    """Return why nobody can change the job's parameters; empty when somebody can."""
+    """Return why the job's parameters can't be changed; empty when they can."""
     if getattr(spec.form, "is_nobodys", False):
         return "The site ordered this job, and nobody changes its parameters."
     if job.parent_id is not None:
@@ -57,7 +57,7 @@ def _refusal(job: Job, spec: Pipeline) -> str:
 
 
 def _lost_files(spec: Pipeline, entry: Entry) -> str:
-    """Return the label of a file that the job needs and that is no longer kept; empty when all are there."""
+    """Return the label of a needed file that is no longer kept; empty when all still exist."""
     for name, field in spec.form.base_fields.items():
         if isinstance(field, forms.FileField) and field.required and name not in entry.stored_files:
             return str(entry.form[name].label)

@@ -14,7 +14,7 @@ from frontend.jobs.sending import send_artifact
 
 @require_safe
 def shared_file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Send the file as an attachment; whether a link was never good, or a file is gone, is not told apart."""
+    """Send the file as an attachment; answer with 404 to a bad link, and with 410 when the link or the file is gone."""
     try:
         artifact = Artifact.objects.filter(pk=artifact_of(token)).first()
         if artifact is None:
@@ -24,7 +24,7 @@ def shared_file(request: HttpRequest, token: str) -> HttpResponseBase:
         response = render(request, "headway/shared_gone.html", {"status": 404}, status=404)
     except (ExpiredLink, FileNotFoundError):
         response = render(request, "headway/shared_gone.html", {"status": 410}, status=410)
-    # The address is the key: no cache keeps the file, no search engine the address, no other site is told of it.
+    # The address is the key: no cache may keep the file, no search engine list the address, no other site get it.
     response["Cache-Control"] = "private, no-store"
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Referrer-Policy"] = "no-referrer"

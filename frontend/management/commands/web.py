@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
         if settings.SECRET_KEY.startswith("insecure-"):
             raise CommandError("there is no secret key: set SECRET_KEY, or run `manage.py up`, which makes one")
-        # Each process counts its own requests; in this folder /metrics finds the counts of all.
+        # Each process counts its own requests; /metrics reads the counts of all from this folder.
         figures = conf.HOME / "run" / f"metrics-{port}"
         shutil.rmtree(figures, ignore_errors=True)
         figures.mkdir(parents=True)
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             "granian",
             *("--interface", "wsgi", "--host", host, "--port", str(port)),
             *("--workers", str(workers), "--blocking-threads", str(threads)),
-            # A process that dies is started again here; the supervisor looks after the whole.
+            # The server restarts a process that dies; the supervisor restarts the server.
             *("--respawn-failed-workers", "--no-ws", "--log-level", "warning"),
             "frontend.wsgi:application",
         ]

@@ -18,7 +18,7 @@ PAGE_LENGTH = 50
 VALUE_LENGTH = 120
 _MISSING = object()
 
-#: What each act is called; one that is not named here is called by its own name.
+#: The words for each act; one that is not here is shown by its own name.
 ACTS = {
     "cancel": "Cancelled",
     "retry": "Tried again",
@@ -65,7 +65,7 @@ class Line:
     """One entry of the trail as the page shows it."""
 
     entry: AuditEntry
-    #: Whether its job is still there to look at.
+    #: Whether its job still exists.
     has_job: bool
 
     @property
@@ -83,7 +83,7 @@ class Line:
 
 
 class Trail(Listing[AuditEntry]):
-    """The part of the trail that an address asks for, the newest first."""
+    """The part of the trail for an address, the newest first."""
 
     length = PAGE_LENGTH
     who = Text(lookup="who__iexact", length=150)
@@ -107,7 +107,7 @@ class Trail(Listing[AuditEntry]):
 
 
 def changes_of(before: Any, after: Any) -> list[Change]:
-    """Return the values that an act changed, and those that it only knew before or after."""
+    """Return the values that an act changed, and those that exist only before or after it."""
     before, after = _flat(before), _flat(after)
     changes = []
     for name in dict.fromkeys([*before, *after]):
@@ -115,7 +115,7 @@ def changes_of(before: Any, after: Any) -> list[Change]:
         change = Change(_name(name), _in_words(old), _in_words(new))
         if old != new and (change.before or change.after):
             changes.append(change)
-    # What is the same on both sides says what the change was about.
+    # Values that are the same on both sides show what the change was about.
     same = [
         Change(_name(name), "", _in_words(value))
         for name, value in before.items()

@@ -1,4 +1,4 @@
-"""The failed jobs that an address asks for, and which of them an act is on."""
+"""The failed jobs of an address, and those of them that an act is on."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from frontend.site.listing import Listing, Text, as_id
 from frontend.site.security import PersonRequest
 
 PAGE_LENGTH = 25
-#: Failed jobs that the main navigation counts.
+#: The most failed jobs that the main navigation counts.
 COUNTED = 1000
-#: Jobs that a confirmation names.
+#: The most jobs that a confirmation names.
 NAMED_JOBS = 10
 #: What an act can be on: the chosen jobs, those of the page, or all that match.
 SCOPES = ("selected", "page", "all")
@@ -33,7 +33,7 @@ class FailedList(Listing[Job]):
 
     order = ("-finished_at", "-pk")
     length = PAGE_LENGTH
-    # What they narrow is `dead_letters.find`, which acts on many go by as well.
+    # They narrow `dead_letters.find`, which acts on many jobs use as well.
     pipeline = Text()
     owner = Text()
     text = Text()
@@ -43,7 +43,7 @@ class FailedList(Listing[Job]):
         super().__init__(query, reverse("failed_list"))
         self.request = request
         if not request.user.is_staff:
-            # There is nobody else's for them to find.
+            # They can find only their own jobs.
             self.values["owner"] = ""
 
     @cached_property
@@ -58,7 +58,7 @@ class FailedList(Listing[Job]):
 
     @property
     def pipelines(self) -> list[tuple[str, str]]:
-        """The choices of the filter by pipeline; one whose code is gone is named when it is asked for."""
+        """The choices of the filter by pipeline; the chosen one is among them even if its code is gone."""
         choices = [(spec.name, spec.title) for spec in pipelines.every()]
         chosen = self.search.pipeline
         return choices if not chosen or chosen in dict(choices) else [*choices, (chosen, chosen)]
@@ -73,7 +73,7 @@ class FailedList(Listing[Job]):
 
     @property
     def terms(self) -> list[tuple[str, str]]:
-        """What is searched for, as (what, text) pairs."""
+        """The criteria of the search, as (name, text) pairs."""
         titles = dict(self.pipelines)
         pairs = [
             ("Pipeline", titles.get(self.search.pipeline, self.search.pipeline)),
@@ -118,17 +118,17 @@ class Choice:
 
     @property
     def named(self) -> list[Job]:
-        """The first of them, for people to recognise."""
+        """The first of them, so that people recognise them."""
         return list(self.jobs.select_related("owner").defer("params", "result")[:NAMED_JOBS])
 
     @property
     def more(self) -> int:
-        """How many there are beside those that are named."""
+        """How many there are besides those that are named."""
         return max(0, self.count - NAMED_JOBS)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """What names these jobs again, as hidden fields of a form."""
+        """The hidden fields of a form that name these jobs again."""
         chosen = [("job", str(pk)) for pk in self.ids or ()]
         scope = "all" if self.ids is None else "selected"
         return [("scope", scope), *chosen, *self.among.fields]

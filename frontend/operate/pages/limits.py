@@ -1,4 +1,4 @@
-"""What the page of limits shows, and how a limit is read from its form."""
+"""The context of the page of limits, and reading a limit from its form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DIGITS = 7
 class Blocked:
     """A value of a limit's key whose remote asked to be left alone."""
 
-    #: As the limit's bucket is called, and as people read it.
+    #: The name of its bucket, and the words for people.
     value: str
     name: str
     until: object
@@ -38,7 +38,7 @@ class LimitRow:
     """One limit as its row shows it."""
 
     state: LimitState
-    #: Its place in its pipeline, counted from 1: what ids in the page are made of.
+    #: Its place in its pipeline, counted from 1; used for ids in the page.
     number: int
     blocked: tuple[Blocked, ...]
 
@@ -51,7 +51,7 @@ class LimitRow:
 
     @property
     def counted(self) -> str:
-        """What is counted together, in words."""
+        """What it counts together, in words."""
         key = self.state.key
         if key == "pipeline":
             return "in all"
@@ -59,12 +59,12 @@ class LimitRow:
 
     @property
     def current(self) -> str:
-        """Its numbers of this moment."""
+        """Its present numbers, in words."""
         return numbers(self.state.amount, self.state.per_seconds)
 
     @property
     def declared(self) -> str:
-        """The numbers that the code declares."""
+        """The declared numbers, in words."""
         return numbers(self.state.declared_amount, self.state.declared_per_seconds)
 
     @property
@@ -74,7 +74,7 @@ class LimitRow:
 
     @property
     def is_counted_together(self) -> bool:
-        """Whether `in_use` is of this one limit: places counted by a key have no one number."""
+        """Whether `in_use` is shown: places that are counted by a key have no single number."""
         return self.state.kind == "concurrent" and self.state.key == "pipeline"
 
 
@@ -91,7 +91,7 @@ class Gate:
 
     @property
     def at_work(self) -> int | None:
-        """Jobs that were let go and have not ended; None when no limit counts them."""
+        """How many jobs were let go and have not ended; None when no limit counts them."""
         return self.state.limits[0].in_use if self.state.limits else None
 
 

@@ -1,4 +1,4 @@
-"""What the page of workers shows: who takes jobs from which queue, and what should not have happened."""
+"""The context of the page of workers: the workers, the queues that they serve, and alarms."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from core.models import AlarmCount, Job, Worker
 from core.models.states import CLAIMABLE, State
 from core.operation import alarms, presence
 
-#: Jobs that are counted of a queue; of more it is said that there are more.
+#: The most jobs that are counted of a queue; of more the page says only that there are more.
 COUNTED_JOBS = 1000
 
-#: What an alarm is called for people; one that is not named here is called by its own name.
+#: The words for each alarm; one that is not here is shown by its own name.
 ALARMS = {
     alarms.UNREADABLE_MESSAGE: "Messages that could not be read",
     alarms.UNKNOWN_ACTOR: "Messages for work that no worker knows",
@@ -59,7 +59,7 @@ class QueueRow:
     name: str
     pipelines: tuple[str, ...]
     threads: int
-    #: Jobs that a worker could take at once, as far as they are counted.
+    #: Jobs that could start now, as far as they are counted.
     ready: int
 
     @property
@@ -73,7 +73,7 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class Alarm:
-    """How often something happened that somebody should look into."""
+    """How often something happened that an operator should look into."""
 
     count: AlarmCount
 
@@ -89,7 +89,7 @@ def context_of() -> dict[str, Any]:
 
 
 def workers() -> list[WorkerRow]:
-    """Return every worker, those that were heard of lately first."""
+    """Return every worker, those that have reported lately first."""
     alive = {worker.name for worker in presence.alive()}
     running: Mapping[str, int] = dict(
         Job.objects.filter(state=State.RUNNING).values_list("worker").annotate(count=Count("pk")).order_by()
@@ -118,7 +118,7 @@ def queues(rows: list[WorkerRow]) -> list[QueueRow]:
 
 
 def alarm_counts() -> list[Alarm]:
-    """Return what should not have happened and did, the latest first."""
+    """Return the alarms, the latest first."""
     return [Alarm(count) for count in AlarmCount.objects.filter(count__gt=0).order_by("-last_at")]
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, and what was there before and after."""
+"""The audit trail: who did what, with the values before and after."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The failed jobs: to search, and to requeue or discard some, a page, or all that match.
 
-An act is asked for with GET, which shows what it would do and to how many; the POST carries that number, and is refused
-when another number matches by then.
+GET asks to confirm an act: it shows what the act would do, and to how many jobs. POST carries that number, and is
+refused when another number matches by then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from frontend.site.answers import answer_act, answer_page, turn_back
 from frontend.site.listing import as_id
 from frontend.site.security import PersonRequest, person_required
 
-#: Does the act on so many jobs as were confirmed; returns on how many it was done.
+#: Takes the jobs and the confirmed number, and returns how many jobs were changed.
 Act = Callable[[Choice, int], int]
 
 

@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, how is it doing."""
+"""The endpoints for machines: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.files import storage
 @never_cache
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answer as long as the process serves requests; asks nothing else."""
+    """Answer 200 as long as the process serves requests."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -36,10 +36,10 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics in Prometheus's text format; with METRICS_TOKEN set, only to who knows it."""
+    """Return the metrics in Prometheus's text format; with METRICS_TOKEN set, only to requests that carry it."""
     if conf.METRICS_TOKEN and not _is_token(request):
         return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
-    # Imported when asked for: the registry behind it is no part of serving pages.
+    # Imported at the first scrape: pages do not need the registry behind it.
     from core.operation.metrics import render
 
     return HttpResponse(render(), content_type="text/plain; version=0.0.4; charset=utf-8")

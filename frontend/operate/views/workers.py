@@ -13,6 +13,6 @@ from frontend.site.security import PersonRequest, staff_required
 @require_safe
 @staff_required
 def workers(request: PersonRequest) -> HttpResponseBase:
-    """Show workers, queues and alarms; to htmx the region alone, which asks for itself."""
+    """Show workers, queues and alarms; to htmx the region alone, which requests itself."""
     context = worker_pages.context_of()
     return answer_page(request, context, whole="headway/workers.html", region="headway/_workers.html")

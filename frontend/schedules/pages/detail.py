@@ -19,7 +19,7 @@ def context_of(request: PersonRequest, row: Row) -> dict[str, Any]:
         "version": version_of([row]),
         "times": times_of(schedule),
         "runs": RunList(request, schedule),
-        # What the code's own schedules are given is not everybody's.
+        # The parameters of the code's own schedules are not for everybody.
         "parameters": job_pages.parameters_of(as_job(schedule), request) if shows_all else [],
         "files": files_of(schedule) if shows_all else [],
     }

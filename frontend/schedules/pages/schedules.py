@@ -1,4 +1,4 @@
-"""What the pages of schedules show: when each comes next, in words and in its own zone, and how its runs went."""
+"""Schedules as their pages show them: when each comes next, in words and in its own zone, and its runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from frontend.jobs.pages.job import BADGES, ICONS
 from frontend.site.listing import Listing, Text
 from frontend.site.security import PersonRequest
 
-#: Runs that a strip shows.
+#: The most runs that a strip shows.
 STRIP_LENGTH = 30
 #: Schedules and runs of one page.
 PAGE_LENGTH = 25
@@ -51,7 +51,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     ("refused", "refused"),
     ("expired", "no longer kept"),
 )
-#: What a square and a line of the table say of a run.
+#: The words for the state of a run, in a square and in the table.
 _STATE_WORDS = {
     **{state: words.capitalize() for state, words in _COUNTED},
     WARNED: OUTCOMES[WARNED],
@@ -61,7 +61,7 @@ _STATE_WORDS = {
     "missed": "Missed, as nobody looked at that time",
     "expired": "Its job is no longer kept",
 }
-#: The icons of what is no state of a job.
+#: The icons of states that jobs do not have.
 _ICONS = {
     "held": "hourglass",
     "skipped": "arrow-right",
@@ -69,7 +69,7 @@ _ICONS = {
     "refused": "x-circle",
     "expired": "archive",
 }
-#: The words of a badge, which has little room.
+#: Short words for badges, which have little room.
 _BADGES = {
     "held": "Waiting",
     "waiting": "Waiting",
@@ -88,12 +88,12 @@ class Run:
 
     run: ScheduledRun
     zone: str
-    #: Whether this person may open its job, and read what the system says of it.
+    #: Whether this person may open its job, and read its text.
     opens: bool
 
     @property
     def state(self) -> str:
-        """The state of its job, or what became of it without one."""
+        """The state of its job, or its outcome without one."""
         if self.run.job is not None:
             return self.run.job.outcome
         if self.run.outcome == ScheduledRun.Outcome.SUBMITTED:
@@ -116,7 +116,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What the badge leaves out."""
+        """The full words, when the badge has shorter ones."""
         return self.words if self.words != self.badge else ""
 
     @property
@@ -134,7 +134,7 @@ class Run:
 
     @property
     def sentence(self) -> str:
-        """What a square says where it is pointed at, and to who can't see it."""
+        """The text of a square, as its tooltip and for screen readers."""
         by_hand = ", by hand" if self.run.is_manual else ""
         why = f": {self.text}" if self.text and self.run.job is None else ""
         return f"{self.due}{by_hand}: {self.words}{why}"
@@ -197,7 +197,7 @@ class Row:
 
     @property
     def anchor(self) -> str:
-        """What names its line in the list."""
+        """The name of its line in the list."""
         return f"#schedule-{self.schedule.pk}"
 
     @property
@@ -206,7 +206,7 @@ class Row:
 
     @property
     def can_change(self) -> bool:
-        """Whether this person may switch, edit and delete it: who may see another's is staff."""
+        """Whether this person may switch, edit and delete it: its owner and staff, who alone can see it."""
         return not self.is_of_code
 
     @property
@@ -245,7 +245,7 @@ class TickRow:
 
 
 class ScheduleList(Listing[Schedule]):
-    """The schedules that people made, as far as this one may see them, the newest first."""
+    """The schedules that people made and that this person may see, the newest first."""
 
     length = PAGE_LENGTH
     search = Text("q")
@@ -290,7 +290,7 @@ class RunList(Listing[ScheduledRun]):
 
 
 def visible_to(user: User) -> QuerySet[Schedule]:
-    """Return the schedules that this person may look at: their own and those of the code; staff sees all."""
+    """Return the schedules that this person may see: their own and those of the code; staff sees all."""
     if user.is_staff:
         return Schedule.objects.all()
     return Schedule.objects.filter(Q(owner_id=user.pk) | Q(code_name__isnull=False))
@@ -303,7 +303,7 @@ def of_code() -> QuerySet[Schedule]:
 
 
 def one(user: User) -> QuerySet[Schedule]:
-    """Return what a schedule's own page looks for it in."""
+    """Return the schedules among which a schedule's own page looks for it."""
     return _with_strip_begin(visible_to(user).select_related("owner"))
 
 
@@ -319,14 +319,14 @@ def ticks() -> list[TickRow]:
 
 
 def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
-    """Return the schedules, which a queryset of this module found, with their strips: one query for all of them."""
+    """Return the schedules of a queryset of this module with their strips: one query for all of them."""
     listed = list(schedules)
     strips: dict[int, list[Run]] = {schedule.pk: [] for schedule in listed}
     by_id = {schedule.pk: schedule for schedule in listed}
     in_strips = Q()
     for schedule in listed:
         begin: dt.datetime | None = schedule.strip_begin  # type: ignore[attr-defined]  # annotated
-        # A second earlier: a moment that was read is not, to the digit, the text that SQLite keeps of it.
+        # A second earlier: a moment that was read differs in its last digits from the text that SQLite stores.
         since = Q(due_at__gt=begin - dt.timedelta(seconds=1)) if begin else Q()
         in_strips |= Q(schedule_id=schedule.pk) & since
     if listed:
@@ -336,7 +336,7 @@ def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:
 
 
 def version_of(rows: Iterable[Row]) -> str:
-    """Return what a page compares: another one when a schedule, or a run of its strip, is not as it was."""
+    """Return the version that a page compares: it changes with a schedule or a run of its strip."""
     values = [
         (
             row.schedule.pk,
@@ -351,7 +351,7 @@ def version_of(rows: Iterable[Row]) -> str:
 
 
 def in_words(expression: str) -> str:
-    """Return what a cron that is kept means; itself when it can't be read any more."""
+    """Return a stored cron in words; the cron itself when it can't be read any more."""
     try:
         return cron.in_words(expression)
     except CronError:
@@ -359,7 +359,7 @@ def in_words(expression: str) -> str:
 
 
 def times_of(schedule: Schedule) -> list[Moment]:
-    """Return the next times of a schedule that is on: the one that it waits for, and those after it."""
+    """Return the next times of a schedule that is on: its `next_at` and those after it."""
     first = schedule.next_at
     if not schedule.is_on or first is None:
         return []
@@ -391,12 +391,12 @@ def files_of(schedule: Schedule) -> list[ScheduleFile]:
 
 
 def as_job(schedule: Schedule) -> Job:
-    """Return an unsaved job with the schedule's parameters: they are shown as those of a job are."""
+    """Return an unsaved job with the schedule's parameters, to show them as those of a job."""
     return Job(pipeline=schedule.pipeline, params=schedule.params)
 
 
 def _with_strip_begin(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
-    """Add when the oldest run of each strip was due: what is looked up stays bounded, however many runs there are."""
+    """Add when the oldest run of each strip was due, so that the query of the runs stays bounded."""
     oldest = ScheduledRun.objects.filter(schedule=OuterRef("pk")).order_by("-due_at").values("due_at")
     return schedules.annotate(strip_begin=Subquery(oldest[STRIP_LENGTH - 1 : STRIP_LENGTH]))
 
@@ -410,7 +410,7 @@ def _runs(runs: QuerySet[ScheduledRun]) -> QuerySet[ScheduledRun]:
 
 def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
     if run.job is not None:
-        # Read beside the rows, whose jobs come without their results.
+        # Annotated to the runs, as their jobs come without results.
         run.job.warning_text = run.warning_text  # type: ignore[attr-defined]  # annotated
-    # Its jobs are its owner's.
+    # A schedule's jobs belong to its owner.
     return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)

@@ -1,4 +1,4 @@
-"""Schedules: the list, the page of each, and what a person does to one."""
+"""Schedules: the list, the page of each, and the acts of a person on one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def schedule_list(request: PersonRequest) -> HttpResponseBase:
 @require_safe
 @person_required
 def schedule_preview(request: PersonRequest) -> HttpResponseBase:
-    """Say what a cron means and when it comes next, as far as it has been typed."""
+    """Answer with the meaning and the next times of a cron while it is typed."""
     return render(request, "headway/_repeat_preview.html", {"preview": repeats.preview_of(request.GET)})
 
 
@@ -57,7 +57,7 @@ def schedule_preview(request: PersonRequest) -> HttpResponseBase:
 def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one schedule with its runs; to htmx what changes by itself."""
     if request.htmx and not schedule_pages.visible_to(request.user).filter(pk=pk).exists():
-        # Loading the page again ends the asking, and says that the schedule is gone.
+        # Loading the page again ends the polling, and says that the schedule is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     context = detail_pages.context_of(request, _row(request, pk))
     return answer_page(
@@ -85,7 +85,7 @@ def schedule_run(request: PersonRequest, pk: int) -> HttpResponseBase:
 @require_POST
 @person_required
 def schedule_switching(request: PersonRequest, pk: int) -> HttpResponseBase:
-    """Switch the schedule on or off, as `to` says: sent twice it is what it was asked to be."""
+    """Switch the schedule on or off, as `to` says: sent twice, it has no further effect."""
     wanted = request.POST.get("to", "")
     if wanted not in ("on", "off"):
         return render(request, "400.html", status=400)
@@ -175,7 +175,7 @@ def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = N
 
 
 def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpResponseBase:
-    """Do something to a schedule; answer with where the act came from."""
+    """Act on a schedule; answer with the region in which the button was."""
     row = _row(request, pk)
     is_on_list = request.POST.get("on") == "list"
 
@@ -186,7 +186,7 @@ def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpR
             return render(request, "headway/_schedule_row.html", {"row": fresh, "schedule": fresh.schedule, **beside})
         return render(request, "headway/_schedule_regions.html", {**detail_pages.context_of(request, fresh), **beside})
 
-    # Where the button was: a name of the schedule on the list, or its page.
+    # The place of the button: the schedule's line in the list, or its page.
     back = f"{reverse('schedule_list')}{row.anchor}" if is_on_list else row.schedule.get_absolute_url()
     return answer_act(request, lambda: act(row), back=back, region=show)
 

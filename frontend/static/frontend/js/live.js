@@ -66,19 +66,19 @@
       const box = home && [home, ...home.querySelectorAll("pre, .scroller, .tabs")].find((entry) => entry.className === className);
       if (box) box.scrollTo({ top, left, behavior: "instant" });
     }
-    tellMilestones();
+    announceMilestones();
     takeFocus();
   });
 
   // -- a screen reader hears of milestones only: the text changes with them, never with the numbers
 
-  const tellMilestones = () => {
+  const announceMilestones = () => {
     for (const status of document.querySelectorAll("[data-milestones-of]")) {
       const region = document.getElementById(status.dataset.milestonesOf);
       const milestone = region?.dataset.milestone ?? "";
-      if (status.dataset.told === undefined) status.dataset.told = milestone;
-      else if (status.dataset.told !== milestone) {
-        status.dataset.told = milestone;
+      if (status.dataset.announced === undefined) status.dataset.announced = milestone;
+      else if (status.dataset.announced !== milestone) {
+        status.dataset.announced = milestone;
         status.textContent = milestone;
       }
     }
@@ -115,6 +115,6 @@
     nav.scrollLeft = current.offsetLeft + current.offsetWidth / 2 - nav.clientWidth / 2;
   }
 
-  tellMilestones();
+  announceMilestones();
   takeFocus();
 }

@@ -5,7 +5,7 @@
 "use strict";
 {
   const HIDDEN_MS = 20_000;
-  // For so long another tab that has told of a job, or shown it to the person, has told for this one too.
+  // For so long a job that another tab has announced, or shown to the person, needs no notification of this one.
   const TOLD_MS = 120_000;
   const WORDS = { succeeded: "✓ Done", warned: "⚠ Done, with warnings", failed: "✗ Failed" };
   const ENDED = new Set(["succeeded", "warned", "failed", "cancelled"]);
@@ -58,7 +58,7 @@
 
   // -- a job has ended
 
-  const told = () => {
+  const announced = () => {
     try {
       const all = JSON.parse(localStorage.getItem("headway-told") ?? "{}");
       return Object.fromEntries(Object.entries(all).filter(([, at]) => Date.now() - at < TOLD_MS));
@@ -67,26 +67,26 @@
     }
   };
 
-  const isToldElsewhere = (job) => {
-    const all = told();
+  const isAnnouncedElsewhere = (job) => {
+    const all = announced();
     // One that was tried again may end otherwise, and soon.
     const end = `${job.id} ${job.state}`;
-    const isTold = end in all;
+    const isAnnounced = end in all;
     try {
       localStorage.setItem("headway-told", JSON.stringify({ ...all, [end]: Date.now() }));
     } catch {
       // No store, as in some private windows: the tag below keeps two from standing side by side.
     }
-    return isTold;
+    return isAnnounced;
   };
 
   const end = (job) => {
     const word = WORDS[job.state];
     if (!word) return;
-    const isTold = isToldElsewhere(job);
+    const isAnnounced = isAnnouncedElsewhere(job);
     if (isLooking()) return;
     markedTitle = `${word} · ${job.name}`;
-    if (isTold || !("tells" in document.body.dataset)) return;
+    if (isAnnounced || !("notifies" in document.body.dataset)) return;
     if (!("Notification" in window) || Notification.permission !== "granted") return;
     try {
       const notice = new Notification(job.name, { body: word, tag: `headway-job-${job.id}` });
@@ -141,7 +141,7 @@
       if (!response.ok) return;
       answer = await response.json();
     } catch {
-      // The next time will tell.
+      // The next request decides.
       return;
     }
     for (const job of answer.jobs) {
@@ -158,24 +158,24 @@
   };
 
   setInterval(() => {
-    const isWished = page || "tells" in document.body.dataset;
+    const isWished = page || "notifies" in document.body.dataset;
     if (document.hidden && watched.size && isWished) ask([...watched.keys()]);
   }, HIDDEN_MS);
 
-  // -- the offer to be told
+  // -- the offer of notifications
 
   const offer = document.querySelector("[data-watch-offer]");
-  const isTelling = () => "tells" in document.body.dataset && Notification.permission === "granted";
+  const isNotifying = () => "notifies" in document.body.dataset && Notification.permission === "granted";
   if (offer && "Notification" in window) {
     const refresh = () => {
-      offer.hidden = !watched.size || isTelling() || Notification.permission === "denied";
+      offer.hidden = !watched.size || isNotifying() || Notification.permission === "denied";
     };
     document.addEventListener("htmx:afterSettle", refresh);
     offer.addEventListener("submit", async (event) => {
       event.preventDefault();
       if ((await Notification.requestPermission()) === "granted") {
         const answer = await fetch(offer.action, { method: "POST", body: new FormData(offer) });
-        if (answer.ok) document.body.dataset.tells = "";
+        if (answer.ok) document.body.dataset.notifies = "";
       }
       refresh();
     });

@@ -201,10 +201,10 @@ def test_without_an_address_no_mail_can_be_switched_on(as_alice: Client, alice: 
 
 
 def test_the_browser_may_be_switched_on_from_a_jobs_page(as_alice: Client, alice: User) -> None:
-    assert "data-tells" not in as_alice.get("/").text
+    assert "data-notifies" not in as_alice.get("/").text
     assert as_alice.post("/settings/browser-notices/", headers=HTMX).status_code == 204
     assert kept(alice).browser_notices
-    assert "data-tells" in as_alice.get("/").text
+    assert "data-notifies" in as_alice.get("/").text
     assert as_alice.post("/settings/browser-notices/")["Location"] == "/settings/"
 
 
