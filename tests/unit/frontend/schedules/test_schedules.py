@@ -360,6 +360,13 @@ def test_the_page_shows_all_of_a_schedule(as_alice: Client, alice: User, make_jo
     assert faults(page.text) == []
 
 
+@pytest.mark.parametrize("path", ["", "/schedules/"])
+def test_who_is_notified_by_the_browser_gets_one_place_for_messages(as_alice: Client, alice: User, path: str) -> None:
+    schedule = make_schedule(alice)
+    as_alice.post("/settings/browser-notices/")
+    assert as_alice.get(path or schedule.get_absolute_url()).text.count('id="notices"') == 1
+
+
 @pytest.mark.parametrize("outcome", WITHOUT_JOB)
 def test_a_run_without_a_job_says_what_became_of_it(as_alice: Client, alice: User, outcome: str) -> None:
     schedule = make_schedule(alice)
