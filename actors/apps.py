@@ -6,12 +6,36 @@ import pkgutil
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 
 from core.conf import conf
+
+#: What django-dramatiq has to be told, unless the site tells it something else.
+DRAMATIQ = {
+    "DRAMATIQ_BROKER": {
+        "BROKER": "actors.runtime.broker.build_broker",
+        "OPTIONS": {},
+        "MIDDLEWARE": [
+            "django_dramatiq.middleware.DbConnectionsMiddleware",
+            "periodiq.PeriodiqMiddleware",
+            "actors.runtime.worker_boot.WorkerBoot",
+        ],
+    },
+    "DRAMATIQ_AUTODISCOVER_MODULES": ["run_job", "ticker"],
+    # Its one actor deletes rows of a table that is not used here.
+    "DRAMATIQ_IGNORED_MODULES": ["django_dramatiq.tasks"],
+}
 
 
 class ActorsConfig(AppConfig):
     name = "actors"
+
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        # So early, as the app of django-dramatiq, which has to come after this one, reads them as early.
+        for name, value in DRAMATIQ.items():
+            if not hasattr(settings, name):
+                setattr(settings, name, value)
 
     def ready(self) -> None:
         from actors import pipelines

@@ -271,6 +271,8 @@ class Conf:
 
     # -- accounts of Headway's own site -------------------------------------------------------------
 
+    #: Whether Headway's own pages for signing up, logging in and passwords are there: its own site has no others.
+    ACCOUNTS = _switch(False)
     #: Whether anybody may make an account.
     SIGN_UP = _switch(True)
     #: Hours without a request after which a session ends, and days after which it ends in any case.

@@ -24,7 +24,7 @@ SECURE_SSL = read_switch("SECURE_SSL", _env("SECURE_SSL", "0"))
 #: The one folder with database, files, logs and the secret key.
 HOME = Path(_env("HEADWAY_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
 #: What core/conf.py declares, as the environment sets it.
-HEADWAY = {"HOME": HOME, "PROXY_COUNT": int(SECURE_SSL), **from_environment(os.environ)}
+HEADWAY = {"HOME": HOME, "ACCOUNTS": True, "PROXY_COUNT": int(SECURE_SSL), **from_environment(os.environ)}
 _conf = Conf(HEADWAY)
 _conf.check()
 
@@ -166,19 +166,6 @@ def _database(url: str) -> dict[str, Any]:
 DATABASES = {"default": _database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-DRAMATIQ_BROKER = {
-    "BROKER": "actors.runtime.broker.build_broker",
-    "OPTIONS": {},
-    "MIDDLEWARE": [
-        "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "periodiq.PeriodiqMiddleware",
-        "actors.runtime.worker_boot.WorkerBoot",
-    ],
-}
-DRAMATIQ_AUTODISCOVER_MODULES = ["run_job", "ticker"]
-# Its one actor deletes rows of a table that is not used here.
-DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]
-
 # -- Django -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -192,37 +179,31 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.forms",
     "django_htmx",
-    "django_dramatiq",
     "core",
+    # Before django-dramatiq, which it tells what to do.
     "actors",
     "frontend",
+    "django_dramatiq",
 ]
 MIDDLEWARE = [
-    "core.operation.request_timing.RequestTimingMiddleware",
+    "frontend.middleware.HeadwayMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "frontend.site.security.NullCharacterMiddleware",
-    "frontend.site.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "frontend.accounts.sessions.SessionEndMiddleware",
-    "frontend.site.zones.ZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "frontend.site.outages.OutageMiddleware",
     "frontend.accounts.login_tries.LoginTriesMiddleware",
 ]
-ROOT_URLCONF = "frontend.urls"
+ROOT_URLCONF = "frontend.root"
 WSGI_APPLICATION = "frontend.wsgi.application"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+CSRF_FAILURE_VIEW = "frontend.site.errors.csrf_failure"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Each feature of the pages has its own.
-        "DIRS": sorted(BASE_DIR.glob("frontend/*/templates")),
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -240,9 +221,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["frontend.accounts.people.PersonBackend"]
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "desk"
-LOGOUT_REDIRECT_URL = "login"
+LOGIN_URL = "headway:login"
+LOGIN_REDIRECT_URL = "headway:desk"
+LOGOUT_REDIRECT_URL = "headway:login"
 #: Seconds that the link of a mail for a new password works.
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 
@@ -260,7 +241,6 @@ STORAGES = {
 # Before `collectstatic` has run (tests, a fresh checkout) files are found where they lie.
 WHITENOISE_USE_FINDERS = True
 
-FILE_UPLOAD_HANDLERS = ["core.files.uploads.StagingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 

@@ -1,15 +1,17 @@
-"""Answers to requests that can't be served. The 403, 404 and 500 pages are templates that Django finds by name."""
+"""Answers to requests that can't be served."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views import csrf, defaults
 from django_htmx.http import retarget
 
 from core.errors import Refused
@@ -24,10 +26,16 @@ _TITLES = {413: "Too large", 429: "Too much at once", 503: "Not possible just no
 _PASSING = (429, 503)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return too_much_text(request)
-    return render(request, "400.html", status=400)
+    return render(request, "headway/400.html", status=400)
+
+
+permission_denied = partial(defaults.permission_denied, template_name="headway/403.html")
+not_found = partial(defaults.page_not_found, template_name="headway/404.html")
+server_error = partial(defaults.server_error, template_name="headway/500.html")
+csrf_failure = partial(csrf.csrf_failure, template_name="headway/403_csrf.html")
 
 
 def too_much_text(request: HttpRequest) -> HttpResponse:

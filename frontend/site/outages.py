@@ -15,22 +15,9 @@ from core.logs import log
 RETRY_SECONDS = 10
 
 
-class OutageMiddleware:
-    """Answers when the database has failed a view. It renders no page of the site: each needs the database."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return answer_outage(request, error) if isinstance(error, (OperationalError, InterfaceError)) else None
-
-
 def answer_outage(request: HttpRequest, error: Exception) -> HttpResponse:
     """Answer that the database is away, and when to try again."""
     log("request_failed", level=logging.ERROR, path=request.path, error=f"{type(error).__name__}: {error}"[:300])
-    response = HttpResponse(render_to_string("503.html"), status=503)
+    response = HttpResponse(render_to_string("headway/503.html"), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
     return response

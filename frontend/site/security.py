@@ -39,28 +39,10 @@ class PersonRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-class NullCharacterMiddleware:
-    """Reads U+0000 in a query as U+FFFD, as it would be stored: PostgreSQL fails on U+0000."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "%00" in (query := request.META.get("QUERY_STRING", "")):
-            request.META["QUERY_STRING"] = query.replace("%00", "%EF%BF%BD")
-        return self.get_response(request)
-
-
-class ContentSecurityPolicyMiddleware:
-    """Adds the policy to every response that has none of its own."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        return response
+def without_null_characters(request: HttpRequest) -> None:
+    """Read U+0000 in a query as U+FFFD, as it would be stored: PostgreSQL fails on U+0000."""
+    if "%00" in (query := request.META.get("QUERY_STRING", "")):
+        request.META["QUERY_STRING"] = query.replace("%00", "%EF%BF%BD")
 
 
 def person_required(

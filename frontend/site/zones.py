@@ -18,17 +18,6 @@ from core.pipelines.cron import zone_names
 _HIDDEN = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "posix/", "right/")
 
 
-class ZoneMiddleware:
-    """Activates the person's zone for the request; without a choice, the site's."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(zone_of(getattr(request, "person", None))):
-            return self.get_response(request)
-
-
 def preferences_of(user: User | AnonymousUser | None) -> Preferences:
     """Return the preferences that were loaded with the person; defaults without a choice or a person."""
     if user is None or not user.is_authenticated:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField
 from django.http import QueryDict
+from django.shortcuts import resolve_url
 from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.conf import conf
 from core.models import Job
 from frontend.accounts.theme import theme_of
 from frontend.jobs.pages import notices as notice_list
@@ -84,6 +88,19 @@ def bell(context: Context) -> dict[str, Any]:
 def notifies_by_browser(context: Context) -> bool:
     """Return whether the person wishes notifications of the browser when watched jobs end."""
     return zones.preferences_of(context.get("user")).browser_notices
+
+
+@register.simple_tag
+def has_accounts() -> bool:
+    """Return whether this site has Headway's own pages of accounts."""
+    return conf.ACCOUNTS
+
+
+@register.simple_tag
+def login_address(after: str = "") -> str:
+    """Return the site's page for logging in, which leads back to this one."""
+    address = resolve_url(settings.LOGIN_URL)
+    return f"{address}?{urlencode({'next': after}, safe='/')}" if after else address
 
 
 @register.simple_tag

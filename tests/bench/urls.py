@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 
 from frontend.site.security import PersonRequest, person_required
-from frontend.urls import urlpatterns as site_patterns
+from frontend.root import urlpatterns as site_patterns
 
 
 @person_required

@@ -104,10 +104,10 @@ def _in_words(context: dict[str, Any], *, owner_id: int) -> dict[str, Any]:
     if isinstance(values.get("url"), str):
         values["source"] = _source(values["url"])
     if isinstance(values.get("job"), int):
-        values["job_address"] = site_address(reverse("job_detail", args=[values["job"]]))
+        values["job_address"] = site_address(reverse("headway:job_detail", args=[values["job"]]))
     dataset = values.get("dataset")
     if isinstance(dataset, int) and Dataset.objects.filter(pk=dataset, owner_id=owner_id).exists():
-        values["dataset_address"] = site_address(reverse("dataset_detail", args=[dataset]))
+        values["dataset_address"] = site_address(reverse("headway:dataset_detail", args=[dataset]))
     return values
 
 

@@ -86,4 +86,4 @@ def _send(user_id: int) -> None:
 def _address_for(user: User) -> str:
     """Return the address, under SITE_URL whatever host was asked, at which the person sets a new password."""
     uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
-    return site_address(reverse("password_reset_confirm", args=[uid, token]))
+    return site_address(reverse("headway:password_reset_confirm", args=[uid, token]))

@@ -86,7 +86,7 @@ class PasswordChangeView(django_views.PasswordChangeView):
     """Sets a new password for a person who knows the old one. All their other sessions end."""
 
     template_name = "headway/password_change.html"
-    success_url = reverse_lazy("preferences")
+    success_url = reverse_lazy("headway:preferences")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may_confirm(request.user):  # type: ignore[arg-type]  # who is not logged in never gets here
@@ -107,7 +107,7 @@ class PasswordResetView(django_views.PasswordResetView):
 
     template_name = "headway/password_reset.html"
     form_class = ResetForm
-    success_url = reverse_lazy("password_reset_done")
+    success_url = reverse_lazy("headway:password_reset_done")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may_try("reset_place", address_of(request), amount=TRIES_PER_HOUR, per_seconds=3600):
@@ -127,7 +127,7 @@ class PasswordResetConfirmView(django_views.PasswordResetConfirmView):
     """Sets a new password for a person with the mailed link. Their sessions end; wrong passwords are forgiven."""
 
     template_name = "headway/password_reset_confirm.html"
-    success_url = reverse_lazy("login")
+    success_url = reverse_lazy("headway:login")
 
     def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
         response = super().form_valid(form)

@@ -49,7 +49,7 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
             saved.mailed_until = mailed_from()
             changed.append("mailed_until")
         saved.save(update_fields=changed)
-        return Done("Your settings are kept.", to=reverse("preferences"))
+        return Done("Your settings are kept.", to=reverse("headway:preferences"))
 
     response = answer_form(request, form, save=save, show=lambda status: _page(request, choices=form, status=status))
     if form.is_valid():
@@ -75,7 +75,7 @@ def preferences_email(request: PersonRequest) -> HttpResponseBase:
             off = dict.fromkeys(_MAIL_CHOICES, False)
             Preferences.objects.filter(user=request.user).update(**off)
         message = "Your address is changed." if request.user.email else "Your address is gone."
-        return Done(message, to=reverse("preferences"))
+        return Done(message, to=reverse("headway:preferences"))
 
     return answer_form(request, form, save=save, show=lambda status: _page(request, email=form, status=status))
 
@@ -92,7 +92,7 @@ def preferences_sessions(request: PersonRequest) -> HttpResponseBase:
         logout(request)
         return "You are logged out everywhere."
 
-    return answer_act(request, end, back=reverse("login"))
+    return answer_act(request, end, back=reverse("headway:login"))
 
 
 @require_POST
@@ -104,7 +104,7 @@ def browser_notices(request: PersonRequest) -> HttpResponseBase:
     saved.save(update_fields=["browser_notices"])
     if request.htmx or request.headers.get("Sec-Fetch-Mode") not in (None, "navigate"):
         return HttpResponse(status=204)
-    return redirect("preferences")
+    return redirect("headway:preferences")
 
 
 #: Seconds.

@@ -23,7 +23,7 @@ class DatasetList(Listing[Dataset]):
     search = Text("q", lookup="name__icontains")
 
     def __init__(self, request: PersonRequest) -> None:
-        super().__init__(request.GET, reverse("dataset_list"))
+        super().__init__(request.GET, reverse("headway:dataset_list"))
         self.user = request.user
 
     def rows(self) -> QuerySet[Dataset]:

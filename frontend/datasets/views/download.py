@@ -24,7 +24,7 @@ def dataset_download(request: PersonRequest, pk: int) -> HttpResponseBase:
             dataset, request.POST.get("file", ""), by=request.user.get_username(), is_staff=request.user.is_staff
         )
         if isinstance(made, Artifact):
-            return Done(to=reverse("job_file", args=[made.job_id, made.pk]))
+            return Done(to=reverse("headway:job_file", args=[made.job_id, made.pk]))
         return Done(to=made.get_absolute_url())
 
     return answer_act(request, order, back=dataset.get_absolute_url())

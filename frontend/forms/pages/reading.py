@@ -7,7 +7,6 @@ from django.core.files.uploadhandler import StopUpload
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 
 from core.conf import conf
 from core.errors import Refused
@@ -15,7 +14,7 @@ from core.formatting import size
 from core.life import backpressure
 from core.pipelines import Pipeline
 from frontend.forms.pages import priorities
-from frontend.site.errors import refused, refused_by, too_much_text
+from frontend.site.errors import bad_request, refused, refused_by, too_much_text
 from frontend.site.security import PersonRequest
 
 #: From so many bytes of a body on, it is checked before reading whether a job would be accepted at all.
@@ -39,7 +38,7 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
     except Refused as error:
         return refused_by(request, error)
     except (UnreadablePostError, MultiPartParserError, TooManyFieldsSent):
-        return render(request, "400.html", status=400)
+        return bad_request(request)
     return None
 
 

@@ -87,7 +87,7 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     def save() -> Done:
         if is_schedule:
             return Done(to=repeats.save(entry, repeat, priority=priority, key=key).get_absolute_url())
-        return Done(to=reverse("job_detail", args=[entry.submit(key=key, priority=priority).job_id]))
+        return Done(to=reverse("headway:job_detail", args=[entry.submit(key=key, priority=priority).job_id]))
 
     return page.answer(save, refuse=lambda error: _refuse(page, error))
 

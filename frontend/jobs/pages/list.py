@@ -52,7 +52,7 @@ class JobList(Listing[Job]):
     fan = Text()
 
     def __init__(self, request: PersonRequest) -> None:
-        super().__init__(request.GET, reverse("desk"))
+        super().__init__(request.GET, reverse("headway:desk"))
         self.request = request
         if not request.user.is_staff or self.parent is not None:
             self.values["owner"] = ""

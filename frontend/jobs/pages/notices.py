@@ -71,7 +71,7 @@ class NoticeList(Listing[Job]):
     length = PAGE_LENGTH
 
     def __init__(self, user: User, query: QueryDict) -> None:
-        super().__init__(query, reverse("notices"))
+        super().__init__(query, reverse("headway:notices"))
         self.user = user
 
     def rows(self) -> QuerySet[Job]:
@@ -104,7 +104,7 @@ def _results_of(jobs: list[Any], user: User) -> dict[int, list[tuple[str, str, s
     named = {job.pk: int(job.named_dataset) for job in jobs if str(job.named_dataset or "").isdigit()}
     there = set(Dataset.objects.for_user(user).filter(pk__in=named.values()).values_list("pk", flat=True))
     results = {
-        job_id: [("table", "Open the dataset", reverse("dataset_detail", args=[pk]))]
+        job_id: [("table", "Open the dataset", reverse("headway:dataset_detail", args=[pk]))]
         for job_id, pk in named.items()
         if pk in there
     }
@@ -112,6 +112,6 @@ def _results_of(jobs: list[Any], user: User) -> dict[int, list[tuple[str, str, s
     outputs = Artifact.objects.filter(kind=Artifact.Kind.OUTPUT, job_id=OuterRef("job_id"))
     first = Subquery(outputs.order_by("pk").values("pk")[:1])
     for artifact in Artifact.objects.filter(job_id__in=without, pk=first):
-        address = reverse("job_file", args=[artifact.job_id, artifact.pk])
+        address = reverse("headway:job_file", args=[artifact.job_id, artifact.pk])
         results[artifact.job_id] = [("download", artifact.title or artifact.name, address)]
     return results

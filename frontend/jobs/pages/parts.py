@@ -131,7 +131,7 @@ def part_place(job: Job) -> str:
 def address_of_parts(parent_id: int, *, key: str = "", state: str = "") -> str:
     """Return the address of the list of a job's parts."""
     query = {"parent": parent_id, "fan": key, "state": state}
-    return f"{reverse('desk')}?{urlencode({name: value for name, value in query.items() if value})}"
+    return f"{reverse('headway:desk')}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
 def fan_outs_of(job: Job) -> list[FanOut]:

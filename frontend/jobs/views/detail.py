@@ -41,7 +41,7 @@ def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
 def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Answer the live region with what has changed since the version it has."""
     if not request.htmx:
-        return redirect("job_detail", pk=pk)
+        return redirect("headway:job_detail", pk=pk)
     version = version_of(request, pk)
     if version is None:
         # Loading the page again ends the polling, and says that the job is gone.
@@ -58,7 +58,7 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
 def job_why(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Answer with the line that says why the job waits, when its version is not `?w=`."""
     if not request.htmx:
-        return redirect("job_detail", pk=pk)
+        return redirect("headway:job_detail", pk=pk)
     job = Job.objects.for_user(request.user).filter(pk=pk).defer("params", "result").first()
     why = job_waiting.why_of(job) if job else None
     if why is None or job_waiting.version_of(why) == request.GET.get("w", ""):

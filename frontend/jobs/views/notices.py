@@ -50,7 +50,7 @@ def notices_reading(request: PersonRequest) -> HttpResponseBase:
             saved_preferences(request)
             notice_list.mark_read(request.user, newest)
 
-    return answer_act(request, read, back=reverse("notices"))
+    return answer_act(request, read, back=reverse("headway:notices"))
 
 
 @require_safe
@@ -60,7 +60,7 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
     When the session has ended, only the bell changes and says so: a form of the page may be half filled in.
     """
     if request.headers.get("HX-Request") != "true":
-        return redirect("notices")
+        return redirect("headway:notices")
     if not request.user.is_authenticated:
         page = HtmxDetails(request).current_url_abs_path
         return render(request, "headway/_bell_ended.html", {"next": page or ""})

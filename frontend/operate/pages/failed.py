@@ -40,7 +40,7 @@ class FailedList(Listing[Job]):
     error = Text()
 
     def __init__(self, request: PersonRequest, query: QueryDict) -> None:
-        super().__init__(query, reverse("failed_list"))
+        super().__init__(query, reverse("headway:failed_list"))
         self.request = request
         if not request.user.is_staff:
             # They can find only their own jobs.

@@ -15,7 +15,7 @@ from frontend.site.security import PersonRequest, staff_required
 @staff_required
 def audit_trail(request: PersonRequest) -> HttpResponseBase:
     """Show the trail; to htmx its lines alone."""
-    trail = Trail(request.GET, reverse("audit_trail"))
+    trail = Trail(request.GET, reverse("headway:audit_trail"))
     return answer_page(
         request,
         {"trail": trail},

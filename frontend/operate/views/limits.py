@@ -87,4 +87,4 @@ def _answer(request: PersonRequest, name: str, act: Callable[[str], None], *, me
         context = limit_pages.context_of_one(name, message=outcome.message, refusal=outcome.refusal)
         return render(request, "headway/_pipeline_limits.html", context)
 
-    return answer_act(request, do, back=f"{reverse('limits')}#pipeline-{name}-limits", region=show)
+    return answer_act(request, do, back=f"{reverse('headway:limits')}#pipeline-{name}-limits", region=show)

@@ -19,7 +19,7 @@ from frontend.site.security import PersonRequest, person_required, staff_require
 @staff_required
 def mails(request: PersonRequest) -> HttpResponseBase:
     """List the mails, those first that may have been sent."""
-    return render(request, "headway/mails.html", {"list": MailList(request.GET, reverse("mails"))})
+    return render(request, "headway/mails.html", {"list": MailList(request.GET, reverse("headway:mails"))})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

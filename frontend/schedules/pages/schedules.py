@@ -251,7 +251,7 @@ class ScheduleList(Listing[Schedule]):
     search = Text("q")
 
     def __init__(self, request: PersonRequest) -> None:
-        super().__init__(request.GET, reverse("schedule_list"))
+        super().__init__(request.GET, reverse("headway:schedule_list"))
         self.user = request.user
 
     def rows(self) -> QuerySet[Schedule]:

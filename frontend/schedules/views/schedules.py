@@ -28,6 +28,7 @@ from frontend.schedules.pages import list as list_pages
 from frontend.schedules.pages import schedules as schedule_pages
 from frontend.schedules.pages.schedules import Row
 from frontend.site.answers import Done, Outcome, answer_act, answer_page, turn_back
+from frontend.site.errors import bad_request
 from frontend.site.security import PersonRequest, person_required
 
 
@@ -88,7 +89,7 @@ def schedule_switching(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Switch the schedule on or off, as `to` says: sent twice, it has no further effect."""
     wanted = request.POST.get("to", "")
     if wanted not in ("on", "off"):
-        return render(request, "400.html", status=400)
+        return bad_request(request)
 
     def switch(row: Row) -> str:
         _refuse_unless(row, row.can_change)
@@ -111,7 +112,7 @@ def schedule_deletion(request: PersonRequest, pk: int) -> HttpResponseBase:
 
     def delete() -> Done:
         changes.delete(row.schedule, by=request.user.get_username())
-        return Done(f"{row.name} is deleted. Its jobs are still there.", to=reverse("schedule_list"))
+        return Done(f"{row.name} is deleted. Its jobs are still there.", to=reverse("headway:schedule_list"))
 
     return answer_act(request, delete, back=back)
 
@@ -187,7 +188,7 @@ def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpR
         return render(request, "headway/_schedule_regions.html", {**detail_pages.context_of(request, fresh), **beside})
 
     # The place of the button: the schedule's line in the list, or its page.
-    back = f"{reverse('schedule_list')}{row.anchor}" if is_on_list else row.schedule.get_absolute_url()
+    back = f"{reverse('headway:schedule_list')}{row.anchor}" if is_on_list else row.schedule.get_absolute_url()
     return answer_act(request, lambda: act(row), back=back, region=show)
 
 

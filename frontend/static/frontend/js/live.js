@@ -4,6 +4,12 @@
   const isPoll = (element) => element instanceof Element && element.matches("[data-poll]");
   const offline = () => document.getElementById("offline");
 
+  // -- what htmx sends is from this page
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    event.detail.headers["X-CSRFToken"] = document.getElementById("headway").dataset.csrf;
+  });
+
   // -- hidden tabs ask nothing, and ask at once when they are seen again
 
   document.addEventListener("htmx:beforeRequest", (event) => {

@@ -11,6 +11,8 @@
   const ENDED = new Set(["succeeded", "warned", "failed", "cancelled"]);
 
   const page = document.querySelector(".job-progress");
+  // What the server says of the page as a whole.
+  const parts = document.getElementById("headway");
   let plainTitle = document.title;
   let markedTitle = "";
 
@@ -86,7 +88,7 @@
     const isAnnounced = isAnnouncedElsewhere(job);
     if (isLooking()) return;
     markedTitle = `${word} · ${job.name}`;
-    if (isAnnounced || !("notifies" in document.body.dataset)) return;
+    if (isAnnounced || !("notifies" in parts.dataset)) return;
     if (!("Notification" in window) || Notification.permission !== "granted") return;
     try {
       const notice = new Notification(job.name, { body: word, tag: `headway-job-${job.id}` });
@@ -137,7 +139,7 @@
     const query = new URLSearchParams(ids.map((id) => ["job", id]));
     let answer;
     try {
-      const response = await fetch(`${document.body.dataset.watched}?${query}`, { headers: { "HX-Request": "true" } });
+      const response = await fetch(`${parts.dataset.watched}?${query}`, { headers: { "HX-Request": "true" } });
       if (!response.ok) return;
       answer = await response.json();
     } catch {
@@ -158,14 +160,14 @@
   };
 
   setInterval(() => {
-    const isWished = page || "notifies" in document.body.dataset;
+    const isWished = page || "notifies" in parts.dataset;
     if (document.hidden && watched.size && isWished) ask([...watched.keys()]);
   }, HIDDEN_MS);
 
   // -- the offer of notifications
 
   const offer = document.querySelector("[data-watch-offer]");
-  const isNotifying = () => "notifies" in document.body.dataset && Notification.permission === "granted";
+  const isNotifying = () => "notifies" in parts.dataset && Notification.permission === "granted";
   if (offer && "Notification" in window) {
     const refresh = () => {
       offer.hidden = !watched.size || isNotifying() || Notification.permission === "denied";
@@ -175,7 +177,7 @@
       event.preventDefault();
       if ((await Notification.requestPermission()) === "granted") {
         const answer = await fetch(offer.action, { method: "POST", body: new FormData(offer) });
-        if (answer.ok) document.body.dataset.notifies = "";
+        if (answer.ok) parts.dataset.notifies = "";
       }
       refresh();
     });

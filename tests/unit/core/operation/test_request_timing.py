@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import resolve
 
 from core.operation import metrics
-from core.operation.request_timing import RequestTimingMiddleware
+from core.operation.request_timing import observe
 from tests.configuration import OwnConf
 
 pytestmark = pytest.mark.django_db  # the registry asks the database too
 
 
 def ask(rf: RequestFactory, *, status: int = 200, view: str = "/jobs/") -> HttpResponse:
-    def answer(request: HttpRequest) -> HttpResponse:
-        request.resolver_match = resolve(view) if view else None
-        return HttpResponse("x", status=status)
-
-    return RequestTimingMiddleware(answer)(rf.get("/somewhere"))
+    request, response = rf.get("/somewhere"), HttpResponse("x", status=status)
+    request.resolver_match = resolve(view) if view else None
+    observe(request, response, 0.01)
+    return response
 
 
 def counted(**labels: str) -> float:

@@ -33,7 +33,7 @@ GOOD = "a-Long-word-7"
 NEW = {"username": "dora", "email": "dora@example.org", "password1": GOOD, "password2": GOOD}
 HOUR, DAY = 3600.0, 86_400.0
 #: What differs from page to page in any case.
-TOKENS = re.compile(r'csrf\w*" value="[^"]*"|X-CSRFToken": "[^"]*"')
+TOKENS = re.compile(r'csrf\w*" value="[^"]*"|data-csrf="[^"]*"')
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def dora(db: None) -> User:
 
 
 def log_in(client: Client, name: str, password: str, **extra: Any) -> Any:
-    return client.post(reverse("login"), {"username": name, "password": password}, **extra)
+    return client.post(reverse("headway:login"), {"username": name, "password": password}, **extra)
 
 
 def is_in(client: Client) -> bool:
-    return client.get(reverse("desk")).status_code == 200
+    return client.get(reverse("headway:desk")).status_code == 200
 
 
 def move(client: Client, key: str, seconds: float) -> None:
@@ -144,7 +144,7 @@ def test_nothing_leads_to_another_site(client: Client, dora: User, elsewhere: st
     )
     assert client.get("/sign-up/", {"next": elsewhere})["Location"] == "/"
     client.logout()
-    answer = client.post(reverse("login"), {"username": "dora", "password": GOOD, "next": elsewhere})
+    answer = client.post(reverse("headway:login"), {"username": "dora", "password": GOOD, "next": elsewhere})
     assert answer["Location"] == "/"
     assert '<input type="hidden" name="next" value="">' in Client().get("/sign-up/", {"next": elsewhere}).text
 
@@ -274,7 +274,7 @@ def test_the_admins_log_in_is_counted_too(client: Client, dora: User, conf: OwnC
 
 def test_a_log_in_leaves_no_rows_behind(client: Client, dora: User) -> None:
     log_in(client, "dora", GOOD)
-    client.post(reverse("logout"))
+    client.post(reverse("headway:logout"))
     assert not LimitBucket.objects.exists()
 
 

@@ -140,7 +140,7 @@ def test_a_zone_that_is_no_longer_known_is_the_sites(as_alice: Client, alice: Us
 
 
 def test_a_persons_theme_goes_where_they_log_in(alice: User, as_alice: Client) -> None:
-    as_alice.post("/theme/", {"theme": "dark"})
+    as_alice.post("/settings/theme/", {"theme": "dark"})
     elsewhere = Client()
     assert 'data-theme="auto"' in elsewhere.get("/login/").text
     elsewhere.force_login(alice)

@@ -18,16 +18,16 @@ VIEWS = ["columns", "rows", "rejected", "reading"]
 def test_the_list_shows_my_datasets(as_alice: Client, alice: User, bob: User, make_dataset: MakeDataset) -> None:
     make_dataset(alice, name="hers")
     make_dataset(bob, name="his")
-    page = as_alice.get(reverse("dataset_list")).text
+    page = as_alice.get(reverse("headway:dataset_list")).text
     assert "hers" in page
     assert ">his<" not in page
-    assert "No dataset&#x27;s name holds" in as_alice.get(reverse("dataset_list"), {"q": "z"}).text.replace(
+    assert "No dataset&#x27;s name holds" in as_alice.get(reverse("headway:dataset_list"), {"q": "z"}).text.replace(
         "dataset's", "dataset&#x27;s"
     )
 
 
 def test_an_empty_list_says_how_datasets_come(as_alice: Client) -> None:
-    assert "No datasets yet." in as_alice.get(reverse("dataset_list")).text
+    assert "No datasets yet." in as_alice.get(reverse("headway:dataset_list")).text
 
 
 def test_the_page_accounts_for_every_record(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
@@ -111,7 +111,7 @@ def test_the_page_is_the_same_with_htmx_and_without(
 
 def test_posting_is_refused(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     assert as_alice.post(make_dataset(alice).get_absolute_url()).status_code == 405
-    assert as_alice.post(reverse("dataset_list")).status_code == 405
+    assert as_alice.post(reverse("headway:dataset_list")).status_code == 405
 
 
 def test_somebody_elses_dataset_is_not_found(as_bob: Client, alice: User, make_dataset: MakeDataset) -> None:

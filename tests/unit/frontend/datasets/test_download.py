@@ -56,7 +56,7 @@ def finish() -> Finish:
 
 
 def ask(client: Client, dataset: Dataset, **options: Any) -> str:
-    answer = client.post(reverse("dataset_download", args=[dataset.pk]), {"file": "spelt"}, **options)
+    answer = client.post(reverse("headway:dataset_download", args=[dataset.pk]), {"file": "spelt"}, **options)
     assert answer.status_code == 302
     return str(answer["Location"])
 
@@ -83,7 +83,7 @@ def test_a_second_click_leads_to_the_same_job_then_to_its_file(
     assert f'href="{first}"' in page
     assert "being made" in page
     file = finish(spelling())
-    address = reverse("job_file", args=[file.job_id, file.pk])
+    address = reverse("headway:job_file", args=[file.job_id, file.pk])
     assert ask(as_alice, dataset) == address
     assert as_alice.get(address).getvalue() == b"alpha\n"
     # Nobody has to ask for what is there.
@@ -161,7 +161,7 @@ def test_a_job_that_made_one_file_offers_it_first(
     file = finish(spelling())
     Job.objects.filter(pk=file.job_id).update(result={"headline": "6 letters", "dataset": dataset.pk})
     page = as_alice.get(spelling().get_absolute_url()).text
-    address = reverse("job_file", args=[file.job_id, file.pk])
+    address = reverse("headway:job_file", args=[file.job_id, file.pk])
     assert f'<a class="button is-primary" id="job-{file.job_id}-file" href="{address}">' in page
     assert f'<a class="button" id="job-{file.job_id}-dataset"' in page
     file.local_path.unlink()
@@ -183,17 +183,17 @@ def test_an_unknown_file_is_refused_in_a_sentence(
     as_alice: Client, alice: User, make_dataset: MakeDataset, name: str
 ) -> None:
     dataset = make_dataset(alice)
-    answer = as_alice.post(reverse("dataset_download", args=[dataset.pk]), {"file": name}, follow=True)
+    answer = as_alice.post(reverse("headway:dataset_download", args=[dataset.pk]), {"file": name}, follow=True)
     assert "There is no file" in answer.text
     assert not Job.objects.filter(pipeline="spell").exists()
 
 
 def test_another_method_is_refused(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
-    assert as_alice.get(reverse("dataset_download", args=[make_dataset(alice).pk])).status_code == 405
+    assert as_alice.get(reverse("headway:dataset_download", args=[make_dataset(alice).pk])).status_code == 405
 
 
 def test_somebody_elses_dataset_is_not_found(as_bob: Client, alice: User, make_dataset: MakeDataset) -> None:
-    address = reverse("dataset_download", args=[make_dataset(alice).pk])
+    address = reverse("headway:dataset_download", args=[make_dataset(alice).pk])
     assert as_bob.post(address, {"file": "spelt"}).status_code == 404
     assert not Job.objects.filter(pipeline="spell").exists()
 

@@ -117,7 +117,7 @@ def test_a_kept_file_is_of_no_use_to_somebody_else(as_alice: Client, as_bob: Cli
 
 def test_one_field_is_checked_without_a_word_on_the_others(as_alice: Client) -> None:
     answer = as_alice.post(
-        reverse("pipeline_validation", args=["letters"]) + "?field=title",
+        reverse("headway:pipeline_validation", args=["letters"]) + "?field=title",
         {"title": "far too long a title", "limit": "0"},
         headers=HTMX,
     )
@@ -128,7 +128,7 @@ def test_one_field_is_checked_without_a_word_on_the_others(as_alice: Client) -> 
 
 
 def test_a_check_of_no_field_is_not_found_and_a_get_refused(as_alice: Client) -> None:
-    address = reverse("pipeline_validation", args=["letters"])
+    address = reverse("headway:pipeline_validation", args=["letters"])
     assert as_alice.post(address + "?field=nonsense").status_code == 404
     assert as_alice.get(address).status_code == 405
 

@@ -11,19 +11,19 @@ from tests.unit.frontend.conftest import HTMX, MakeJob, MakeParts
 
 
 def cancellation(job: Job) -> str:
-    return reverse("job_cancellation", args=[job.pk])
+    return reverse("headway:job_cancellation", args=[job.pk])
 
 
 def retry(job: Job) -> str:
-    return reverse("job_retry", args=[job.pk])
+    return reverse("headway:job_retry", args=[job.pk])
 
 
 def discarding(job: Job) -> str:
-    return reverse("job_discarding", args=[job.pk])
+    return reverse("headway:job_discarding", args=[job.pk])
 
 
 def priority(job: Job) -> str:
-    return reverse("job_priority", args=[job.pk])
+    return reverse("headway:job_priority", args=[job.pk])
 
 
 def test_cancelling_a_queued_job_ends_it(as_alice: Client, alice: User, make_job: MakeJob) -> None:

@@ -30,7 +30,7 @@ Progress = Callable[[Client, Job], str]
 
 
 def address(job: Job) -> str:
-    return reverse("job_progress", args=[job.pk])
+    return reverse("headway:job_progress", args=[job.pk])
 
 
 def version_of(client: Client, job: Job) -> str:
@@ -175,7 +175,7 @@ def test_a_failure_shows_its_sentence_and_what_to_do(as_alice: Client, alice: Us
     assert "Line 3: a quote is never closed" in page
     assert "Correct what the sentence names" in page
     assert f'href="/pipelines/letters/?again={job.pk}"' in page
-    assert reverse("job_retry", args=[job.pk]) in page
+    assert reverse("headway:job_retry", args=[job.pk]) in page
 
 
 def test_tracebacks_are_for_staff(as_alice: Client, as_staff: Client, alice: User, make_job: MakeJob) -> None:
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_longer_kept_is_named_without_a_link(
     artifact.local_path.unlink()
     page = as_alice.get(job.get_absolute_url()).text
     assert "no longer kept" in page
-    assert reverse("job_file", args=[job.pk, artifact.pk]) not in page
+    assert reverse("headway:job_file", args=[job.pk, artifact.pk]) not in page
 
 
 def test_parameters_are_told_in_the_words_of_the_form(as_alice: Client, alice: User, make_job: MakeJob) -> None:
@@ -244,7 +244,7 @@ def test_a_job_whose_pipeline_is_gone_still_has_its_page(as_alice: Client, alice
     page = as_alice.get(job.get_absolute_url())
     assert page.status_code == 200
     assert "no longer installed" in page.text
-    assert reverse("job_retry", args=[job.pk]) not in page.text
+    assert reverse("headway:job_retry", args=[job.pk]) not in page.text
 
 
 @pytest.mark.parametrize("state", State.values)

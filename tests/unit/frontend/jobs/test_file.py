@@ -13,11 +13,11 @@ from tests.unit.frontend.conftest import PICTURE, MakeDataset, MakeJob, MakeRepo
 
 
 def address(artifact: Artifact) -> str:
-    return reverse("job_file", args=[artifact.job_id, artifact.pk])
+    return reverse("headway:job_file", args=[artifact.job_id, artifact.pk])
 
 
 def preview(artifact: Artifact) -> str:
-    return reverse("job_preview", args=[artifact.job_id, artifact.pk])
+    return reverse("headway:job_preview", args=[artifact.job_id, artifact.pk])
 
 
 def read(answer: Any) -> bytes:
@@ -53,7 +53,7 @@ def test_somebody_elses_file_is_not_found(as_bob: Client, alice: User, bob: User
     hers = Artifact.objects.get(job=make_job(alice))
     assert as_bob.get(address(hers)).status_code == 404
     his = make_job(bob)
-    assert as_bob.get(reverse("job_file", args=[his.pk, hers.pk])).status_code == 404
+    assert as_bob.get(reverse("headway:job_file", args=[his.pk, hers.pk])).status_code == 404
 
 
 def test_an_output_waits_for_the_end_of_its_job(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:

@@ -17,7 +17,7 @@ from tests.unit.frontend.markup import faults
 
 
 def address(job: Job) -> str:
-    return reverse("job_parameters", args=[job.pk])
+    return reverse("headway:job_parameters", args=[job.pk])
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_the_stage_that_a_job_waits_in_goes_on(as_alice: Client, parent: Job, ma
 
 def test_the_desk_shows_the_bar_of_a_waiting_job(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
     make_parts(parent, "running")
-    page = as_alice.get(reverse("desk")).text
+    page = as_alice.get(reverse("headway:desk")).text
     assert 'value="25.0"' in page
     assert '<span class="job-stage">Render</span>' in page
 
@@ -184,8 +184,8 @@ def test_a_failed_part_can_be_tried_again_while_its_job_waits(
     page = as_alice.get(part.get_absolute_url()).text
     assert "Run again with changes" not in page
     assert "Try it again, or leave it" in page
-    assert reverse("job_retry", args=[part.pk]) in page
-    assert as_alice.post(reverse("job_retry", args=[part.pk])).status_code == 302
+    assert reverse("headway:job_retry", args=[part.pk]) in page
+    assert as_alice.post(reverse("headway:job_retry", args=[part.pk])).status_code == 302
     part.refresh_from_db()
     assert part.state == "queued"
 
@@ -196,18 +196,18 @@ def test_a_failed_part_is_not_retried_once_its_job_went_on(
     part = make_parts(parent, "failed")[0]
     Job.objects.filter(pk=parent.pk).update(state="succeeded")
     page = as_alice.get(part.get_absolute_url()).text
-    assert reverse("job_retry", args=[part.pk]) not in page
+    assert reverse("headway:job_retry", args=[part.pk]) not in page
     assert f"Job #{parent.pk} has gone on without it." in page
-    refused = as_alice.post(reverse("job_retry", args=[part.pk]), headers=HTMX)
+    refused = as_alice.post(reverse("headway:job_retry", args=[part.pk]), headers=HTMX)
     assert "which does not wait for it" in refused.text
-    assert "which does not wait for it" in as_alice.post(reverse("job_retry", args=[part.pk]), follow=True).text
+    assert "which does not wait for it" in as_alice.post(reverse("headway:job_retry", args=[part.pk]), follow=True).text
     part.refresh_from_db()
     assert part.state == "failed"
 
 
 def test_a_part_is_cancelled_alone(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
     part = make_parts(parent, "queued", "queued")[0]
-    as_alice.post(reverse("job_cancellation", args=[part.pk]))
+    as_alice.post(reverse("headway:job_cancellation", args=[part.pk]))
     part.refresh_from_db()
     parent.refresh_from_db()
     assert (part.state, parent.state) == ("cancelled", "waiting")
@@ -216,16 +216,16 @@ def test_a_part_is_cancelled_alone(as_alice: Client, parent: Job, make_parts: Ma
 def test_a_part_is_its_owners_alone(as_bob: Client, parent: Job, make_parts: MakeParts) -> None:
     part = make_parts(parent, "failed")[0]
     assert as_bob.get(part.get_absolute_url()).status_code == 404
-    assert as_bob.post(reverse("job_retry", args=[part.pk])).status_code == 404
-    assert as_bob.get(reverse("desk"), {"parent": parent.pk}).status_code == 404
-    assert as_bob.get(reverse("jobs"), {"parent": parent.pk}, headers=HTMX).status_code == 404
+    assert as_bob.post(reverse("headway:job_retry", args=[part.pk])).status_code == 404
+    assert as_bob.get(reverse("headway:desk"), {"parent": parent.pk}).status_code == 404
+    assert as_bob.get(reverse("headway:jobs"), {"parent": parent.pk}, headers=HTMX).status_code == 404
 
 
 # -- in lists
 
 
 def shown(client: Client, **query: str | int) -> list[str]:
-    return [job.label for job in client.get(reverse("desk"), query).context["list"].jobs]
+    return [job.label for job in client.get(reverse("headway:desk"), query).context["list"].jobs]
 
 
 def test_parts_are_in_no_list_but_their_jobs(
@@ -235,11 +235,11 @@ def test_parts_are_in_no_list_but_their_jobs(
     assert shown(as_alice) == ["sales.pdf"]
     assert shown(as_alice, state="failed") == []
     assert shown(as_alice, q="Render") == []
-    assert as_alice.get(reverse("desk")).context["list"].live_count == 1
+    assert as_alice.get(reverse("headway:desk")).context["list"].live_count == 1
     assert shown(as_staff, owner="all") == ["sales.pdf"]
     # Its number finds it all the same.
     assert shown(as_alice, q=f"#{part.pk}") == ["Render, part 1 of 2"]
-    assert f"Part of job #{parent.pk}" in as_alice.get(reverse("desk"), {"q": f"#{part.pk}"}).text
+    assert f"Part of job #{parent.pk}" in as_alice.get(reverse("headway:desk"), {"q": f"#{part.pk}"}).text
     assert shown(as_alice, q=f"#{parent.pk}") == ["sales.pdf"]
 
 
@@ -255,7 +255,7 @@ def test_somebody_elses_part_is_not_found_by_its_number(
 def test_the_parts_of_a_job_have_a_list_that_leads_back(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
     parts = make_parts(parent, "succeeded", "failed", "running")
     make_parts(parent, "queued", key="merge")
-    page = as_alice.get(reverse("desk"), {"parent": parent.pk})
+    page = as_alice.get(reverse("headway:desk"), {"parent": parent.pk})
     assert f"Parts of job #{parent.pk}" in page.text
     assert f'href="{parent.get_absolute_url()}"' in page.text
     assert "Import" not in page.text
@@ -268,7 +268,7 @@ def test_the_parts_of_a_job_have_a_list_that_leads_back(as_alice: Client, parent
     # Every link of it stays among the parts.
     assert all("parent=" in tab["address"] for tab in page.context["list"].state_tabs)
     assert f'name="parent" value="{parent.pk}"' in page.text
-    assert f"{reverse('jobs')}?parent={parent.pk}&amp;v=" in page.text
+    assert f"{reverse('headway:jobs')}?parent={parent.pk}&amp;v=" in page.text
 
 
 def test_a_list_of_parts_is_followed_as_long_as_their_job_lives(
@@ -284,11 +284,11 @@ def test_a_list_of_parts_is_followed_as_long_as_their_job_lives(
 def test_the_list_of_parts_alone_is_for_htmx(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
     make_parts(parent, "running")
     query: dict[str, str | int] = {"parent": parent.pk, "q": "Render"}
-    fragment = as_alice.get(reverse("jobs"), query, headers=HTMX)
+    fragment = as_alice.get(reverse("headway:jobs"), query, headers=HTMX)
     assert "<html" not in fragment.text
     assert fragment["HX-Replace-Url"] == f"/?q=Render&parent={parent.pk}"
-    assert "<html" in as_alice.get(reverse("jobs"), query).text
-    again = as_alice.get(reverse("jobs"), {**query, "v": fragment.context["list"].version}, headers=HTMX)
+    assert "<html" in as_alice.get(reverse("headway:jobs"), query).text
+    again = as_alice.get(reverse("headway:jobs"), {**query, "v": fragment.context["list"].version}, headers=HTMX)
     assert again.status_code == 204
 
 
@@ -296,7 +296,7 @@ def test_parts_are_listed_in_order_on_pages_linked_both_ways(
     as_alice: Client, parent: Job, make_parts: MakeParts
 ) -> None:
     parts = [part.pk for part in make_parts(parent, *["succeeded"] * (PAGE_LENGTH * 2 + 3))]
-    first = as_alice.get(reverse("desk"), {"parent": parent.pk}).context["list"]
+    first = as_alice.get(reverse("headway:desk"), {"parent": parent.pk}).context["list"]
     assert [job.pk for job in first.jobs] == parts[:PAGE_LENGTH]
     assert not first.previous_page
     second = as_alice.get(first.next_page).context["list"]
@@ -309,7 +309,7 @@ def test_parts_are_listed_in_order_on_pages_linked_both_ways(
 
 
 def test_a_list_of_parts_that_is_empty_says_why(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
-    assert f"Job #{parent.pk} has no parts." in as_alice.get(reverse("desk"), {"parent": parent.pk}).text
+    assert f"Job #{parent.pk} has no parts." in as_alice.get(reverse("headway:desk"), {"parent": parent.pk}).text
     make_parts(parent, "running")
     filtered = as_alice.get(f"/?parent={parent.pk}&state=failed").text
     assert "No part matches this filter." in filtered
@@ -318,4 +318,4 @@ def test_a_list_of_parts_that_is_empty_says_why(as_alice: Client, parent: Job, m
 
 @pytest.mark.parametrize("asked", ["0", "nonsense", "99999"])
 def test_the_parts_of_a_job_that_is_not_there_are_not_found(as_alice: Client, alice: User, asked: str) -> None:
-    assert as_alice.get(reverse("desk"), {"parent": asked}).status_code == 404
+    assert as_alice.get(reverse("headway:desk"), {"parent": asked}).status_code == 404

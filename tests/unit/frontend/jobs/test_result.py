@@ -16,8 +16,10 @@ def test_a_pdf_is_shown_by_its_first_page_with_ways_to_read_it(
 ) -> None:
     report = make_report(alice)
     page = as_alice.get(report.job.get_absolute_url()).text
-    file = reverse("job_file", args=[report.job_id, report.pk])
-    assert f'<img src="{reverse("job_preview", args=[report.job_id, report.pk])}" width="30" height="40"' in page
+    file = reverse("headway:job_file", args=[report.job_id, report.pk])
+    assert (
+        f'<img src="{reverse("headway:job_preview", args=[report.job_id, report.pk])}" width="30" height="40"' in page
+    )
     assert 'alt="First page of report.pdf"' in page
     assert f'href="{file}?view=1" target="_blank" rel="noopener"' in page
     assert f'href="{file}"' in page
@@ -32,7 +34,7 @@ def test_the_reader_is_in_the_page_only_when_it_is_asked_for(
 ) -> None:
     report = make_report(alice)
     where = report.job.get_absolute_url()
-    frame = f'<iframe class="reader-frame" src="{reverse("job_file", args=[report.job_id, report.pk])}?view=1#'
+    frame = f'<iframe class="reader-frame" src="{reverse("headway:job_file", args=[report.job_id, report.pk])}?view=1#'
     for headers in ({}, HTMX):
         page = as_alice.get(where, {"read": report.pk}, headers=headers)
         assert frame in page.text
@@ -59,7 +61,7 @@ def test_the_end_brings_the_result_along(as_alice: Client, alice: User, make_rep
     Job.objects.filter(pk=report.job_id).update(state="running")
     version = as_alice.get(report.job.get_absolute_url()).context["version"]
     Job.objects.filter(pk=report.job_id).update(state="succeeded")
-    answer = as_alice.get(reverse("job_progress", args=[report.job_id]), {"v": version}, headers=HTMX).text
+    answer = as_alice.get(reverse("headway:job_progress", args=[report.job_id]), {"v": version}, headers=HTMX).text
     assert f'id="job-{report.job_id}-result"' in answer
     assert "Read here: report.pdf" in answer
 
@@ -77,7 +79,7 @@ def test_a_picture_of_another_file_than_a_pdf_links_the_download(
     report = make_report(alice)
     Artifact.objects.filter(pk=report.pk).update(name="all.zip", content_type="application/zip")
     page = as_alice.get(report.job.get_absolute_url()).text
-    file = reverse("job_file", args=[report.job_id, report.pk])
+    file = reverse("headway:job_file", args=[report.job_id, report.pk])
     assert f'<a class="result-picture" href="{file}">' in page
     assert "?view=1" not in page
     assert "?read=" not in page

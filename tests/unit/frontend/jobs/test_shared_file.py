@@ -18,7 +18,7 @@ from .test_file import read
 
 @pytest.fixture
 def report(alice: User, make_report: MakeReport, conf: OwnConf) -> Artifact:
-    conf.SITE_URL = ""
+    conf.SITE_URL = "http://testserver"
     return make_report(alice)
 
 

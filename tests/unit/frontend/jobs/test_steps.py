@@ -151,7 +151,7 @@ def test_the_steps_are_sent_only_when_they_changed(
     region = f'id="job-{job.pk}-steps"'
 
     def asked() -> str:
-        return as_alice.get(reverse("job_progress", args=[job.pk]), known, headers=HTMX).text
+        return as_alice.get(reverse("headway:job_progress", args=[job.pk]), known, headers=HTMX).text
 
     JobProgress.objects.filter(job=job).update(version=4, done=31)
     assert "31 of 120 pages" in asked()
@@ -171,7 +171,7 @@ def test_a_cancelled_job_is_polled_until_its_last_part_ended(
     page = as_alice.get(job.get_absolute_url())
     assert "data-poll" in page.text
     known = {"v": page.context["version"], "s": page.context["steps"].version}
-    address = reverse("job_progress", args=[job.pk])
+    address = reverse("headway:job_progress", args=[job.pk])
     answer = as_alice.get(address, known, headers=HTMX).text
     assert "data-poll" in answer
     assert "hx-swap-oob" not in answer
@@ -186,7 +186,7 @@ def test_the_first_step_brings_the_region_along(as_alice: Client, alice: User, m
     job = make_job(alice, state="running", progress=PLAIN)
     version = as_alice.get(job.get_absolute_url()).context["version"]
     JobProgress.objects.filter(job=job).update(version=4, step=current())
-    answer = as_alice.get(reverse("job_progress", args=[job.pk]), {"v": version}, headers=HTMX).text
+    answer = as_alice.get(reverse("headway:job_progress", args=[job.pk]), {"v": version}, headers=HTMX).text
     assert f'<section class="panel job-steps" id="job-{job.pk}-steps"' in answer
 
 
@@ -201,7 +201,9 @@ def test_waiting_jobs_are_asked_after_by_one_query_too(
     make_parts(job, *["running"] * 40)
     page = as_alice.get(job.get_absolute_url())
     with django_assert_num_queries(3):  # the session, the person, the check
-        answer = as_alice.get(reverse("job_progress", args=[job.pk]), {"v": page.context["version"]}, headers=HTMX)
+        answer = as_alice.get(
+            reverse("headway:job_progress", args=[job.pk]), {"v": page.context["version"]}, headers=HTMX
+        )
     assert answer.status_code == 204
 
 

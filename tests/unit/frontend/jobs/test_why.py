@@ -21,7 +21,7 @@ from tests.unit.frontend.markup import faults
 
 
 def address(job: Job) -> str:
-    return reverse("job_why", args=[job.pk])
+    return reverse("headway:job_why", args=[job.pk])
 
 
 def version_of(client: Client, job: Job) -> str:

@@ -237,4 +237,4 @@ def test_an_act_without_its_token_is_refused(alice: User, failed: list[Job]) -> 
 
 def test_every_address_is_named(failed: list[Job]) -> None:
     names = {"failed_list": FAILED, "failed_requeue": REQUEUE, "failed_discard": DISCARD}
-    assert {name: reverse(name) for name in names} == names
+    assert {name: reverse(f"headway:{name}") for name in names} == names

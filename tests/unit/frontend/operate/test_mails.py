@@ -29,7 +29,7 @@ def make_mail(owner: User, mail: str = "unknown", *, to: str = "carol@example.or
 
 
 def address(mail: Mail) -> str:
-    return reverse("mail_sending", args=[mail.pk])
+    return reverse("headway:mail_sending", args=[mail.pk])
 
 
 def test_a_mail_jobs_page_shows_the_recipient_and_the_outcome(as_alice: Client, alice: User) -> None:
@@ -156,7 +156,7 @@ def test_somebody_elses_mail_is_not_found(as_bob: Client, client: Client, alice:
 
 def test_a_retry_of_its_job_is_no_wish_for_a_second_copy(as_alice: Client, alice: User) -> None:
     mail = make_mail(alice)
-    as_alice.post(reverse("job_retry", args=[mail.job_id]), {"from": "start"})
+    as_alice.post(reverse("headway:job_retry", args=[mail.job_id]), {"from": "start"})
     assert Job.objects.get(pk=mail.job_id).state == "queued"
     assert Mail.objects.get().state == "unknown"
 

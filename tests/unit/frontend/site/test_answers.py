@@ -21,7 +21,7 @@ from frontend.site.answers import Done, Outcome, answer_act, answer_form, answer
 from tests.unit.frontend.conftest import HTMX
 
 FRONTEND = Path(__file__).resolve().parents[4] / "frontend"
-PAGES = {"whole": "404.html", "region": "headway/_mark.html"}
+PAGES = {"whole": "headway/404.html", "region": "headway/_mark.html"}
 
 
 class NameForm(forms.Form):

@@ -54,7 +54,7 @@ def test_what_is_past_its_time_and_still_there_goes_any_moment(
     assert "These files are deleted with the job any moment ." in page
     page = words(as_alice.get(dataset.get_absolute_url()).text)
     assert "Expires any moment : deleted with its files." in page
-    assert "expires any moment" in words(as_alice.get(reverse("dataset_list")).text)
+    assert "expires any moment" in words(as_alice.get(reverse("headway:dataset_list")).text)
 
 
 @pytest.mark.parametrize("state", LIVE)
@@ -94,7 +94,7 @@ def test_the_list_of_datasets_warns_of_those_that_go_soon(
     Dataset.objects.exclude(pk=late.pk).update(created_at=ago(days=355))
     Dataset.objects.filter(pk=kept.pk).update(is_kept=True)
     Schedule.objects.create(owner=alice, pipeline="letters", cron="0 3 * * *", params={"dataset": named.pk})
-    page = as_alice.get(reverse("dataset_list")).text
+    page = as_alice.get(reverse("headway:dataset_list")).text
     assert page.count("expires-soon") == 1
     row = next(row for row in page.split("<tr>") if ">soon</a>" in row)
     assert "expires in 10 days" in words(row)
@@ -103,7 +103,7 @@ def test_the_list_of_datasets_warns_of_those_that_go_soon(
 
 def test_a_dataset_is_kept_for_good_and_let_go_again(as_alice: Client, alice: User, make_dataset: MakeDataset) -> None:
     dataset = make_dataset(alice)
-    act = reverse("dataset_keeping", args=[dataset.pk])
+    act = reverse("headway:dataset_keeping", args=[dataset.pk])
     page = as_alice.get(dataset.get_absolute_url()).text
     assert f'<form method="post" action="{act}">' in page
     assert "Keep for good" in page
@@ -123,7 +123,7 @@ def test_keeping_is_a_post_of_somebody_who_may_open_the_dataset(
     as_alice: Client, as_bob: Client, as_staff: Client, client: Client, alice: User, make_dataset: MakeDataset
 ) -> None:
     dataset = make_dataset(alice)
-    act = reverse("dataset_keeping", args=[dataset.pk])
+    act = reverse("headway:dataset_keeping", args=[dataset.pk])
     assert as_alice.get(act).status_code == 405
     assert as_bob.post(act, {"keep": "yes"}).status_code == 404
     assert client.post(act, {"keep": "yes"}).status_code == 302
@@ -144,4 +144,4 @@ def test_where_datasets_are_kept_for_good_nothing_is_said(
     conf.DAYS_DATASETS = 0
     dataset = make_dataset(alice)
     assert 'class="keeping' not in as_alice.get(dataset.get_absolute_url()).text
-    assert "expires-soon" not in as_alice.get(reverse("dataset_list")).text
+    assert "expires-soon" not in as_alice.get(reverse("headway:dataset_list")).text

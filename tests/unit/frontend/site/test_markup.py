@@ -150,14 +150,14 @@ def test_pages_without_a_person_are_well_formed(client: Client, db: None) -> Non
 
 @pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
 def test_an_error_page_needs_nothing_but_its_template(name: str) -> None:
-    page = engines["django"].get_template(name).render()
+    page = engines["django"].get_template(f"headway/{name}").render()
     assert faults(page) == []
     assert "<h1>" in page
 
 
 def test_the_page_of_a_fault_shows_even_when_nothing_works() -> None:
     # No request, no person, no manifest of static files, no database.
-    assert "Something went wrong here" in render_to_string("500.html")
+    assert "Something went wrong here" in render_to_string("headway/500.html")
 
 
 def test_every_icon_that_templates_name_is_drawn() -> None:

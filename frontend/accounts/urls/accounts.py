@@ -1,16 +1,13 @@
-"""Addresses of coming, going, and personal settings."""
+"""Addresses of accounts, on a site that has Headway's own."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from frontend.accounts.views import accounts, preferences, theme
+from frontend.accounts.views import accounts, preferences
 
 urlpatterns = [
-    path("theme/", theme.theme, name="theme"),
-    path("settings/", preferences.preferences, name="preferences"),
     path("settings/address/", preferences.preferences_email, name="preferences_email"),
     path("settings/sessions/", preferences.preferences_sessions, name="preferences_sessions"),
-    path("settings/browser-notices/", preferences.browser_notices, name="browser_notices"),
     path("settings/password/", accounts.password_change, name="password_change"),
     path("sign-up/", accounts.sign_up_page, name="sign_up"),
     path("login/", accounts.LogInView.as_view(), name="login"),

@@ -1,0 +1,1 @@
+"""Addresses of coming and going, and of personal settings."""

@@ -1,0 +1,11 @@
+"""Addresses of personal settings, on every site."""
+
+from django.urls import path
+
+from frontend.accounts.views import preferences, theme
+
+urlpatterns = [
+    path("", preferences.preferences, name="preferences"),
+    path("theme/", theme.theme, name="theme"),
+    path("browser-notices/", preferences.browser_notices, name="browser_notices"),
+]
