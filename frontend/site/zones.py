@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable
 from functools import cache
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.utils import timezone
 
 from core.models import Preferences
 from core.pipelines.cron import zone_names

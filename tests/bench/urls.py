@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from frontend.site.security import PersonRequest, person_required
 from frontend.root import urlpatterns as site_patterns
+from frontend.site.security import PersonRequest, person_required
 
 
 @person_required
