@@ -212,6 +212,8 @@ class Conf:
     REPUBLISH_SECONDS = _number(30.0, least=0.01)
     #: Progress is written at most once in this many seconds for a job.
     PROGRESS_SECONDS = _number(0.25)
+    #: Seconds that an attempt which may not go on has to end by itself; then it is ended over its head.
+    WRITE_OFF_SECONDS = _number(15.0, least=0.01)
     #: Seconds that a stopping worker gives short work to end before it hands jobs back.
     STOP_GRACE_SECONDS = _number(10.0)
     #: Seconds after which a stopping worker has ended, whatever hangs; with the time its parent takes, under 30.

@@ -38,6 +38,10 @@ class Interrupted(JobStopped):
     """Raised when the worker is stopping: the job is handed back and resumes at its step elsewhere."""
 
 
+class TimeLimitReached(JobStopped):
+    """Raised when the attempt has run for longer than its pipeline's time limit: the job fails."""
+
+
 class Suspended(JobStopped):
     """Raised when a job has fanned out: its thread is free until the last child has ended."""
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
+def seconds(amount: float) -> str:
+    """Return a time as `0.5 seconds`, `1 second`, `90 seconds`, `5 minutes` or `2 hours`: in the unit that is whole."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if amount >= length and amount % length == 0:
+            count = int(amount // length)
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    return f"{amount:,.10g} second{'' if amount == 1 else 's'}"
+
+
 def size(amount: float | None) -> str:
     """Return bytes as `812 bytes`, `12.4 KB` or `1.2 GB` (1 KB = 1,024 bytes); None as nothing."""
     if amount is None:

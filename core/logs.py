@@ -1,18 +1,88 @@
-"""The one format of all log lines: a past-tense event and its fields."""
+"""The one format of all log lines: a past-tense event and its fields; and whose line it is."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 logger = logging.getLogger("headway")
+#: Fields of an event that are attributes of its record as well.
+FIELDS = ("job", "pipeline", "attempt")
+
+
+class Sink(Protocol):
+    """Takes the lines of one attempt."""
+
+    @property
+    def job_id(self) -> int: ...
+    def add(self, at: float, level: str, name: str, text: str) -> None: ...
+
+
+#: Where what is logged in this thread or async task is kept beside the log: that of the attempt which runs here.
+sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
 
 
 def log(event: str, *, level: int = logging.INFO, exc_info: bool = False, **fields: Any) -> None:
-    """Log one event, e.g. `job_claimed job=7 attempt=2`."""
+    """Log one event, e.g. `job_claimed job=7 attempt=2`.
+
+    What says whose it is, as `FIELDS` has it, is also on the record, for what watches errors.
+    """
     if logger.isEnabledFor(level):
         words = " ".join(f"{name}={_format(value)}" for name, value in fields.items())
-        logger.log(level, "%s %s", event, words, exc_info=exc_info)
+        extra = {name: fields[name] for name in FIELDS if name in fields}
+        logger.log(level, "%s %s", event, words, exc_info=exc_info, extra=extra)
+
+
+class WithJob(logging.Filter):
+    """Gives each record the number of the job in whose attempt it was logged, as `job`; empty outside of one.
+
+    For handlers: `"filters": {"job": {"()": "core.logs.WithJob"}}`. A format may then have `{job}`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not hasattr(record, "job"):
+            attempt = sink.get()
+            record.job = attempt.job_id if attempt is not None else ""
+        return True
+
+
+class LineFormatter(logging.Formatter):
+    """Adds ` job=7` to a line that does not say it itself; for handlers with the filter `WithJob`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record)
+        job = getattr(record, "job", "")
+        return f"{line} job={job}" if job and record.name != logger.name else line
+
+
+class Keeping(logging.Handler):
+    """Hands what is logged in an attempt to its sink. Headway's own events are on the job's timeline already."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        attempt = sink.get()
+        if attempt is None or record.name == logger.name:
+            return
+        try:
+            text = record.getMessage()
+            if record.exc_info and record.exc_info[0]:
+                # Its traceback is in the log, for those who run the site.
+                text += f"\n{record.exc_info[0].__name__}: {record.exc_info[1]}"
+            elif record.exc_text:
+                text += f"\n{record.exc_text.strip().splitlines()[-1]}"
+            attempt.add(record.created, record.levelname, record.name, text)
+        except Exception:  # noqa: BLE001 - logging's own rule: a line that can't be made must not stop the work
+            self.handleError(record)
+
+
+_keeping = Keeping()
+
+
+def keep_lines() -> None:
+    """Have this process keep what its attempts log."""
+    root = logging.getLogger()
+    if _keeping not in root.handlers:
+        root.addHandler(_keeping)
 
 
 def _format(value: Any) -> str:

@@ -1,9 +1,9 @@
 """The keeper: the thread of a worker process that takes care of what the process holds.
 
 It writes progress, renews leases, notices cancels, reaps what others let go of, fires schedules, orders mails about
-ended jobs, flushes figures, announces the process, and watches its own threads: one that has died silently
-makes the process end, so that its supervisor starts a whole one. It does one short thing at a time and never talks
-to the broker; that is the relay's.
+ended jobs, flushes figures, announces the process, and watches its own threads: one that has died silently, or too many
+that hang, make the process end, so that its supervisor starts a whole one. It does one short thing at a time and never
+talks to the broker; that is the relay's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from django.db import connection
 
 from actors.runtime.relay import relay
 from actors.runtime.run_job import attempts
+from actors.runtime.slots import slots
 from core import mails
 from core.attempt import children
 from core.conf import conf
@@ -33,6 +34,8 @@ from core.operation import alarms, metrics, presence
 from core.schedules import fire, static
 
 NOTICE_CANCEL_SECONDS = 2.0
+ENFORCE_SECONDS = 1.0
+LINES_SECONDS = 1.0
 ROLL_UP_SECONDS = 0.5
 FIRE_SECONDS = 2.0
 FOLLOW_SECONDS = 60.0
@@ -77,10 +80,12 @@ class Keeper:
         self._announcing = Duty(self.announce, presence.HEARTBEAT_SECONDS)
         self._duties = [
             Duty(attempts().write_progress, conf.PROGRESS_SECONDS),
+            Duty(attempts().write_lines, LINES_SECONDS),
             Duty(attempts().roll_up, ROLL_UP_SECONDS),
             Duty(children.pool.tend, IDLE_SECONDS),
             Duty(attempts().renew, conf.LEASE_RENEW_SECONDS),
             Duty(attempts().notice_cancels, NOTICE_CANCEL_SECONDS),
+            Duty(attempts().enforce, ENFORCE_SECONDS),
             Duty(reap, conf.REAP_SECONDS, jitter=0.5),
             Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
             Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
@@ -151,9 +156,15 @@ class Keeper:
         dead += [name for name, part in (("relay", relay), ("ledger", attempts().ledger)) if not part.is_alive()]
         orphaned = os.getppid() != self._parent
         # One that stops has threads that have ended as they should; a second signal would make an end of it at once.
-        if self._ending.is_set() or self.is_stopping or not (dead or orphaned):
+        if self._ending.is_set() or self.is_stopping or not (dead or orphaned or slots.are_too_many):
             return
-        log("process_ends", level=logging.CRITICAL, dead_threads=",".join(dead), orphaned=orphaned)
+        log(
+            "process_ends",
+            level=logging.CRITICAL,
+            dead_threads=",".join(dead),
+            orphaned=orphaned,
+            hung_threads=len(slots.hung),
+        )
         self._ending.set()
         threading.Timer(END_SECONDS, os._exit, args=[70]).start()
         os.kill(os.getpid(), signal.SIGTERM)

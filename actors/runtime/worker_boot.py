@@ -11,8 +11,10 @@ from typing import Any
 import dramatiq
 from dramatiq.middleware import Middleware
 
+from actors.runtime.slots import Deliveries, slots
 from core import pipelines
 from core.attempt import children
+from core.attempt.pulse import Pulse
 from core.conf import conf
 from core.logs import log
 
@@ -43,6 +45,8 @@ class WorkerBoot(Middleware):
         worker.queue_prefetch = worker.worker_threads + worker.worker_threads // 2
         for queue in pipelines.queues():
             broker.declare_queue(queue)
+        slots.worker = worker
+        broker.add_middleware(Deliveries())
 
     def after_worker_boot(self, broker: Any, worker: dramatiq.Worker) -> None:
         from actors.runtime.keeper import Keeper
@@ -58,6 +62,7 @@ class WorkerBoot(Middleware):
             for queue in queues:
                 outbox.publish_again(queue, limit=1_000_000, older_seconds=0)
         attempts().ledger.start()
+        attempts().on_write_off = slots.replace
         relay.polls, relay.queues = True, tuple(queues)
         relay.ahead = worker.worker_threads + worker.worker_threads // 2
         relay.start()
@@ -66,6 +71,8 @@ class WorkerBoot(Middleware):
         # It imports beside us what jobs need in child processes: none waits for it, after however long a rest.
         if modules := pipelines.preloads(queues):
             children.pool.warm_up(modules, pipelines.rehearsals(queues))
+        self.pulse = Pulse(attempts().worker)
+        self.pulse.start()
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues)
         self.keeper.start()
@@ -84,6 +91,8 @@ class WorkerBoot(Middleware):
             _after(conf.STOP_SECONDS - END_BEFORE, _end_at_once),
         ]
         self.keeper.note_stop()
+        # From now on a thread that is written off gets no successor.
+        slots.worker = None
         if broker.is_shared:
             take_no_more(broker, worker)
 
@@ -100,7 +109,8 @@ class WorkerBoot(Middleware):
         # Last of all: what was handed back is published to whoever runs on.
         relay.stop(timeout=PART_SECONDS)
         self.keeper.stop(timeout=PART_SECONDS)
-        stuck = [thread.name for thread in worker.workers if thread.is_alive()]
+        self.pulse.stop()
+        stuck = [thread.name for thread in (*worker.workers, *slots.hung) if thread.is_alive()]
         log("worker_stopped", stuck_threads=",".join(stuck))
         children.pool.end()
         if stuck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -12,12 +13,14 @@ from core.attempt.display import Display
 from core.attempt.fan_outs import FanOuts
 from core.attempt.fencing import Ownership
 from core.attempt.folders import Folders
+from core.attempt.lines import Lines
 from core.attempt.outcomes import Outcome, Succeeded
 from core.attempt.steps import Steps
 from core.database.jsontext import dumps_limited
 from core.life.fan_out import function_of
 from core.life.leases import Held
 from core.life.ledger import Claim, End
+from core.logs import sink
 from core.pipelines import Pipeline
 
 
@@ -28,8 +31,16 @@ class Attempt:
         self.claim = claim
         self.key = Held(claim.job_id, claim.fence)
         self.began = time.monotonic()
-        #: Set when only its end is still to be written.
-        self.is_over = False
+        #: The thread that made it, and runs it.
+        self.thread = threading.current_thread()
+        #: Seconds that it may take; None is no limit.
+        self.time_limit = spec.time_limit if spec else None
+        #: Since when the keeper has seen it go on though it may not, by the monotonic clock.
+        self.stopped_since: float | None = None
+        #: Set when only its end is still to be written; and when the keeper has written that over its head.
+        self.is_over = self.is_written_off = False
+        #: What its function has logged, and is not written yet.
+        self.lines = Lines(claim.job_id)
         self.own = Ownership(claim.job_id, claim.fence)
         # A child's function announces no stages.
         self.display = Display(claim, spec.stages if spec and not claim.task else ())
@@ -53,12 +64,15 @@ class Attempt:
         if self._spec is None:
             return outcomes.without_pipeline(self.claim)
         self._folders.remove_earlier()
+        whose = sink.set(self.lines)
         try:
             self.own.check()
             return Succeeded(dumps_limited(self.call(self._spec), what="The result"))
         except BaseException as error:
             # Whatever it is, SystemExit too: an attempt that is not ended here would be renewed for ever.
             return outcomes.of_error(error, self.claim)
+        finally:
+            sink.reset(whose)
 
     def call(self, spec: Pipeline) -> Any:
         """Call the job's function: the pipeline's own, or that of a child."""
@@ -71,6 +85,10 @@ class Attempt:
         self._child.give_back()
         self._folders.close()
 
+    def abandon(self) -> None:
+        """Take the child process away from a thread that does not end."""
+        self._child.abandon()
+
     def end_of(self, outcome: Outcome) -> End | None:
         """Return the end to write for this outcome, with the last progress; None when nothing is written."""
         if isinstance(outcome, outcomes.Lost):
@@ -80,4 +98,4 @@ class Attempt:
     @property
     def is_changed(self) -> bool:
         """Whether its progress needs a write of its own: the last progress is written with the end."""
-        return not self.is_over and self.display.is_changed
+        return not (self.is_over or self.is_written_off) and self.display.is_changed

@@ -9,15 +9,27 @@ The story of one attempt:
    then: its lease must not run out while the database is away. One that lost its job writes nothing.
 5. **Let go.** When that is committed the attempt is no longer renewed, and files that nobody needs are deleted.
 
+One that was cancelled, lost its job or has reached its time limit is stopped: its next call of the context raises, and
+a child process that it waits for is killed. When it has not ended by itself `WRITE_OFF_SECONDS` later, because it
+sleeps or hangs in a call of the system:
+
+6. **Write off.** The keeper writes its end over its head, under the same fence: nothing that the thread still writes is
+   accepted. Its child process is killed, and the worker gets another thread in the place of this one.
+7. **Replace.** A process with too many such threads ends, and its supervisor starts another (`actors.runtime.keeper`).
+
+One that holds the interpreter holds up the keeper too: `core.attempt.watcher` ends it, with its process.
+
 Nothing is raised to the caller: whatever happens is written on the job.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,23 +37,29 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from core import pipelines
+from core.attempt import lines
 from core.attempt.attempt import Attempt
-from core.attempt.outcomes import HandedBack
+from core.attempt.outcomes import Cancelled, HandedBack, Lost, Outcome, over_time
+from core.attempt.pulse import name_thread
+from core.conf import conf
 from core.database import statements
 from core.database.jsontext import dumps
-from core.errors import Interrupted, JobCancelled, LeaseLost
+from core.errors import Interrupted, JobCancelled, LeaseLost, TimeLimitReached
 from core.failpoints import failpoint
+from core.files import storage
 from core.life import families, leases
 from core.life.leases import Held
 from core.life.ledger import LEDGER_THREAD, Claim, Ledger
 from core.life.requests import discard
-from core.logs import log
+from core.logs import keep_lines, log
 from core.models import Job
 from core.models.states import State
 from core.operation import alarms, metrics
 
 #: How often writing a parent's progress is tried while its row is locked.
 ROLL_UP_TRIES = 3
+#: Characters of the place at which an attempt was written off.
+DETAIL_LENGTH = 20_000
 
 
 @dataclass
@@ -54,9 +72,12 @@ class Attempts:
     #: Parents whose children have changed here, with how often their progress is still to be tried.
     _changed_parents: dict[int, int] = field(default_factory=dict)
     _stopping: bool = False
+    #: Takes a thread that is written off out of the worker, before it can wake up; another takes its place.
+    on_write_off: Callable[[threading.Thread], None] | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(worker=self.worker)
+        keep_lines()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -70,20 +91,27 @@ class Attempts:
             log("claim_refused", level=logging.DEBUG, job=job_id)
             return
         failpoint("claim")
+        name_thread(job_id)
         attempt = Attempt(claim, pipelines.find(claim.pipeline))
         self._hold(attempt)
         try:
             end = attempt.end_of(attempt.run())
         except BaseException:
             # A lease that nobody lets go of would be renewed for ever.
+            with self._guard:
+                attempt.is_over = True
             self._drop(attempt)
             raise
         finally:
             attempt.close()
+        with self._guard:
+            if attempt.is_written_off:
+                return
+            attempt.is_over = True
         if end is None:
             self._let_go(attempt, None)
             return
-        attempt.is_over = True
+        self._write_lines([attempt])
         failpoint("complete")
         self.ledger.end_later(end, then=partial(self._let_go, attempt))
 
@@ -101,6 +129,8 @@ class Attempts:
         self._drop(attempt)
         self._note_change(attempt)
         _log_end(attempt, state)
+        if attempt.is_written_off:
+            _aside(partial(storage.remove_scratch, fences=[attempt.claim.fence]), attempt.claim.job_id)
         if state == State.CANCELLED:
             _aside(discard, attempt.claim.job_id)
         if state == State.SUCCEEDED and attempt.fan_outs.has_children:
@@ -162,6 +192,51 @@ class Attempts:
             if is_cancelling and held in changed:
                 changed[held].own.stop = JobCancelled
 
+    def enforce(self) -> None:
+        """Stop the attempts that have reached their time limit; write off those that have been stopped for long."""
+        now = time.monotonic()
+        for attempt in self._snapshot().values():
+            if attempt.own.stop is None and attempt.time_limit and now - attempt.began > attempt.time_limit:
+                attempt.own.stop = TimeLimitReached
+            # One that is to hand its job back has the time that its process has.
+            if attempt.own.stop in (None, Interrupted):
+                continue
+            if attempt.stopped_since is None:
+                attempt.stopped_since = now
+            elif now - attempt.stopped_since >= conf.WRITE_OFF_SECONDS:
+                self._write_off(attempt)
+
+    def _write_off(self, attempt: Attempt) -> None:
+        """End an attempt over its head: its thread does not listen."""
+        with self._guard:
+            if attempt.is_over or attempt.is_written_off:
+                return
+            attempt.is_written_off = True
+            if self.on_write_off is not None:
+                self.on_write_off(attempt.thread)
+        outcome = _outcome_over_its_head(attempt)
+        attempt.own.stop = LeaseLost
+        seconds = time.monotonic() - attempt.began
+        alarms.count(alarms.WRITTEN_OFF, attempt.claim.pipeline, job=attempt.claim.job_id, seconds=seconds)
+        attempt.abandon()
+        end = attempt.end_of(outcome)
+        if end is None:
+            self._let_go(attempt, None)
+        else:
+            self._write_lines([attempt])
+            self.ledger.end_later(end, then=partial(self._let_go, attempt))
+
+    def write_lines(self) -> None:
+        """Write what the attempts have logged, in one statement."""
+        self._write_lines(attempt for attempt in self._snapshot().values() if not attempt.is_over)
+
+    def _write_lines(self, attempts: Iterable[Attempt]) -> None:
+        try:
+            lines.write((attempt.key, attempt.lines) for attempt in attempts)
+        except DatabaseFault as error:
+            # They are in the log all the same, and no job fails for them.
+            log("lines_unwritten", level=logging.WARNING, error=f"{type(error).__name__}: {error}"[:300])
+
     def roll_up(self) -> None:
         """Sum up the progress of parents whose children have changed in this process."""
         with self._guard:
@@ -187,7 +262,7 @@ class Attempts:
         self.stop_all()
         count = 0
         for attempt in self._snapshot().values():
-            end = None if attempt.is_over else attempt.end_of(HandedBack())
+            end = None if attempt.is_over or attempt.is_written_off else attempt.end_of(HandedBack())
             if end is None:
                 continue
             state = self.ledger.end(end)
@@ -201,6 +276,18 @@ class Attempts:
     def _snapshot(self) -> dict[Held, Attempt]:
         with self._guard:
             return dict(self._held)
+
+
+def _outcome_over_its_head(attempt: Attempt) -> Outcome:
+    if attempt.own.stop is JobCancelled:
+        return Cancelled()
+    if attempt.own.stop is TimeLimitReached:
+        frame = sys._current_frames().get(attempt.thread.ident or 0)
+        where = "".join(traceback.format_stack(frame)) if frame else ""
+        claim = attempt.claim
+        detail = f"Where it was when it was stopped:\n{where[-DETAIL_LENGTH:]}"
+        return over_time(claim.job_id, claim.pipeline, claim.attempt, detail=detail)
+    return Lost()
 
 
 def _log_end(attempt: Attempt, state: State | None) -> None:

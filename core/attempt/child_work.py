@@ -1,12 +1,14 @@
 """The work of a child process: it runs functions one after another. Django is set up only for those that need it.
 
 It is sent (name, needs_django, the pickled function and arguments); it answers with any number of
-("report", done, total, note), then ("result", value) or ("error", the error, its traceback as text).
+("report", done, total, note) and ("log", a record's fields), then ("result", value) or ("error", the error, its
+traceback as text).
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import sys
 import threading
@@ -19,6 +21,8 @@ from core.errors import PermanentError
 
 #: Seconds between two reports that a child sends.
 REPORT_SECONDS = 0.1
+#: Characters of a line that are sent.
+TEXT_LENGTH = 20_000
 #: Errors of Django that mean that it was not set up.
 _NOT_SET_UP = ("AppRegistryNotReady", "ImproperlyConfigured")
 
@@ -60,6 +64,13 @@ class Reporter:
             if time.monotonic() >= self._next:
                 self._flush()
 
+    def log(self, record: dict[str, Any]) -> None:
+        """Send what was logged."""
+        with self._guard:
+            if not self._is_over:
+                with contextlib.suppress(OSError):
+                    self._connection.send(("log", record))
+
     def end(self) -> None:
         """Send what is unsent; a thread that the function has left behind reports no more."""
         with self._guard:
@@ -74,12 +85,39 @@ class Reporter:
             self._next = time.monotonic() + REPORT_SECONDS
 
 
+class Sending(logging.Handler):
+    """Sends what is logged to the worker, whose log and job it belongs to."""
+
+    def __init__(self, report: Reporter) -> None:
+        super().__init__()
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            error = record.exc_info[1] if record.exc_info else None
+            trace = "".join(traceback.format_exception(error)) if error else None
+            fields = {"name": record.name, "levelno": record.levelno, "levelname": record.levelname}
+            where = {"pathname": record.pathname, "lineno": record.lineno, "funcName": record.funcName}
+            text = record.getMessage()[:TEXT_LENGTH]
+            self._report.log(fields | where | {"created": record.created, "msg": text, "exc_text": trace})
+        except Exception:  # noqa: BLE001 - logging's own rule: a line that can't be made must not stop the work
+            self.handleError(record)
+
+
+def _log_by(report: Reporter) -> None:
+    """Have all that is logged sent to the worker, which decides what is worth it; also what Django has configured."""
+    root = logging.getLogger()
+    root.handlers[:] = [Sending(report)]
+    root.setLevel(logging.INFO)
+
+
 def _answer(report: Reporter, name: str, needs_django: bool, order: bytes) -> tuple[Any, ...]:
     try:
         if needs_django:
             import django
 
             django.setup()
+        _log_by(report)
         # Only now: the function's module may import models.
         function, kwargs = pickle.loads(order)  # noqa: S301 - it comes from the worker
         return "result", function(report, **kwargs)

@@ -206,6 +206,15 @@ class Pool:
         if not keep:
             child.close()
 
+    def take_away(self, child: Child) -> None:
+        """End a child that a thread has borrowed and will not give back."""
+        with self._changed:
+            if child not in self._lent:
+                return
+            self._lent.remove(child)
+            self._changed.notify()
+        child.close()
+
     def close_idle(self, *, after_seconds: float = IDLE_SECONDS) -> None:
         """End the children that were idle for so long; with 0 also those that wait for their first work."""
         now = time.monotonic()
@@ -276,6 +285,8 @@ class BorrowedChild:
     def run(self, function: Callable[..., Any], kwargs: dict[str, Any], **options: Any) -> Any:
         """Run a function in it; see `Child.run`."""
         if self._child is None:
+            # One that is written off borrows none: nobody would give it back.
+            self._check()
             self._child = pool.borrow(self._check)
         return self._child.run(function, kwargs, check=self._check, **options)
 
@@ -284,6 +295,12 @@ class BorrowedChild:
         child, self._child = self._child, None
         if child is not None:
             pool.give_back(child)
+
+    def abandon(self) -> None:
+        """End the child, if one is borrowed: its attempt does not end by itself."""
+        child, self._child = self._child, None
+        if child is not None:
+            pool.take_away(child)
 
 
 #: What the children of this process are forked from, and the pool of them.
@@ -321,6 +338,8 @@ def _await(
                 message: tuple[Any, ...] = process.connection.recv()
                 if message[0] == "report":
                     latest = message[1:]
+                elif message[0] == "log":
+                    _log(message[1])
                 else:
                     answer = message
             if answer is None and process.is_over():
@@ -329,6 +348,13 @@ def _await(
             on_report(*latest)
         if answer is not None:
             return answer
+
+
+def _log(fields: dict[str, Any]) -> None:
+    """Log what was logged in a child, in the thread of its attempt: it belongs to the job."""
+    logger = logging.getLogger(fields["name"])
+    if logger.isEnabledFor(fields["levelno"]):
+        logger.handle(logging.makeLogRecord(fields))
 
 
 @contextmanager

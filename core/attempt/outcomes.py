@@ -12,10 +12,10 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from core import pipelines
+from core import formatting, pipelines
 from core.attempt.children import ChildLost
 from core.conf import conf
-from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended
+from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended, TimeLimitReached
 from core.life.ledger import Claim, End
 from core.limits import remote
 from core.logs import log
@@ -139,14 +139,26 @@ def of_error(error: BaseException, claim: Claim) -> Outcome:
             return HandedBack()
         case Suspended():
             return Waiting(str(error))
+        case TimeLimitReached():
+            return over_time(claim.job_id, claim.pipeline, claim.attempt)
         case JobStopped():
             return Lost()
         case RetryAfter():
             return _of_retry_after(error, claim)
         case PermanentError():
+            _log_permanent(error, claim)
             return Failed(str(error)[:_ERROR_LENGTH], detail=_traceback(error))
         case _:
             return _of_fault(error, claim)
+
+
+def over_time(job_id: int, pipeline: str, attempt: int, *, detail: str = "") -> Failed:
+    """Return the outcome of an attempt that has reached its pipeline's time limit."""
+    spec = pipelines.find(pipeline)
+    limit = f" of {formatting.seconds(spec.time_limit)}" if spec and spec.time_limit else ""
+    sentence = f"It took longer than its time limit{limit}, and was stopped."
+    log("job_failed", level=logging.ERROR, job=job_id, pipeline=pipeline, attempt=attempt, error=sentence)
+    return Failed(sentence, detail=detail)
 
 
 def without_pipeline(claim: Claim) -> Failed | Retry:
@@ -182,15 +194,23 @@ def _of_retry_after(error: RetryAfter, claim: Claim) -> Deferred | Failed:
 
 
 def _of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
-    is_crash = isinstance(error, ChildLost)
+    outcome = _outcome_of_fault(error, claim)
+    # What watches errors hears of a job once: when it has failed. Until then somebody still acts, the relay.
+    is_last = isinstance(outcome, Failed)
     log(
-        "attempt_raised",
-        level=logging.WARNING,
-        exc_info=not is_crash,
+        "job_failed" if is_last else "attempt_raised",
+        level=logging.ERROR if is_last else logging.WARNING,
+        exc_info=is_last or not outcome.is_crash,
         job=claim.job_id,
+        pipeline=claim.pipeline,
         attempt=claim.attempt,
         error=type(error).__name__,
     )
+    return outcome
+
+
+def _outcome_of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
+    is_crash = isinstance(error, ChildLost)
     sentence, detail = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH], _traceback(error)
     if is_crash and claim.crashes + 1 >= claim.max_crashes:
         lost = f"The child process was lost {claim.crashes + 1} times while it ran this job. The last one: {error}"
@@ -200,6 +220,20 @@ def _of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
     # After a person's retry the waits begin small again.
     before = max(0, claim.max_attempts - pipelines.get(claim.pipeline).max_attempts)
     return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash)
+
+
+def _log_permanent(error: PermanentError, claim: Claim) -> None:
+    """Log a sentence for the person. No fault of the code is behind it, unless it names one as its cause."""
+    has_cause = error.__cause__ is not None
+    log(
+        "job_refused",
+        level=logging.WARNING if has_cause else logging.INFO,
+        exc_info=has_cause,
+        job=claim.job_id,
+        pipeline=claim.pipeline,
+        attempt=claim.attempt,
+        error=str(error)[:_ERROR_LENGTH],
+    )
 
 
 def _traceback(error: BaseException) -> str:

@@ -68,7 +68,8 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
         },
     )
     for job_id, state, fence, _ in rows:
-        log("lease_expired", level=logging.WARNING, job=job_id, state=state)
+        level = logging.ERROR if state == State.FAILED else logging.WARNING
+        log("lease_expired", level=level, job=job_id, state=state)
         storage.remove_scratch(job_id, [fence])
     # A child's end may be what its parent waits for.
     families.wake(parent_id for *_, parent_id in rows if parent_id is not None)

@@ -7,7 +7,9 @@ from core.models.dataset import Dataset, DatasetColumn
 from core.models.event import JobEvent
 from core.models.job import Job
 from core.models.limits import Gate, LimitBucket, LimitChange
+from core.models.log import JobLog
 from core.models.mail import Mail
+from core.models.periodic import PeriodicRun
 from core.models.preferences import Preferences
 from core.models.progress import JobProgress
 from core.models.runs import RunSeconds
@@ -25,11 +27,13 @@ __all__ = [
     "Gate",
     "Job",
     "JobEvent",
+    "JobLog",
     "JobProgress",
     "JobStep",
     "LimitBucket",
     "LimitChange",
     "Mail",
+    "PeriodicRun",
     "Preferences",
     "RunSeconds",
     "Schedule",

@@ -22,6 +22,10 @@ BAD_MESSAGES = (UNREADABLE_MESSAGE, UNKNOWN_ACTOR, WRONG_ARGUMENTS)
 UNKNOWN_PIPELINE = "unknown_pipeline"
 #: A job that a stopping process took out of the hands of a thread; the place is the pipeline.
 STUCK_AT_STOP = "stuck_at_stop"
+#: An attempt that did not end though it had to: its thread was written off; the place is the pipeline.
+WRITTEN_OFF = "written_off"
+#: An attempt that held the interpreter until its process was ended; the place is the pipeline.
+HELD_INTERPRETER = "held_interpreter"
 #: A mail that may or may not have been sent; the place is its kind.
 MAIL_UNKNOWN = "mail_unknown"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from django import forms
 
@@ -19,6 +19,8 @@ Run = Callable[..., Any]
 
 #: Days that a pipeline's jobs are kept at most.
 MOST_DAYS = 36_500
+#: Seconds below which a time limit has to be.
+MOST_SECONDS = 86_400.0 * MOST_DAYS
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
 
@@ -53,6 +55,8 @@ class Pipeline:
     #: The most attempts of a job, and of those the most whose worker was lost, before it fails.
     max_attempts: int = 5
     max_crashes: int = 3
+    #: Seconds that an attempt may take, and each of a job's parts; None is no limit. What takes longer has failed.
+    time_limit: float | None = None
     #: How many jobs may start in a time, or be at work at once; each with the key that it counts by.
     limits: tuple[Limit, ...] = ()
     #: Days after its end that a job with its files is kept.
@@ -138,6 +142,7 @@ def pipeline(
         days = options.get("retention_days", Pipeline.retention_days)
         if type(days) is not int or not 1 <= days <= MOST_DAYS:
             raise ValueError(f"pipeline {chosen!r}: retention_days is {days!r}; write a number from 1 to {MOST_DAYS}")
+        _check_time_limit(chosen, options.get("time_limit"))
         if text := options.get("every"):
             options["every"] = cron.read(text)
         _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))
@@ -206,6 +211,14 @@ def rehearsals(queues: Iterable[str]) -> list[Callable[..., object]]:
 def forget(name: str) -> None:
     """Remove a pipeline; for tests that register their own."""
     _registry.remove(name)
+
+
+def _check_time_limit(pipeline_name: str, seconds: object) -> None:
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 < cast(float, seconds) < MOST_SECONDS):
+        raise ValueError(
+            f"pipeline {pipeline_name!r}: time_limit is {seconds!r}; write the seconds an attempt may take, or None"
+        )
 
 
 def _check_downloads(pipeline_name: str, downloads: Iterable[Download], *, takes: str | None) -> None:

@@ -55,7 +55,8 @@ def stop(boot: WorkerBoot) -> None:
 @pytest.mark.parametrize(("threads", "stock"), [(1, 1), (2, 3), (16, 24)])
 def test_a_worker_fetches_half_as_much_again_as_it_runs(threads: int, stock: int) -> None:
     worker = a_worker(threads)
-    WorkerBoot().before_worker_boot(cast(Any, SimpleNamespace(declare_queue=lambda _: None)), worker)
+    broker = SimpleNamespace(declare_queue=lambda _: None, add_middleware=lambda _: None)
+    WorkerBoot().before_worker_boot(cast(Any, broker), worker)
     assert worker.queue_prefetch == stock
 
 

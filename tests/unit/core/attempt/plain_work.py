@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 from collections.abc import Callable
@@ -37,3 +38,19 @@ def rehearsals(report: Callable[..., None]) -> int:
 
 
 _calls: list[int] = []
+
+
+def breaks(report: Callable[..., None]) -> None:
+    """Raise."""
+    raise ValueError("broken in there")
+
+
+def logs(report: Callable[..., None], *, lines: int) -> None:
+    """Log so many lines, and one with an error."""
+    logger = logging.getLogger("plain.work")
+    for number in range(lines):
+        logger.info("line %d of the child", number)
+    try:
+        raise KeyError("column")
+    except KeyError:
+        logger.exception("could not read it")
