@@ -8,8 +8,9 @@ from django.db.models import Count, Exists, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from core import formatting
 from core.forms import downloads
-from core.models import Job, JobEvent, JobStep
+from core.models import Job, JobEvent, JobLog, JobStep
 from core.models.job import job_version
 from core.models.states import State
 from frontend.forms.pages import priorities
@@ -17,6 +18,7 @@ from frontend.jobs.pages import attempts as job_attempts
 from frontend.jobs.pages import job as job_pages
 from frontend.jobs.pages import waiting as job_waiting
 from frontend.jobs.pages.files import FileEntry, files_of, only_file_of
+from frontend.jobs.pages.log import log_of
 from frontend.jobs.pages.mails import mails_of
 from frontend.jobs.pages.parts import part_name
 from frontend.jobs.pages.steps import steps_of
@@ -24,7 +26,7 @@ from frontend.site import expiry
 from frontend.site.security import PersonRequest
 
 #: Regions beside the progress that an answer may bring along.
-_BESIDE = ("actions", "facts", "result", "steps", "record")
+_BESIDE = ("actions", "facts", "result", "steps", "record", "log")
 #: Fields of the job's schedule that the page does not show.
 _UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
 
@@ -44,6 +46,7 @@ def visible_jobs(request: PersonRequest) -> Any:
     return jobs.defer("parent__params", "parent__result", "origin__params", "origin__result", *_UNSHOWN).annotate(
         has_steps=Exists(JobStep.objects.filter(job=OuterRef("pk"))),
         has_children=Exists(Job.objects.filter(parent=OuterRef("pk"))),
+        has_log=Exists(JobLog.objects.filter(job=OuterRef("pk"))),
     )
 
 
@@ -100,6 +103,8 @@ def render_regions(
     context = context_of(request, job, version=version, beside=beside)
     if context["steps"].version != request.GET.get("s", ""):
         beside = (*beside, "steps")
+    if str(context["log"].version) != request.GET.get("l", "0"):
+        beside = (*beside, "log")
     return render(request, "headway/_job_regions.html", {**context, "beside": beside, "notice": notice})
 
 
@@ -116,6 +121,7 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
         "version": _never(version) if is_ending else version,
         "goes_on": job.is_live or is_ending,
         "steps": steps,
+        "log": log_of(job, has_log=job.has_log),
         "stages": job_pages.stages_of(job),
         "explanation": job_pages.explanation(job, steps.waiting_for),
         "advice": job_pages.advice(job),
@@ -123,6 +129,7 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
         "has_form": job_pages.has_form(job),
         "can_choose_start": job_pages.can_choose_start(job, has_steps=job.has_steps, has_children=job.has_children),
         "failed_for_good": job_pages.failed_for_good(job),
+        "time_limit": formatting.seconds(job.spec.time_limit) if job.spec and job.spec.time_limit else "",
         "priority": priorities.name_of(job.priority),
         "priorities": priorities.CHOICES,
         "can_reprioritise": job_pages.can_reprioritise(job),
