@@ -5,7 +5,7 @@ import importlib.util
 import pkgutil
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 
 from core.conf import conf
@@ -49,6 +49,7 @@ class ActorsConfig(AppConfig):
                 importlib.import_module(f"{name}.pipeline")
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
         _declare_periodic_actors()
+        _leave_empty_tables_out_of_the_admin()
 
 
 def _declare_periodic_actors() -> None:
@@ -62,6 +63,17 @@ def _declare_periodic_actors() -> None:
         if periodic := actor.options.get("periodic"):
             title = (actor.fn.__doc__ or name).strip().splitlines()[0].rstrip(".")
             static.declare(name, title, str(periodic))
+
+
+def _leave_empty_tables_out_of_the_admin() -> None:
+    """Take django-dramatiq's tasks out of the admin where nothing fills them."""
+    fills = "django_dramatiq.middleware.AdminMiddleware"
+    if apps.is_installed("django.contrib.admin") and fills not in settings.DRAMATIQ_BROKER.get("MIDDLEWARE", ()):
+        from django.contrib import admin
+        from django_dramatiq.models import Task
+
+        if admin.site.is_registered(Task):
+            admin.site.unregister(Task)
 
 
 def _wake_relay(**_: Any) -> None:

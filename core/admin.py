@@ -25,6 +25,7 @@ from core.models import (
     Mail,
     Schedule,
 )
+from core.people.users import owner_lookup
 
 
 class ReadOnly(admin.options.BaseModelAdmin):
@@ -71,7 +72,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("id", "pipeline", "title", "owner", "outcome", "attempt", "created_at", "finished_at", "error")
     list_filter = ("state", "pipeline", "queue", "depth")
     list_select_related = ("owner",)
-    search_fields = ("id", "parent__id", "label", "owner__username", "error")
+    search_fields = ("id", "parent__id", "label", owner_lookup(), "error")
     # Counting millions of rows for a page of a hundred is not worth the wait.
     show_full_result_count = False
     ordering = ("-id",)
@@ -132,7 +133,7 @@ class DatasetAdmin(ReadOnly, admin.ModelAdmin):
 
     list_display = ("id", "name", "owner", "rows", "rejected", "duplicates", "column_count", "created_at")
     list_select_related = ("owner",)
-    search_fields = ("name", "owner__username", "source_name")
+    search_fields = ("name", owner_lookup(), "source_name")
     show_full_result_count = False
     ordering = ("-id",)
     inlines = (ColumnInline,)
@@ -156,7 +157,7 @@ class ScheduleAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("id", "pipeline", "label", "owner", "cron", "zone", "is_on", "next_at", "note")
     list_filter = ("is_on", "pipeline")
     list_select_related = ("owner",)
-    search_fields = ("label", "pipeline", "owner__username", "code_name")
+    search_fields = ("label", "pipeline", owner_lookup(), "code_name")
     show_full_result_count = False
     ordering = ("-id",)
 

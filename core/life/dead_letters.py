@@ -29,6 +29,7 @@ from core.models import Job, JobEvent
 from core.models.job import JobQuerySet
 from core.models.states import State
 from core.people import audit
+from core.people.users import owner_lookup
 
 #: Jobs that one transaction acts on.
 BATCH = 200
@@ -55,7 +56,7 @@ def find(user: AbstractBaseUser | AnonymousUser, search: Search) -> JobQuerySet:
     if pipeline:
         jobs = jobs.filter(pipeline=pipeline)
     if owner:
-        jobs = jobs.filter(owner__username__iexact=owner)
+        jobs = jobs.filter(**{owner_lookup("iexact"): owner})
     if text:
         jobs = jobs.alias(params_text=Cast("params", TextField())).filter(_holds(text))
     if error:

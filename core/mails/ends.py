@@ -21,6 +21,7 @@ from core.mails import sending
 from core.mails.orders import ended_key, is_address, order
 from core.models import Artifact, Dataset, Job, Preferences
 from core.models.states import State
+from core.people.users import email_of
 
 #: How long after its time an end that was committed late is still found.
 LATE = dt.timedelta(minutes=5)
@@ -86,7 +87,7 @@ def _order_for_group(people: Sequence[Preferences], now: dt.datetime) -> int:
 
 
 def _order_for(person: Preferences, *, since: dt.datetime) -> int:
-    if not is_address(person.user.email) or not person.user.is_active:
+    if not is_address(email_of(person.user)) or not person.user.is_active:
         return 0
     states = [State.SUCCEEDED] * person.mail_when_done + [State.FAILED] * person.mail_when_failed
     key = Concat(Value("ended-"), _text_of("pk"), Value("-"), _text_of("fence"))
@@ -103,7 +104,7 @@ def _order_for(person: Preferences, *, since: dt.datetime) -> int:
         kind = "job_done" if job.state == State.SUCCEEDED else "job_failed"
         order(
             kind,
-            to=person.user.email,
+            to=email_of(person.user),
             owner_id=person.pk,
             context=context_of(job),
             key=ended_key(job.pk, job.fence),

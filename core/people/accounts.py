@@ -1,4 +1,4 @@
-"""Accounts of people, and the one under which the site itself works.
+"""Accounts of people, on a site that has Headway's own.
 
 Django allows two accounts with one mail address, and names that differ only in their case. Here names and addresses are
 unique without regard to case, checked in the transaction that writes the account. The signals are sent in it too, so
@@ -7,7 +7,6 @@ that what they order for a new account (a welcome mail) exists exactly when the 
 
 from __future__ import annotations
 
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,14 +14,12 @@ from django.dispatch import Signal
 
 from core.database import statements
 from core.errors import Refused
+from core.people.users import SYSTEM_USERNAME
 
 #: Sent with `user=` when somebody has made an account, in the transaction that saves it.
 signed_up = Signal()
 #: Sent with `user=` and the address `before=` when an account has got another one, in the transaction that saves it.
 address_changed = Signal()
-
-#: The account that the site's own jobs and schedules belong to. Nobody can log in as it.
-SYSTEM_USERNAME = "headway"
 
 
 class Taken(Refused):
@@ -61,18 +58,6 @@ def change_email(user: User, email: str) -> None:
         user.save(update_fields=["email"])
         if before.casefold() != email.casefold():
             address_changed.send(User, user=user, before=before)
-
-
-def system_user() -> User:
-    """Return the account of the site itself; the first call makes it."""
-    for number in range(1, 10):
-        name = SYSTEM_USERNAME if number == 1 else f"{SYSTEM_USERNAME}-{number}"
-        unusable = {"is_active": False, "password": make_password(None)}
-        user, _ = User.objects.get_or_create(username=name, defaults=unusable)
-        # A person may have had this name before the site took it: the site's jobs must not become theirs.
-        if not (user.is_active or user.has_usable_password()):
-            return user
-    raise Refused(f"the names {SYSTEM_USERNAME} to {name} all belong to people")
 
 
 def _refuse_taken(email: str, *, but: User | None = None) -> None:

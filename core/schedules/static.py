@@ -18,7 +18,7 @@ from core.database.clock import database_now
 from core.database.jsontext import dumps
 from core.logs import log
 from core.models import Schedule
-from core.people import accounts
+from core.people import users
 from core.pipelines import Pipeline, cron
 from core.schedules import runs
 
@@ -77,7 +77,7 @@ def follow() -> None:
 
 def _insert(spec: Pipeline) -> None:
     row = Schedule(
-        owner=accounts.system_user(), code_name=spec.name, zone=ZONE, pipeline=spec.name, label="",
+        owner=users.system_user(), code_name=spec.name, zone=ZONE, pipeline=spec.name, label="",
         params=_params(spec), cron=spec.every, catch_up=Schedule.CatchUp.LATEST,
         overlap=Schedule.Overlap.SKIP,
     )  # fmt: skip

@@ -13,8 +13,8 @@ from django.http import QueryDict
 from core import pipelines
 from core.life.submission import submit
 from core.models import Preferences
-from core.people.accounts import system_user
 from core.people.tries import may_try
+from core.people.users import email_of, system_user
 from frontend.site import zones
 
 #: Mails for a new password that one address may be sent within an hour.
@@ -112,7 +112,7 @@ class PreferencesForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if not self.instance.user.email:
+        if not email_of(self.instance.user):
             for name in ("mail_when_done", "mail_when_failed"):
                 if cleaned.get(name):
                     self.add_error(name, "There is no address to mail to. Give one first, under Account.")

@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.conf import conf
 from core.database.clock import database_now
 from core.mails import mailed_from, order_pending_mails
 from core.models import Preferences
 from core.people.accounts import Taken, change_email
+from core.people.users import email_of
 from frontend.accounts import theme
 from frontend.accounts.forms import EmailForm, PreferencesForm
 from frontend.accounts.login_tries import may_confirm
@@ -121,7 +123,8 @@ def _page(
     choices_form = choices or PreferencesForm(instance=_initial_preferences(request))
     context = {
         "choices": choices_form,
-        "email": email or EmailForm(request.user),
+        "address": email_of(request.user),
+        "email": email or (EmailForm(request.user) if conf.ACCOUNTS else None),
         "zones": zones.suggested(),
         "site_zone": timezone.get_default_timezone_name(),
         "now": dt.datetime.now(dt.UTC),

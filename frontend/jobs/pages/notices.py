@@ -41,7 +41,12 @@ def unread(user: User) -> JobQuerySet:
     read_until = Preferences.objects.filter(user=user, notices_seen_at__isnull=False).values("notices_seen_at")
     if has_looked(user):
         return ended(user).filter(finished_at__gt=Subquery(read_until))
-    return ended(user).filter(finished_at__gt=max(user.date_joined, timezone.now() - FIRST_UNREAD))
+    return ended(user).filter(finished_at__gt=max(_joined_at(user), timezone.now() - FIRST_UNREAD))
+
+
+def _joined_at(user: User) -> dt.datetime:
+    """Return since when the account exists; on a site that does not keep it, since ever."""
+    return getattr(user, "date_joined", None) or dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def unread_count(user: User) -> int:

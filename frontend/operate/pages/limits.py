@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import QueryDict
 
 from core.errors import Refused
@@ -166,6 +168,14 @@ def _gate(state: PipelineLimits) -> Gate:
 
 def _owners(limits: list[LimitState]) -> dict[str, str]:
     """Return the names of the people whose ids the limits' blocked values are."""
-    ids = {int(value) for limit in limits for value, _ in limit.blocked if value.isdigit()}
-    owners = User.objects.filter(pk__in=ids) if ids else User.objects.none()
-    return {str(person.pk): person.get_username() for person in owners}
+    model = get_user_model()
+    ids = {key for limit in limits for value, _ in limit.blocked if (key := _key_of(model, value)) is not None}
+    return {str(pk): person.get_username() for pk, person in model._default_manager.in_bulk(ids).items()} if ids else {}
+
+
+def _key_of(model: type[Model], value: str) -> Any:
+    """Return the primary key that a limit's value is; None for what is none."""
+    try:
+        return model._meta.pk.to_python(value)
+    except ValidationError:
+        return None

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from core.life.submission import submit
 from core.models import Job, JobEvent, JobStep, Mail
 from core.models.states import State
-from core.people.accounts import system_user
+from core.people.users import system_user
 from tests.configuration import OwnConf
 from tests.services.mail_sink import OPEN, MailSink, Place
 

@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from core.models import Job
-from core.people.accounts import Taken, change_email, sign_up, signed_up, system_user
+from core.people.accounts import Taken, change_email, sign_up, signed_up
 from core.people.tries import may_try
+from core.people.users import system_user
 from tests.services.waiting import PATIENCE_SECONDS
 from tests.unit.core.conftest import Clock
 

@@ -10,7 +10,7 @@ from django import forms
 from core import pipelines
 from core.database.clock import database_now
 from core.models import Schedule
-from core.people import accounts
+from core.people import users
 from core.pipelines.cron import CronError
 from core.schedules import fire, static
 from tests.unit.core.conftest import Clock
@@ -50,7 +50,7 @@ def test_a_pipeline_with_a_cron_has_a_schedule_of_the_sites_own(define: Define, 
     static.follow()
     (row,) = rows()
     assert (row.code_name, row.pipeline, row.cron, row.zone) == (name, name, "0 3 * * SUN", "UTC")
-    assert (row.owner, row.params, row.is_on) == (accounts.system_user(), {"days": 7}, True)
+    assert (row.owner, row.params, row.is_on) == (users.system_user(), {"days": 7}, True)
     # Its account can't log in, and its jobs run all the same. periodiq would never come to a Sunday.
     at = until_due(row, clock)
     assert (at.isoweekday(), fire.fire_due()) == (7, 1)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from core import pipelines
 from core.limits import changes as limits
 from core.models import Artifact, AuditEntry, Job, Preferences, Schedule, ScheduledRun
-from core.people.accounts import system_user
+from core.people.users import system_user
 from core.pipelines import pipeline
 from core.schedules import changes
 from frontend.forms.pages import repeats
