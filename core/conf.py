@@ -349,5 +349,9 @@ conf = Conf()
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, object]:
-    """Return what the environment sets; what is set to nothing has its default, as what is not set."""
-    return {name: environment[name].strip() for name in SETTINGS if environment.get(name, "").strip()}
+    """Return what the environment sets; what is set to nothing has its default, as what is not set.
+
+    `HOME` is not read: in every environment it is the folder of whoever runs the program.
+    """
+    names = [name for name in SETTINGS if name != "HOME" and environment.get(name, "").strip()]
+    return {name: environment[name].strip() for name in names}

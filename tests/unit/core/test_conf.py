@@ -138,3 +138,7 @@ def test_a_bad_setting_ends_the_start_with_one_sentence(name: str, given: str, s
     assert done.stderr.startswith(said)
     assert len(done.stderr.strip().splitlines()) == 1
     assert "s3cret" not in done.stderr
+
+
+def test_the_home_of_whoever_runs_it_is_not_headways() -> None:
+    assert from_environment({"HOME": "/root", "PORT": "8001"}) == {"PORT": "8001"}
