@@ -239,6 +239,11 @@ class Conf:
     #: What the whole site may have queued, parts included; 0 is no limit.
     QUEUED_LIMIT = _integer(1_000_000)
 
+    # -- people -------------------------------------------------------------------------------------
+
+    #: The class that says who sees, who acts and who operates (`core.policy.Policy`).
+    POLICY = _text("core.policy.Policy")
+
     # -- pipelines ----------------------------------------------------------------------------------
 
     #: Modules with pipelines beside those in actors/pipelines/, by their import names.

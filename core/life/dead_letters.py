@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from core import pipelines
+from core import pipelines, policy
 from core.database.jsontext import storable
 from core.errors import Refused
 from core.life import leftovers, requests
@@ -101,7 +101,7 @@ def requeue_all(
         requests.retry_from(job, [State.FAILED], by=by, from_start=from_start)
 
     act = "requeue_all_from_start" if from_start else "requeue_all"
-    chosen = _confirmed(find(user, search), ids=ids, expected=expected)
+    chosen = _confirmed(policy.changeable(user, find(user, search)), ids=ids, expected=expected)
     return _act(chosen, requeue, requeue_family, by=by, act=act, search=search, selected=ids is not None)
 
 
@@ -126,7 +126,7 @@ def discard_all(
     def give_up_family(job: Job) -> None:
         requests.discard_failed(job, by=by)
 
-    chosen = _confirmed(find(user, search), ids=ids, expected=expected)
+    chosen = _confirmed(policy.changeable(user, find(user, search)), ids=ids, expected=expected)
     return _act(chosen, give_up, give_up_family, by=by, act="discard_all", search=search, selected=ids is not None)
 
 

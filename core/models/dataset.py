@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Now
 
+from core import policy
 from core.addresses import path_of
 from core.models.states import State
 
@@ -17,12 +18,9 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
     """Queries of many datasets."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> DatasetQuerySet:
-        """Return the datasets this person may open: those of their own jobs that succeeded; staff, all."""
+        """Return the datasets this person may open: of jobs that succeeded."""
         # A job that was cancelled after its publish step shows no result: the job's end decides.
-        ended = self.filter(job__state=State.SUCCEEDED)
-        if getattr(user, "is_staff", False):
-            return ended
-        return ended.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+        return policy.visible(user, self.filter(job__state=State.SUCCEEDED))
 
 
 class Dataset(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 
-from core import pipelines
+from core import pipelines, policy
 from core.addresses import path_of
 from core.models.literals import HeldField, StateField
 from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, RETRIABLE, TERMINAL, WARNED, State
@@ -34,10 +34,12 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Queries of many jobs."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
-        """Return the jobs this person may see: their own; staff sees all."""
-        if getattr(user, "is_staff", False):
-            return self
-        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+        """Return the jobs this person may see."""
+        return policy.visible(user, self)
+
+    def changeable_by(self, user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
+        """Return the jobs this person may act on."""
+        return policy.changeable(user, self)
 
     def live(self) -> JobQuerySet:
         """Return the jobs that have not ended."""

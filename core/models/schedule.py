@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Now
 
+from core import policy
 from core.addresses import path_of
 from core.models.job import Priority
 
@@ -17,10 +18,12 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
     """Queries of many schedules."""
 
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> ScheduleQuerySet:
-        """Return the schedules this person may see: their own; staff sees all."""
-        if getattr(user, "is_staff", False):
-            return self
-        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+        """Return the schedules this person may see."""
+        return policy.visible(user, self)
+
+    def changeable_by(self, user: AbstractBaseUser | AnonymousUser) -> ScheduleQuerySet:
+        """Return the schedules this person may act on."""
+        return policy.changeable(user, self)
 
 
 class Schedule(models.Model):

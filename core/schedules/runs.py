@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from core import pipelines
+from core import pipelines, policy
 from core.errors import HeadwayError, Refused, TooMuch
 from core.files import storage
 from core.files.uploads import StoredUpload
@@ -129,7 +129,7 @@ def why_off(schedule: Schedule) -> str:
     name = schedule.owner.get_username()
     if not schedule.owner.is_active:
         return f"The account of {name} is not active."
-    if spec.is_for_staff and not schedule.owner.is_staff:
+    if spec.is_for_staff and not policy.operates(schedule.owner):
         return f"{spec.title} is for staff, which {name} does not belong to."
     return ""
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from core import policy
+
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
 P = ParamSpec("P")
+M = TypeVar("M", bound=Model)
 
 #: Nothing from elsewhere, nothing inline, no eval. `data:` is for the arrows in style sheets only.
 CONTENT_SECURITY_POLICY = (
@@ -77,6 +81,13 @@ def _login_return_path(request: HttpRequest) -> str:
     return request.get_full_path()
 
 
+def changeable_or_403(thing: M, user: User) -> M:
+    """Return a thing that the person sees, if they may act on it; raise PermissionDenied otherwise."""
+    if not policy.may_change(user, thing):
+        raise PermissionDenied
+    return thing
+
+
 def staff_required(
     view: Callable[Concatenate[PersonRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
@@ -85,7 +96,7 @@ def staff_required(
     @person_required
     @wraps(view)
     def guarded(request: PersonRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not request.user.is_staff:
+        if not policy.operates(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 

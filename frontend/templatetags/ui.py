@@ -16,6 +16,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core import policy
 from core.conf import conf
 from core.models import Job
 from frontend.accounts.theme import theme_of
@@ -123,6 +124,18 @@ def query_with(context: Context, **changes: Any) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.filter
+def operates(user: Any) -> bool:
+    """Return whether this person looks after the site."""
+    return policy.operates(user)
+
+
+@register.filter
+def changeable_by(thing: Any, user: Any) -> bool:
+    """Return whether this person may act on a job, dataset or schedule that they see."""
+    return policy.may_change(user, thing)
 
 
 @register.filter

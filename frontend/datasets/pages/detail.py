@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 
-from core import pipelines
+from core import pipelines, policy
 from core.forms import downloads
 from core.models import Artifact, Dataset, DatasetColumn, Job
 from frontend.datasets.pages import dataset as dataset_pages
@@ -27,9 +27,9 @@ def context_of(request: PersonRequest, dataset: Dataset) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "view": view,
-        "actions": pipelines.taking("dataset", is_staff=request.user.is_staff),
+        "actions": pipelines.taking("dataset", is_staff=policy.operates(request.user)),
         "downloads": _available_files(dataset),
-        "files": downloads.files_of(dataset, is_staff=request.user.is_staff),
+        "files": downloads.files_of(dataset, is_staff=policy.operates(request.user)),
         "expiry": expiry.of_dataset(dataset),
         "origin": _origin(dataset),
         "warnings": dialect.get("warnings") or [],

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core import pipelines
+from core import pipelines, policy
 from core.errors import Refused
 from core.forms import Entry, open_form
 from core.models import Gate, Job
@@ -120,7 +120,7 @@ def _find(request: PersonRequest, name: str) -> Pipeline:
     # Some pipelines are for the site's own jobs alone.
     if spec is None or getattr(spec.form, "is_nobodys", False):
         raise Http404(f"There is no pipeline {name!r}.")
-    if spec.is_for_staff and not request.user.is_staff:
+    if spec.is_for_staff and not policy.operates(request.user):
         raise PermissionDenied
     return spec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from core import policy
 from core.life import dead_letters
 from core.life.dead_letters import AttemptReport
 from core.models import Job, JobEvent
@@ -63,7 +64,7 @@ def attempts_of(job: Job, request: PersonRequest) -> Attempts:
     reports = dead_letters.attempts_of(job)
     # A job that was cancelled or given up before its first claim has no attempts.
     listed = reports[-LISTED_ATTEMPTS:][::-1]
-    attempts = tuple(_attempt(report, job, is_staff=request.user.is_staff) for report in listed)
+    attempts = tuple(_attempt(report, job, is_staff=policy.operates(request.user)) for report in listed)
     return Attempts(attempts, earlier=len(reports) - len(listed))
 
 

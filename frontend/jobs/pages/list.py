@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.urls import reverse
 
-from core import pipelines
+from core import pipelines, policy
 from core.life import fan_out
 from core.models import Job
 from core.models.job import JobQuerySet
@@ -54,7 +54,7 @@ class JobList(Listing[Job]):
     def __init__(self, request: PersonRequest) -> None:
         super().__init__(request.GET, reverse("headway:desk"))
         self.request = request
-        if not request.user.is_staff or self.parent is not None:
+        if not policy.operates(request.user) or self.parent is not None:
             self.values["owner"] = ""
         if self.parent is None:
             self.values["fan"] = ""
@@ -139,7 +139,7 @@ class JobList(Listing[Job]):
     @property
     def pipelines(self) -> list[tuple[str, str]]:
         """The choices of the filter by pipeline."""
-        is_staff = self.request.user.is_staff
+        is_staff = policy.operates(self.request.user)
         return [(spec.name, spec.title) for spec in pipelines.every() if is_staff or not spec.is_for_staff]
 
     @property

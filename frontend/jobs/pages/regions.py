@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from core import formatting
+from core import formatting, policy
 from core.forms import downloads
 from core.models import Job, JobEvent, JobLog, JobStep
 from core.models.job import job_version
@@ -147,7 +147,7 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
         context["expiry"] = expiry.of_job(job)
     if "record" in beside:
         inputs, outputs = files_of(job)
-        events, older_events = job_pages.timeline_of(job, with_detail=request.user.is_staff)
+        events, older_events = job_pages.timeline_of(job, with_detail=policy.operates(request.user))
         context |= {
             "attempts": job_attempts.attempts_of(job, request),
             "results": [entry for entry in outputs if entry.is_shown],
@@ -163,7 +163,7 @@ def _result_of(job: Job, request: PersonRequest) -> dict[str, Any]:
     """Return the job's dataset with its downloads, or the one file that the job has made."""
     dataset = job_pages.dataset_of(job, request)
     if dataset is not None and job_pages.has_made(job, dataset):
-        return {"dataset": dataset, "files": downloads.files_of(dataset, is_staff=request.user.is_staff)}
+        return {"dataset": dataset, "files": downloads.files_of(dataset, is_staff=policy.operates(request.user))}
     return {"dataset": dataset, "file": only_file_of(job) if job.state == State.SUCCEEDED else None}
 
 

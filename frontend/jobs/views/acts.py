@@ -13,7 +13,7 @@ from core.models import Job
 from frontend.forms.pages import priorities
 from frontend.jobs.pages.regions import render_whole_job
 from frontend.site.answers import answer_act
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, changeable_or_403, person_required
 
 
 @require_POST
@@ -47,7 +47,7 @@ def job_priority(request: PersonRequest, pk: int) -> HttpResponseBase:
 
 
 def _answer(request: PersonRequest, pk: int, act: Callable[[Job, str], object]) -> HttpResponseBase:
-    job = get_object_or_404(Job.objects.for_user(request.user), pk=pk)
+    job = changeable_or_403(get_object_or_404(Job.objects.for_user(request.user), pk=pk), request.user)
 
     def do() -> None:
         act(job, request.user.get_username())

@@ -14,14 +14,15 @@ from core.models.states import State
 from core.pipelines import Pipeline
 from frontend.forms.pages.answers import FormPage
 from frontend.site.answers import Done, turn_back
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, changeable_or_403, person_required
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @person_required
 def job_parameters(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show the pipeline's form filled with the job's parameters, or run the job with what was filled in."""
-    job = get_object_or_404(Job.objects.for_user(request.user).select_related("owner"), pk=pk)
+    jobs = Job.objects.for_user(request.user).select_related("owner")
+    job = changeable_or_403(get_object_or_404(jobs, pk=pk), request.user)
     back = job.get_absolute_url()
     spec = job.spec
     if spec is None or (refusal := _refusal(job, spec)):

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 
-from core import pipelines
+from core import pipelines, policy
 from core.life import dead_letters
 from core.life.dead_letters import Search
 from core.models import Job
@@ -42,7 +42,7 @@ class FailedList(Listing[Job]):
     def __init__(self, request: PersonRequest, query: QueryDict) -> None:
         super().__init__(query, reverse("headway:failed_list"))
         self.request = request
-        if not request.user.is_staff:
+        if not policy.operates(request.user):
             # They can find only their own jobs.
             self.values["owner"] = ""
 
@@ -109,7 +109,7 @@ class Choice:
 
     @cached_property
     def jobs(self) -> JobQuerySet:
-        matches = self.among.matches
+        matches = policy.changeable(self.among.request.user, self.among.matches)
         return matches if self.ids is None else matches.filter(pk__in=self.ids)
 
     @cached_property

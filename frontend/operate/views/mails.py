@@ -26,7 +26,7 @@ def mails(request: PersonRequest) -> HttpResponseBase:
 @person_required
 def mail_sending(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Ask whether a mail that may have been sent is to be sent again, or send it."""
-    own = Mail.objects.filter(job__in=Job.objects.for_user(request.user)).select_related("job", "job__owner")
+    own = Mail.objects.filter(job__in=Job.objects.changeable_by(request.user)).select_related("job", "job__owner")
     mail = get_object_or_404(own, pk=pk)
     if request.method != "POST" and can_send_again(mail):
         return render(request, "headway/mail_sending.html", {"entry": MailEntry(mail), "mail": mail, "job": mail.job})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core import policy
 from frontend.jobs.pages import job as job_pages
 from frontend.schedules.pages.schedules import Row, RunList, as_job, files_of, times_of, version_of
 from frontend.site.security import PersonRequest
@@ -12,7 +13,7 @@ from frontend.site.security import PersonRequest
 def context_of(request: PersonRequest, row: Row) -> dict[str, Any]:
     """Return what the page shows, and its region."""
     schedule = row.schedule
-    shows_all = request.user.is_staff or schedule.owner_id == request.user.pk
+    shows_all = policy.operates(request.user) or schedule.owner_id == request.user.pk
     return {
         "row": row,
         "schedule": schedule,

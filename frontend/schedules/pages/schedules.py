@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
-from core import pipelines
+from core import pipelines, policy
 from core.database.clock import database_now
 from core.files import storage
 from core.models import Job, Schedule, ScheduledRun
@@ -206,8 +206,8 @@ class Row:
 
     @property
     def can_change(self) -> bool:
-        """Whether this person may switch, edit and delete it: its owner and staff, who alone can see it."""
-        return not self.is_of_code
+        """Whether this person may switch, edit and delete it."""
+        return not self.is_of_code and policy.may_change(self.user, self.schedule)
 
     @property
     def has_form(self) -> bool:
@@ -216,7 +216,7 @@ class Row:
 
     @property
     def can_run(self) -> bool:
-        return self.spec is not None and (not self.is_of_code or self.user.is_staff)
+        return self.spec is not None and (policy.operates(self.user) if self.is_of_code else self.can_change)
 
     @property
     def has_live_run(self) -> bool:
@@ -290,10 +290,8 @@ class RunList(Listing[ScheduledRun]):
 
 
 def visible_to(user: User) -> QuerySet[Schedule]:
-    """Return the schedules that this person may see: their own and those of the code; staff sees all."""
-    if user.is_staff:
-        return Schedule.objects.all()
-    return Schedule.objects.filter(Q(owner_id=user.pk) | Q(code_name__isnull=False))
+    """Return the schedules that this person may see: those that the policy says, and those of the code."""
+    return Schedule.objects.filter(Q(pk__in=Schedule.objects.for_user(user).values("pk")) | Q(code_name__isnull=False))
 
 
 def of_code() -> QuerySet[Schedule]:
@@ -413,4 +411,4 @@ def _run(run: ScheduledRun, schedule: Schedule, user: User) -> Run:
         # Annotated to the runs, as their jobs come without results.
         run.job.warning_text = run.warning_text  # type: ignore[attr-defined]  # annotated
     # A schedule's jobs belong to its owner.
-    return Run(run, schedule.zone, opens=user.is_staff or schedule.owner_id == user.pk)
+    return Run(run, schedule.zone, opens=policy.operates(user) or schedule.owner_id == user.pk)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core import policy
 from core.errors import Refused
 from core.files import storage
 from core.files.uploads import StoredUpload
@@ -136,7 +137,7 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
     if spec is None:
         gone = f"The pipeline {schedule.pipeline} is no longer installed, so its form is gone."
         return turn_back(person_request, gone, to=back)
-    if spec.is_for_staff and not person_request.user.is_staff:
+    if spec.is_for_staff and not policy.operates(person_request.user):
         return turn_back(person_request, f"{spec.title} is for staff.", to=back)
     is_sent = request.method == "POST"
     entry = _entry(spec, schedule, person_request if is_sent else None)
