@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,10 +13,12 @@ from django import forms
 
 from core.attempt.context import JobContext
 from core.attempt.datasets import publish_dataset
+from core.errors import JobStopped
 from core.forms import PipelineForm, UploadField
 from core.limits import Rate
 from core.pipelines import pipeline
 from tests.chaos.expected import STEPS, oracle
+from tests.chaos.pipelines import Deaf
 from tests.child_functions import eat, sleep_deeply
 from tests.pipelines import write_effect
 from tests.services.waiting import wait_until
@@ -26,6 +29,8 @@ MAY_USE_BYTES, WANTED_BYTES = 250 * 1024**2, 1500 * 1024**2
 RATE = 100
 #: Seconds that a job waits for its sign at most.
 SIGN_SECONDS = 180.0
+#: Seconds that one which hangs may take.
+HUNG_SECONDS = 3.0
 
 
 @pipeline(title="Kill the worker, each time", is_listed=False)
@@ -116,6 +121,40 @@ def chaos_patient(ctx: JobContext, sign: str) -> dict[str, Any]:
     made = ctx.folder / "result.txt"
     made.write_text(oracle(ctx.job_id))
     ctx.add_artifact(made)
+    return {"fence": ctx.fence}
+
+
+@pipeline(title="Hang until told", form=SignForm, is_listed=False)
+def chaos_hung(ctx: JobContext, sign: str) -> dict[str, Any]:
+    """Listen to nobody until the sign comes, and then try to write."""
+    return _hang(ctx, Path(sign))
+
+
+@pipeline(title="Hang until told, with a limit", form=SignForm, time_limit=HUNG_SECONDS, is_listed=False)
+def chaos_hung_limited(ctx: JobContext, sign: str) -> dict[str, Any]:
+    """The same, for some seconds."""
+    return _hang(ctx, Path(sign))
+
+
+def _hang(ctx: JobContext, sign: Path) -> dict[str, Any]:
+    wait_until(sign.exists, SIGN_SECONDS, f"{sign} to let the job go on", every=0.05)
+    ctx._own.__class__ = Deaf
+    made = ctx.folder / "result.txt"
+    made.write_text("too late")
+    answers = []
+    for write in (
+        lambda: ctx.step(STEPS[0], write_effect, ctx, STEPS[0], 0, atomic=True),
+        lambda: ctx.log(f"fence {ctx.fence}"),
+        lambda: ctx.add_artifact(made),
+    ):
+        try:
+            write()
+            answers.append("accepted")
+        except JobStopped:
+            answers.append("refused")
+    part = sign.with_name(f"{sign.name}.{ctx.job_id}.part")
+    part.write_text(json.dumps(answers))
+    part.rename(part.with_suffix(".json"))
     return {"fence": ctx.fence}
 
 

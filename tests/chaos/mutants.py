@@ -202,6 +202,16 @@ MUTANTS = {
             shown_by=("jobs that have not succeeded: .*'running'",),
         ),
         Mutant(
+            name="no-write-off",
+            rule="a thread that does not listen is written off",
+            scenario="hung",
+            arguments=("--hung", "3", "--hung-jobs", "10", "--workers", "2", *_QUICK),
+            cuts=(
+                Cut("core/attempt/attempts.py", "                self._write_off(attempt)\n", "                pass\n"),
+            ),
+            shown_by=(r"jobs that hang had not ended after 20 s", r"only \d+ of 24 threads took a job"),
+        ),
+        Mutant(
             name="no-gate-lock",
             rule="one process at a time lets jobs go",
             scenario="limits",

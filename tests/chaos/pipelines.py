@@ -143,7 +143,7 @@ def _write_held(ctx: JobContext, step: str, marks: Path | None) -> int:
     return write_effect(ctx, step, 0)
 
 
-class _Deaf(Ownership):
+class Deaf(Ownership):
     """Hears of nothing that its keeper has noticed. All parts of an attempt hold the same one."""
 
     __slots__ = ()
@@ -164,7 +164,7 @@ class _Zombie:
         ctx = self._ctx
         # Between the last check and the write there is always a moment: here it lasts for ever, so that the
         # fence in the statement has to refuse.
-        ctx._own.__class__ = _Deaf
+        ctx._own.__class__ = Deaf
         self._try("step", lambda: ctx.step(STEPS[0], _write_held, ctx, STEPS[0], self._marks, atomic=True))
         current = Job.objects.values_list("fence", flat=True).get(pk=ctx.job_id)
         self._try("progress", self._show_progress)

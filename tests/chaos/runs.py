@@ -35,6 +35,9 @@ class Size:
     #: Minutes of the tickers' clock, and kills of them, on each database.
     tick_minutes: int = 100
     tick_kills: int = 40
+    #: Jobs that hang, fewer than make a worker replace itself; and jobs before and after them.
+    hung: int = 5
+    hung_jobs: int = 100
     #: Deploys: every worker is replaced, one after the other.
     rolls: int = 3
     #: Seconds of starts that are counted under a limit.

@@ -13,6 +13,7 @@ from tests.chaos.scenarios import (
     disk_full,
     failpoints,
     hand_over,
+    hung,
     limits,
     network,
     poison,
@@ -50,5 +51,6 @@ SCENARIOS: dict[str, Scenario] = {
     "cancel_race": cancel_race.run,
     "zombies": zombies.run,
     "clocks": clocks.run,
+    "hung": hung.run,
     "hand_over": hand_over.run,
 }
