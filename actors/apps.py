@@ -7,6 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import autodiscover_modules
 
 from core.conf import conf
 
@@ -21,7 +23,7 @@ DRAMATIQ = {
             "actors.runtime.worker_boot.WorkerBoot",
         ],
     },
-    "DRAMATIQ_AUTODISCOVER_MODULES": ["run_job", "ticker"],
+    "DRAMATIQ_AUTODISCOVER_MODULES": ["run_job", "ticker", "tasks"],
     # Its one actor deletes rows of a table that is not used here.
     "DRAMATIQ_IGNORED_MODULES": ["django_dramatiq.tasks"],
 }
@@ -56,13 +58,21 @@ def _declare_periodic_actors() -> None:
     """Let the pages list what periodiq runs. Every process declares its actors, whether it runs them or not."""
     import dramatiq
 
-    from actors.runtime import ticker  # noqa: F401 - declares its actors
+    from actors.runtime import ticker
+    from core.pipelines.cron import CronError
     from core.schedules import static
 
+    # The site's own: a web process lists them, and an embedded worker has no command that imports them.
+    autodiscover_modules("tasks")
     for name, actor in dramatiq.get_broker().actors.items():
         if periodic := actor.options.get("periodic"):
             title = (actor.fn.__doc__ or name).strip().splitlines()[0].rstrip(".")
-            static.declare(name, title, str(periodic))
+            # What the ticker does, each keeper does by itself.
+            queue = "" if actor is ticker.tick else actor.queue_name
+            try:
+                static.declare(name, title, str(periodic), queue=queue)
+            except CronError as error:
+                raise ImproperlyConfigured(f"The actor {name!r} can't be run periodically: {error}") from error
 
 
 def _leave_empty_tables_out_of_the_admin() -> None:

@@ -17,6 +17,8 @@ from dramatiq.message import Message
 
 from core.operation import alarms
 
+#: Options that are kept: when periodiq sent it, and the time that a periodic run is for.
+TIMES = ("scheduled_at", "due_at")
 #: The largest id that a row can have.
 LARGEST_ID = 2**63 - 1
 
@@ -52,7 +54,7 @@ def read(body: bytes, *, queue: str, job_actors: Collection[str], actors: Mappin
         actor_name=name,
         args=tuple(args),
         kwargs=kwargs,
-        options={"scheduled_at": options["scheduled_at"]} if _is_time(options.get("scheduled_at")) else {},
+        options={name: options[name] for name in TIMES if _is_time(options.get(name))},
         message_id=str(message.message_id)[:100],
         message_timestamp=int(time.time() * 1000),
     )

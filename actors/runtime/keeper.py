@@ -14,12 +14,13 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import dramatiq
 from django.db import connection
 
+from actors.runtime import periodic
 from actors.runtime.relay import relay
 from actors.runtime.run_job import attempts
 from actors.runtime.slots import slots
@@ -71,6 +72,8 @@ class Keeper:
     worker: dramatiq.Worker
     #: The queues that the worker takes jobs from.
     queues: Sequence[str] = ()
+    #: All queues that it listens to, those of other actors included; None for every one.
+    listens_to: Collection[str] | None = None
     #: Whether the process has been told to stop.
     is_stopping: bool = False
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -89,6 +92,7 @@ class Keeper:
             Duty(reap, conf.REAP_SECONDS, jitter=0.5),
             Duty(static.follow, FOLLOW_SECONDS, jitter=0.5),
             Duty(fire.fire_due, FIRE_SECONDS, jitter=0.5),
+            Duty(self.fire_periodic, FIRE_SECONDS, jitter=0.5),
             Duty(mails.order_end_mails, END_MAILS_SECONDS, jitter=0.5),
             self._announcing,
             Duty(metrics.run_seconds.flush, FLUSH_METRICS_SECONDS),
@@ -118,6 +122,11 @@ class Keeper:
                 threads=len(self.worker.workers),
                 is_stopping=self.is_stopping,
             )
+
+    def fire_periodic(self) -> None:
+        """Send the periodic actors whose time has come. Embedded, only this process could run what it sends."""
+        if not self.is_stopping:
+            periodic.fire_due(self.listens_to)
 
     def _run(self) -> None:
         while not self._ending.is_set():

@@ -3,7 +3,7 @@
 import dramatiq
 from periodiq import cron
 
-from actors.runtime import keeper
+from actors.runtime import keeper, periodic
 from core.schedules import static
 from core.schedules.fire import fire_due
 
@@ -13,4 +13,5 @@ def tick() -> None:
     """Reap expired leases and fire schedules."""
     keeper.reap()
     fire_due()
+    periodic.fire_due()
     static.follow()

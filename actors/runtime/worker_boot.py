@@ -41,12 +41,15 @@ class WorkerBoot(Middleware):
     """
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        from actors.runtime.periodic import PeriodicRuns
+
         # What one worker holds fetched, another one can't begin; a small stock is enough not to wait for the broker.
         worker.queue_prefetch = worker.worker_threads + worker.worker_threads // 2
         for queue in pipelines.queues():
             broker.declare_queue(queue)
         slots.worker = worker
         broker.add_middleware(Deliveries())
+        broker.add_middleware(PeriodicRuns())
 
     def after_worker_boot(self, broker: Any, worker: dramatiq.Worker) -> None:
         from actors.runtime.keeper import Keeper
@@ -74,7 +77,7 @@ class WorkerBoot(Middleware):
         self.pulse = Pulse(attempts().worker)
         self.pulse.start()
         # Last: it watches the others.
-        self.keeper = Keeper(worker, queues=queues)
+        self.keeper = Keeper(worker, queues=queues, listens_to=worker.consumer_whitelist)
         self.keeper.start()
         log("worker_started", worker=attempts().worker, freed=freed)
 

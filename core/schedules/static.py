@@ -34,6 +34,8 @@ class Tick:
     name: str
     title: str
     cron: str
+    #: The queue that its messages go through; empty for what runs in another way.
+    queue: str = ""
 
     def next_times(self, *, after: dt.datetime, count: int) -> list[dt.datetime]:
         return cron.next_times(self.cron, ZONE, after=after, count=count)
@@ -42,9 +44,12 @@ class Tick:
 _ticks: dict[str, Tick] = {}
 
 
-def declare(name: str, title: str, cron_text: str) -> Tick:
-    """Register something that runs periodically; raise CronError when its times can't be read."""
-    tick = Tick(name=name, title=title, cron=cron.read(cron_text))
+def declare(name: str, title: str, cron_text: str, *, queue: str = "") -> Tick:
+    """Register something that runs periodically; raise CronError when its times can't be read.
+
+    With a queue, `core.schedules.periodic` says when it is to be sent there.
+    """
+    tick = Tick(name=name, title=title, cron=cron.read(cron_text), queue=queue)
     _ticks[name] = tick
     return tick
 
@@ -52,6 +57,11 @@ def declare(name: str, title: str, cron_text: str) -> Tick:
 def declared() -> list[Tick]:
     """Return what was registered, in the order of the titles."""
     return sorted(_ticks.values(), key=lambda tick: tick.title)
+
+
+def forget(name: str) -> None:
+    """Remove what was registered; for tests that register their own."""
+    _ticks.pop(name, None)
 
 
 def follow() -> None:

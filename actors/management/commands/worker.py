@@ -33,7 +33,8 @@ class Command(BaseCommand):
         self, *, processes: int, threads: int, queues: list[str] | None, not_queues: list[str], **options: Any
     ) -> None:
         if not_queues:
-            queues = [name for name in queues or pipelines.queues() if name not in not_queues]
+            every = {*pipelines.queues(), *(actor.queue_name for actor in dramatiq.get_broker().actors.values())}
+            queues = [name for name in queues or sorted(every) if name not in not_queues]
         if job_broker().is_shared:
             call_command(
                 "rundramatiq",

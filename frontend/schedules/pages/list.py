@@ -17,6 +17,6 @@ def context_of(request: PersonRequest) -> dict[str, Any]:
         "list": listed,
         "rows": every[: len(own)],
         "code_rows": every[len(own) :],
-        "ticks": ticks(),
+        "ticks": ticks(request.user),
         "version": version_of(every),
     }

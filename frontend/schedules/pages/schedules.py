@@ -16,11 +16,11 @@ from django.urls import reverse
 from core import pipelines, policy
 from core.database.clock import database_now
 from core.files import storage
-from core.models import Job, Schedule, ScheduledRun
+from core.models import Job, PeriodicRun, Schedule, ScheduledRun
 from core.models.states import LIVE, OUTCOMES, WARNED
 from core.pipelines import Pipeline, cron
 from core.pipelines.cron import CronError
-from core.schedules import static
+from core.schedules import periodic, static
 from frontend.forms.pages.times import TIMES_LENGTH, Moment, moment
 from frontend.jobs.pages import job as job_pages
 from frontend.jobs.pages.job import BADGES, ICONS
@@ -234,6 +234,19 @@ class ScheduleFile:
 
 
 @dataclass(frozen=True)
+class TickRun:
+    """The last time of something that the code runs periodically."""
+
+    words: str
+    #: The state of a job whose colour it has.
+    state: str
+    icon: str
+    at: dt.datetime | None
+    #: Why it failed; for staff.
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class TickRow:
     """Something that the code runs periodically without a job."""
 
@@ -242,6 +255,9 @@ class TickRow:
     words: str
     zone: str
     next: Moment | None
+    #: What came of its last time; None when there was none, or nobody writes that down.
+    last: TickRun | None = None
+    is_recorded: bool = False
 
 
 class ScheduleList(Listing[Schedule]):
@@ -305,15 +321,28 @@ def one(user: User) -> QuerySet[Schedule]:
     return _with_strip_begin(visible_to(user).select_related("owner"))
 
 
-def ticks() -> list[TickRow]:
-    """Return what the code runs periodically without a job."""
-    now = database_now()
+def ticks(user: User) -> list[TickRow]:
+    """Return what the code runs periodically without a job, and what came of the last time of each."""
+    now, last_runs = database_now(), periodic.last_runs()
     tick_rows = []
     for tick in static.declared():
         times = tick.next_times(after=now, count=1)
         at = moment(times[0], static.ZONE) if times else None
-        tick_rows.append(TickRow(tick.title, tick.name, in_words(tick.cron), static.ZONE, at))
+        run = last_runs.get(tick.name)
+        last = _last_of(run, user) if run else None
+        words = in_words(tick.cron)
+        tick_rows.append(TickRow(tick.title, tick.name, words, static.ZONE, at, last, is_recorded=bool(tick.queue)))
     return tick_rows
+
+
+def _last_of(run: PeriodicRun, user: User) -> TickRun:
+    if run.began_at is None:
+        return TickRun("Waits for a worker", "queued", "queue", run.due_at)
+    if run.ended_at is None:
+        return TickRun("Running", "running", "running", run.began_at)
+    if run.error:
+        return TickRun("Failed", "failed", "x-circle", run.ended_at, run.error if user.is_staff else "")
+    return TickRun("Ran", "succeeded", "check-circle", run.ended_at)
 
 
 def rows(schedules: Iterable[Schedule], user: User) -> list[Row]:

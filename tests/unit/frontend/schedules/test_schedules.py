@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from core import pipelines
 from core.limits import changes as limits
-from core.models import Artifact, AuditEntry, Job, Preferences, Schedule, ScheduledRun
+from core.models import Artifact, AuditEntry, Job, PeriodicRun, Preferences, Schedule, ScheduledRun
 from core.people.users import system_user
 from core.pipelines import pipeline
-from core.schedules import changes
+from core.schedules import changes, static
 from frontend.forms.pages import repeats
 from frontend.forms.pages.times import TIMES_LENGTH
 from frontend.operate.pages.audit import ACTS
@@ -30,6 +30,7 @@ from tests.unit.frontend.conftest import HTMX, MakeJob
 from tests.unit.frontend.markup import faults
 
 LIST, LETTERS, PREVIEW, WORDS = "/schedules/", "/pipelines/letters/", "/schedules/preview/", "/pipelines/words/"
+NOON = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 HOSTILE = '"><script>alert(1)</script>'
 MONDAYS = {
     "repeat-cron": "0 7 * * 1",
@@ -647,3 +648,30 @@ def test_an_act_that_is_refused_says_why(as_alice: Client, alice: User, monkeypa
     address = f"{make_schedule(alice).get_absolute_url()}run/"
     for headers in ({}, HTMX):
         assert "Not &lt;now&gt;." in as_alice.post(address, headers=headers, follow=True).text
+
+
+# -- what code runs without a job -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "error_for_staff"),
+    [
+        ({}, "Has not run yet", ""),
+        ({"due_at": NOON}, "Waits for a worker", ""),
+        ({"due_at": NOON, "began_at": NOON}, "Running", ""),
+        ({"due_at": NOON, "began_at": NOON, "ended_at": NOON}, "Ran", ""),
+        ({"due_at": NOON, "began_at": NOON, "ended_at": NOON, "error": "KeyError: 'x'"}, "Failed", "KeyError"),
+    ],
+)
+def test_a_periodic_actor_says_what_came_of_its_last_time(
+    as_alice: Client, as_staff: Client, fields: dict[str, Any], words: str, error_for_staff: str
+) -> None:
+    static.declare("count_orders", "Count the orders", "0 7 * * MON", queue="default")
+    try:
+        PeriodicRun.objects.create(name="count_orders", cron="0 7 * * MON", **fields)
+        for client in (as_alice, as_staff):
+            line = client.get(LIST).text.split("Count the orders")[1].split("</li>")[0]
+            assert f"{words}</span>" in line
+            assert ("KeyError" in line) == (bool(error_for_staff) and client is as_staff)
+    finally:
+        static.forget("count_orders")
