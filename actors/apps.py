@@ -49,6 +49,8 @@ class ActorsConfig(AppConfig):
             # Not imported by its package: child processes use the other modules, and have no Django.
             if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.pipeline"):
                 importlib.import_module(f"{name}.pipeline")
+        # `pipelines.py` of every app of the host; that of an app which has none is passed over.
+        autodiscover_modules("pipelines")
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
         _declare_periodic_actors()
         _leave_empty_tables_out_of_the_admin()

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from core import pipelines
 from core.errors import Refused
+from core.forms.words import in_words, parameters_in_words
 from core.life import requests
 from core.models import (
     Artifact,
@@ -65,6 +67,16 @@ class ProgressInline(ReadOnly, admin.StackedInline):
     extra = 0
 
 
+def _params_in_words(row: Job | Schedule) -> str:
+    """Return a row's parameters as its page shows them, one a line; staff sees all of them but the secrets."""
+    spec = pipelines.find(row.pipeline)
+    params = row.params.get("item", {}) if isinstance(row, Job) and row.task else row.params
+    if not isinstance(params, dict):
+        return in_words(params)
+    pairs = parameters_in_words(spec, params, viewer=User(is_staff=True))
+    return "\n".join(f"{label}: {text}" for label, text in pairs)
+
+
 @admin.register(Job)
 class JobAdmin(ReadOnly, admin.ModelAdmin):
     """Jobs, with cancel, retry and discard for the selected ones."""
@@ -77,7 +89,13 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     show_full_result_count = False
     ordering = ("-id",)
     inlines = (ProgressInline, StepInline, ArtifactInline, EventInline)
+    exclude = ("params",)
+    readonly_fields = ("parameters",)
     actions = ("cancel_selected", "retry_selected", "restart_selected", "discard_selected")
+
+    @admin.display(description="parameters")
+    def parameters(self, job: Job) -> str:
+        return _params_in_words(job)
 
     @admin.display(description="state", ordering="state")
     def outcome(self, job: Job) -> str:
@@ -160,6 +178,12 @@ class ScheduleAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ("label", "pipeline", owner_lookup(), "code_name")
     show_full_result_count = False
     ordering = ("-id",)
+    exclude = ("params",)
+    readonly_fields = ("parameters",)
+
+    @admin.display(description="parameters")
+    def parameters(self, schedule: Schedule) -> str:
+        return _params_in_words(schedule)
 
 
 @admin.register(Mail)

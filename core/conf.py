@@ -142,6 +142,17 @@ def _read_broker_url(name: str, value: object) -> str:
     return url
 
 
+def _read_keys(name: str, given: object) -> list[str]:
+    try:
+        keys = read_texts(name, given)
+    except ImproperlyConfigured:
+        keys = []
+    if not keys or not all(keys):
+        # No value is named.
+        raise ImproperlyConfigured(f"{name}: write a list of long random texts, the newest first.")
+    return keys
+
+
 def _integer(default: int | Callable[[Conf], int], *, least: float = 0, most: float = 2**63 - 1) -> Setting[int]:
     return Setting(lambda name, value: read_integer(name, value, least=least, most=most), default)
 
@@ -173,6 +184,13 @@ def _home(_: Conf) -> Path:
     if not hasattr(settings, "BASE_DIR"):
         raise ImproperlyConfigured('HEADWAY has no HOME: write HEADWAY = {"HOME": "/a/folder/for/its/files"}.')
     return Path(settings.BASE_DIR).resolve() / "var"
+
+
+def _site_keys(_: Conf) -> list[str]:
+    """Return the keys that Django itself signs with, and those that it still accepts."""
+    from django.conf import settings
+
+    return [str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)]
 
 
 def _processors() -> int:
@@ -243,6 +261,11 @@ class Conf:
 
     #: The class that says who sees, who acts and who operates (`core.policy.Policy`).
     POLICY = _text("core.policy.Policy")
+
+    # -- secrets ------------------------------------------------------------------------------------
+
+    #: The keys that secret parameters are encrypted with: the first one encrypts, all of them decrypt.
+    SECRET_KEYS = Setting(_read_keys, _site_keys)
 
     # -- pipelines ----------------------------------------------------------------------------------
 

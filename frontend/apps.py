@@ -25,9 +25,11 @@ class FrontendConfig(AppConfig):
         _add_template_folders()
 
     def ready(self) -> None:
-        from core import addresses
+        from core import addresses, pipelines
+        from frontend.site.icons import ICON_NAMES
 
         addresses.register(PAGES)
+        pipelines.set_icons(ICON_NAMES)
         # It receives log-ins, which can come before the first request has loaded the middleware.
         from frontend.accounts import sessions  # noqa: F401
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.database.jsontext import storable
 from core.errors import PermanentError
-from core.files import storage
+from core.files import slots, storage
 from core.models import Artifact
 
 
@@ -28,6 +28,17 @@ def input_file(job_id: int, field: str) -> InputFile:
     artifact = Artifact.objects.filter(job_id=job_id, kind=Artifact.Kind.INPUT, field=field).first()
     if artifact is None:
         raise PermanentError(f"No file was given for {field!r}; run the job again with one.")
+    return _input(artifact)
+
+
+def input_files(job_id: int, field: str) -> list[InputFile]:
+    """Return the input files of this field, in their order; raise PermanentError when one is gone."""
+    artifacts = Artifact.objects.filter(job_id=job_id, kind=Artifact.Kind.INPUT)
+    rows = {artifact.field: artifact for artifact in artifacts}
+    return [_input(artifact) for artifact in slots.in_field(rows, field)]
+
+
+def _input(artifact: Artifact) -> InputFile:
     if not artifact.local_path.is_file():
         raise PermanentError(f"The file {artifact.name} is no longer kept; upload it again.")
     return InputFile(path=artifact.local_path, name=artifact.name, size=artifact.size, sha256=artifact.sha256)

@@ -17,11 +17,13 @@ from core.attempt.lines import Lines
 from core.attempt.outcomes import Outcome, Succeeded
 from core.attempt.steps import Steps
 from core.database.jsontext import dumps_limited
+from core.errors import PermanentError
 from core.life.fan_out import function_of
 from core.life.leases import Held
 from core.life.ledger import Claim, End
 from core.logs import sink
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, fit
+from core.pipelines.secrets import Opened
 
 
 class Attempt:
@@ -49,6 +51,7 @@ class Attempt:
         self._folders = Folders(claim.job_id, claim.fence)
         self._child = BorrowedChild(self.own.check)
         self._spec = spec
+        self._secrets = Opened()
         self.context = JobContext(
             claim,
             own=self.own,
@@ -70,15 +73,24 @@ class Attempt:
             return Succeeded(dumps_limited(self.call(self._spec), what="The result"))
         except BaseException as error:
             # Whatever it is, SystemExit too: an attempt that is not ended here would be renewed for ever.
-            return outcomes.of_error(error, self.claim)
+            self._secrets.redact(error)
+            return outcomes.redacted(outcomes.of_error(error, self.claim), self._secrets)
         finally:
             sink.reset(whose)
 
     def call(self, spec: Pipeline) -> Any:
-        """Call the job's function: the pipeline's own, or that of a child."""
+        """Call the job's function: the pipeline's own, or that of a child.
+
+        Raise PermanentError where its parameters no longer fit the function, or a secret can't be opened.
+        """
+        if not self.claim.task and (sentence := fit.misfit(spec, self.claim.params)):
+            raise PermanentError(sentence)
+        labels = {name: str(field.label) for name, field in spec.form.base_fields.items() if field.label}
+        params = self._secrets.open(self.claim.params, labels)
+        self.context.params = params
         if self.claim.task:
-            return function_of(self.claim.task)(self.context, self.claim.params["item"])
-        return spec.run(self.context, **self.claim.params)
+            return function_of(self.claim.task)(self.context, params["item"])
+        return spec.run(self.context, **params)
 
     def close(self) -> None:
         """Give the child process back and delete what was temporary."""

@@ -166,6 +166,10 @@ class JobContext:
         """Return the file that was uploaded in this field of the form."""
         return artifacts.input_file(self.job_id, field)
 
+    def files(self, field: str) -> list[InputFile]:
+        """Return the files that were uploaded in this field, in their order; none for an optional field left empty."""
+        return artifacts.input_files(self.job_id, field)
+
     @property
     def folder(self) -> Path:
         """The attempt's own folder in the store; files that a step's result or an artifact names are kept."""

@@ -93,6 +93,10 @@ class FanOuts:
         pipeline = pipeline_of(run)
         task = "" if pipeline else task_of(run)
         spec = pipeline or pipelines.get(self._claim.pipeline)
+        if queue and queue not in (queues := pipelines.queues()):
+            raise PermanentError(
+                f"{title}: no pipeline uses the queue {queue!r}, so no worker does; there are {', '.join(queues)}."
+            )
         with self._own.transaction():
             families.insert_children(
                 self._claim.job_id,

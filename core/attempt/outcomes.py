@@ -22,6 +22,7 @@ from core.logs import log
 from core.models import JobEvent
 from core.models.states import State
 from core.operation import alarms
+from core.pipelines.secrets import Opened
 
 _DETAIL_LENGTH = 20_000
 _ERROR_LENGTH = 2_000
@@ -159,6 +160,17 @@ def over_time(job_id: int, pipeline: str, attempt: int, *, detail: str = "") -> 
     sentence = f"It took longer than its time limit{limit}, and was stopped."
     log("job_failed", level=logging.ERROR, job=job_id, pipeline=pipeline, attempt=attempt, error=sentence)
     return Failed(sentence, detail=detail)
+
+
+def redacted(outcome: Outcome, secrets: Opened) -> Outcome:
+    """Return the outcome with no secret in its texts."""
+    match outcome:
+        case Failed() | Retry():
+            return replace(outcome, error=secrets.redacted(outcome.error), detail=secrets.redacted(outcome.detail))
+        case Deferred() | Waiting():
+            return replace(outcome, reason=secrets.redacted(outcome.reason))
+        case _:
+            return outcome
 
 
 def without_pipeline(claim: Claim) -> Failed | Retry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +11,20 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms.utils import ErrorDict
+from django.utils.datastructures import MultiValueDict
 
 from core.conf import conf
-from core.files import storage, uploads
+from core.files import slots, storage, uploads
 from core.files.uploads import StoredUpload
+from core.forms import inputs
 from core.forms.fields import PipelineForm
 from core.life import backpressure
 from core.life.submission import Submission, submit
 from core.models import Artifact, Job, Schedule
 from core.models.job import Priority
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, secrets
 from core.schedules import changes
 from core.schedules.repeat_form import RepeatForm
 
@@ -39,14 +41,17 @@ class Entry:
     spec: Pipeline
     user: AbstractBaseUser
     form: forms.Form
-    #: Files by field that need not be uploaded again: of the job that is run again, or of an invalid submit.
+    #: Files by slot (`core.files.slots`) that need not be uploaded again: of the job that is run again, of the schedule
+    #: that is edited, or of an invalid submit.
     stored_files: dict[str, StoredUpload] = field(default_factory=dict)
+    #: Secrets by field that stay as they are unless another one is typed; sealed.
+    stored_secrets: dict[str, Any] = field(default_factory=dict)
     origin: Job | None = None
 
-    @property
-    def stored_tokens(self) -> dict[str, tuple[StoredUpload, str]]:
-        """Return, by field, each stored file with the token that names it in a hidden field."""
-        return {name: (file, file.sign(owner_id=self.user.pk)) for name, file in self.stored_files.items()}
+    def stored_tokens(self, name: str) -> list[tuple[StoredUpload, str]]:
+        """Return each stored file of a field with the token that names it in a hidden field."""
+        files = slots.in_field(self.stored_files, name)
+        return [(file, file.sign(owner_id=self.user.pk)) for file in files]
 
     @property
     def is_refresh(self) -> bool:
@@ -56,9 +61,10 @@ class Entry:
     def show_anew(self) -> None:
         """Show the form as it is filled in, without checking any field. Uploaded files are stored."""
         for name in _file_fields(self.form):
-            sent = self.form.files.get(name)
-            if isinstance(sent, UploadedFile) and _is_accepted(self.form.fields[name], sent):
-                self.stored_files[name] = uploads.keep(sent)
+            widget, field = self.form.fields[name].widget, self.form.fields[name]
+            sent = widget.value_from_datadict(self.form.data, self.form.files, self.form.add_prefix(name))
+            if (files := _uploaded(sent)) and _is_accepted(field, sent):
+                self._store(name, files)
         # With errors set already, the form does not check its fields.
         self.form._errors = ErrorDict()  # type: ignore[attr-defined]
 
@@ -67,9 +73,9 @@ class Entry:
 
     def keep_uploads(self) -> None:
         """Store the files of an otherwise invalid form, so that nobody uploads them twice."""
-        for name, file in self.form.cleaned_data.items():
-            if isinstance(file, UploadedFile):
-                self.stored_files[name] = uploads.keep(file)
+        for name, value in self.form.cleaned_data.items():
+            if files := _uploaded(value):
+                self._store(name, files)
 
     def submit(self, *, key: str = "", priority: Priority = Priority.NORMAL) -> Submission:
         """Make the valid form a job. The same key again is the same job.
@@ -116,25 +122,32 @@ class Entry:
         """Return the bytes of the form's files that no job of the person has yet; the same content counts once."""
         if not conf.OWNER_STORED_BYTES:
             return 0
-        sent = {name: file for name, file in self.form.cleaned_data.items() if isinstance(file, UploadedFile)}
-        sizes = {file.sha256: file.size for name, file in self.stored_files.items() if name not in sent}
-        for name, file in sent.items():
-            sizes[file.staged.sha256 if isinstance(file, uploads.StagedFile) else name] = file.size or 0
+        sent = {name: files for name, value in self.form.cleaned_data.items() if (files := _uploaded(value))}
+        sizes = {file.sha256: file.size for slot, file in self.stored_files.items() if slots.field_of(slot) not in sent}
+        for name, files in sent.items():
+            for slot, file in slots.slots_of(name, files).items():
+                sizes[file.staged.sha256 if isinstance(file, uploads.StagedFile) else slot] = file.size or 0
         owned = Artifact.objects.filter(job__owner=self.user.pk, sha256__in=sizes).values_list("sha256", flat=True)
         return sum(size for sha256, size in sizes.items() if sha256 not in set(owned))
 
     def filled_in(self) -> tuple[dict[str, Any], dict[str, StoredUpload], str]:
         """Return the valid form's parameters, its files, which are stored now, and its label."""
-        files = dict(self.stored_files)
         params: dict[str, Any] = {}
         for name, value in self.form.cleaned_data.items():
             if isinstance(self.form.fields.get(name), forms.FileField):
-                if isinstance(value, UploadedFile):
-                    files[name] = uploads.keep(value)
+                if files := _uploaded(value):
+                    self._store(name, files)
+            elif name in self.stored_secrets and value in (None, "", [], {}):
+                params[name] = self.stored_secrets[name]
             else:
                 params[name] = _as_json(value)
         label = self.form.job_label() if isinstance(self.form, PipelineForm) else ""
-        return params, files, label or next((file.name for file in files.values()), "")
+        return params, self.stored_files, label or next((file.name for file in self.stored_files.values()), "")
+
+    def _store(self, name: str, files: Sequence[UploadedFile]) -> None:
+        """Store a field's new files in place of those that it had."""
+        others = {slot: file for slot, file in self.stored_files.items() if slots.field_of(slot) != name}
+        self.stored_files = {**others, **slots.slots_of(name, [uploads.keep(file) for file in files])}
 
 
 def open_form(
@@ -145,22 +158,32 @@ def open_form(
     files: Mapping[str, Any] | None = None,
     initial: Mapping[str, Any] | None = None,
     origin: Job | None = None,
+    schedule: Schedule | None = None,
+    keeps_secrets: bool = False,
 ) -> Entry:
     """Return the pipeline's form for this person, bound when there is data.
 
-    With `origin` it starts from that job's parameters and may use its files again.
+    With `origin`, or a `schedule` to be edited, it starts from that one's parameters and may use its files again. With
+    `keeps_secrets` its secrets stay as they are unless others are typed; otherwise they have to be typed anew.
     """
-    start = {**(origin.params if origin else {}), **(initial or {})}
+    source = origin or schedule
+    params = source.params if source else {}
+    start = inputs.as_initial(spec.form, {**params, **(initial or {})})
     kwargs: dict[str, Any] = {"initial": start}
     if "user" in inspect.signature(spec.form.__init__).parameters or issubclass(spec.form, PipelineForm):
         kwargs["user"] = user
     if data is not None:
         kwargs |= {"data": data, "files": files or {}}
     form = spec.form(**kwargs)
+    inputs.prepare(form)
     entry = Entry(spec=spec, user=user, form=form, origin=origin)
     for name in _file_fields(form):
-        if stored := _stored_file(name, user=user, data=data or {}, origin=origin):
-            entry.stored_files[name] = stored
+        if stored := _stored_files(name, form.fields[name], user=user, data=data or {}, source=source):
+            entry.stored_files |= slots.slots_of(name, stored)
+            form.fields[name].required = False
+    for name in secrets.names(spec.form) if keeps_secrets else ():
+        if name in form.fields and params.get(name) not in (None, "", [], {}):
+            entry.stored_secrets[name] = params[name]
             form.fields[name].required = False
     return entry
 
@@ -169,32 +192,53 @@ def _file_fields(form: forms.Form) -> Iterable[str]:
     return [name for name, entry in form.fields.items() if isinstance(entry, forms.FileField)]
 
 
-def _is_accepted(field: forms.Field, file: UploadedFile) -> bool:
+def _uploaded(value: Any) -> list[UploadedFile]:
+    """Return the files among what a file field has cleaned, or was sent: one, several or none."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [each for each in values if isinstance(each, UploadedFile)]
+
+
+def _is_accepted(field: forms.Field, sent: Any) -> bool:
     try:
-        field.clean(file)
+        field.clean(sent)
     except ValidationError:
         return False
     return True
 
 
-def _stored_file(
-    name: str, *, user: AbstractBaseUser, data: Mapping[str, Any], origin: Job | None
-) -> StoredUpload | None:
-    token = data.get(name + STORED_SUFFIX)
-    if token and (upload := StoredUpload.from_token(token, owner_id=user.pk)):
-        return upload
-    if origin is None:
-        return None
-    artifact = Artifact.objects.filter(job=origin, kind=Artifact.Kind.INPUT, field=name).first()
-    if artifact is None or not storage.touch(artifact.path):
-        return None
-    return StoredUpload(
-        path=artifact.path,
-        name=artifact.name,
-        size=artifact.size,
-        sha256=artifact.sha256,
-        content_type=artifact.content_type,
-    )
+def _stored_files(
+    name: str, field: forms.Field, *, user: AbstractBaseUser, data: Mapping[str, Any], source: Job | Schedule | None
+) -> list[StoredUpload]:
+    """Return the files that a field need not be given again; none where one of them is gone."""
+    key = name + STORED_SUFFIX
+    tokens = data.getlist(key) if isinstance(data, MultiValueDict) else [data[key]] if data.get(key) else []
+    sent = [StoredUpload.from_token(token, owner_id=user.pk) for token in tokens if token]
+    if sent and None not in sent:
+        files = [file for file in sent if file is not None]
+    elif source is not None:
+        files = _files_of(source, name)
+    else:
+        return []
+    return files if inputs.takes_many(field) else files[:1]
+
+
+def _files_of(source: Job | Schedule, name: str) -> list[StoredUpload]:
+    if isinstance(source, Schedule):
+        stored = {slot: StoredUpload(**file) for slot, file in source.files.items()}
+    else:
+        artifacts = Artifact.objects.filter(job=source, kind=Artifact.Kind.INPUT)
+        stored = {
+            artifact.field: StoredUpload(
+                path=artifact.path,
+                name=artifact.name,
+                size=artifact.size,
+                sha256=artifact.sha256,
+                content_type=artifact.content_type,
+            )
+            for artifact in artifacts.filter(Q(field=name) | Q(field__startswith=f"{name}."))
+        }
+    files = slots.in_field(stored, name)
+    return files if all(storage.touch(file.path) for file in files) else []
 
 
 def _as_json(value: Any) -> Any:

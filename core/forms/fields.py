@@ -55,15 +55,38 @@ class NobodysForm(forms.Form):
         raise ValidationError("The site itself starts this, for what happens in it. Nobody submits one here.")
 
 
-class UploadField(forms.FileField):
-    """A file the person uploads; `accept` lists name endings, e.g. `.csv,.tsv`.
+class MultipleFileInput(forms.ClearableFileInput):
+    """A control for several files."""
 
-    `limit_bytes` is for a file that has to be smaller than what the site accepts.
+    allow_multiple_selected = True
+
+
+class SecretField(forms.CharField):
+    """A text that nobody is shown: a password, a token. It is stored encrypted (`core.pipelines.secrets`).
+
+    Any other field is a secret as well when it has `secret = True`, or a `PasswordInput`.
     """
 
-    def __init__(self, *, accept: str = "", limit_bytes: int | None = None, **kwargs: Any) -> None:
+    secret = True
+    widget = forms.PasswordInput
+
+    def __init__(self, *, strip: bool = False, **kwargs: Any) -> None:
+        super().__init__(strip=strip, **kwargs)
+
+
+class UploadField(forms.FileField):
+    """A file the person uploads, or with `multiple` several; `accept` lists name endings, e.g. `.csv,.tsv`.
+
+    `limit_bytes` is for a file that has to be smaller than what the site accepts; of several, each one.
+    """
+
+    def __init__(
+        self, *, accept: str = "", limit_bytes: int | None = None, multiple: bool = False, **kwargs: Any
+    ) -> None:
         self.accept = accept
         self.limit_bytes = limit_bytes
+        if multiple:
+            kwargs.setdefault("widget", MultipleFileInput)
         super().__init__(**kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -71,6 +94,8 @@ class UploadField(forms.FileField):
         return {**attrs, "accept": self.accept} if self.accept else attrs
 
     def clean(self, data: Any, initial: Any = None) -> Any:
+        if isinstance(data, (list, tuple)):
+            return [file for each in data or [None] if (file := self.clean(each, initial))]
         file = super().clean(data, initial)
         endings = tuple(ending.strip().lower() for ending in self.accept.split(",") if ending.strip())
         if isinstance(file, UploadedFile) and endings and not (file.name or "").lower().endswith(endings):

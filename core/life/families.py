@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -25,7 +25,7 @@ from core.life.fan_out import ChildResult
 from core.logs import log
 from core.models import Artifact, Dataset, Job
 from core.models.states import LIVE, TERMINAL, State
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
 from core.wakeup import jobs_due
 
@@ -51,7 +51,8 @@ def insert_children(
     limits = () if task or parent == spec.name else spec.limits
     children = []
     for index, (item, weight) in enumerate(zip(items, weights, strict=True)):
-        params = {"item": item} if task else dict(item)
+        named = secrets.seal(spec.form, item) if isinstance(item, Mapping) else item
+        params = {"item": named} if task else dict(named)
         dumps_limited(params, what=f"Item {index + 1} of {title!r}")
         lane = lane_of(limits, params)
         children.append(

@@ -24,7 +24,7 @@ from core.models import AuditEntry, Job, JobProgress
 from core.models.job import Priority
 from core.models.states import IDLE, RETRIABLE, TERMINAL, State
 from core.people import audit
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
 from core.wakeup import jobs_due
 
@@ -105,7 +105,7 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
     input files stay.
     """
     spec = pipelines.get(job.pipeline)
-    text = dumps_limited(dict(params), what="The JSON of the parameters")
+    text = dumps_limited(secrets.seal(spec.form, params), what="The JSON of the parameters")
     stored = json.loads(text)
     with transaction.atomic():
         was = _lock(job.pk)
@@ -121,8 +121,8 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
             "edit",
             job_id=job.pk,
             pipeline=was.pipeline,
-            before={**_audit_values(was), "params": was.params},
-            after={"state": State.QUEUED, "params": stored},
+            before={**_audit_values(was), "params": secrets.hidden(was.params)},
+            after={"state": State.QUEUED, "params": secrets.hidden(stored)},
         )
     leftovers.delete_folders(folders)
     log("job_edited", job=job.pk, by=by)

@@ -18,7 +18,7 @@ from core.files.uploads import StoredUpload
 from core.logs import log
 from core.models import Job
 from core.models.job import Priority
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
 from core.wakeup import jobs_due
 
@@ -103,17 +103,18 @@ def _insert(
     files: Mapping[str, StoredUpload] | None = None,
 ) -> dict[str, int]:
     """Insert the jobs whose key is new; return their ids by key."""
+    params = [secrets.seal(spec.form, order.params) for order in orders]
     if len(orders) == 1:
-        dumps_limited(dict(orders[0].params), what="The JSON of the parameters")
+        dumps_limited(params[0], what="The JSON of the parameters")
     jobs = [
         {
             "idempotency_key": order.key,
             "label": order.label[:255],
-            "params": dict(order.params),
+            "params": sealed,
             "lane": lane_of(spec.limits, order.params),
             "delay": max(0.0, order.delay_seconds),
         }
-        for order in orders
+        for order, sealed in zip(orders, params, strict=True)
     ]
     failpoint("job-commit")
     rows = statements.run(

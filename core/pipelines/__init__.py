@@ -1,7 +1,7 @@
 """The kinds of work: their registry, and what one declares: its form, queue, limits, schedules and files."""
 
+from core.pipelines.checks import MOST_DAYS, InvalidPipeline
 from core.pipelines.registry import (
-    MOST_DAYS,
     Download,
     Pipeline,
     Run,
@@ -16,12 +16,14 @@ from core.pipelines.registry import (
     preloads,
     queues,
     rehearsals,
+    set_icons,
     taking,
 )
 
 __all__ = [
     "MOST_DAYS",
     "Download",
+    "InvalidPipeline",
     "Pipeline",
     "Run",
     "every",
@@ -35,5 +37,6 @@ __all__ = [
     "preloads",
     "queues",
     "rehearsals",
+    "set_icons",
     "taking",
 ]

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from django import forms
 
 from core.errors import UnknownPipeline
-from core.pipelines import cron
-from core.pipelines.declared import Limit, room_of
+from core.pipelines import checks, cron
+from core.pipelines.checks import InvalidPipeline
+from core.pipelines.cron import CronError
+from core.pipelines.declared import Limit
 
 #: A pipeline's function: takes the job's context and its parameters, returns the result as JSON or nothing.
 Run = Callable[..., Any]
-
-#: Days that a pipeline's jobs are kept at most.
-MOST_DAYS = 36_500
-#: Seconds below which a time limit has to be.
-MOST_SECONDS = 86_400.0 * MOST_DAYS
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,78}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +81,58 @@ class Pipeline:
     role: str = ""
 
 
+class PipelineOptions(TypedDict, total=False):
+    """The options of `@pipeline` beside those it names itself; `Pipeline` says what each is."""
+
+    description: str
+    icon: str
+    queue: str
+    is_heavy: bool
+    max_attempts: int
+    max_crashes: int
+    limits: Iterable[Limit]
+    retention_days: int
+    takes: Literal["dataset"] | None
+    downloads: Iterable[Download]
+    every: str
+    rehearsal: Callable[..., object] | None
+    time_limit: float | None
+    notifies_owner: bool
+    counts_as_load: bool
+    on_cancel: Literal["discard", "keep"]
+    is_listed: bool
+    is_for_staff: bool
+    role: str
+
+
 @dataclass
 class Registry:
     """The pipelines by name, in the order of their titles."""
 
     _by_name: dict[str, Pipeline] = field(default_factory=dict)
+    #: The icons that pages have; empty until they say so.
+    _icons: frozenset[str] = frozenset()
 
     def add(self, spec: Pipeline) -> None:
+        """Take a pipeline in; raise ValueError for what is another's already, or can't work."""
         existing = self._by_name.get(spec.name)
         if existing and existing.run.__module__ != spec.run.__module__:
-            raise ValueError(f"pipeline {spec.name!r} is registered in {existing.run.__module__} already")
+            raise ValueError(f"its name is that of a pipeline in {existing.run.__module__} already")
         if spec.role and (other := next((it for it in self if it.role == spec.role and it.name != spec.name), None)):
-            raise ValueError(f"pipeline {spec.name!r}: the role {spec.role!r} is that of {other.name!r} already")
+            raise ValueError(f"the role {spec.role!r} is that of {other.name!r} already")
+        checks.check(spec)
+        self._check_downloads(spec)
+        self._check_icon(spec)
         self._by_name[spec.name] = spec
+
+    def set_icons(self, names: Collection[str]) -> None:
+        """Say which icons there are; raise InvalidPipeline for a pipeline with another."""
+        self._icons = frozenset(names)
+        for spec in self:
+            try:
+                self._check_icon(spec)
+            except ValueError as error:
+                raise _invalid(spec.name, spec.run, error) from None
 
     def remove(self, name: str) -> None:
         self._by_name.pop(name, None)
@@ -109,6 +142,20 @@ class Registry:
 
     def find(self, name: str) -> Pipeline | None:
         return self._by_name.get(name)
+
+    def _check_icon(self, spec: Pipeline) -> None:
+        if self._icons and spec.icon not in self._icons:
+            raise ValueError(f"there is no icon {spec.icon!r}; there are: {', '.join(sorted(self._icons))}")
+
+    def _check_downloads(self, spec: Pipeline) -> None:
+        others = {each.name: other.name for other in self if other.name != spec.name for each in other.downloads}
+        for download in spec.downloads:
+            if not isinstance(download, Download):
+                raise ValueError(f"downloads has {download!r}; write Download(…)")
+            if spec.takes != "dataset":
+                raise ValueError("downloads are made of a dataset; write takes='dataset' as well")
+            if download.name in others:
+                raise ValueError(f"the download {download.name!r} is one of {others[download.name]!r} already")
 
 
 _registry = Registry()
@@ -121,34 +168,47 @@ def pipeline(
     stages: Iterable[str | tuple[str, str]] = (),
     name: str = "",
     preload: Iterable[ModuleType] = (),
-    **options: Any,
+    **options: Unpack[PipelineOptions],
 ) -> Callable[[Run], Run]:
     """Register the decorated function as a pipeline; its name is the function's unless one is given.
 
     The function is called with the job's context and the form's cleaned values as keyword arguments, and
-    returns a small JSON value. Other options are the fields of `Pipeline`.
+    returns a small JSON value. Other options are the fields of `Pipeline`. Raise InvalidPipeline, which names the
+    function's file and line, for what could only fail in its jobs (`checks`).
     """
 
     def register(run: Run) -> Run:
-        chosen = name or run.__name__
-        if not _NAME.match(chosen):
-            raise ValueError(f"pipeline name {chosen!r}: use lower-case letters, digits and _ (up to 79)")
-        named = tuple((stage, _as_title(stage)) if isinstance(stage, str) else stage for stage in stages)
-        options["preload"] = tuple(module.__name__ for module in preload)
-        options["limits"] = tuple(options.get("limits", ()))
-        options["downloads"] = tuple(options.get("downloads", ()))
-        _check_downloads(chosen, options["downloads"], takes=options.get("takes"))
-        room_of(options["limits"])
-        days = options.get("retention_days", Pipeline.retention_days)
-        if type(days) is not int or not 1 <= days <= MOST_DAYS:
-            raise ValueError(f"pipeline {chosen!r}: retention_days is {days!r}; write a number from 1 to {MOST_DAYS}")
-        _check_time_limit(chosen, options.get("time_limit"))
-        if text := options.get("every"):
-            options["every"] = cron.read(text)
-        _registry.add(Pipeline(name=chosen, title=title, run=run, form=form, stages=named, **options))
+        own = name or getattr(run, "__name__", "")
+        try:
+            checks.check_name(own)
+            checks.check_form(form)
+            checks.check_options(options, _OPTIONS)
+            # The values are checked once they have their places.
+            values = cast(dict[str, Any], dict(options))
+            values |= {each: tuple(values[each]) for each in ("limits", "downloads") if each in values}
+            spec = Pipeline(
+                name=own,
+                title=title,
+                run=run,
+                form=form,
+                stages=checks.stages_of(stages),
+                preload=checks.names_of_modules(preload),
+                **values,
+            )
+            _registry.add(replace(spec, every=cron.read(spec.every)) if spec.every else spec)
+        except (ValueError, TypeError, CronError) as error:
+            raise _invalid(own, run, error) from error
         return run
 
     return register
+
+
+#: The names of the options that `pipeline` hands on.
+_OPTIONS = tuple(PipelineOptions.__annotations__)
+
+
+def _invalid(name: str, run: Run, error: Exception) -> InvalidPipeline:
+    return InvalidPipeline(f"{checks.place_of(run)}: pipeline {name!r}: {error}")
 
 
 def find(name: str) -> Pipeline | None:
@@ -208,31 +268,11 @@ def rehearsals(queues: Iterable[str]) -> list[Callable[..., object]]:
     return list(dict.fromkeys(spec.rehearsal for spec in _registry if spec.queue in queues and spec.rehearsal))
 
 
+def set_icons(names: Collection[str]) -> None:
+    """Say which icons pages have; raise InvalidPipeline for a pipeline with another, now or when it is registered."""
+    _registry.set_icons(names)
+
+
 def forget(name: str) -> None:
     """Remove a pipeline; for tests that register their own."""
     _registry.remove(name)
-
-
-def _check_time_limit(pipeline_name: str, seconds: object) -> None:
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and 0 < cast(float, seconds) < MOST_SECONDS):
-        raise ValueError(
-            f"pipeline {pipeline_name!r}: time_limit is {seconds!r}; write the seconds an attempt may take, or None"
-        )
-
-
-def _check_downloads(pipeline_name: str, downloads: Iterable[Download], *, takes: str | None) -> None:
-    taken = {each.name: spec.name for spec in _registry if spec.name != pipeline_name for each in spec.downloads}
-    for download in downloads:
-        if takes != "dataset":
-            raise ValueError(
-                f"pipeline {pipeline_name!r}: downloads are made of a dataset; write takes='dataset' as well"
-            )
-        if download.name in taken:
-            raise ValueError(
-                f"pipeline {pipeline_name!r}: the download {download.name!r} is one of {taken[download.name]!r} already"
-            )
-
-
-def _as_title(name: str) -> str:
-    return name.replace("_", " ").capitalize()

@@ -21,6 +21,7 @@ from core.logs import log
 from core.models import Schedule, ScheduledRun
 from core.models.job import Priority
 from core.people import audit
+from core.pipelines import Pipeline, secrets
 from core.pipelines import cron as crons
 from core.pipelines.cron import CronError
 from core.schedules import runs
@@ -51,11 +52,11 @@ def create(
 
     `params` and `files` are those of each of its jobs, as a submit takes them.
     """
-    pipelines.get(pipeline)
+    spec = pipelines.get(pipeline)
     if Schedule.objects.filter(owner_id=owner_id).count() >= OWNER_LIMIT:
         raise Refused(f"You have {OWNER_LIMIT} schedules, the most there may be. Delete some first.")
     schedule = Schedule(
-        owner_id=owner_id, pipeline=pipeline, params=_params(params or {}), files=_files(files or {}),
+        owner_id=owner_id, pipeline=pipeline, params=_params(spec, params or {}), files=_files(files or {}),
         label=_label(label), priority=Priority(priority), zone=zone, starts_at=starts_at, ends_at=ends_at,
         catch_up=Schedule.CatchUp(catch_up), overlap=Schedule.Overlap(overlap),
     )  # fmt: skip
@@ -79,7 +80,7 @@ def edit(schedule: Schedule, *, by: str, **values: Any) -> Schedule:
         before = _audit_values(row)
         for name, value in values.items():
             if name != "cron":
-                setattr(row, name, _READERS[name](value) if name in _READERS else value)
+                setattr(row, name, _read(row, name, value))
         _set_times(row, values.get("cron", row.cron))
         if not row.is_on:
             row.next_at = None
@@ -175,9 +176,18 @@ def _set_times(schedule: Schedule, text: str) -> None:
         raise Refused("It would never run: no time of it comes from now until its end.")
 
 
-def _params(params: Mapping[str, Any]) -> dict[str, Any]:
+def _read(schedule: Schedule, name: str, value: Any) -> Any:
+    """Return a value as its column has it."""
+    if name == "params":
+        return _params(pipelines.get(schedule.pipeline), value)
+    return _READERS[name](value) if name in _READERS else value
+
+
+def _params(spec: Pipeline, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters as JSON stores them: dates and decimals as text."""
-    stored: dict[str, Any] = json.loads(dumps_limited(dict(params), what="The JSON of the parameters"))
+    stored: dict[str, Any] = json.loads(
+        dumps_limited(secrets.seal(spec.form, params), what="The JSON of the parameters")
+    )
     return stored
 
 
@@ -191,7 +201,7 @@ def _label(text: str) -> str:
 
 
 #: By field: the function that turns an argument into the stored value.
-_READERS: dict[str, Callable[[Any], Any]] = {"params": _params, "files": _files, "label": _label}
+_READERS: dict[str, Callable[[Any], Any]] = {"files": _files, "label": _label}
 
 
 def _audit_values(schedule: Schedule) -> dict[str, Any]:
@@ -205,6 +215,6 @@ def _audit_values(schedule: Schedule) -> dict[str, Any]:
         "ends_at": schedule.ends_at,
         "catch_up": str(schedule.catch_up),
         "overlap": str(schedule.overlap),
-        "params": schedule.params,
+        "params": secrets.hidden(schedule.params),
         "files": {name: file.get("name", "") for name, file in schedule.files.items()},
     }

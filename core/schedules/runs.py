@@ -18,7 +18,7 @@ from core.life.submission import Submission, submit
 from core.logs import log
 from core.models import Job, Schedule, ScheduledRun
 from core.models.job import Priority
-from core.pipelines import cron
+from core.pipelines import cron, fit
 
 Outcome = ScheduledRun.Outcome
 
@@ -84,7 +84,9 @@ def start(schedule: Schedule, run: ScheduledRun) -> bool:
 
 def submit_for(schedule: Schedule, *, key: str) -> Submission:
     """Submit a job of the schedule; raise Refused or another error of a submit, with nothing stored."""
-    pipelines.get(schedule.pipeline)
+    spec = pipelines.get(schedule.pipeline)
+    if sentence := fit.misfit(spec, schedule.params, advice="Edit the schedule, and fill that in."):
+        raise Refused(sentence)
     backpressure.check(schedule.owner_id, key=key)
     files = {name: StoredUpload(**file) for name, file in schedule.files.items()}
     for file in files.values():

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.db import transaction
 
 from core import pipelines
@@ -120,6 +121,10 @@ def _update(row: Schedule, spec: Pipeline) -> None:
 def _params(spec: Pipeline) -> dict[str, Any]:
     """Return the initial values of its form."""
     fields = spec.form.base_fields.items()
-    values = {name: field.initial() if callable(field.initial) else field.initial for name, field in fields}
+    values = {
+        name: field.initial() if callable(field.initial) else field.initial
+        for name, field in fields
+        if not isinstance(field, forms.FileField)
+    }
     params: dict[str, Any] = json.loads(dumps(values))
     return params

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +22,7 @@ from frontend.jobs.pages import notices as notice_list
 from frontend.jobs.pages.job import BADGES, ICONS
 from frontend.operate.pages.failed import COUNTED, failed_count
 from frontend.site import zones
+from frontend.site.icons import ICON_NAMES
 
 register = template.Library()
 
@@ -39,11 +38,6 @@ _AREAS = (
     ("preferences", "preferences"),
     ("password_change", "preferences"),
     ("notices", "notices"),
-)
-
-#: The names of the symbols in _icons.html.
-ICON_NAMES = frozenset(
-    re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parents[1] / "site/templates/headway/_icons.html").read_text())
 )
 
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from core import pipelines
-from core.limits import Concurrent, Rate, changes
+from core.limits import Concurrent, Limit, Rate, changes
 from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
 from core.models.states import State
 from core.people import audit
@@ -188,8 +189,12 @@ def fetch() -> Iterator[None]:
 
     def fetch(ctx: object, **params: object) -> None: ...
 
-    limits = [Rate("100/m", key="owner", burst=5), Rate("5/s", key="param:host"), Concurrent(4)]
-    pipeline(title=LONG, limits=limits)(fetch)
+    limits: list[Limit] = [Rate("100/m", key="owner", burst=5), Rate("5/s", key="param:host"), Concurrent(4)]
+
+    class FetchForm(forms.Form):
+        host = forms.CharField()
+
+    pipeline(title=LONG, form=FetchForm, limits=limits)(fetch)
     yield
     pipelines.forget("fetch")
 

@@ -14,16 +14,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 
 from core import pipelines
 from core.errors import PermanentError, Refused, UnknownPipeline
 from core.files import uploads
 from core.forms import open_form
+from core.forms.inputs import takes_many
 from core.life import backpressure, dead_letters, requests
 from core.logs import logger
 from core.management.job_output import as_dict, as_lines, as_row
-from core.models import Job
+from core.models import Job, Preferences
 from core.models.job import Priority
 from core.models.states import State
 
@@ -128,7 +130,13 @@ class Command(BaseCommand):
             if unknown:
                 names = ", ".join(spec.form.base_fields) or "none"
                 raise CommandError(f"no field {unknown[0]!r} in {pipeline}; there are: {names}", returncode=EXIT_USAGE)
+            for name, given in files.lists():
+                if len(given) > 1 and not takes_many(spec.form.base_fields[name]):
+                    raise CommandError(f"{name} takes one file, and {len(given)} are given", returncode=EXIT_USAGE)
             entry = open_form(spec, user=user, data=data, files=files)
+            # Days and times are those of the owner's clock, as on the page.
+            with timezone.override(Preferences.of(user).zone or None):
+                entry.is_valid()
             if not entry.is_valid():
                 lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
                 raise CommandError("\n".join(lines), returncode=EXIT_USAGE)

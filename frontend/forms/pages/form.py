@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from django.forms import BoundField
 
 from core.files.uploads import StoredUpload
 from core.forms import STORED_SUFFIX, DatasetField, Entry
+from core.forms.inputs import takes_many
+from core.pipelines import secrets
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,10 @@ class FormField:
     """One field with what stands around its control."""
 
     bound: BoundField
-    stored_file: StoredUpload | None = None
-    token: str = ""
+    #: Each file that need not be uploaded again, with its token.
+    stored_files: Sequence[tuple[StoredUpload, str]] = ()
+    #: Whether it is a secret that stays as it is unless another one is typed.
+    keeps_secret: bool = False
     #: Whether a change of it shows the form again.
     refreshes: bool = False
     #: Whether its file can't be replaced.
@@ -56,6 +60,23 @@ class FormField:
         return self.bound.html_name + STORED_SUFFIX
 
     @property
+    def is_secret(self) -> bool:
+        return secrets.is_secret(self.bound.field)
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether it takes several files."""
+        return takes_many(self.bound.field)
+
+    @property
+    def stored_names(self) -> str:
+        return ", ".join(file.name for file, _ in self.stored_files)
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(file.size for file, _ in self.stored_files)
+
+    @property
     def accept(self) -> str:
         return str(getattr(self.bound.field, "accept", ""))
 
@@ -80,7 +101,7 @@ class FormField:
         attrs: dict[str, str | bool] = {"aria-describedby": self.described_by}
         if self.bound.errors:
             attrs["aria-invalid"] = "true"
-        if self.kind == "text":
+        if self.kind == "text" and not self.is_secret:
             attrs["autocomplete"] = "off"
         if isinstance(self.bound.field.widget, forms.Textarea):
             attrs["spellcheck"] = "false"
@@ -144,15 +165,19 @@ def file_names(entry: Entry) -> list[str]:
 
 
 def _fields(entry: Entry, *, keeps_files: bool = False) -> Iterator[FormField]:
-    stored = entry.stored_tokens
     refresh_on = getattr(entry.form, "refresh_on", ())
     for bound in entry.form.visible_fields():
-        file, token = stored.get(bound.name, (None, ""))
+        files = entry.stored_tokens(bound.name)
         is_fixed = keeps_files and isinstance(bound.field, forms.FileField)
-        if is_fixed and file is None:
+        if is_fixed and not files:
             continue
-        refreshes = bound.name in refresh_on
-        yield FormField(bound, stored_file=file, token=token, refreshes=refreshes, is_fixed=is_fixed)
+        yield FormField(
+            bound,
+            stored_files=files,
+            keeps_secret=bound.name in entry.stored_secrets,
+            refreshes=bound.name in refresh_on,
+            is_fixed=is_fixed,
+        )
 
 
 def _is_filled(bound: BoundField) -> bool:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from django import forms
 from django.forms.utils import pretty_name
 
-from core.forms import DatasetField
+from core.forms.words import in_words, parameters_in_words
 from core.models import Dataset, Job, JobEvent, JobProgress
 from core.models.states import CANCELLING, CLAIMABLE, WARNED, State
 from frontend.jobs.pages.parts import FanOut
@@ -160,20 +158,7 @@ def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
     """Return the job's parameters as (label, value) pairs in its form's words; empty ones are left out."""
     if job.task:
         return _item_of(job)
-    fields: dict[str, forms.Field] = job.spec.form.base_fields if job.spec else {}
-    names = [name for name in fields if name in job.params]
-    names += [name for name in job.params if name not in fields]
-    pairs = []
-    for name in names:
-        field = fields.get(name)
-        value = _in_words(job.params[name], field)
-        if isinstance(field, DatasetField) and value.isdigit():
-            dataset = Dataset.objects.for_user(request.user).filter(pk=int(value)).first()
-            value = f"{dataset} #{value}" if dataset else f"#{value}"
-        if value:
-            label = field.label if field is not None and field.label else pretty_name(name)
-            pairs.append((str(label), value))
-    return pairs
+    return parameters_in_words(job.spec, job.params, viewer=request.user)
 
 
 def facts_of(job: Job) -> list[tuple[str, Any]]:
@@ -269,8 +254,8 @@ def _item_of(job: Job) -> list[tuple[str, str]]:
 
 def _shortly(value: Any) -> str:
     if isinstance(value, list) and len(value) > ITEM_LENGTH:
-        return f"{_in_words(value[:ITEM_LENGTH], None)} and {len(value) - ITEM_LENGTH:,} more"
-    return _in_words(value, None)
+        return f"{in_words(value[:ITEM_LENGTH])} and {len(value) - ITEM_LENGTH:,} more"
+    return in_words(value)
 
 
 def _stage_state(state: str, job: Job) -> str:
@@ -285,34 +270,3 @@ def _stage_state(state: str, job: Job) -> str:
         State.SUCCEEDED.value: "done",
     }
     return meanings.get(str(job.state), "pending")
-
-
-def _in_words(value: Any, field: forms.Field | None) -> str:
-    if value is None or value in ("", [], {}):
-        return ""
-    if callable(own_words := getattr(field, "in_words", None)):
-        # A field with a kind of values of its own formats them itself.
-        return str(own_words(value))
-    if isinstance(value, bool):
-        # An unticked box is left out, unless it was ticked at first.
-        return "Yes" if value else "No" if field is not None and field.initial else ""
-    if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
-        words = {str(key): str(text) for key, text in _flat(cast(Any, field).choices)}
-        if isinstance(value, list):
-            return ", ".join(words.get(str(entry), str(entry)) for entry in value)
-        return words.get(str(value), str(value))
-    if isinstance(value, list) and not any(isinstance(entry, (list, dict)) for entry in value):
-        return ", ".join(str(entry) for entry in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_in_words(entry, None)}" for key, entry in value.items())
-    if isinstance(value, list):
-        return "\n".join(_in_words(entry, None) for entry in value)
-    return str(value)
-
-
-def _flat(choices: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    for key, text in choices:
-        if isinstance(text, (list, tuple)):
-            yield from _flat(text)
-        else:
-            yield key, text

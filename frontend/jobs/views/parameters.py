@@ -29,7 +29,7 @@ def job_parameters(request: PersonRequest, pk: int) -> HttpResponseBase:
         gone = f"The pipeline {job.pipeline} is no longer installed, so its form is gone."
         return turn_back(request, gone if spec is None else refusal, to=back)
     data = request.POST if request.method == "POST" else None
-    entry = open_form(spec, user=job.owner, data=data, origin=job)
+    entry = open_form(spec, user=job.owner, data=data, origin=job, keeps_secrets=True)
     if lost := _lost_files(spec, entry):
         return turn_back(
             request, f"{lost} is no longer kept. Run the job again with changes, and choose it anew.", to=back

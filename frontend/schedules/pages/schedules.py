@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from core import pipelines, policy
 from core.database.clock import database_now
-from core.files import storage
+from core.files import slots, storage
 from core.models import Job, PeriodicRun, Schedule, ScheduledRun
 from core.models.states import LIVE, OUTCOMES, WARNED
 from core.pipelines import Pipeline, cron
@@ -404,7 +404,8 @@ def files_of(schedule: Schedule) -> list[ScheduleFile]:
     spec = pipelines.find(schedule.pipeline)
     fields = spec.form.base_fields if spec else {}
     files = []
-    for name, file in schedule.files.items():
+    for slot, file in schedule.files.items():
+        name = slots.field_of(slot)
         label = fields[name].label if name in fields else None
         files.append(
             ScheduleFile(

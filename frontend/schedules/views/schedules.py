@@ -14,8 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import policy
 from core.errors import Refused
-from core.files import storage
-from core.files.uploads import StoredUpload
 from core.forms import Entry, open_form
 from core.models import Schedule
 from core.models.job import Priority
@@ -168,12 +166,7 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
 def _entry(spec: Pipeline, schedule: Schedule, request: PersonRequest | None = None) -> Entry:
     """Return the pipeline's form as the schedule fills it in; its files need not be uploaded again."""
     data, files = (request.POST, request.FILES) if request else (None, None)
-    entry = open_form(spec, user=schedule.owner, data=data, files=files, initial=schedule.params)
-    for name, file in schedule.files.items():
-        if name in entry.form.fields and name not in entry.stored_files and storage.touch(file["path"]):
-            entry.stored_files[name] = StoredUpload(**file)
-            entry.form.fields[name].required = False
-    return entry
+    return open_form(spec, user=schedule.owner, data=data, files=files, schedule=schedule, keeps_secrets=True)
 
 
 def _answer(request: PersonRequest, pk: int, act: Callable[[Row], str]) -> HttpResponseBase:

@@ -34,7 +34,7 @@
       return;
     }
     name.textContent = files.map((file) => file.name).join(", ");
-    facts.textContent = `${inSize(files.reduce((sum, file) => sum + file.size, 0))} · choose another to replace it`;
+    facts.textContent = `${inSize(files.reduce((sum, file) => sum + file.size, 0))} · choose ${input.multiple ? "others to replace them" : "another to replace it"}`;
     drop.toggleAttribute("data-filled", true);
     complain(input, problemOf(input, files));
   };
@@ -43,8 +43,9 @@
     const endings = (input.accept || "").split(",").map((ending) => ending.trim().toLowerCase()).filter(Boolean);
     const stranger = files.find((file) => endings.length && !endings.some((ending) => file.name.toLowerCase().endsWith(ending)));
     if (stranger) return `${stranger.name} is not a file of a kind this takes: ${endings.join(", ")}.`;
-    if (files.some((file) => file.size > Number(form().dataset.limit))) {
-      return `This file is larger than ${form().dataset.limitText}, the most that is accepted here.`;
+    if (files.reduce((sum, file) => sum + file.size, 0) > Number(form().dataset.limit)) {
+      const these = files.length === 1 ? "This file is" : "These files together are";
+      return `${these} larger than ${form().dataset.limitText}, the most that is accepted here.`;
     }
     return "";
   };

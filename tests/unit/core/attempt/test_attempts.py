@@ -186,10 +186,13 @@ def test_an_unknown_pipeline_is_retried_until_attempts_run_out(
     assert job.error == "There is no pipeline 'gone' in this version of the site. Ask an operator."
 
 
-def test_outdated_parameters_are_an_ordinary_error(alice: User, attempts: Attempts) -> None:
+def test_parameters_that_no_longer_fit_fail_at_once(alice: User, attempts: Attempts) -> None:
     job = run(attempts, submit_job(alice, "noop", params={"old": 1}))
-    assert job.state == State.RETRYING
-    assert "unexpected keyword argument 'old'" in job.error
+    assert (job.state, job.attempt) == (State.FAILED, 1)
+    assert job.error == (
+        "Old is no field of the form any more: it has changed since. Edit the parameters, or run it again with "
+        "changes, and fill that in."
+    )
 
 
 def test_a_job_that_is_not_to_be_had_runs_nothing(alice: User, attempts: Attempts) -> None:

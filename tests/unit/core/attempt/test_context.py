@@ -18,6 +18,7 @@ from core.attempt.fencing import hold_fence
 from core.errors import Interrupted, JobCancelled, JobStopped, LeaseLost, PermanentError, StepTooLarge
 from core.files import storage, uploads
 from core.files.uploads import StoredUpload
+from core.forms import NobodysForm
 from core.life import leases, requests
 from core.life.leases import Held
 from core.models import Artifact, Dataset, Job, JobEvent, JobStep
@@ -528,5 +529,5 @@ def test_the_function_gets_the_context_and_its_parameters(alice: User, define: C
     def called(ctx: JobContext, a: int, b: list[int]) -> tuple[Any, ...]:
         return ctx, a, b
 
-    attempt = begin_attempt(submit_job(alice, define(called), params={"a": 1, "b": [2]}))
+    attempt = begin_attempt(submit_job(alice, define(called, form=NobodysForm), params={"a": 1, "b": [2]}))
     assert call(attempt) == (attempt.context, 1, [2])

@@ -151,7 +151,7 @@ def test_the_file_of_an_invalid_form_need_not_be_sent_again(alice: User, sample:
     entry = fill(sample, alice, file=upload(), amount="no number")
     assert not entry.is_valid()
     entry.keep_uploads()
-    file, token = entry.stored_tokens["file"]
+    [(file, token)] = entry.stored_tokens("file")
     assert file.name == "in.txt"
     again = fill(sample, alice, kept=token)
     assert again.is_valid(), again.form.errors
@@ -163,14 +163,14 @@ def test_another_persons_kept_file_cannot_be_named(alice: User, bob: User, sampl
     entry = fill(sample, alice, file=upload(), amount="no number")
     entry.is_valid()
     entry.keep_uploads()
-    assert not fill(sample, bob, kept=entry.stored_tokens["file"][1]).is_valid()
+    assert not fill(sample, bob, kept=entry.stored_tokens("file")[0][1]).is_valid()
 
 
 def test_a_new_file_beats_the_kept_one(alice: User, sample: str) -> None:
     entry = fill(sample, alice, file=upload(), amount="no number")
     entry.is_valid()
     entry.keep_uploads()
-    token = entry.stored_tokens["file"][1]
+    token = entry.stored_tokens("file")[0][1]
     again = fill(sample, alice, file=upload("new.txt", b"new"), kept=token)
     assert again.is_valid()
     assert Artifact.objects.get(job_id=again.submit().job_id).name == "new.txt"
@@ -220,7 +220,7 @@ def test_a_reshown_form_keeps_its_values_and_checks_nothing(alice: User, sample:
     entry.show_anew()
     assert not entry.form.errors
     assert entry.form["amount"].value() == "no number"
-    file, token = entry.stored_tokens["file"]
+    [(file, token)] = entry.stored_tokens("file")
     assert file.name == "in.txt"
     assert fill(sample, alice, kept=token).is_valid()
     assert not Job.objects.exists()

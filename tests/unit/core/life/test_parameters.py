@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from core.errors import PermanentError, Refused
+from core.forms import NobodysForm
 from core.life import requests
 from core.limits import Rate, lane_of
 from core.models import AuditEntry, Job, JobEvent, JobStep
@@ -30,7 +31,9 @@ pytestmark = pytest.mark.django_db
 def test_a_failed_job_reruns_from_the_start_with_new_parameters(alice: User, define: Callable[..., str]) -> None:
     def limited(ctx: object, host: str) -> None: ...
 
-    job = submit_job(alice, define(limited, limits=[Rate("1/s", key="param:host")]), params={"host": "a"})
+    job = submit_job(
+        alice, define(limited, form=NobodysForm, limits=[Rate("1/s", key="param:host")]), params={"host": "a"}
+    )
     Job.objects.filter(pk=job.pk).update(is_held=False)
     ctx = begin(job)
     make_something(ctx)

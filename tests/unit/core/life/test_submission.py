@@ -14,6 +14,7 @@ from django.db import transaction
 from core.database.clock import database_now
 from core.errors import Refused, StepTooLarge, UnknownPipeline
 from core.files.uploads import StoredUpload
+from core.forms import NobodysForm
 from core.life.submission import Order, submit, submit_many
 from core.limits import Rate
 from core.models import Artifact, Job, JobProgress
@@ -145,7 +146,7 @@ def test_too_large_parameters_are_refused_before_storing(alice: User) -> None:
 def test_parameters_that_are_no_json_are_refused_with_limits_too(alice: User, define: Callable[..., str]) -> None:
     def limited(ctx: object, meta: object) -> None: ...
 
-    name = define(limited, limits=[Rate("1/s", key="param:meta")])
+    name = define(limited, form=NobodysForm, limits=[Rate("1/s", key="param:meta")])
     with pytest.raises(StepTooLarge, match="can't be kept as JSON"):
         submit(name, owner_id=alice.pk, params={"meta": float("nan")})
     assert not Job.objects.exists()

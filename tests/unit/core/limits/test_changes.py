@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from core import pipelines
 from core.database.clock import database_now
 from core.errors import Refused, UnknownPipeline
+from core.forms import NobodysForm
 from core.life import outbox, requests
 from core.limits import Concurrent, Rate, changes, gate
 from core.limits.changes import LimitState, PipelineLimits
@@ -183,7 +184,7 @@ def test_pausing_twice_and_resuming_what_runs_is_refused(define: Define) -> None
 
 
 def test_a_block_can_be_lifted(alice: User, define: Define) -> None:
-    name = define(work, limits=[Rate("10/s", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("10/s", key="param:host")])
     block(pipelines.get(name), key="param:host", owner_id=alice.pk, params={"host": "a"}, seconds=600)
     job = submit_job(alice, name, params={"host": "a"})
     gate.let_go()
@@ -197,7 +198,7 @@ def test_a_block_can_be_lifted(alice: User, define: Define) -> None:
 
 
 def test_a_block_holds_also_for_a_value_that_is_told_by_its_hash(alice: User, define: Define) -> None:
-    name = define(work, limits=[Rate("10/s", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("10/s", key="param:host")])
     host = "a\tb" * 30
     block(pipelines.get(name), key="param:host", owner_id=alice.pk, params={"host": host}, seconds=600)
     jobs = [submit_job(alice, name, params={"host": text}) for text in (host, host + "c")]
@@ -206,7 +207,7 @@ def test_a_block_holds_also_for_a_value_that_is_told_by_its_hash(alice: User, de
 
 
 def test_what_no_database_takes_is_no_value_of_a_block(define: Define) -> None:
-    name = define(work, limits=[Rate("10/s", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("10/s", key="param:host")])
     with pytest.raises(Refused, match="\ufffd"):
         changes.unblock(name, "rate:param:host", "a\x00", by="carol")
 
@@ -277,7 +278,7 @@ def test_a_paused_job_names_who_paused_it_and_why(alice: User, define: Define, n
 
 
 def test_a_job_whose_remote_asked_to_wait_names_it(alice: User, define: Define) -> None:
-    name = define(work, limits=[Rate("10/s", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("10/s", key="param:host")])
     job = submit_job(alice, name, params={"host": "a.example"})
     LimitBucket.objects.create(
         pipeline=name, limit="rate:param:host", value="a.example", blocked_until=database_now().timestamp() + 60

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from core.database.clock import database_now
 from core.errors import RetryAfter
+from core.forms import NobodysForm
 from core.life import outbox, requests
 from core.life.submission import Order, submit_many
 from core.limits import Concurrent, Rate, gate
@@ -188,7 +189,7 @@ def test_one_place_at_a_time_goes_to_each_owner_in_turn(alice: User, bob: User, 
 
 
 def test_a_shut_lane_does_not_shut_the_owners_others(alice: User, define: Define) -> None:
-    name = define(work, limits=[Concurrent(1, key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Concurrent(1, key="param:host")])
     for host in ("a", "a", "a", "b"):
         submit_job(alice, name, params={"host": host})
     gate.let_go()
@@ -203,7 +204,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("narrow")
 def test_more_shut_lanes_than_a_pass_reads_hide_no_other(alice: User, bob: User, define: Define) -> None:
-    name = define(work, limits=[Rate("1/h", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("1/h", key="param:host")])
     first = [submit_job(alice, name, params={"host": host}) for host in "abc" for _ in range(2)][::2]
     other = submit_job(bob, name, params={"host": "d"})
     for _ in range(3):
@@ -213,7 +214,7 @@ def test_more_shut_lanes_than_a_pass_reads_hide_no_other(alice: User, bob: User,
 
 @pytest.mark.usefixtures("narrow")
 def test_many_lanes_that_are_not_due_hide_no_other(alice: User, bob: User, define: Define) -> None:
-    name = define(work, limits=[Concurrent(9, key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Concurrent(9, key="param:host")])
     for host in "abcd":
         submit_job(alice, name, params={"host": host}, delay_seconds=3600)
     due = [submit_job(owner, name, params={"host": "e"}) for owner in (alice, bob)]
@@ -231,7 +232,7 @@ def test_each_owner_has_a_limit_of_their_own(alice: User, bob: User, define: Def
 
 
 def test_all_limits_have_to_allow_a_job(alice: User, define: Define) -> None:
-    name = define(work, limits=[Concurrent(3), Rate("1/h", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Concurrent(3), Rate("1/h", key="param:host")])
     for host in ("a", "a", "b"):
         submit_job(alice, name, params={"host": host})
     gate.let_go()
@@ -282,7 +283,7 @@ def test_a_remotes_wait_costs_no_attempt_and_holds_its_key(alice: User, define: 
             raise RetryAfter(asked.pop(), key="param:host", reason=f"{host} asked to wait.")
         return "done"
 
-    name = define(fetch, limits=[Rate("100/s", key="param:host")])
+    name = define(fetch, form=NobodysForm, limits=[Rate("100/s", key="param:host")])
     jobs = [submit_job(alice, name, params={"host": host}) for host in ("a", "a", "b")]
     gate.let_go()
     attempts = Attempts()
@@ -353,7 +354,7 @@ def test_many_jobs_go_in_one_look(alice: User, define: Define) -> None:
 def test_buckets_that_nobody_uses_are_forgotten(
     alice: User, define: Define, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = define(work, limits=[Rate("10/s", key="param:host")])
+    name = define(work, form=NobodysForm, limits=[Rate("10/s", key="param:host")])
     submit_job(alice, name, params={"host": "a"})
     gate.let_go()
     assert LimitBucket.objects.count() == 1

@@ -17,6 +17,7 @@ from core.attempt.context import JobContext
 from core.database.clock import database_now
 from core.errors import Refused
 from core.files import storage, uploads
+from core.forms import NobodysForm
 from core.models import Job, Schedule, ScheduledRun
 from core.models.states import State
 from core.pipelines import cron
@@ -380,10 +381,25 @@ def test_one_that_waits_and_can_not_be_run_keeps_no_other_back(alice: User, cloc
     assert (told(bad), told(good)) == (["submitted", "refused"], ["submitted", "submitted"])
 
 
-def test_parameters_that_name_what_is_gone_are_the_jobs_to_judge(alice: User, clock: Clock) -> None:
-    schedule = make(alice, pipeline="noop", params={"dataset": 999_999})
+def test_parameters_that_name_what_is_gone_are_the_jobs_to_judge(
+    alice: User, clock: Clock, define: Callable[..., str]
+) -> None:
+    def export(ctx: object, dataset: int) -> None: ...
+
+    schedule = make(alice, pipeline=define(export, form=NobodysForm), params={"dataset": 999_999})
     until_due(schedule, clock)
     assert fire_due() == 1
+
+
+def test_parameters_that_no_longer_fit_make_no_job(alice: User, clock: Clock) -> None:
+    schedule = make(alice, pipeline="noop", params={"old": 1})
+    until_due(schedule, clock)
+    assert fire_due() == 0
+    run = ScheduledRun.objects.get()
+    assert run.outcome == ScheduledRun.Outcome.REFUSED
+    assert run.text == (
+        "Old is no field of the form any more: it has changed since. Edit the schedule, and fill that in."
+    )
 
 
 def test_each_job_gets_the_schedules_file(alice: User, clock: Clock) -> None:

@@ -11,6 +11,7 @@ from core import pipelines
 from core.database.clock import database_now
 from core.models import Schedule
 from core.people import users
+from core.pipelines import InvalidPipeline
 from core.pipelines.cron import CronError
 from core.schedules import fire, static
 from tests.unit.core.conftest import Clock
@@ -95,7 +96,7 @@ def test_an_undeclared_schedule_is_switched_off_and_on_again(define: Define) -> 
 
 
 def test_an_unreadable_declared_cron_is_an_error_at_once(define: Define) -> None:
-    with pytest.raises(CronError, match="Hour 25"):
+    with pytest.raises(InvalidPipeline, match="Hour 25"):
         define(tidy, every="0 25 * * *")
 
 

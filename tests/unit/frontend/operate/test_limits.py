@@ -15,7 +15,7 @@ from django.utils import timezone
 from core import pipelines
 from core.errors import Refused
 from core.life.submission import submit
-from core.limits import Concurrent, Rate, changes
+from core.limits import Concurrent, Limit, Rate, changes
 from core.models import AuditEntry, Gate, Job, LimitBucket, LimitChange
 from core.pipelines import pipeline
 from frontend.operate.pages import limits as limit_pages
@@ -39,7 +39,7 @@ def fetch() -> Iterator[None]:
 
     def fetch(ctx: object, **params: Any) -> None: ...
 
-    limits = [Rate("100/m", key="owner", burst=5), Rate("5/s", key="param:host"), Concurrent(4)]
+    limits: list[Limit] = [Rate("100/m", key="owner", burst=5), Rate("5/s", key="param:host"), Concurrent(4)]
     pipeline(title="Fetch pages", form=FetchForm, limits=limits)(fetch)
     yield
     pipelines.forget("fetch")

@@ -162,7 +162,7 @@ def test_the_page_of_a_fault_shows_even_when_nothing_works() -> None:
 
 def test_every_icon_that_templates_name_is_drawn() -> None:
     from frontend.jobs.pages.job import ICONS
-    from frontend.templatetags.ui import ICON_NAMES
+    from frontend.site.icons import ICON_NAMES
 
     named = {name for path in TEMPLATES for name in re.findall(r'{% icon "([a-z-]+)"', path.read_text())}
     assert named | set(ICONS.values()) <= ICON_NAMES
