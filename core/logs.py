@@ -17,6 +17,7 @@ class Sink(Protocol):
     @property
     def job_id(self) -> int: ...
     def add(self, at: float, level: str, name: str, text: str) -> None: ...
+    def redacted(self, text: str) -> str: ...
 
 
 #: Where what is logged in this thread or async task is kept beside the log: that of the attempt which runs here.
@@ -48,7 +49,14 @@ class WithJob(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """Adds ` job=7` to a line that does not say it itself; for handlers with the filter `WithJob`."""
+    """Adds ` job=7` to a line that does not say it itself; for handlers with the filter `WithJob`.
+
+    Whatever is logged in an attempt is written without the job's secrets.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line, attempt = super().format(record), sink.get()
+        return line if attempt is None else attempt.redacted(line)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         line = super().formatMessage(record)

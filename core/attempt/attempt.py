@@ -42,7 +42,8 @@ class Attempt:
         #: Set when only its end is still to be written; and when the keeper has written that over its head.
         self.is_over = self.is_written_off = False
         #: What its function has logged, and is not written yet.
-        self.lines = Lines(claim.job_id)
+        self._secrets = Opened()
+        self.lines = Lines(claim.job_id, secrets=self._secrets)
         self.own = Ownership(claim.job_id, claim.fence)
         # A child's function announces no stages.
         self.display = Display(claim, spec.stages if spec and not claim.task else ())
@@ -51,7 +52,6 @@ class Attempt:
         self._folders = Folders(claim.job_id, claim.fence)
         self._child = BorrowedChild(self.own.check)
         self._spec = spec
-        self._secrets = Opened()
         self.context = JobContext(
             claim,
             own=self.own,

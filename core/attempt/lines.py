@@ -19,6 +19,7 @@ from core.database import statements
 from core.database.jsontext import dumps, storable
 from core.life.leases import Held
 from core.models import JobLog
+from core.pipelines.secrets import Opened
 
 #: Lines and bytes of a job that are kept at least; and the characters of one line.
 KEPT_LINES, KEPT_BYTES = 1000, 256 * 1024
@@ -28,19 +29,25 @@ LINE_LENGTH = 2000
 class Lines:
     """The lines of one attempt that are not written yet. Safe to use from all threads."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, job_id: int, *, secrets: Opened | None = None) -> None:
         self.job_id = job_id
+        self._secrets = secrets or Opened()
         self._lines: deque[tuple[float, str, str, str]] = deque(maxlen=KEPT_LINES)
         self._dropped = 0
         self._guard = threading.Lock()
 
     def add(self, at: float, level: str, name: str, text: str) -> None:
         """Keep a line: when it was logged in epoch seconds, its level, its logger and its text."""
+        text = self.redacted(text)
         if len(text) > LINE_LENGTH:
             text = text[: LINE_LENGTH - 1] + "…"
         with self._guard:
             self._dropped += len(self._lines) == KEPT_LINES
             self._lines.append((round(at, 3), level[:20], name[:100], text))
+
+    def redacted(self, text: str) -> str:
+        """Return a text with none of the job's secrets in it."""
+        return self._secrets.redacted(text)
 
     def __bool__(self) -> bool:
         return bool(self._lines)

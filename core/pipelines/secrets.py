@@ -64,14 +64,18 @@ class Opened:
 
     def __init__(self) -> None:
         self._values: list[Any] = []
+        #: The texts to be taken out, the longest first.
+        self._texts: list[str] = []
 
     def open(self, params: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
         """Return the parameters as they were given; raise PermanentError, with a sentence, where no key opens one."""
-        return {name: self._open(value, labels.get(name) or pretty_name(name)) for name, value in params.items()}
+        opened = {name: self._open(value, labels.get(name) or pretty_name(name)) for name, value in params.items()}
+        self._texts = sorted({text for value in self._values for text in _texts(value)}, key=len, reverse=True)
+        return opened
 
     def redacted(self, text: str) -> str:
         """Return a text with `Hidden` in place of each secret: an error may quote one."""
-        for secret in sorted({text for value in self._values for text in _texts(value)}, key=len, reverse=True):
+        for secret in self._texts:
             text = text.replace(secret, HIDDEN)
         return text
 
@@ -79,7 +83,7 @@ class Opened:
         """Take the secrets out of an error's texts, and of those it comes from, before it is logged."""
         chain: list[BaseException | None] = [error]
         seen: set[int] = set()
-        while self._values and chain:
+        while self._texts and chain:
             each = chain.pop()
             if each is None or id(each) in seen:
                 continue

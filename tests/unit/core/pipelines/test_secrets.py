@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import logging
+
 import pytest
 from django import forms
 from django.contrib.auth.models import User
@@ -11,7 +14,8 @@ from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import SecretField
 from core.life import dead_letters, requests
-from core.models import AuditEntry, Job, Schedule
+from core.logs import LineFormatter, WithJob, keep_lines
+from core.models import AuditEntry, Job, JobLog, Schedule
 from core.models.states import State
 from core.pipelines import secrets
 from core.pipelines.secrets import HIDDEN, Opened
@@ -45,6 +49,7 @@ def seen() -> list[object]:
 def login(define, seen: list[object]) -> str:  # type: ignore[no-untyped-def]  # the fixture of conftest
     def login(ctx: JobContext, host: str, password: str, **more: object) -> None:
         seen.append((password, more["token"], ctx.params["password"]))
+        logging.getLogger("ftp").warning("USER ada PASS %s", password)
         if host == "down":
             raise ConnectionError(f"{host} does not take {password!r}") from ValueError(password)
         if host == "never":
@@ -90,6 +95,23 @@ def test_the_function_gets_the_secret_and_the_row_does_not(alice: User, login: s
     assert seen == [(PASSWORD, {"key": [PASSWORD]}, PASSWORD)]
 
 
+@pytest.mark.django_db
+def test_what_the_function_logs_is_written_without_the_secret(alice: User, login: str) -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(LineFormatter("{message}", style="{"))
+    handler.addFilter(WithJob())
+    keep_lines()
+    logging.getLogger("ftp").addHandler(handler)
+    try:
+        ended(submit_job(alice, login, params={**GIVEN, "host": "never"}))
+    finally:
+        logging.getLogger("ftp").removeHandler(handler)
+    assert "USER ada PASS Hidden" in written.getvalue()
+    assert PASSWORD not in written.getvalue()
+    assert PASSWORD not in str(list(JobLog.objects.values()))
+
+
 def ended(job: Job) -> Job:
     attempts = Attempts()
     attempts.run(job.pk)
@@ -105,7 +127,9 @@ def test_an_error_that_quotes_the_secret_is_kept_and_logged_without(
 ) -> None:
     job = ended(submit_job(alice, login, params={**GIVEN, "host": host}))
     assert HIDDEN in job.error
-    assert PASSWORD not in job.error + "".join(event.detail for event in job.events.all()) + caplog.text
+    assert PASSWORD not in job.error + "".join(event.detail for event in job.events.all())
+    headways = [record for record in caplog.records if record.name == "headway"]
+    assert PASSWORD not in "".join(logging.Formatter().format(record) for record in headways)
 
 
 @pytest.mark.django_db
