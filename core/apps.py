@@ -9,6 +9,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core.conf import conf
+        from core.database import connections  # noqa: F401 - prepares each
         from core.mails.accounts import order_address_changed, order_welcome
         from core.people.accounts import address_changed, signed_up
 
