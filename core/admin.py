@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from core import pipelines
+from core.conf import conf
 from core.errors import Refused
 from core.forms.words import in_words, parameters_in_words
 from core.life import requests
@@ -40,7 +41,9 @@ class ReadOnly(admin.options.BaseModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+        # Never by itself: with its owner, on that one's pages, where the site says so.
+        page = (request.resolver_match and request.resolver_match.url_name) or ""
+        return conf.OWNER_DELETED == "delete" and page != "" and not page.startswith(f"{self.opts.app_label}_")
 
 
 class EventInline(ReadOnly, admin.TabularInline):

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: What settings in days take at most; some are hours and minutes of fewer.
 MOST_DAYS = 36_500
+#: Begins the value of OWNER_DELETED that names an account.
+HAND_OVER = "hand over to "
 _SWITCHES = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -153,6 +155,13 @@ def _read_keys(name: str, given: object) -> list[str]:
     return keys
 
 
+def _read_owner_deleted(name: str, given: object) -> str:
+    text = _read_text(name, given).strip()
+    if text in ("protect", "delete") or (text.startswith(HAND_OVER) and text != HAND_OVER):
+        return text
+    raise ImproperlyConfigured(f"{name} is {given!r}: write protect, delete, or hand over to NAME, a user name.")
+
+
 def _integer(default: int | Callable[[Conf], int], *, least: float = 0, most: float = 2**63 - 1) -> Setting[int]:
     return Setting(lambda name, value: read_integer(name, value, least=least, most=most), default)
 
@@ -241,6 +250,10 @@ class Conf:
     #: Child jobs that one fan-out may make, and how deep children may fan out themselves.
     FAN_OUT_WIDTH = _integer(10_000, least=1)
     FAN_OUT_DEPTH = _integer(3)
+
+    #: What becomes of the jobs, datasets and schedules of an account that is deleted: `protect` (it can't be deleted
+    #: while it has any), `delete` (they go with it), or `hand over to NAME` (they become that account's).
+    OWNER_DELETED = Setting(_read_owner_deleted, "protect")
 
     # -- what is accepted ---------------------------------------------------------------------------
 

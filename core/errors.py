@@ -1,5 +1,7 @@
 """The one error tree. A message is a sentence for the person; the traceback is for the log."""
 
+from __future__ import annotations
+
 
 class HeadwayError(Exception):
     """The root of every error that Headway raises."""
@@ -76,3 +78,33 @@ class UnknownPipeline(Refused):
 
 class StepTooLarge(PermanentError):
     """Raised when a step's or a job's result is larger than may be kept in a row; use an artifact."""
+
+
+class InvalidParams(Refused):
+    """Raised when a pipeline's form does not take the parameters it is given."""
+
+    def __init__(self, pipeline: str, errors: dict[str, list[str]]) -> None:
+        self.pipeline = pipeline
+        #: The form's sentences by field; those about the whole form have an empty name.
+        self.errors = errors
+        parts = [f"{name}: {' '.join(texts)}" if name else " ".join(texts) for name, texts in errors.items()]
+        super().__init__(f"{pipeline} does not take these parameters. {' '.join(parts)}")
+
+    def of_number(self, number: int) -> InvalidParams:
+        """Return the same error as that of one of many jobs, the first of which has number 1."""
+        return InvalidParams(f"{self.pipeline} (job {number} of these)", self.errors)
+
+
+class ChildFailed(PermanentError):
+    """Raised by `ctx.run` when the job that it waited for has failed or was cancelled; a pipeline may catch it."""
+
+    def __init__(self, sentence: str, *, job_id: int, state: str, error: str) -> None:
+        self.job_id = job_id
+        #: `failed` or `cancelled`, and the sentence why.
+        self.state = state
+        self.error = error
+        super().__init__(sentence)
+
+
+class CannotWait(HeadwayError):
+    """Raised where waiting for a job could only hang: inside a request, or inside a transaction."""

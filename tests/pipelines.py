@@ -194,3 +194,16 @@ def write_effect_of(ctx: JobContext, step: str, value: int) -> int:
 @pipeline(title="Paced", limits=[Rate("20/s")], is_listed=False)
 def paced(ctx: JobContext) -> None:
     """Start twenty times a second at most."""
+
+
+class OthersForm(PipelineForm):
+    """How far the first one counts."""
+
+    count = forms.IntegerField()
+
+
+@pipeline(title="Run others", form=OthersForm, is_listed=False)
+def run_others(ctx: JobContext, count: int) -> list[str]:
+    """Run another pipeline twice, one after the other, by its name."""
+    numbers = ctx.step("numbers", lambda: [count, count + 1])
+    return [ctx.run("count", {"count": number}, key=f"count-{number}")["headline"] for number in numbers]

@@ -52,6 +52,7 @@ class WorkerBoot(Middleware):
         broker.add_middleware(PeriodicRuns())
 
     def after_worker_boot(self, broker: Any, worker: dramatiq.Worker) -> None:
+        from actors.runtime.end_sender import EndSender
         from actors.runtime.keeper import Keeper
         from actors.runtime.relay import relay
         from actors.runtime.run_job import attempts
@@ -76,6 +77,8 @@ class WorkerBoot(Middleware):
             children.pool.warm_up(modules, pipelines.rehearsals(queues))
         self.pulse = Pulse(attempts().worker)
         self.pulse.start()
+        self.end_sender = EndSender()
+        self.end_sender.start()
         # Last: it watches the others.
         self.keeper = Keeper(worker, queues=queues, listens_to=worker.consumer_whitelist)
         self.keeper.start()
@@ -108,6 +111,7 @@ class WorkerBoot(Middleware):
             timer.cancel()
         _hand_back()
         attempts().ledger.stop(timeout=PART_SECONDS)
+        self.end_sender.stop(timeout=PART_SECONDS)
         children.pool.close_idle(after_seconds=0)
         # Last of all: what was handed back is published to whoever runs on.
         relay.stop(timeout=PART_SECONDS)

@@ -5,9 +5,9 @@ It has the names that docs/pipelines.md lists and no others. What it stands on b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import msgspec
 
@@ -23,6 +23,7 @@ from core.attempt.steps import Steps
 from core.database.jsontext import storable, typed
 from core.failpoints import failpoint
 from core.files import storage
+from core.forms.by_code import Files
 from core.life.fan_out import Results
 from core.life.ledger import Claim
 from core.models import Artifact, JobEvent
@@ -159,6 +160,50 @@ class JobContext:
         in steps. A child that failed is a result: see `Results.failed` and `Results.values`.
         """
         return self._fan_outs.run(key, run, items, title=title, weights=weights, unit=unit, queue=queue)
+
+    @overload
+    def run(
+        self,
+        pipeline: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        files: Files | None = None,
+        key: str = "",
+        title: str = "",
+    ) -> Any: ...
+    @overload
+    def run(
+        self,
+        pipeline: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        files: Files | None = None,
+        key: str = "",
+        title: str = "",
+        returns: type[T],
+    ) -> T: ...
+    def run(
+        self,
+        pipeline: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        files: Files | None = None,
+        key: str = "",
+        title: str = "",
+        returns: type[Any] | None = None,
+    ) -> Any:
+        """Run the pipeline of this name as a child job, on any worker, and return its result.
+
+        `params` and `files` are checked by its form, as `core.jobs.submit` does; with `returns`, a dataclass or another
+        type that msgspec knows, the result is one of these. As with `fan_out` the first call ends the attempt, and the
+        function is called again from the top when the child has ended. `key` names the call, and is the pipeline's name
+        unless given: of two calls of one pipeline one needs a key of its own.
+
+        Raise ChildFailed, which is a PermanentError, when the child has failed or was cancelled; InvalidParams when its
+        form does not take the parameters.
+        """
+        result = self._fan_outs.run_pipeline(pipeline, params or {}, files or {}, key=key or pipeline, title=title)
+        return result if returns is None else typed(result, returns, what=f"The result of pipeline {pipeline!r}")
 
     # -- files -----------------------------------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NoReturn
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from core import pipelines
@@ -13,11 +14,15 @@ from core.attempt.display import Display
 from core.attempt.fencing import Ownership
 from core.attempt.steps import Steps
 from core.conf import conf
-from core.errors import PermanentError, Suspended
+from core.errors import ChildFailed, PermanentError, Suspended
+from core.files.uploads import StoredUpload
+from core.forms import by_code
+from core.forms.by_code import Files
 from core.life import families
 from core.life.fan_out import Results, pipeline_of, task_of, title_of
 from core.life.ledger import Claim
 from core.models import Job
+from core.pipelines import Pipeline
 from core.wakeup import jobs_due
 
 
@@ -27,6 +32,8 @@ class FanOuts:
     def __init__(self, claim: Claim, own: Ownership, display: Display, steps: Steps) -> None:
         #: Whether this attempt has come upon child jobs.
         self.has_children = False
+        #: The keys of pipelines that this attempt has run.
+        self._called: set[str] = set()
         self._claim = claim
         self._own = own
         self._display = display
@@ -52,8 +59,43 @@ class FanOuts:
                 return Results(title=title)
             sizes = [1.0] * len(wanted) if weights is None else [float(weight) for weight in weights]
             self._refuse_large(title, width=len(wanted))
-            self._insert(key, run, wanted, sizes, title=title, queue=queue)
+            pipeline = pipeline_of(run)
+            task = "" if pipeline else task_of(run)
+            spec = pipeline or pipelines.get(self._claim.pipeline)
+            self._insert(key, spec, task, wanted, sizes, title=title, queue=queue)
             self._suspend(key, title, total=sum(sizes), count=len(wanted), unit=unit)
+        return self._results(key, title, unit=unit)
+
+    def run_pipeline(self, pipeline: str, params: Mapping[str, Any], files: Files, *, key: str, title: str) -> Any:
+        """Return the result of the one child that runs a whole pipeline; raise ChildFailed when it has none."""
+        self._own.check()
+        if key in self._called:
+            raise PermanentError(
+                f"ctx.run was called twice with the key {key!r}: give each call of a pipeline a key of its own."
+            )
+        self._called.add(key)
+        spec = pipelines.get(pipeline)
+        title = title or spec.title
+        if key not in self._keys:
+            self._refuse_large(title, width=1)
+            owner = get_user_model()._default_manager.get(pk=self._claim.owner_id)
+            with by_code.filled_in(spec, user=owner, params=params, files=files) as entry:
+                values, stored, label = entry.filled_in()
+            self._insert(key, spec, "", [values], [1.0], title=title, queue="", label=label or title, files=stored)
+            self._suspend(key, title, total=1, count=1, unit="jobs")
+        (child,) = self._results(key, title, unit="jobs")
+        if not child.succeeded:
+            why = child.error or f"It was {child.state}."
+            raise ChildFailed(
+                f"{title} (job {child.job_id}) did not succeed. {why}",
+                job_id=child.job_id,
+                state=child.state,
+                error=child.error,
+            )
+        return child.result
+
+    def _results(self, key: str, title: str, *, unit: str) -> Results:
+        """Return how the children ended that are there; raise Suspended while they have not."""
         self.has_children = True
         # What the page shows of the wait is over, however the attempt ends.
         _ = self._display.progress
@@ -88,11 +130,18 @@ class FanOuts:
             )
 
     def _insert(
-        self, key: str, run: Callable[..., Any], items: list[Any], weights: list[float], *, title: str, queue: str
+        self,
+        key: str,
+        spec: Pipeline,
+        task: str,
+        items: list[Any],
+        weights: list[float],
+        *,
+        title: str,
+        queue: str,
+        label: str = "",
+        files: Mapping[str, StoredUpload] | None = None,
     ) -> None:
-        pipeline = pipeline_of(run)
-        task = "" if pipeline else task_of(run)
-        spec = pipeline or pipelines.get(self._claim.pipeline)
         if queue and queue not in (queues := pipelines.queues()):
             raise PermanentError(
                 f"{title}: no pipeline uses the queue {queue!r}, so no worker does; there are {', '.join(queues)}."
@@ -107,6 +156,8 @@ class FanOuts:
                 queue=queue or spec.queue,
                 items=items,
                 weights=weights,
+                label=label,
+                files=files,
             )
             transaction.on_commit(lambda: jobs_due.send(sender=Job, count=len(items)))
 

@@ -15,7 +15,16 @@ from typing import Any, ClassVar
 from core import formatting, pipelines
 from core.attempt.children import ChildLost
 from core.conf import conf
-from core.errors import Interrupted, JobCancelled, JobStopped, PermanentError, RetryAfter, Suspended, TimeLimitReached
+from core.errors import (
+    Interrupted,
+    InvalidParams,
+    JobCancelled,
+    JobStopped,
+    PermanentError,
+    RetryAfter,
+    Suspended,
+    TimeLimitReached,
+)
 from core.life.ledger import Claim, End
 from core.limits import remote
 from core.logs import log
@@ -146,7 +155,7 @@ def of_error(error: BaseException, claim: Claim) -> Outcome:
             return Lost()
         case RetryAfter():
             return _of_retry_after(error, claim)
-        case PermanentError():
+        case PermanentError() | InvalidParams():
             _log_permanent(error, claim)
             return Failed(str(error)[:_ERROR_LENGTH], detail=_traceback(error))
         case _:
@@ -234,7 +243,7 @@ def _outcome_of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
     return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash)
 
 
-def _log_permanent(error: PermanentError, claim: Claim) -> None:
+def _log_permanent(error: PermanentError | InvalidParams, claim: Claim) -> None:
     """Log a sentence for the person. No fault of the code is behind it, unless it names one as its cause."""
     has_cause = error.__cause__ is not None
     log(

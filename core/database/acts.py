@@ -6,7 +6,7 @@ A file of an act has sections, each begun by its word at the start of a line:
     SELECT  the rows, locked in the order of their ids (no deadlocks); `p` in what follows
     SET     how each changes; `j` is the job's row, and after it the changed one
     INSERT  in the place of these: makes jobs, `done` in what follows
-    ALSO    inserts more beside them
+    ALSO    inserts more beside them; for a change, `done` has the columns of RETURN as r0, r1 and so on
     EVENT   an event on the timeline of each: `kind = …`, where they differ from the usual `attempt = …`, `worker = …`,
             `text = …` and `detail = …`, and under the condition `only = …`
     RETURN  the columns of the act's own rows
@@ -77,7 +77,20 @@ class Act:
     def in_steps(self, execute: Execute, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Run it on SQLite, in the caller's transaction, and return its rows."""
         names, rows = execute(self._first_step, params)
-        if not rows or (self._is_short and not self.events):
+        if not rows:
+            return rows
+        changed = self._go_on(execute, params, names, rows)
+        if self.also and not self.makes_jobs:
+            returned = {**params, "first": json.dumps(changed)}
+            for text in self._also_steps:
+                execute(text, returned)
+        return changed
+
+    def _go_on(
+        self, execute: Execute, params: dict[str, Any], names: Sequence[str], rows: list[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        """Run the statements after the first one and return the act's own rows."""
+        if self._is_short and not self.events:
             return rows
         width = 1 if self._is_short else len(names)
         params = {**params, "first": json.dumps([row[:width] for row in rows])}
@@ -85,6 +98,13 @@ class Act:
         if self.makes_jobs or self._is_short:
             return rows
         return answers[0] if self._returns_columns else answers[-1]
+
+    @cached_property
+    def _also_steps(self) -> list[str]:
+        """What a change inserts beside itself: its own rows are `done`, with columns r0, r1 and so on."""
+        columns = ", ".join(f"value ->> {number} AS r{number}" for number in range(len(self.returns)))
+        # The parts are of files of this folder.
+        return [f"WITH done AS (SELECT {columns} FROM json_each(%(first)s))\n{text}" for text in self.also]  # noqa: S608
 
     @cached_property
     def _is_short(self) -> bool:

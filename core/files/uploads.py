@@ -47,18 +47,18 @@ class StoredUpload:
     sha256: str
     content_type: str = "application/octet-stream"
 
-    def sign(self, *, owner_id: int) -> str:
+    def sign(self, *, owner_id: Any) -> str:
         """Return a token by which this owner's next submit can name the file."""
-        return signing.dumps({"owner": owner_id, **asdict(self)}, salt=_SALT, compress=True)
+        return signing.dumps({"owner": str(owner_id), **asdict(self)}, salt=_SALT, compress=True)
 
     @classmethod
-    def from_token(cls, token: str, *, owner_id: int) -> StoredUpload | None:
+    def from_token(cls, token: str, *, owner_id: Any) -> StoredUpload | None:
         """Return the file of a token that was issued to this owner within the last day, else None."""
         try:
             fields = signing.loads(token, salt=_SALT, max_age=_TOKEN_SECONDS)
         except signing.BadSignature:
             return None
-        if fields.pop("owner") != owner_id:
+        if str(fields.pop("owner")) != str(owner_id):
             return None
         upload = cls(**fields)
         return upload if storage.touch(upload.path) else None
@@ -166,19 +166,20 @@ def stage_chunks(chunks: Iterable[bytes], file: UploadedFile) -> StagedUpload:
     )
 
 
-def open_path(source: Path) -> StagedFile:
-    """Copy a local file into the staging folder and open it as an upload; for the command line."""
+def open_path(source: Path, *, name: str = "") -> StagedFile:
+    """Copy a local file into the staging folder and open it as an upload, under its own name unless one is given."""
     with source.open("rb") as original, storage.refused_when_full():
-        descriptor, name = tempfile.mkstemp(dir=storage.staging_folder(), prefix="copy-")
+        descriptor, copied = tempfile.mkstemp(dir=storage.staging_folder(), prefix="copy-")
         with os.fdopen(descriptor, "wb") as copy:
             shutil.copyfileobj(original, copy, storage.BLOCK_BYTES)
-    target = Path(name)
+    target = Path(copied)
+    name = name or source.name
     return StagedFile(
         staged=StagedUpload(
             path=target,
-            name=source.name,
+            name=name,
             size=target.stat().st_size,
             sha256=storage.sha256_of(target),
-            content_type=mimetypes.guess_type(source.name)[0] or "application/octet-stream",
+            content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         )
     )

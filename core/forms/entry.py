@@ -1,4 +1,4 @@
-"""A pipeline's form as one person fills it in, and how it becomes a job or a schedule."""
+"""A pipeline's form as one person fills it in, and how it becomes a job."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from core.life.submission import Submission, submit
 from core.models import Artifact, Job, Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline, secrets
-from core.schedules import changes
-from core.schedules.repeat_form import RepeatForm
 
 #: Suffix of the hidden field that names a file stored from an invalid submit.
 STORED_SUFFIX = ".kept"
@@ -77,13 +75,23 @@ class Entry:
             if files := _uploaded(value):
                 self._store(name, files)
 
-    def submit(self, *, key: str = "", priority: Priority = Priority.NORMAL) -> Submission:
+    def submit(
+        self,
+        *,
+        key: str = "",
+        priority: Priority = Priority.NORMAL,
+        delay_seconds: float = 0.0,
+        subject: tuple[int | None, str] | None = None,
+    ) -> Submission:
         """Make the valid form a job. The same key again is the same job.
 
+        `subject` is what the job is about, as columns; without one it is about what the job was that is run again.
         Raise TooMuch or Overloaded, with nothing stored, when the person or the site has too much in hand already.
         """
-        backpressure.check(self.user.pk, key=key, staged_bytes=self._staged_bytes())
+        backpressure.check(self.user.pk, key=key, staged_bytes=self.staged_bytes())
         params, files, label = self.filled_in()
+        if subject is None:
+            subject = (self.origin.subject_type_id, self.origin.subject_key) if self.origin else (None, "")
         return submit(
             self.spec.name,
             owner_id=self.user.pk,
@@ -93,32 +101,11 @@ class Entry:
             key=key,
             priority=priority,
             origin_id=self.origin.pk if self.origin else None,
+            delay_seconds=delay_seconds,
+            subject=subject,
         )
 
-    def schedule(self, repeat: RepeatForm, *, priority: Priority = Priority.NORMAL) -> Schedule:
-        """Make the valid form a schedule, with the times of the valid `repeat`. Raise Refused.
-
-        Each of its jobs gets what is filled in now, and the same files.
-        """
-        params, files, label = self.filled_in()
-        return changes.create(
-            self.spec.name,
-            owner_id=self.user.pk,
-            by=self.user.get_username(),
-            params=params,
-            files=files,
-            label=label,
-            priority=priority,
-            **repeat.cleaned_data,
-        )
-
-    def reschedule(self, schedule: Schedule, repeat: RepeatForm, *, priority: Priority, by: str) -> Schedule:
-        """Change a schedule to what is filled in, with the times of the valid `repeat`. Raise Refused."""
-        params, files, label = self.filled_in()
-        values = {"params": params, "files": files, "label": label, "priority": priority, **repeat.cleaned_data}
-        return changes.edit(schedule, by=by, **values)
-
-    def _staged_bytes(self) -> int:
+    def staged_bytes(self) -> int:
         """Return the bytes of the form's files that no job of the person has yet; the same content counts once."""
         if not conf.OWNER_STORED_BYTES:
             return 0

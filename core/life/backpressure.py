@@ -10,12 +10,14 @@ import datetime as dt
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from core import formatting, pipelines
 from core.conf import conf
 from core.database import statements
 from core.errors import Overloaded, TooMuch
 from core.files import storage
+from core.models.owners import as_column
 
 #: Seconds after which to try again when the wait depends on how fast jobs end.
 RUNNING_RETRY_SECONDS, QUEUED_RETRY_SECONDS, SITE_RETRY_SECONDS = 30.0, 60.0, 30.0
@@ -67,7 +69,7 @@ class _Pressure:
     everybody: int
 
 
-def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes: int = 0, jobs: int = 1) -> None:
+def check(owner_id: Any, *, key: str = "", incoming_bytes: int = 0, staged_bytes: int = 0, jobs: int = 1) -> None:
     """Raise TooMuch when this owner, Overloaded when the site can't take so many jobs and bytes more.
 
     A key that the owner has used is never refused: its job exists. Call it before reading a large upload, with the
@@ -88,13 +90,13 @@ def check(owner_id: int, *, key: str = "", incoming_bytes: int = 0, staged_bytes
     storage.refuse_when_full(incoming_bytes)
 
 
-def _measure(owner_id: int, *, key: str, jobs: int) -> _Pressure:
+def _measure(owner_id: Any, *, key: str, jobs: int) -> _Pressure:
     submits = conf.OWNER_SUBMITS_PER_HOUR
     count_site = conf.QUEUED_LIMIT > 0 and _site.claim_count(conf.QUEUED_LIMIT)
     row = statements.read(
         "pressure",
         {
-            "owner": owner_id,
+            "owner": as_column(owner_id),
             "key": key,
             "running": conf.OWNER_RUNNING_LIMIT,
             "queued": conf.OWNER_QUEUED_LIMIT,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from django.db.models import Exists, Max, Min, OuterRef
 from core.database import statements
 from core.database.jsontext import dumps, dumps_limited
 from core.files import storage
+from core.files.uploads import StoredUpload
 from core.life.fan_out import ChildResult
 from core.logs import log
 from core.models import Artifact, Dataset, Job
@@ -43,8 +45,13 @@ def insert_children(
     queue: str,
     items: Sequence[Any],
     weights: Sequence[float],
+    label: str = "",
+    files: Mapping[str, StoredUpload] | None = None,
 ) -> None:
-    """Insert one child job an item. The caller's transaction holds the parent's fence."""
+    """Insert one child job an item; all of them with this label, and with these files of the store, if any are given.
+
+    The caller's transaction holds the parent's fence.
+    """
     # A part of a job that has passed the gate passes with it; a whole pipeline that runs as a part has its own limits.
     # Its parent's own are not asked twice: a job that holds the last place would wait for itself.
     parent = Job.objects.values_list("pipeline", flat=True).get(pk=parent_id)
@@ -59,7 +66,7 @@ def insert_children(
             {
                 "idx": index,
                 "idempotency_key": uuid.uuid4().hex,
-                "label": f"{title[:200]}, part {index + 1} of {len(items)}",
+                "label": label[:255] or f"{title[:200]}, part {index + 1} of {len(items)}",
                 "params": params,
                 "lane": lane,
                 "weight": float(weight),
@@ -78,6 +85,7 @@ def insert_children(
             "max_attempts": spec.max_attempts,
             "max_crashes": spec.max_crashes,
             "stages": dumps(stages),
+            "files": dumps([{"field": name, **asdict(file)} for name, file in (files or {}).items()]),
         },
     )
 

@@ -19,6 +19,7 @@ from core.life import families
 from core.logs import log
 from core.models import Job
 from core.models.states import State
+from core.signals import is_listened_to
 
 #: Expired leases that one pass takes.
 REAP_LIMIT = 200
@@ -65,15 +66,16 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
             "cap": conf.RETRY_CAP_SECONDS,
             "worker": worker,
             "settle": SETTLE_SECONDS,
+            "listened": is_listened_to(),
         },
     )
-    for job_id, state, fence, _ in rows:
+    for job_id, fence, state, _ in rows:
         level = logging.ERROR if state == State.FAILED else logging.WARNING
         log("lease_expired", level=level, job=job_id, state=state)
         storage.remove_scratch(job_id, [fence])
     # A child's end may be what its parent waits for.
     families.wake(parent_id for *_, parent_id in rows if parent_id is not None)
-    return [(job_id, State(state)) for job_id, state, *_ in rows]
+    return [(job_id, State(state)) for job_id, _, state, _ in rows]
 
 
 def expire_leases_of_dead_neighbours() -> int:

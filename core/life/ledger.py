@@ -24,7 +24,9 @@ from core.database import statements
 from core.database.jsontext import dumps
 from core.logs import log
 from core.models import Job
+from core.models.owners import as_key
 from core.models.states import State
+from core.signals import is_listened_to
 from core.wakeup import jobs_due
 
 #: The name of the thread that commits.
@@ -43,7 +45,8 @@ class Claim:
     fence: int
     attempt: int
     pipeline: str
-    owner_id: int
+    #: The key of the owner as the user model has it: a number, a UUID, a text.
+    owner_id: Any
     params: dict[str, Any]
     max_attempts: int
     crashes: int
@@ -230,7 +233,8 @@ class Ledger:
         if progress:
             parts.append(("progress", {"rows": dumps(progress), "ids": ids}))
         if ends:
-            parts.append(("finish", {"ends": f"[{','.join(_as_json(end) for end in ends)}]", "ids": ids}))
+            texts = ",".join(_as_json(end) for end in ends)
+            parts.append(("finish", {"ends": f"[{texts}]", "ids": ids, "listened": is_listened_to()}))
         if parents:
             parts.append(("wake", {"ids": statements.id_list(sorted(parents))}))
         if claims:
@@ -265,7 +269,7 @@ def _as_claim(row: tuple[Any, ...]) -> Claim:
         fence=fence,
         attempt=attempt,
         pipeline=pipeline,
-        owner_id=owner_id,
+        owner_id=as_key(owner_id),
         params=json.loads(params),
         max_attempts=max_attempts,
         crashes=crashes,

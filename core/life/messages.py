@@ -1,6 +1,7 @@
 """The content of a message about a job. No models here: brokers are built before Django has loaded any."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,7 @@ class DueJob:
     queue: str
     priority: int
     pipeline: str
-    owner_id: int
+    #: As the database's driver gives it: equal for all jobs of one owner.
+    owner_id: Any
     #: The attempt this message is to start.
     attempt: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F
@@ -29,7 +30,7 @@ def take_due(*, limit: int = BATCH, queue: str = "default", lowest: Priority = P
     params = {"limit": limit, "hold": HOLD_SECONDS, "queue": queue, "lowest": int(lowest)}
     rows = statements.run("take_due", params)
     due = sorted((DueJob(*row) for row in rows), key=lambda job: job.job_id)
-    turns: Counter[tuple[int, int]] = Counter()
+    turns: Counter[tuple[int, Any]] = Counter()
     placed = []
     for job in due:
         turns[job.priority, job.owner_id] += 1

@@ -26,6 +26,7 @@ from core.models.states import IDLE, RETRIABLE, TERMINAL, State
 from core.people import audit
 from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
+from core.signals import is_listened_to
 from core.wakeup import jobs_due
 
 
@@ -37,13 +38,13 @@ def cancel(job: Job, *, by: str) -> State:
     """
     with transaction.atomic():
         was = _lock(job.pk)
-        rows = statements.run("cancel", {"id": job.pk, "by": by})
+        rows = statements.run("cancel", {"id": job.pk, "by": by, "listened": is_listened_to()})
         if not rows:
             if was.is_cancelling:
                 raise Refused(f"Job {job.pk} is being cancelled already.")
             has = "been cancelled already" if was.state == State.CANCELLED else _word(was)
             raise Refused(f"Job {job.pk} can't be cancelled: it has {has}.")
-        state = State(rows[0][1])
+        state = State(rows[0][2])
         # A statement of its own: it sees the children of a fan-out that was committed while the first one waited.
         families.cancel_family([job.pk], by=by)
         before = _audit_values(was)

@@ -18,6 +18,7 @@ from core.files.uploads import StoredUpload
 from core.logs import log
 from core.models import Job
 from core.models.job import Priority
+from core.models.owners import as_column
 from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
 from core.wakeup import jobs_due
@@ -43,12 +44,16 @@ class Order:
     #: The owner's key of this submit; the same key again answers with the same job.
     key: str = ""
     delay_seconds: float = 0.0
+    #: By the form's file field, files that are in the store already.
+    files: Mapping[str, StoredUpload] = field(default_factory=dict)
+    #: What the job is about, as `core.models.job.subject_columns` returns it.
+    subject: tuple[int | None, str] = (None, "")
 
 
 def submit(
     pipeline: str,
     *,
-    owner_id: int,
+    owner_id: Any,
     params: Mapping[str, Any] | None = None,
     files: Mapping[str, StoredUpload] | None = None,
     label: str = "",
@@ -56,15 +61,23 @@ def submit(
     delay_seconds: float = 0.0,
     priority: Priority = Priority.NORMAL,
     origin_id: int | None = None,
+    subject: tuple[int | None, str] = (None, ""),
 ) -> Submission:
     """Store a job and return it; when this returns, it is not lost, whatever is killed.
 
     `files` maps the form's file fields to files that are kept already (`core.files.uploads.keep`).
     """
     spec = pipelines.get(pipeline)
-    order = Order(params=params or {}, label=label, key=_as_key(key), delay_seconds=delay_seconds)
+    order = Order(
+        params=params or {},
+        label=label,
+        key=_as_key(key),
+        delay_seconds=delay_seconds,
+        files=files or {},
+        subject=subject,
+    )
     # One statement is one transaction: a person's submit costs one round trip.
-    made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id, files=files)
+    made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id)
     if order.key not in made:
         job_id = Job.objects.values_list("pk", flat=True).get(owner_id=owner_id, idempotency_key=order.key)
         return Submission(job_id=job_id, is_new=False)
@@ -75,7 +88,7 @@ def submit(
 
 
 def submit_many(
-    pipeline: str, orders: Iterable[Order], *, owner_id: int, priority: Priority = Priority.NORMAL
+    pipeline: str, orders: Iterable[Order], *, owner_id: Any, priority: Priority = Priority.NORMAL
 ) -> list[int]:
     """Store many jobs in one transaction; return their ids in order. A key used before gives the job it made then."""
     spec = pipelines.get(pipeline)
@@ -97,10 +110,9 @@ def _insert(
     spec: Pipeline,
     orders: Sequence[Order],
     *,
-    owner_id: int,
+    owner_id: Any,
     priority: Priority,
     origin_id: int | None = None,
-    files: Mapping[str, StoredUpload] | None = None,
 ) -> dict[str, int]:
     """Insert the jobs whose key is new; return their ids by key."""
     params = [secrets.seal(spec.form, order.params) for order in orders]
@@ -113,6 +125,8 @@ def _insert(
             "params": sealed,
             "lane": lane_of(spec.limits, order.params),
             "delay": max(0.0, order.delay_seconds),
+            "subject_type": order.subject[0],
+            "subject_key": order.subject[1],
         }
         for order, sealed in zip(orders, params, strict=True)
     ]
@@ -121,11 +135,17 @@ def _insert(
         "submit",
         {
             "jobs": dumps(jobs),
-            "files": dumps([{"field": name, **asdict(file)} for name, file in (files or {}).items()]),
+            "files": dumps(
+                [
+                    {"idempotency_key": order.key, "field": name, **asdict(file)}
+                    for order in orders
+                    for name, file in order.files.items()
+                ]
+            ),
             "pipeline": spec.name,
             "queue": spec.queue,
             "priority": int(priority),
-            "owner": owner_id,
+            "owner": as_column(owner_id),
             "origin": origin_id,
             "max_attempts": spec.max_attempts,
             "max_crashes": spec.max_crashes,

@@ -21,6 +21,7 @@ from core.limits.effective import EffectiveLimit, effective
 from core.limits.lanes import bucket_key
 from core.limits.words import in_words
 from core.models import Gate, Job, LimitBucket, LimitChange
+from core.models.owners import as_key
 from core.people import audit
 from core.pipelines import Pipeline
 from core.wakeup import jobs_due
@@ -217,7 +218,8 @@ def _hold_again(spec: Pipeline, limits: Iterable[EffectiveLimit], *, everything:
     for limit in limits:
         if limit.per_seconds is None:
             continue
-        for value, count in Counter(bucket_key(limit, owner_id, lane)[1] for owner_id, lane in rows if lane).items():
+        values = (bucket_key(limit, as_key(column), lane)[1] for column, lane in rows if lane)
+        for value, count in Counter(values).items():
             own = LimitBucket.objects.filter(pipeline=spec.name, limit=limit.name, value=value)
             own.update(tat=F("tat") - count * limit.interval_seconds)
     _wake_on_commit()

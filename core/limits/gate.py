@@ -23,6 +23,7 @@ from core.database.clock import database_now
 from core.limits.effective import EffectiveLimit, effective
 from core.models import Gate, LimitBucket
 from core.models.job import Priority
+from core.models.owners import as_column, as_key, lowest_key
 from core.pipelines import Pipeline
 from core.pipelines.declared import value_of
 
@@ -36,12 +37,10 @@ PASSES = 10
 BUCKET_SECONDS, FORGET_SECONDS = 24 * 3600.0, 600.0
 #: Seconds for which jobs of a pipeline that this version lacks are left to a version that has it.
 UNKNOWN_SECONDS = 600.0
-#: An owner's id above all real ones.
-_LAST = 2**62
 
 _forget_at = 0.0
 #: By pipeline: the last lane, as (owner, lane), of a pass that could not read them all.
-_went_so_far: dict[str, tuple[int, str]] = {}
+_went_so_far: dict[str, tuple[Any, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def let_go() -> Passed:
 class _Lane:
     """Held jobs of one owner with the same values of their limits' keys, the next one first."""
 
-    owner_id: int
+    owner_id: Any
     params: dict[str, str]
     jobs: deque[tuple[int, int]] = field(default_factory=deque)
     is_shut: bool = False
@@ -132,11 +131,11 @@ class _Pass:
 
     def _choose(self, gate: Gate, spec: Pipeline) -> int:
         self.limits = effective(spec)
-        lanes = self._lanes(gate.last_owner)
+        last = as_key(gate.last_owner or None)
+        lanes = self._lanes(last)
         if not lanes:
             return 0
         self._read_buckets(lanes)
-        last = gate.last_owner
         for priority in sorted(Priority.values, reverse=True):
             last = self._take_turns(lanes, priority, last)
         if not self._chosen:
@@ -145,26 +144,28 @@ class _Pass:
         rows = [{"id": job_id, "slot": slot} for job_id, slot in self._chosen]
         gone = statements.run("let_go", {"rows": json.dumps(rows)})
         self._write_buckets()
-        Gate.objects.filter(pk=gate.pk).update(last_owner=last)
+        Gate.objects.filter(pk=gate.pk).update(last_owner=str(last))
         return len(gone)
 
-    def _lanes(self, last_owner: int) -> list[_Lane]:
-        """Return the lanes with due jobs, those of the owners after the last one first.
+    def _lanes(self, last_owner: Any) -> list[_Lane]:
+        """Return the lanes with due jobs, those of the last owner and of the owners after that one first.
 
         Of very many only a part is read; the next pass goes on where this one broke off, so that lanes which have to
         wait hide no others.
         """
-        start = _went_so_far.pop(self.name, (last_owner + 1, ""))
-        lanes: dict[tuple[int, str], _Lane] = {}
-        for (from_owner, from_lane), (until_owner, until_lane) in ((start, (_LAST, "")), ((0, ""), start)):
+        lowest = (lowest_key(), "")
+        start = _went_so_far.pop(self.name, lowest if last_owner is None else (as_column(last_owner), ""))
+        lanes: dict[tuple[Any, str], _Lane] = {}
+        for (from_owner, from_lane), to_the_end in ((start, True), (lowest, False)):
             rows = statements.run(
                 "held_jobs",
                 {
                     "pipeline": self.name,
                     "owner": from_owner,
                     "lane": from_lane,
-                    "until_owner": until_owner,
-                    "until_lane": until_lane,
+                    "to_the_end": to_the_end,
+                    "until_owner": start[0],
+                    "until_lane": start[1],
                     "lanes": LANES,
                     "jobs": READ_JOBS,
                 },
@@ -176,7 +177,7 @@ class _Pass:
                 owner_id, text = key
                 entry = lanes.get((owner_id, text))
                 if entry is None:
-                    entry = lanes[owner_id, text] = _Lane(owner_id, json.loads(text or "{}"))
+                    entry = lanes[owner_id, text] = _Lane(as_key(owner_id), json.loads(text or "{}"))
                 entry.jobs.append((-priority, job_id))
             if len({row[2:] for row in rows}) >= LANES:
                 _went_so_far[self.name] = rows[-1][2:]
@@ -193,26 +194,26 @@ class _Pass:
             if bucket := self._buckets.get((row.limit, row.value)):
                 bucket.tat, bucket.blocked_until = row.tat, row.blocked_until
         for owner_id, lane_text, taken, unclaimed in statements.run("let_go_counts", {"pipeline": self.name}):
-            lane = _Lane(owner_id, json.loads(lane_text))
+            lane = _Lane(as_key(owner_id), json.loads(lane_text))
             for limit in self.limits:
                 if bucket := self._buckets.get(lane.key(limit)):
                     bucket.taken += taken
                     bucket.unclaimed += unclaimed
 
-    def _take_turns(self, lanes: list[_Lane], priority: int, last_owner: int) -> int:
+    def _take_turns(self, lanes: list[_Lane], priority: int, last_owner: Any) -> Any:
         """Let jobs of this priority go, one of each owner in turn; return who was last."""
         while len(self._chosen) < PASS_JOBS:
             owners = {lane.owner_id for lane in lanes if lane.offers(priority)}
             if not owners:
                 break
-            for owner_id in sorted(owners, key=lambda owner: (owner <= last_owner, owner)):
+            for owner_id in sorted(owners, key=lambda owner: (last_owner is not None and owner <= last_owner, owner)):
                 if self._serve(owner_id, lanes, priority):
                     last_owner = owner_id
                     if len(self._chosen) >= PASS_JOBS:
                         break
         return last_owner
 
-    def _serve(self, owner_id: int, lanes: list[_Lane], priority: int) -> bool:
+    def _serve(self, owner_id: Any, lanes: list[_Lane], priority: int) -> bool:
         """Let the owner's first job of this priority go that may; shut the lanes that may not."""
         own = [lane for lane in lanes if lane.owner_id == owner_id and lane.offers(priority)]
         for lane in sorted(own, key=lambda lane: lane.jobs[0]):

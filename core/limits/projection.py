@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q
 
@@ -14,6 +15,7 @@ from core.limits.effective import EffectiveLimit, effective
 from core.limits.lanes import bucket_key
 from core.limits.words import in_words
 from core.models import Gate, Job, LimitBucket
+from core.models.owners import as_key
 from core.models.states import CLAIMABLE
 
 
@@ -67,8 +69,8 @@ def _wait(limit: EffectiveLimit, job: Job, now: float) -> Forecast | None:
     if limit.per_seconds is None:
         taken = sum(
             count
-            for owner_id, lane, count, _ in statements.run("let_go_counts", {"pipeline": job.pipeline})
-            if bucket_key(limit, owner_id, lane)[1] == value
+            for column, lane, count, _ in statements.run("let_go_counts", {"pipeline": job.pipeline})
+            if bucket_key(limit, as_key(column), lane)[1] == value
         )
         if taken + ahead < limit.amount:
             return None
@@ -96,8 +98,9 @@ def _ahead(limit: EffectiveLimit, job: Job, value: str) -> int:
     before: int = sum(count for lane, count in lanes if bucket_key(limit, job.owner_id, lane)[1] == value)
     if limit.declared.key == "owner":
         return before
-    others: dict[int, int] = {}
-    for owner_id, lane, count in statements.run("held_lanes", {"pipeline": job.pipeline}):
+    others: dict[Any, int] = {}
+    for column, lane, count in statements.run("held_lanes", {"pipeline": job.pipeline}):
+        owner_id = as_key(column)
         if owner_id != job.owner_id and bucket_key(limit, owner_id, lane)[1] == value:
             others[owner_id] = others.get(owner_id, 0) + count
     return before + sum(min(count, before + 1) for count in others.values())

@@ -22,7 +22,7 @@ def deferrals(job_id: int) -> int:
     return events.filter(kind=JobEvent.Kind.DEFERRED, pk__gt=retried or 0).count()
 
 
-def block(spec: Pipeline, *, key: str, owner_id: int, params: dict[str, Any], seconds: float) -> None:
+def block(spec: Pipeline, *, key: str, owner_id: Any, params: dict[str, Any], seconds: float) -> None:
     """Let no job of the pipeline with this value of the key go for so long."""
     until = database_now().timestamp() + seconds
     lane = json.loads(lane_of(spec.limits, params) or "{}")

@@ -53,7 +53,7 @@ def order_end_mails() -> int:
     return sum(_order_for_group(started[start : start + GROUP], now) for start in range(0, len(started), GROUP))
 
 
-def order_pending_mails(user_id: int) -> None:
+def order_pending_mails(user_id: Any) -> None:
     """Order the mails that a person's present choices ask for before they change: new ones begin from now on."""
     person = Preferences.objects.select_related("user").get(pk=user_id)
     if person.mailed_until is not None:

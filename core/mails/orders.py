@@ -25,7 +25,7 @@ def order(
     kind: str,
     *,
     to: str,
-    owner_id: int,
+    owner_id: Any,
     context: Mapping[str, Any],
     key: str,
     label: str = "",

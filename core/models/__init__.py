@@ -4,6 +4,7 @@ from core.models.alarm import AlarmCount
 from core.models.artifact import Artifact
 from core.models.audit import AuditEntry
 from core.models.dataset import Dataset, DatasetColumn
+from core.models.end_signal import EndSignal
 from core.models.event import JobEvent
 from core.models.job import Job
 from core.models.limits import Gate, LimitBucket, LimitChange
@@ -24,6 +25,7 @@ __all__ = [
     "AuditEntry",
     "Dataset",
     "DatasetColumn",
+    "EndSignal",
     "Gate",
     "Job",
     "JobEvent",

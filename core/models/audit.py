@@ -12,7 +12,7 @@ class AuditEntry(models.Model):
     """One act of a person. Append-only: rows are inserted, never changed."""
 
     at = models.DateTimeField(db_default=Now())
-    who = models.CharField(max_length=150)
+    who = models.CharField(max_length=255)
     #: A word such as `retry`, `discard`, `pause`.
     act = models.CharField(max_length=40)
     #: The job, if the act was on one. Kept when the job is gone.

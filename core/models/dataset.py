@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from core import policy
 from core.addresses import path_of
+from core.models.owners import owner_deleted
 from core.models.states import State
 
 
@@ -27,9 +28,9 @@ class Dataset(models.Model):
     """A table with its files in the store and its columns as rows."""
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets", db_index=False
+        settings.AUTH_USER_MODEL, on_delete=owner_deleted, related_name="datasets", db_index=False
     )
-    job = models.OneToOneField("core.Job", on_delete=models.PROTECT, related_name="dataset")
+    job = models.OneToOneField("core.Job", on_delete=models.RESTRICT, related_name="dataset")
     name = models.CharField(max_length=255)
     #: sha256 of the content and the options that shaped it; the same again is the same dataset.
     fingerprint = models.CharField(max_length=64, blank=True, default="")

@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Now
+from django.utils.functional import cached_property
 
 from core import pipelines, policy
 from core.addresses import path_of
 from core.models.literals import HeldField, StateField
+from core.models.owners import owner_deleted
 from core.models.states import CANCELLING, CLAIMABLE, LIVE, OUTCOMES, RETRIABLE, TERMINAL, WARNED, State
 from core.pipelines import Pipeline
 
 if TYPE_CHECKING:
     from core.models.progress import JobProgress
+
+
+#: Characters of the longest key, as text, of an object that a job is about.
+SUBJECT_KEY_LENGTH = 255
 
 
 class Priority(models.IntegerChoices):
@@ -49,6 +57,11 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Return the jobs that are no part of another."""
         return self.filter(parent__isnull=True)
 
+    def about(self, subject: models.Model) -> JobQuerySet:
+        """Return the whole jobs that are about this object, whatever its model and its key are."""
+        type_id, key = subject_columns(subject)
+        return self.whole().filter(subject_type=type_id, subject_key=key)
+
     def brief(self) -> JobQuerySet:
         """Return the jobs for a list: without parameters and result, but with the result's headline and warning."""
         # The warning as JSON, which tells a sentence from null and true; the headline as text, as it may be a number.
@@ -63,10 +76,15 @@ class Job(models.Model):
     queue = models.CharField(max_length=80, default="default")
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL)
     # `job_owner_newest` serves for it: every further index is written at each of a job's transitions.
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=owner_deleted, related_name="jobs", db_index=False)
     idempotency_key = models.CharField(max_length=100)
     label = models.CharField(max_length=255, blank=True, help_text="What the owner sees as the job's name.")
     params = models.JSONField(default=dict)
+    #: The object of the host's that the job is about, by its content type and its key as text, if any.
+    subject_type = models.ForeignKey(
+        "contenttypes.ContentType", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    subject_key = models.CharField(max_length=SUBJECT_KEY_LENGTH, blank=True, default="", db_default="")
     #: The job this one was run again from, if any.
     origin = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reruns", db_index=False
@@ -134,6 +152,11 @@ class Job(models.Model):
             # Children are in no list of their owner's, and cost this index nothing.
             models.Index(fields=["owner", "-id"], name="job_owner_newest", condition=models.Q(parent__isnull=True)),
             models.Index(fields=["pipeline", "state"], name="job_pipeline_state"),
+            models.Index(
+                fields=["subject_type", "subject_key", "-id"],
+                name="job_subject",
+                condition=models.Q(subject_type__isnull=False),
+            ),
             models.Index(fields=["origin"], name="job_origin", condition=models.Q(origin__isnull=False)),
             # Finds whose turn it is without walking over one owner's backlog.
             models.Index(
@@ -216,6 +239,19 @@ class Job(models.Model):
         """The registered pipeline, or None when its code is gone."""
         return pipelines.find(self.pipeline)
 
+    @cached_property
+    def subject(self) -> models.Model | None:
+        """The object of the host's that the job is about; None for none, and for one that is gone."""
+        # Content types are few, and kept in memory.
+        kind = ContentType.objects.get_for_id(self.subject_type_id).model_class() if self.subject_type_id else None
+        if kind is None:
+            return None
+        try:
+            return kind._base_manager.filter(pk=self.subject_key).first()
+        except (ValidationError, ValueError):
+            # Keys of its model were of another type when the job was submitted.
+            return None
+
     @property
     def title(self) -> str:
         """The job's name for people: its label, else its pipeline's title."""
@@ -271,6 +307,20 @@ class Job(models.Model):
             return [(str(fact[0]), fact[1]) for fact in self.result["facts"] if len(fact) == 2]
         hidden = {"headline", "warning", "facts", "dataset", "datasets"}
         return [(key.replace("_", " "), value) for key, value in self.result.items() if key not in hidden]
+
+
+def subject_columns(subject: models.Model | None) -> tuple[int | None, str]:
+    """Return the content type's id and the key by which a job names the object it is about; raise ValueError."""
+    if subject is None:
+        return None, ""
+    if subject.pk is None:
+        raise ValueError(f"a job can be about what is saved only; {subject!r} has no key yet")
+    key = str(subject.pk)
+    if len(key) > SUBJECT_KEY_LENGTH:
+        raise ValueError(
+            f"a job's subject has a key of up to {SUBJECT_KEY_LENGTH} characters, {subject!r} a longer one"
+        )
+    return ContentType.objects.get_for_model(subject).pk, key
 
 
 def job_version(*, state: str, fence: int, is_cancelling: bool, progress_version: int) -> str:

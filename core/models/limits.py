@@ -12,10 +12,10 @@ class Gate(models.Model):
     """A pipeline's gate. Its row is locked by the one process that lets jobs go at a time."""
 
     pipeline = models.CharField(max_length=80, primary_key=True)
-    #: The owner who had the last turn; the next one in the order of ids is served first.
-    last_owner = models.BigIntegerField(default=0, db_default=0)
+    #: The key, as text, of the owner who had the last turn; the next one in the order of keys is served first.
+    last_owner = models.CharField(max_length=255, blank=True, default="", db_default="")
     paused_at = models.DateTimeField(null=True)
-    paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    paused_by = models.CharField(max_length=255, blank=True, default="", db_default="")
     #: The reason, in the words of the person who paused it.
     note = models.CharField(max_length=200, blank=True, default="", db_default="")
 
@@ -33,7 +33,7 @@ class LimitChange(models.Model):
     #: None for a limit of concurrency.
     per_seconds = models.FloatField(null=True)
     changed_at = models.DateTimeField(db_default=Now())
-    changed_by = models.CharField(max_length=150)
+    changed_by = models.CharField(max_length=255)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["pipeline", "limit"], name="limit_change_once")]

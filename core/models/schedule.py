@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from core import policy
 from core.addresses import path_of
 from core.models.job import Priority
+from core.models.owners import owner_deleted
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -44,7 +45,7 @@ class Schedule(models.Model):
         CANCEL = "cancel", "Cancel it"
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="schedules", db_index=False
+        settings.AUTH_USER_MODEL, on_delete=owner_deleted, related_name="schedules", db_index=False
     )
     pipeline = models.CharField(max_length=80)
     label = models.CharField(max_length=255, blank=True, default="", db_default="")

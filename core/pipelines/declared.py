@@ -116,7 +116,7 @@ def room_of(limits: Iterable[Limit]) -> int:
     return room
 
 
-def value_of(limit: Limit, *, owner_id: int, params: Mapping[str, Any]) -> str:
+def value_of(limit: Limit, *, owner_id: Any, params: Mapping[str, Any]) -> str:
     """Return the value of the limit's key for a job, which names its bucket."""
     if limit.key == "owner":
         return str(owner_id)

@@ -35,7 +35,7 @@ TRIES = 20
 def create(
     pipeline: str,
     *,
-    owner_id: int,
+    owner_id: Any,
     by: str,
     cron: str,
     zone: str,

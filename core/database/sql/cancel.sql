@@ -2,4 +2,5 @@
 SELECT j.id FROM core_job j WHERE j.id = %(id)s AND {can_be_cancelled} ORDER BY j.id {lock}
 SET {cancelled}
 EVENT {cancel_event}
-RETURN j.id, j.state
+ALSO {end_signal}
+RETURN j.id, j.fence, j.state

@@ -14,5 +14,10 @@ INSERT INTO core_job (
     WHERE o.id = %(parent)s
 ALSO INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
     SELECT id, {json:%(stages)s}, 0, '', '', 0 FROM done
+ALSO INSERT INTO core_artifact (job_id, kind, field, name, title, path, size, sha256, content_type, created_at)
+    SELECT id, 'input', f.field, f.name, '', f.path, f.size, f.sha256, f.content_type, {now}
+    FROM done CROSS JOIN {rows:files AS f (
+        field text, name text, path text, size bigint, sha256 text, content_type text
+    )}
 EVENT kind = 'submitted'
 RETURN id

@@ -24,4 +24,5 @@ SET
     finished_at = CASE WHEN p.state IN {terminal} THEN {now} END
 EVENT kind = p.kind, attempt = p.attempt, worker = p.worker, detail = p.detail,
     text = CASE WHEN p.state = p.kind AND p.state IN ('succeeded', 'cancelled') THEN '' ELSE p.error END
+ALSO {end_signal}
 RETURN j.id, j.fence, j.state

@@ -32,6 +32,16 @@ tried_again:
     cancel_requested_at = NULL, error = '', result = NULL, is_held = {passes_gate:$},
     max_attempts = $.attempt + %(max_attempts)s, max_crashes = $.crashes + %(max_crashes)s
 
+-- An end of a whole job is kept until its signals are sent, where somebody listens. For an act that returns a job's id,
+-- fence and state first.
+end_signal:
+    INSERT INTO core_endsignal (job_id, fence, state, due_at)
+    SELECT d.r0, d.r1, d.r2, {now} FROM done d
+    WHERE %(listened)s AND d.r2 IN {terminal} AND EXISTS (
+        SELECT 1 FROM core_job w WHERE w.id = d.r0 AND w.parent_id IS NULL
+    )
+    ON CONFLICT DO NOTHING
+
 -- The owners with unpublished jobs on a queue, by priority; each is one probe of the index job_turn.
 turns:
     turns (priority, owner_id) AS (

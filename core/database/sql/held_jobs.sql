@@ -4,17 +4,20 @@ WITH RECURSIVE lanes (owner_id, lane) AS (
     SELECT * FROM (
         SELECT j.owner_id, j.lane FROM core_job j
         WHERE j.pipeline = %(pipeline)s AND {held}
-          AND (j.owner_id, j.lane) >= (%(owner)s, %(lane)s) AND (j.owner_id, j.lane) < (%(until_owner)s, %(until_lane)s)
+          AND (j.owner_id, j.lane) >= (%(owner)s, %(lane)s)
         ORDER BY j.owner_id, j.lane LIMIT 1
     ) AS start
     UNION ALL
     SELECT n.owner_id, n.lane FROM lanes l {each:n
         WHERE j.pipeline = %(pipeline)s AND {held} AND (j.owner_id, j.lane) > (l.owner_id, l.lane)
-          AND (j.owner_id, j.lane) < (%(until_owner)s, %(until_lane)s)
         ORDER BY j.owner_id, j.lane LIMIT 1}
+    WHERE %(to_the_end)s OR (l.owner_id, l.lane) < (%(until_owner)s, %(until_lane)s)
     {sqlite:LIMIT %(lanes)s}
 ), found AS MATERIALIZED (
-    SELECT * FROM lanes {postgresql:LIMIT %(lanes)s}
+    -- The walk ends with the first lane past its end.
+    SELECT * FROM lanes l
+    WHERE %(to_the_end)s OR (l.owner_id, l.lane) < (%(until_owner)s, %(until_lane)s)
+    {postgresql:LIMIT %(lanes)s}
 )
 SELECT h.id, h.priority, l.owner_id, l.lane
 FROM found l LEFT {each:h

@@ -20,4 +20,5 @@ SET
     finished_at = CASE WHEN p.state IN {terminal} THEN {now} END
 EVENT kind = 'crashed', worker = p.worker
 EVENT kind = p.state, worker = p.worker, text = p.error
-RETURN j.id, j.state, j.fence, j.parent_id
+ALSO {end_signal}
+RETURN j.id, j.fence, j.state, j.parent_id

@@ -17,6 +17,7 @@ from core.models import Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline, cron
 from core.pipelines.cron import CronError
+from core.schedules import entries
 from core.schedules.repeat_form import RepeatForm
 from frontend.forms.pages.form import FormField
 from frontend.forms.pages.times import TIMES_LENGTH, Preview, moment
@@ -137,7 +138,7 @@ def save(entry: Entry, repeat: Repeat, *, priority: Priority, key: str) -> Sched
     """Make the valid form a schedule. The same key again is the same schedule."""
     try:
         with transaction.atomic():
-            made = entry.schedule(repeat.form, priority=priority)
+            made = entries.create(entry, repeat.form, priority=priority)
             Schedule.objects.filter(pk=made.pk).update(form_key=key)
     except IntegrityError:
         # The same form was submitted twice at once, and the other one was first.

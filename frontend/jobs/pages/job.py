@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.forms.utils import pretty_name
+from django.urls import NoReverseMatch
 
 from core.forms.words import in_words, parameters_in_words
 from core.models import Dataset, Job, JobEvent, JobProgress
@@ -159,6 +160,28 @@ def parameters_of(job: Job, request: PersonRequest) -> list[tuple[str, str]]:
     if job.task:
         return _item_of(job)
     return parameters_in_words(job.spec, job.params, viewer=request.user)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The object of the site's that a job is about."""
+
+    text: str
+    #: Of its own page; empty when it has none.
+    address: str
+
+
+def subject_of(job: Job) -> Subject | None:
+    """Return what the job is about; None for a job about nothing, and when the object is gone."""
+    subject = job.subject
+    if subject is None:
+        return None
+    try:
+        address = str(subject.get_absolute_url()) if hasattr(subject, "get_absolute_url") else ""
+    except NoReverseMatch:
+        # Its page is another site's.
+        address = ""
+    return Subject(str(subject), address)
 
 
 def facts_of(job: Job) -> list[tuple[str, Any]]:

@@ -145,6 +145,7 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
         context["mails"] = mails_of(job)
     if "facts" in beside or "record" in beside:
         context["expiry"] = expiry.of_job(job)
+        context["subject"] = job_pages.subject_of(job)
     if "record" in beside:
         inputs, outputs = files_of(job)
         events, older_events = job_pages.timeline_of(job, with_detail=policy.operates(request.user))

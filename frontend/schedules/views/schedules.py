@@ -18,7 +18,7 @@ from core.forms import Entry, open_form
 from core.models import Schedule
 from core.models.job import Priority
 from core.pipelines import Pipeline
-from core.schedules import changes
+from core.schedules import changes, entries
 from frontend.forms.pages import priorities, repeats
 from frontend.forms.pages.answers import FormPage
 from frontend.forms.pages.reading import asks_for_priority, unreadable
@@ -156,7 +156,8 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
         context["priority"] = priorities.name_of(priority)
 
     def save() -> Done:
-        entry.reschedule(schedule, repeat.form, priority=priority, by=person_request.user.get_username())
+        by = person_request.user.get_username()
+        entries.edit(schedule, entry, repeat.form, priority=priority, by=by)
         return Done("The schedule is changed. Jobs that it made already stay as they are.", to=back)
 
     page = FormPage(person_request, entry, "headway/schedule_form.html", context=context, repeat=repeat)

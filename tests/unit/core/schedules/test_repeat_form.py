@@ -14,6 +14,7 @@ from core import pipelines
 from core.forms import open_form
 from core.models import Preferences, Schedule
 from core.models.job import Priority
+from core.schedules import entries
 from core.schedules.repeat_form import COMMON_ZONES, RepeatForm
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +106,7 @@ def test_a_form_becomes_a_schedule_with_its_files(alice: User, define: Callable[
     repeat = fill(overlap="queue")
     assert entry.is_valid()
     assert repeat.is_valid()
-    made = entry.schedule(repeat, priority=Priority.LOW)
+    made = entries.create(entry, repeat, priority=Priority.LOW)
     schedule = Schedule.objects.get(pk=made.pk)
     assert (schedule.owner, schedule.pipeline, schedule.label) == (alice, "copy_file", "in.txt")
     assert (schedule.params, schedule.overlap, schedule.priority) == ({"upper": True}, "queue", Priority.LOW)

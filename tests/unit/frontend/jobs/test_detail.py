@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -53,6 +54,21 @@ def test_the_page_shows_where_the_job_is(as_alice: Client, alice: User, make_job
     assert "2.5 s" in page.text
     assert f'id="job-{job.pk}-progress"' in page.text
     assert "<title>25% · abc.txt · Headway</title>" in page.text
+
+
+def test_the_page_names_what_the_job_is_about(
+    as_alice: Client, alice: User, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = Group.objects.create(name="<order> 7")
+    job = make_job(alice, subject_type=ContentType.objects.get_for_model(order), subject_key=str(order.pk))
+    assert "<dt>About</dt><dd>&lt;order&gt; 7</dd>" in as_alice.get(job.get_absolute_url()).text
+    monkeypatch.setattr(Group, "get_absolute_url", lambda self: f"/orders/{self.pk}/", raising=False)
+    link = f'<dt>About</dt><dd><a href="/orders/{order.pk}/">&lt;order&gt; 7</a></dd>'
+    assert link in as_alice.get(job.get_absolute_url()).text
+    monkeypatch.setattr(Group, "get_absolute_url", lambda _: reverse("no-such-page"))
+    assert "<dd>&lt;order&gt; 7</dd>" in as_alice.get(job.get_absolute_url()).text
+    order.delete()
+    assert "<dt>About</dt>" not in as_alice.get(job.get_absolute_url()).text
 
 
 def test_work_of_unknown_length_has_a_bar_without_a_value(as_alice: Client, alice: User, make_job: MakeJob) -> None:
