@@ -5,46 +5,66 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser, User
-from django.core.management.base import BaseCommand, CommandError
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError, connection
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
+from django.utils.dateparse import parse_datetime
 
-from core import pipelines
+from core import jobs, pipelines
+from core.database.clock import database_now
 from core.errors import PermanentError, Refused, UnknownPipeline
 from core.files import uploads
 from core.forms import open_form
+from core.forms.by_code import errors_of
 from core.forms.inputs import takes_many
-from core.life import backpressure, dead_letters, requests
+from core.life import backpressure, cancels, dead_letters, requests
 from core.logs import logger
-from core.management.job_output import as_dict, as_lines, as_row
+from core.management.arguments import in_order
+from core.management.job_output import as_dict, as_lines, as_page, as_row
 from core.models import Job, Preferences
-from core.models.job import Priority
-from core.models.states import State
+from core.models.job import Priority, subject_columns
+from core.models.states import LIVE, State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
-#: Seconds between two checks of --wait.
-POLL_SECONDS = 0.2
 LIST_LENGTH = 50
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 #: Who acts, on timelines and in the audit trail.
 BY = "command line"
-#: Whoever has the command line may see every job.
-OPERATOR = User(username=BY, is_staff=True)
+#: The options of all acts, with how many values they take; None for one that may have one.
+OPTIONS: dict[str, int | None] = {
+    **dict.fromkeys(("--owner", "--file", "--param", "--key", "--priority", "--at", "--subject"), 1),
+    **dict.fromkeys(("--state", "--parent", "--pipeline", "--text", "--error", "--yes", "--timeout"), 1),
+    **dict.fromkeys(("--json", "--from-start", "--requeue", "--discard", "--all"), 0),
+    "--wait": None,
+}
+
+
+class Operator(AnonymousUser):
+    """Whoever has the command line may see every job."""
+
+    is_staff = True  # type: ignore[assignment]  # nobody is logged in here
+
+
+OPERATOR = Operator()
 
 
 class Command(BaseCommand):
     # Scripts call this often: the checks of the site are for those who deploy it.
     requires_system_checks = ()
     help = (
-        "Submit, show, list, cancel, retry, discard and reprioritise jobs; requeue or discard many that failed. "
+        "Submit, show, list, wait for, cancel, retry, discard and reprioritise jobs; cancel many, requeue or discard "
+        "many that failed. Options stand in any place. "
         "Exit 0: succeeded, or accepted without --wait; 1: failed or cancelled; 2: usage; 3: refused."
     )
 
@@ -57,6 +77,8 @@ class Command(BaseCommand):
         submit.add_argument("--param", action="append", default=[], metavar="FIELD=VALUE")
         submit.add_argument("--key", default="", help="the same key again is the same job")
         submit.add_argument("--priority", choices=PRIORITIES, default="normal")
+        submit.add_argument("--at", metavar="TIME", help="not before this time, as 2026-12-01T03:00+01:00")
+        submit.add_argument("--subject", metavar="APP.MODEL:KEY", help="the object that the job is about")
         submit.add_argument(
             "--wait",
             nargs="?",
@@ -66,16 +88,24 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="until it ends",
         )
-        show = acts.add_parser("show", help="show a job, and why it waits")
+        wait = acts.add_parser("wait", help="wait until a job has ended")
+        wait.add_argument("--timeout", type=float, default=math.inf, metavar="SECONDS", help="and no longer than this")
+        show = acts.add_parser("show", help="show a job, and why it waits; with --json all that its page shows")
         listing = acts.add_parser("list", help="list the newest jobs")
         listing.add_argument("--state", choices=State.values)
         listing.add_argument("--parent", type=int, metavar="ID", help="the children of this job")
-        cancel = acts.add_parser("cancel", help="cancel a job")
+        cancel = acts.add_parser("cancel", help="cancel a job, or all that match")
+        cancel.add_argument("id", type=int, nargs="?")
+        cancel.add_argument("--all", action="store_true", help="cancel all that match the next options")
+        cancel.add_argument("--pipeline", default="")
+        cancel.add_argument("--state", choices=LIVE, default="")
+        cancel.add_argument("--owner", default="", metavar="USER")
+        cancel.add_argument("--yes", type=int, metavar="COUNT", help="confirm how many match")
         retry = acts.add_parser("retry", help="retry a failed or cancelled job from its last completed step")
         retry.add_argument("--from-start", action="store_true", help="delete what it has made, and begin anew")
         discard = acts.add_parser("discard", help="give a failed job up; it becomes cancelled")
         priority = acts.add_parser("priority", help="give a job that nobody runs another priority")
-        for act in (show, cancel, retry, discard, priority):
+        for act in (wait, show, retry, discard, priority):
             act.add_argument("id", type=int)
         priority.add_argument("priority", choices=PRIORITIES)
         failed = acts.add_parser("failed", help="list failed jobs; requeue or discard all that match")
@@ -88,8 +118,20 @@ class Command(BaseCommand):
         bulk.add_argument("--discard", action="store_true", help="give all up that match")
         failed.add_argument("--from-start", action="store_true", help="with --requeue: begin anew")
         failed.add_argument("--yes", type=int, metavar="COUNT", help="confirm how many match")
-        for act in (submit, show, listing, cancel, retry, discard, priority, failed):
+        for act in (submit, wait, show, listing, cancel, retry, discard, priority, failed):
             act.add_argument("--json", action="store_true", help="print JSON")
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        (acts,) = (each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        parse_args = parser.parse_args
+
+        def parse_in_order(args: Any = None, namespace: Any = None) -> Any:
+            return parse_args(None if args is None else in_order(args, acts=acts, options=OPTIONS), namespace)
+
+        # Django makes the parser, and calls only this of it.
+        parser.parse_args = parse_in_order  # type: ignore[method-assign]
+        return parser
 
     def handle(self, *, act: str, **options: Any) -> None:
         # The answer is printed, and only warnings are logged: a script may read both streams.
@@ -102,12 +144,17 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except UnknownPipeline as error:
             raise CommandError(str(error), returncode=EXIT_USAGE) from error
+        except (OperationalError, ProgrammingError) as error:
+            if sentence := _what_is_missing():
+                raise CommandError(sentence, returncode=EXIT_USAGE) from error
+            raise
         except (Refused, PermanentError) as error:
             raise CommandError(str(error), returncode=EXIT_REFUSED) from error
 
     def _submit(self, *, pipeline: str, owner: str, key: str, wait: float | None, **options: Any) -> None:
         spec = pipelines.get(pipeline)
         user = _find_user(owner)
+        delay_seconds, subject = _delay_seconds(options["at"]), _find_subject(options["subject"])
         if spec.is_for_staff and not getattr(user, "is_staff", False):
             raise Refused(f"{spec.name} is for staff, and {owner} is none.")
         # Checked before a large file is copied for nothing.
@@ -138,29 +185,47 @@ class Command(BaseCommand):
             with timezone.override(Preferences.of(user).zone or None):
                 entry.is_valid()
             if not entry.is_valid():
-                lines = [f"{name}: {' '.join(map(str, errors))}" for name, errors in entry.form.errors.items()]
+                lines = [f"{name or 'all'}: {' '.join(texts)}" for name, texts in errors_of(entry.form).items()]
                 raise CommandError("\n".join(lines), returncode=EXIT_USAGE)
-            submission = entry.submit(key=key, priority=PRIORITIES[options["priority"]])
+            submission = entry.submit(
+                key=key,
+                priority=PRIORITIES[options["priority"]],
+                delay_seconds=delay_seconds,
+                subject=subject,
+            )
         finally:
             # Files that no job has taken are deleted.
             for _, opened in files.lists():
                 for file in opened:
                     file.close()
-        job = _wait(submission.job_id, wait) if wait is not None else _find_job(submission.job_id)
-        self._print(job, as_json=options["json"])
-        if wait is not None and job.state != State.SUCCEEDED:
-            if job.is_live:
-                self.stderr.write(f"job {job.pk} is still {job.state}; it goes on")
+        if wait is None:
+            self._print(_find_job(submission.job_id), as_json=options["json"])
+        else:
+            self._wait(id=submission.job_id, timeout=wait, json=options["json"])
+
+    def _wait(self, *, id: int, timeout: float, json: bool, **_: Any) -> None:
+        job = _find_job(id)
+        try:
+            job = jobs.wait(job, timeout=None if timeout == math.inf else timeout)
+        except TimeoutError as error:
+            job, sentence = _find_job(id), str(error)
+            self.stderr.write(sentence)
+        self._print(job, as_json=json)
+        if job.state != State.SUCCEEDED:
             raise SystemExit(EXIT_FAILED)
 
     def _show(self, *, id: int, json: bool, **_: Any) -> None:
-        self._print(_find_job(id), as_json=json)
+        job = _find_job(id)
+        if json:
+            self._write_json(as_page(job))
+        else:
+            self._print(job, as_json=False)
 
     def _list(self, *, state: str | None, parent: int | None, json: bool, **_: Any) -> None:
-        jobs = Job.objects.filter(parent=parent).order_by("-pk")
+        matches = Job.objects.filter(parent=parent).order_by("-pk")
         if state:
-            jobs = jobs.filter(state=state)
-        listed = list(jobs[:LIST_LENGTH])
+            matches = matches.filter(state=state)
+        listed = list(matches[:LIST_LENGTH])
         if json:
             self._write_json([as_row(job) for job in listed])
             return
@@ -170,9 +235,31 @@ class Command(BaseCommand):
         if not listed:
             self.stdout.write("no jobs")
 
-    def _cancel(self, *, id: int, json: bool, **_: Any) -> None:
-        requests.cancel(_find_job(id), by=BY)
-        self._print(_find_job(id), as_json=json)
+    def _cancel(self, *, id: int | None, all: bool, yes: int | None, json: bool, **options: Any) -> None:
+        search = cancels.Search(**{name: options[name] for name in ("pipeline", "state", "owner")})
+        if all is (id is not None):
+            raise CommandError("cancel takes a job's id, or --all", returncode=EXIT_USAGE)
+        if id is not None:
+            if yes is not None or search != cancels.Search():
+                raise CommandError("--pipeline, --state, --owner and --yes go with --all", returncode=EXIT_USAGE)
+            requests.cancel(_find_job(id), by=BY)
+            self._print(_find_job(id), as_json=json)
+            return
+        if search.pipeline:
+            pipelines.get(search.pipeline)
+        if search.owner:
+            _find_user(search.owner)
+        if yes is None:
+            count = cancels.find(search).count()
+            what = "job matches" if count == 1 else "jobs match"
+            raise CommandError(
+                f"{count} {what}; add --yes {count} to cancel {'it' if count == 1 else 'them'}", returncode=EXIT_USAGE
+            )
+        done = cancels.cancel_all(search, expected=yes, by=BY)
+        if json:
+            self._write_json({"act": "cancel", "jobs": done, "matched": yes})
+        else:
+            self.stdout.write(f"{done} of {yes} cancelled; those that run end within seconds")
 
     def _retry(self, *, id: int, from_start: bool, json: bool, **_: Any) -> None:
         requests.retry(_find_job(id), by=BY, from_start=from_start)
@@ -246,10 +333,60 @@ def _is_sent(initial: Any) -> bool:
 
 def _find_user(name: str) -> AbstractBaseUser:
     user_model = get_user_model()
+    user = user_model._default_manager.filter(**{user_model.USERNAME_FIELD: name}).first()
+    if user is None:
+        raise CommandError(f"unknown user {name!r}", returncode=EXIT_USAGE)
+    return user
+
+
+def _find_subject(text: str | None) -> tuple[int | None, str] | None:
+    """Return the object of `app.Model:key` as a job's columns; None for none."""
+    if text is None:
+        return None
+    label, colon, key = text.partition(":")
     try:
-        return user_model._default_manager.get_by_natural_key(name)
-    except user_model.DoesNotExist as error:
-        raise CommandError(f"unknown user {name!r}", returncode=EXIT_USAGE) from error
+        model = apps.get_model(label)
+    except (LookupError, ValueError) as error:
+        raise CommandError(
+            f"--subject {text!r}: write APP.MODEL:KEY, as shop.Order:7", returncode=EXIT_USAGE
+        ) from error
+    try:
+        subject = model._base_manager.filter(pk=key).first() if colon else None
+    except (ValidationError, ValueError):
+        subject = None
+    if subject is None:
+        raise CommandError(f"--subject {text!r}: there is no such {model._meta.verbose_name}", returncode=EXIT_USAGE)
+    return subject_columns(subject)
+
+
+def _delay_seconds(text: str | None) -> float:
+    """Return the seconds until a time on the database's clock; of one without a zone, in the site's."""
+    if text is None:
+        return 0.0
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        at = None
+    if at is None:
+        raise CommandError(f"--at {text!r}: write a time as 2026-12-01T03:00", returncode=EXIT_USAGE)
+    if at.tzinfo is None:
+        at = timezone.make_aware(at)
+    return max(0.0, (at - database_now()).total_seconds())
+
+
+def _what_is_missing() -> str:
+    """Return what to do about a database that is not there, or not yet as it should be; empty when it is."""
+    try:
+        tables = connection.introspection.table_names()
+    except OperationalError as error:
+        reason = " ".join(str(error).split())
+        return (
+            f"The database can't be reached ({reason}). Start Headway with `make up`, or say where it is: HEADWAY_HOME "
+            "or DATABASE_URL."
+        )
+    if Job._meta.db_table in tables:
+        return ""
+    return "The database has no jobs yet: start Headway with `make up`, or run `manage.py migrate`."
 
 
 def _find_job(job_id: int) -> Job:
@@ -280,12 +417,3 @@ def _size_of(path: Path) -> int:
     except OSError:
         # Opening it says what is wrong.
         return 0
-
-
-def _wait(job_id: int, seconds: float) -> Job:
-    deadline = monotonic() + seconds
-    while True:
-        job = _find_job(job_id)
-        if not job.is_live or monotonic() > deadline:
-            return job
-        sleep(POLL_SECONDS)

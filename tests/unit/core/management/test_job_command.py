@@ -12,8 +12,11 @@ import pytest
 from django import forms
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from core.files import storage
+from core.management.arguments import in_order
+from core.management.commands.job import OPTIONS
 from core.models import Artifact, AuditEntry, Job, JobStep
 from core.models.states import State
 from tests.configuration import OwnConf
@@ -210,6 +213,7 @@ def test_cancel_and_retry_print_the_job_as_it_is_then(alice: User) -> None:
     assert fresh(job).state == State.QUEUED
 
 
+@pytest.mark.django_db(transaction=True)
 def test_waiting_times_out_with_1_and_the_job_goes_on(alice: User) -> None:
     with pytest.raises(SystemExit) as caught:
         run("submit", "noop", "--owner", "alice", "--wait", "0.01")
@@ -217,6 +221,7 @@ def test_waiting_times_out_with_1_and_the_job_goes_on(alice: User) -> None:
     assert Job.objects.get().state == State.QUEUED
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("state", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1), (State.CANCELLED, 1)])
 def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatch, state: State, code: int) -> None:
     def work(seconds: float) -> None:
@@ -224,13 +229,106 @@ def test_waiting_ends_as_the_job_did(alice: User, monkeypatch: pytest.MonkeyPatc
         end(claim(job), state, result="7", error="no")
 
     # The look after this one finds the job ended.
-    monkeypatch.setattr("core.management.commands.job.sleep", work)
+    monkeypatch.setattr("core.jobs.time.sleep", work)
     if code:
         with pytest.raises(SystemExit) as caught:
             run("submit", "noop", "--owner", "alice", "--wait")
         assert caught.value.code == code
     else:
         assert run_json("submit", "noop", "--owner", "alice", "--wait")["result"] == 7
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("state", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
+def test_a_job_is_waited_for_by_its_id(alice: User, state: State, code: int) -> None:
+    job = submit_job(alice)
+    with pytest.raises(SystemExit) as caught:
+        run("wait", job.pk, "--timeout", "0.01")
+    assert caught.value.code == 1
+    end(claim(job), state)
+    if code:
+        with pytest.raises(SystemExit):
+            run("wait", job.pk)
+    else:
+        assert run_json("wait", job.pk)["state"] == state
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--owner", "alice", "--param", "count=3", "submit", "count", "--wait", "0.01"),
+        ("submit", "--wait", "0.01", "--param", "count=3", "--owner", "alice", "count"),
+        ("--wait=0.01", "submit", "--param=count=3", "count", "--owner=alice"),
+    ],
+)
+def test_options_stand_in_any_place(alice: User, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit):
+        run(*arguments)
+    assert Job.objects.get().params["count"] == 3
+
+
+def test_an_option_that_may_have_a_number_eats_no_name() -> None:
+    acts = ("submit", "show")
+    assert in_order(["submit", "--wait", "count"], acts=acts, options=OPTIONS) == ["submit", "--wait=inf", "count"]
+    assert in_order(["--json", "--traceback", "show", "7"], acts=acts, options=OPTIONS) == [
+        "--traceback",
+        "show",
+        "--json",
+        "7",
+    ]
+    assert in_order(["--owner"], acts=acts, options=OPTIONS) == ["--owner"]
+    assert in_order(["submit", "--", "--wait"], acts=acts, options=OPTIONS) == ["submit", "--", "--wait"]
+
+
+def test_a_job_is_submitted_for_later(alice: User) -> None:
+    job = run_json("submit", "noop", "--owner", "alice", "--at", "2100-01-01T03:00+01:00")
+    assert job["state"] == "scheduled"
+    assert Job.objects.get().run_at.year == 2100
+    assert refusal("submit", "noop", "--owner", "alice", "--at", "soon") == (
+        2,
+        "--at 'soon': write a time as 2026-12-01T03:00",
+    )
+
+
+def test_a_job_is_submitted_about_an_object(alice: User) -> None:
+    run("submit", "noop", "--owner", "alice", "--subject", f"auth.User:{alice.pk}")
+    (job,) = Job.objects.about(alice)
+    assert "about alice" in run("show", job.pk)
+    assert run_json("show", job.pk)["subject"] == {"model": "auth.user", "key": str(alice.pk), "text": "alice"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "sentence"),
+    [
+        ("auth.User:999", "there is no such user"),
+        ("auth.User:x", "there is no such user"),
+        ("auth.User", "there is no such user"),
+        ("shop.Order:7", "write APP.MODEL:KEY"),
+        ("7", "write APP.MODEL:KEY"),
+    ],
+)
+def test_a_subject_that_is_not_there_is_a_usage_error(alice: User, subject: str, sentence: str) -> None:
+    code, text = refusal("submit", "noop", "--owner", "alice", "--subject", subject)
+    assert (code, sentence in text) == (2, True), text
+    assert not Job.objects.exists()
+
+
+def test_show_prints_all_that_the_page_shows(alice: User) -> None:
+    job = submit_job(alice, "count", params={"count": 3}, label="Three")
+    ctx = begin(job)
+    ctx.step("first", lambda: 1)
+    end(ctx, State.FAILED, error="Odd.")
+    printed = run_json("show", job.pk)
+    assert printed["title"] == "Three"
+    assert printed["owner"] == "alice"
+    assert printed["params"] == {"count": 3}
+    assert [step["key"] for step in printed["steps"]] == ["first"]
+    assert [event["kind"] for event in printed["timeline"]] == ["submitted", "claimed", "step", "failed"]
+    assert [(report["attempt"], report["error"]) for report in printed["attempts"]] == [(1, "Odd.")]
+    assert printed["progress"]["stages"][0]["title"] == "Count"
+    assert printed["finished_at"]
+    assert printed["expires_at"] > printed["finished_at"]
 
 
 # -- acts -----------------------------------------------------------------------------------------------
@@ -262,6 +360,64 @@ def test_a_retry_goes_on_or_begins_anew_as_asked(alice: User) -> None:
         ("command line", "retry"),
         ("command line", "retry_from_start"),
     ]
+
+
+def test_all_that_match_are_cancelled_when_their_number_is_confirmed(alice: User, bob: User) -> None:
+    waiting = [submit_job(alice) for _ in range(3)]
+    running, other, counting = submit_job(alice), submit_job(bob), submit_job(alice, "count", params={"count": 1})
+    claim(running)
+    those = ("cancel", "--all", "--pipeline", "noop", "--state", "queued", "--owner", "alice")
+    assert refusal(*those) == (2, "3 jobs match; add --yes 3 to cancel them")
+    code, text = refusal(*those, "--yes", "2")
+    assert (code, "3 jobs match now, not 2" in text) == (3, True)
+    assert not Job.objects.filter(state=State.CANCELLED).exists()
+    assert run_json(*those, "--yes", "3") == {"act": "cancel", "jobs": 3, "matched": 3}
+    assert {fresh(job).state for job in waiting} == {State.CANCELLED}
+    assert [fresh(job).state for job in (running, other, counting)] == [State.RUNNING, State.QUEUED, State.QUEUED]
+    assert AuditEntry.objects.filter(act="cancel").count() == 3
+    assert "1 of 1 cancelled" in run("cancel", "--all", "--state", "running", "--yes", "1")
+    assert fresh(running).is_cancelling
+    assert refusal("cancel", "--all", "--state", "running") == (2, "0 jobs match; add --yes 0 to cancel them")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("cancel",), "cancel takes a job's id, or --all"),
+        (("cancel", "7", "--all"), "cancel takes a job's id, or --all"),
+        (("cancel", "7", "--pipeline", "noop"), "go with --all"),
+        (("cancel", "--all", "--pipeline", "nope"), "unknown pipeline 'nope'"),
+        (("cancel", "--all", "--owner", "nobody"), "unknown user 'nobody'"),
+    ],
+)
+def test_a_cancel_that_names_nothing_is_a_usage_error(alice: User, arguments: tuple[str, ...], sentence: str) -> None:
+    code, text = refusal(*arguments)
+    assert (code, sentence in text) == (2, True), text
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        ([], "The database has no jobs yet: start Headway with `make up`, or run `manage.py migrate`."),
+        (None, "The database can't be reached (unable to open database file). Start Headway with `make up`"),
+    ],
+)
+def test_without_a_database_the_command_says_what_to_do(
+    db: None, monkeypatch: pytest.MonkeyPatch, tables: list[str] | None, sentence: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("unable to open database file")
+
+    def table_names() -> list[str]:
+        if tables is None:
+            fail()
+        return tables or []
+
+    monkeypatch.setattr("core.management.commands.job._find_job", fail)
+    monkeypatch.setattr(connection.introspection, "table_names", table_names)
+    code, text = refusal("show", 7)
+    assert code == 2
+    assert text.startswith(sentence)
 
 
 def test_a_failed_job_is_discarded(alice: User) -> None:
