@@ -44,6 +44,13 @@ def bench_limits(options: argparse.Namespace) -> None:
     limits.report(jobs=options.jobs, runs=options.runs)
 
 
+def bench_cancels(options: argparse.Namespace) -> None:
+    from tests.bench import cancels
+
+    print("Seconds from an accepted cancel to the end of a job that does not listen")
+    cancels.report()
+
+
 def bench_schedules(options: argparse.Namespace) -> None:
     from tests.bench import schedules
 
@@ -75,6 +82,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
     "limits": bench_limits,
+    "cancels": bench_cancels,
     "schedules": bench_schedules,
     "csv": bench_csv,
     "csv_detection": bench_csv_detection,
