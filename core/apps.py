@@ -12,6 +12,7 @@ class CoreConfig(AppConfig):
         from django.db.models.signals import pre_delete
 
         from core.conf import conf
+        from core.database import connections  # noqa: F401 - prepares each
         from core.mails.accounts import order_address_changed, order_welcome
         from core.models.owners import make_room
         from core.operation import serving

@@ -14,6 +14,8 @@ PAGES = {
     "schedule": "headway:schedule_detail",
     "shared_file": "headway:shared_file",
     "preferences": "headway:preferences",
+    "readiness": "headway:readyz",
+    "desk": "headway:desk",
 }
 
 

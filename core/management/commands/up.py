@@ -1,5 +1,6 @@
 """`manage.py up`: everything prepared and running, until Ctrl-C."""
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -8,11 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connections
+from watchfiles import Change, DefaultFilter, watch
 
+from core.addresses import path_of
 from core.conf import conf
 from core.errors import HeadwayError
 from core.operation.supervision.address import check_address, is_ready, url_of
@@ -23,6 +27,17 @@ from core.operation.supervision.supervisor import Supervisor
 CHECKOUT = Path(settings.BASE_DIR)
 
 
+#: Seconds after which a web that does not answer is told of.
+_PATIENCE_SECONDS = 30.0
+
+
+class _CodeFilter(DefaultFilter):
+    """Files whose change means other code."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return path.endswith((".py", ".html", ".sql", ".toml", ".typ")) and super().__call__(change, path)
+
+
 class DemoFailed(HeadwayError):
     """Raised when the demo data could not be made. The message ends with what the command said."""
 
@@ -30,7 +45,11 @@ class DemoFailed(HeadwayError):
 class Command(BaseCommand):
     help = "Prepare the home, then run all parts until Ctrl-C; one that dies is started again."
 
-    def handle(self, **_: Any) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--reload", action="store_true", help="for developers: restart all parts when code changes")
+
+    def handle(self, *, reload: bool = False, **_: Any) -> None:
+        self.reload = reload
         home: Path = conf.HOME
         self.url = url_of(conf.HOST, conf.PORT)
         try:
@@ -53,8 +72,12 @@ class Command(BaseCommand):
         """Bring database, static files and demo data up to date; return what to say about the login."""
         self.stdout.write("Preparing the database ...")
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        if getattr(settings, "STATIC_ROOT", None):
+            call_command("collectstatic", interactive=False, verbosity=0)
         connections.close_all()
+        if not conf.ACCOUNTS:
+            # The site has its own people.
+            return ""
         # In a process of its own: it submits jobs, and none of its threads may stay in this one.
         demo = subprocess.run(
             [sys.executable, str(CHECKOUT / "manage.py"), "demo"],
@@ -72,12 +95,15 @@ class Command(BaseCommand):
         stop_seconds = int(conf.STOP_SECONDS) + 7
         plan = home / "run" / "supervisord.conf"
         parts = parts_of(conf.RABBITMQ_URL)
-        plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds))
+        control = home / "run" / "control" if self.reload else None
+        plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds, control=control))
         stopping = _stop_signals()
-        supervisor = Supervisor(plan, checkout=CHECKOUT, lock=lock)
+        supervisor = Supervisor(plan, checkout=CHECKOUT, lock=lock, control=control)
         try:
             supervisor.start()
             self._announce(supervisor, stopping, home, login)
+            if self.reload:
+                threading.Thread(target=self._reload, args=(supervisor, stopping), daemon=True).start()
             while not stopping.wait(0.5):
                 if not supervisor.is_running:
                     self.stderr.write(f"The supervisor ended; starting all again. See {home}/logs/supervisord.log")
@@ -88,9 +114,29 @@ class Command(BaseCommand):
             supervisor.stop(stop_seconds + 10)
         self.stdout.write("Stopped.")
 
+    def _reload(self, supervisor: Supervisor, stopping: threading.Event) -> None:
+        """Restart all parts each time that code has changed."""
+        folders = {CHECKOUT, *(Path(app.path) for app in apps.get_app_configs())}
+        code = [folder for folder in folders if not {"site-packages", "dist-packages"} & set(folder.parts)]
+        for changes in watch(*code, watch_filter=_CodeFilter(), stop_event=stopping):
+            name = Path(sorted(changes)[0][1]).name
+            self.stdout.write(f"{name} has changed: restarting ...")
+            self.stdout.flush()
+            began = time.monotonic()
+            supervisor.restart()
+            stopping.wait(0.3)
+            while not is_ready(conf.HOST, conf.PORT, named=_allowed_host()) and not stopping.wait(0.05):
+                if time.monotonic() - began > _PATIENCE_SECONDS:
+                    self.stderr.write(f"The web does not answer. {conf.HOME}/logs/web.log ends with:")
+                    self.stderr.write(_tail(conf.HOME / "logs" / "web.log"))
+                    break
+            else:
+                self.stdout.write(f"Ready after {time.monotonic() - began:.1f} s.")
+            self.stdout.flush()
+
     def _announce(self, supervisor: Supervisor, stopping: threading.Event, home: Path, login: str) -> None:
         """Print the address once the web answers; when that takes long, print the end of its log."""
-        host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
+        host = _allowed_host()
         late = time.monotonic() + 30
         while not is_ready(conf.HOST, conf.PORT, named=host):
             if stopping.wait(0.1) or not supervisor.is_running:
@@ -99,11 +145,15 @@ class Command(BaseCommand):
                 late = float("inf")
                 self.stderr.write(f"The web does not answer yet. {home}/logs/web.log ends with:")
                 self.stderr.write(_tail(home / "logs" / "web.log"))
-        self.stdout.write(f"\nHeadway is at {self.url}")
+        self.stdout.write(f"\nHeadway is at {self.url}{path_of('desk').removesuffix('/')}")
         if login:
             self.stdout.write(login)
         self.stdout.write(f"Database, files and logs are in {home}. Ctrl-C stops it.")
         self.stdout.flush()
+
+
+def _allowed_host() -> str:
+    return next((name for name in settings.ALLOWED_HOSTS if not name.startswith(("*", "."))), "localhost")
 
 
 def _stop_signals() -> threading.Event:

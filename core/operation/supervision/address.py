@@ -4,6 +4,7 @@ import errno
 import http.client
 import socket
 
+from core.addresses import path_of
 from core.errors import HeadwayError
 
 
@@ -37,10 +38,10 @@ def reachable(host: str) -> str:
 
 
 def is_ready(host: str, port: int, *, named: str) -> bool:
-    """Whether /readyz answers 200 there; `named` is a host name that the site allows."""
+    """Whether the page of readiness answers 200 there; `named` is a host name that the site allows."""
     connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
     try:
-        connection.request("GET", "/readyz", headers={"Host": named})
+        connection.request("GET", path_of("readiness"), headers={"Host": named})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):  # not listening yet
         return False

@@ -26,8 +26,21 @@ def parts_of(rabbitmq_url: str) -> dict[str, tuple[str, ...]]:
     return {**parts, "scheduler": ("scheduler",)} if rabbitmq_url else parts
 
 
-def render_plan(parts: Mapping[str, tuple[str, ...]], *, home: Path, checkout: Path, stop_seconds: int) -> str:
-    """The text of supervisord's configuration file."""
+#: Lets `Supervisor.restart` in.
+_CONTROL = """\
+[unix_http_server]
+file = {socket}
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+
+def render_plan(
+    parts: Mapping[str, tuple[str, ...]], *, home: Path, checkout: Path, stop_seconds: int, control: Path | None = None
+) -> str:
+    """The text of supervisord's configuration file; `control` is a socket by which its parts can be restarted."""
     logs = _escape(home / "logs")
     tethered = (sys.executable, "-m", "core.operation.supervision.tethered")
     program = Template((_FOLDER / "program.conf").read_text())
@@ -46,6 +59,7 @@ def render_plan(parts: Mapping[str, tuple[str, ...]], *, home: Path, checkout: P
         run=_escape(home / "run"),
         # Without it supervisord complains about root at each start; nothing is lowered or raised by it.
         user="user = root" if os.geteuid() == 0 else "",
+        control=_CONTROL.format(socket=_escape(control)) if control else "",
         names=",".join(parts),
         programs="\n".join(programs),
     )

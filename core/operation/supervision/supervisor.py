@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import xmlrpc.client
 from pathlib import Path
+
+from supervisor.xmlrpc import SupervisorTransport
 
 
 class Supervisor:
@@ -13,7 +16,8 @@ class Supervisor:
     that holds its port or its jobs.
     """
 
-    def __init__(self, plan: Path, *, checkout: Path, lock: int) -> None:
+    def __init__(self, plan: Path, *, checkout: Path, lock: int, control: Path | None = None) -> None:
+        self._control = control
         self._plan = plan
         self._checkout = checkout
         self._lock = lock
@@ -33,6 +37,12 @@ class Supervisor:
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def restart(self) -> None:
+        """Ask all parts to stop; supervisord starts each again as soon as it has."""
+        transport = SupervisorTransport(None, None, f"unix://{self._control}")
+        server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport)
+        server.supervisor.signalAllProcesses("TERM")
 
     def stop(self, seconds: float) -> None:
         """Stop all parts in order, within `seconds`; then kill the supervisor, with which they end."""
