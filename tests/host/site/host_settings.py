@@ -5,7 +5,7 @@ from pathlib import Path
 
 BASE_DIR = Path(os.environ["HOST_HOME"])
 SECRET_KEY = "a key of the host's own " * 3
-DEBUG = False
+DEBUG = bool(os.environ.get("HOST_DEBUG"))
 ALLOWED_HOSTS = ["*"]
 
 AUTH_USER_MODEL = os.environ["HOST_USER"]

@@ -1,0 +1,188 @@
+"""Headway in another company's site: pip-installed, under a prefix, with the host's users, log-in, pages and errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.services.processes import free_port
+from tests.services.waiting import wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HOST = Path(__file__).parent / "site"
+SETTINGS_MARK = "# -- Headway "
+#: Lines that a host's settings need at most.
+MOST_LINES = 12
+USERS = ("people.Person", "members.Member")
+
+
+class HostSite:
+    """A copy of the host, with an installed Headway and no checkout on its path."""
+
+    def __init__(self, folder: Path, installed: Path, user_model: str) -> None:
+        self.folder, self.user_model = folder, user_model
+        shutil.copytree(HOST, folder, dirs_exist_ok=True)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{installed}:{folder}",
+            "DJANGO_SETTINGS_MODULE": "host_settings",
+            "HOST_HOME": str(folder),
+            "HOST_USER": user_model,
+        }
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def prepare(self) -> None:
+        self.run("manage.py", "makemigrations", self.user_model.partition(".")[0], "-v0")
+        self.run("manage.py", "migrate", "-v0")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *offline, "--target", str(folder), str(CHECKOUT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module", params=USERS)
+def host(request: pytest.FixtureRequest, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> HostSite:
+    site = HostSite(tmp_path_factory.mktemp("host"), installed, request.param)
+    site.prepare()
+    return site
+
+
+@pytest.fixture(scope="module")
+def report(host: HostSite) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(host.run("crawl.py").splitlines()[-1])
+    return answer
+
+
+def test_a_host_needs_few_lines_of_settings() -> None:
+    lines = (HOST / "host_settings.py").read_text().partition(SETTINGS_MARK)[2].splitlines()[1:]
+    assert 0 < len([line for line in lines if line.strip()]) <= MOST_LINES
+
+
+def test_the_hosts_checks_and_migrations_are_clean(host: HostSite) -> None:
+    assert "no issues" in host.run("manage.py", "check")
+    host.run("manage.py", "makemigrations", "--check", "--dry-run")
+
+
+def test_who_is_not_logged_in_is_sent_to_the_hosts_log_in(report: dict[str, Any]) -> None:
+    assert report["anonymous"] == {"status": 302, "location": "/log-in/?next=/jobs-desk/"}
+
+
+def test_work_is_taken_and_done(report: dict[str, Any]) -> None:
+    assert [answer["status"] for answer in report["submits"]] == [302, 302]
+    assert report["submits"][0]["location"] == "/jobs-desk/jobs/1/"
+    assert report["jobs"] == [["count_orders", "succeeded", ""], ["csv_import", "succeeded", ""]]
+    assert report["rows"] == 50
+
+
+@pytest.mark.parametrize("who", ["staff", "member"])
+def test_every_page_opens(report: dict[str, Any], who: str) -> None:
+    pages = report["pages"][who]
+    assert len(pages) > 40
+    assert {page: status for page, status in pages.items() if status >= 500} == {}
+    named = ("", "jobs/", "jobs/1/", "datasets/", "schedules/", "failed/", "notices/", "settings/", "healthz", "readyz")
+    assert {name: pages[f"jobs-desk/{name}"] for name in named} == dict.fromkeys(named, 200)
+    for_operators = ("limits/", "workers/", "mails/", "audit/")
+    expected = 200 if who == "staff" else 403
+    assert {name: pages[f"jobs-desk/{name}"] for name in for_operators} == dict.fromkeys(for_operators, expected)
+
+
+def test_accounts_of_headways_own_are_not_there(report: dict[str, Any]) -> None:
+    assert not [
+        page for page in report["pages"]["staff"] if "sign-up" in page or "password" in page or "logout" in page
+    ]
+
+
+def test_pages_are_inside_the_hosts(report: dict[str, Any]) -> None:
+    text = report["job page"]["text"]
+    assert "The shop</title>" in text
+    assert 'id="shop-header"' in text
+    assert "Count orders" in text
+
+
+def test_the_hosts_own_pages_and_errors_stay_as_they_are(report: dict[str, Any]) -> None:
+    assert report["home"]["status"] == 200
+    assert not {"Content-Security-Policy", "Server-Timing"} & set(report["home"]["headers"])
+    assert "headway" not in report["home"]["text"]
+    assert report["nowhere"]["status"] == 404
+    assert 'id="shop-404"' in report["nowhere"]["text"]
+    assert report["admin"]["status"] == 200
+
+
+@pytest.fixture
+def address(host: HostSite, report: dict[str, Any]) -> Iterator[str]:
+    """The host's web server; `report` has made its people."""
+    port = free_port()
+    log = host.folder / "web.log"
+    with log.open("w") as output:
+        command = [sys.executable, "manage.py", "web", "--port", str(port), "--threads", "4"]
+        environment = {**host.environment, "HOST_DEBUG": "1"}
+        web = subprocess.Popen(command, cwd=host.folder, env=environment, stdout=output, stderr=output)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            web.terminate()
+            web.wait(30)
+
+
+def test_the_pages_live_in_a_browser(address: str, chromium: Path) -> None:
+    faults: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            page = browser.new_page()
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+
+            def opens() -> bool:
+                try:
+                    page.goto(f"{address}/jobs-desk/pipelines/count_orders/")
+                except Exception:  # noqa: BLE001 - not listening yet
+                    return False
+                return True
+
+            wait_until(opens, 60, "the host's web server")
+            page.fill("input[name=username]", "ben@shop.example")
+            page.fill("input[name=password]", "a password")
+            page.get_by_role("button", name="Log in").click()
+            faults.clear()
+            page.fill("input[name=upto]", "7")
+            page.get_by_role("button", name="Start").click()
+            expect(page.locator("#shop-header")).to_be_visible()
+            expect(page.locator(".job-progress")).to_contain_text("Queued")
+            page.get_by_role("button", name="Cancel").first.click()
+            page.get_by_role("button", name="Cancel job").click()
+            expect(page.locator(".job-progress")).to_contain_text("Cancelled")
+            page.goto(f"{address}/jobs-desk/datasets/")
+            expect(page.locator(".row-link").first).to_be_visible()
+        finally:
+            browser.close()
+    assert faults == []
