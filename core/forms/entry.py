@@ -24,7 +24,7 @@ from core.life import backpressure
 from core.life.submission import Submission, submit
 from core.models import Artifact, Job, Schedule
 from core.models.job import Priority
-from core.pipelines import Pipeline, secrets
+from core.pipelines import Pipeline, fit, secrets
 
 #: Suffix of the hidden field that names a file stored from an invalid submit.
 STORED_SUFFIX = ".kept"
@@ -44,6 +44,8 @@ class Entry:
     stored_files: dict[str, StoredUpload] = field(default_factory=dict)
     #: Secrets by field that stay as they are unless another one is typed; sealed.
     stored_secrets: dict[str, Any] = field(default_factory=dict)
+    #: Why what the form starts from no longer fits it, as a sentence; empty when it does.
+    misfit: str = ""
     origin: Job | None = None
 
     def stored_tokens(self, name: str) -> list[tuple[StoredUpload, str]]:
@@ -164,6 +166,8 @@ def open_form(
     form = spec.form(**kwargs)
     inputs.prepare(form)
     entry = Entry(spec=spec, user=user, form=form, origin=origin)
+    if source is not None and data is None:
+        entry.misfit = fit.misfit(spec, params, advice="Look through the form before you send it.")
     for name in _file_fields(form):
         if stored := _stored_files(name, form.fields[name], user=user, data=data or {}, source=source):
             entry.stored_files |= slots.slots_of(name, stored)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django import forms
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from actors.pipelines.pdf_export.forms import PdfExportForm
 from core import formatting, pipelines
+from core.forms import PipelineForm, UploadField
 from core.models import Artifact, Dataset, Job
 from core.pipelines import pipeline
 from tests.configuration import OwnConf
@@ -21,9 +23,9 @@ from tests.unit.frontend.conftest import MakeDataset
 from .conftest import OpenPage
 
 LETTERS = "/pipelines/letters/"
-DROP = """([zone, name, size]) => {
+DROP = """([zone, names, size]) => {
     const files = new DataTransfer();
-    files.items.add(new File(["x".repeat(size)], name));
+    for (const name of names) files.items.add(new File(["x".repeat(size)], name));
     for (const kind of ["dragover", "drop"]) {
         zone.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: files }));
     }
@@ -37,8 +39,8 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def drop(page: Page, name: str, size: int) -> None:
-    page.evaluate(DROP, [page.locator("[data-drop]").element_handle(), name, size])
+def drop(page: Page, *names: str, size: int) -> None:
+    page.evaluate(DROP, [page.locator("[data-drop]").element_handle(), list(names), size])
 
 
 def test_a_file_is_chosen_and_becomes_a_job(open_page: OpenPage, text: Path) -> None:
@@ -67,7 +69,7 @@ def test_the_script_tells_sizes_as_pages_do(open_page: OpenPage) -> None:
 
 def test_a_file_can_be_dropped_anywhere_on_the_page(open_page: OpenPage) -> None:
     page = open_page(LETTERS)
-    drop(page, "dropped.txt", 2048)
+    drop(page, "dropped.txt", size=2048)
     expect(page.locator("[data-drop-name]")).to_have_text("dropped.txt")
     expect(page.locator("[data-drop-facts]")).to_contain_text("2.0 KB")
     page.get_by_role("button", name="Start").click()
@@ -75,21 +77,53 @@ def test_a_file_can_be_dropped_anywhere_on_the_page(open_page: OpenPage) -> None
     assert Artifact.objects.get().size == 2048
 
 
+@pytest.fixture
+def merge() -> Iterator[None]:
+    """A pipeline that takes several files and a day."""
+
+    class MergeForm(PipelineForm):
+        tables = UploadField(accept=".csv", multiple=True)
+        day = forms.DateField(required=False)
+
+    def merge(ctx: object, **params: Any) -> None: ...
+
+    pipeline(title="Merge", form=MergeForm)(merge)
+    yield
+    pipelines.forget("merge")
+
+
+def test_several_files_are_dropped_on_a_field_that_takes_them(open_page: OpenPage, merge: None, conf: OwnConf) -> None:
+    conf.UPLOAD_LIMIT_BYTES = 10_000
+    page = open_page("/pipelines/merge/")
+    drop(page, "b.csv", "a.csv", size=6000)
+    expect(page.locator("#id_tables_error")).to_contain_text("These files together are larger than 9.8 KB")
+    drop(page, "b.csv", "a.csv", size=2048)
+    expect(page.locator("#id_tables_error")).to_be_empty()
+    expect(page.locator("[data-drop-name]")).to_have_text("b.csv, a.csv")
+    expect(page.locator("[data-drop-facts]")).to_contain_text("4.0 KB · choose others to replace them")
+    page.get_by_label("Day").fill("2026-01-31")
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    assert list(Artifact.objects.values_list("field", "name")) == [("tables", "b.csv"), ("tables.2", "a.csv")]
+    assert Job.objects.get().params == {"day": "2026-01-31"}
+    expect(page.get_by_text("31 Jan 2026")).to_be_visible()
+
+
 def test_a_file_of_another_kind_is_told_before_it_is_sent(open_page: OpenPage) -> None:
     page = open_page(LETTERS)
-    drop(page, "picture.png", 10)
+    drop(page, "picture.png", size=10)
     expect(page.locator("#id_text_error")).to_contain_text("picture.png is not a file of a kind this takes")
     page.get_by_role("button", name="Start").click()
     page.wait_for_timeout(300)
     assert not Job.objects.exists()
-    drop(page, "letters.txt", 10)
+    drop(page, "letters.txt", size=10)
     expect(page.locator("#id_text_error")).to_be_empty()
 
 
 def test_a_file_over_the_limit_is_told_before_it_is_sent(open_page: OpenPage, conf: OwnConf) -> None:
     conf.UPLOAD_LIMIT_BYTES = 1000
     page = open_page(LETTERS)
-    drop(page, "large.txt", 5000)
+    drop(page, "large.txt", size=5000)
     expect(page.locator("#id_text_error")).to_contain_text("larger than 1,000 bytes")
 
 
@@ -121,7 +155,7 @@ def test_the_upload_shows_how_far_it_is_and_can_be_stopped(open_page: OpenPage) 
         # It would take half a minute.
         {"offline": False, "latency": 20, "downloadThroughput": 10_000_000, "uploadThroughput": 400_000},
     )
-    drop(page, "large.txt", 12_000_000)
+    drop(page, "large.txt", size=12_000_000)
     page.get_by_role("button", name="Start").click()
     expect(page.locator("[data-upload-percent]")).to_have_text(re.compile(r"^[1-9]\d?%$"))
     expect(page.locator("[data-upload-numbers]")).to_contain_text("of 11.4 MB")

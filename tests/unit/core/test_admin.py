@@ -1,13 +1,18 @@
 """The admin shows everything, writes nothing by itself, and acts through the transitions that pages use."""
 
+from collections.abc import Callable
+
 import pytest
+from django import forms
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from core.forms import SecretField
 from core.models import AuditEntry, Job
 from core.models.states import State
 from core.people import audit
+from core.schedules import changes
 from tests.unit.core.acts import claim, end, submit_job
 
 
@@ -101,3 +106,30 @@ def test_staff_without_the_right_to_change_jobs_has_no_actions(client: Client, j
     act(client, "cancel_selected", job)
     job.refresh_from_db()
     assert job.state == State.QUEUED
+
+
+def test_parameters_are_in_words_and_secrets_are_hidden(
+    operator: Client, alice: User, define: Callable[..., str]
+) -> None:
+    class LoginForm(forms.Form):
+        kind = forms.ChoiceField(choices=[("a", "Apples")])
+        password = SecretField()
+
+    def login(ctx: object, **params: object) -> None: ...
+
+    name = define(login, form=LoginForm)
+    params = {"kind": "a", "password": "correct horse"}
+    job = submit_job(alice, name, params=params)
+    schedule = changes.create(name, owner_id=alice.pk, by="alice", cron="@daily", zone="UTC", params=params)
+    for kind, pk in (("job", job.pk), ("schedule", schedule.pk)):
+        page = operator.get(reverse(f"admin:core_{kind}_change", args=[pk])).content.decode()
+        assert "Kind: Apples" in page
+        assert "Password: Hidden" in page
+        assert "correct horse" not in page
+        assert "$secret" not in page
+
+
+def test_the_item_of_a_part_is_shown(operator: Client, job: Job) -> None:
+    for item, text in (({"name": "first"}, "Name: first"), ("second", "second")):
+        Job.objects.filter(pk=job.pk).update(task="tests:x", params={"item": item})
+        assert text in operator.get(reverse("admin:core_job_change", args=[job.pk])).content.decode()

@@ -456,6 +456,17 @@ def test_a_file_that_is_no_longer_kept_fails_with_a_sentence(alice: User) -> Non
         ctx.file("file")
 
 
+def test_several_files_of_a_field_come_in_their_order(alice: User) -> None:
+    given = {f"file.{number}": keep(str(number).encode()) for number in range(12, 1, -1)}
+    ctx = begin(submit_job(alice, files={**given, "file": keep(b"1"), "files": keep(b"other")}))
+    assert [file.path.read_text() for file in ctx.files("file")] == [str(number) for number in range(1, 13)]
+    assert ctx.file("file").path.read_text() == "1"
+    assert ctx.files("none") == []
+    ctx.files("file")[3].path.unlink()
+    with pytest.raises(PermanentError, match="is no longer kept"):
+        ctx.files("file")
+
+
 def test_each_attempt_has_a_folder_of_its_own(alice: User) -> None:
     job = submit_job(alice)
     ctx = begin(job)

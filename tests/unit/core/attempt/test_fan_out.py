@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django import forms
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -14,10 +15,12 @@ from core.attempt.attempts import Attempts
 from core.attempt.context import JobContext
 from core.errors import Refused
 from core.files import storage
+from core.forms import SecretField
 from core.life import families, fan_out, leases, requests
 from core.models import Artifact, Dataset, Job, JobStep
 from core.models.job import Priority
 from core.models.states import CLAIMABLE, LIVE, State
+from core.pipelines.secrets import Opened
 from tests.configuration import OwnConf
 from tests.pipelines import run_part
 from tests.unit.core.acts import (
@@ -242,6 +245,34 @@ def test_an_item_larger_than_a_row_may_be_fails_with_a_sentence(
     attempts.run(job.pk)
     assert "Item 2 of 'Parts'" in fresh(job).error
     assert children_of(job) == []
+
+
+def test_a_queue_that_no_pipeline_uses_fails_with_a_sentence(
+    alice: User, attempts: Attempts, define: Callable[..., str]
+) -> None:
+    def split(ctx: JobContext) -> None:
+        ctx.fan_out("parts", run_part, [1], queue="cpuu")
+
+    job = submit_job(alice, define(split))
+    attempts.run(job.pk)
+    job = fresh(job)
+    assert (job.state, job.attempt) == (State.FAILED, 1)
+    assert job.error.startswith("Parts: no pipeline uses the queue 'cpuu', so no worker does; there are cpu, default")
+
+
+def test_the_secrets_of_an_item_are_sealed(alice: User, attempts: Attempts, define: Callable[..., str]) -> None:
+    class LoginForm(forms.Form):
+        password = SecretField()
+
+    def login(ctx: JobContext, password: str) -> None:
+        ctx.fan_out("parts", run_part, [{"host": "a", "password": password}])
+
+    job = submit_job(alice, define(login, form=LoginForm), params={"password": "correct horse"})
+    attempts.run(job.pk)
+    child = Job.objects.get(parent=job)
+    assert child.params["item"]["host"] == "a"
+    assert "correct horse" not in str(child.params)
+    assert Opened().open(child.params, {}) == {"item": {"host": "a", "password": "correct horse"}}
 
 
 def test_a_function_that_workers_could_not_import_is_refused(alice: User, define: Callable[..., str]) -> None:

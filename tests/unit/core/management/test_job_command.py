@@ -15,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from core.files import storage
+from core.forms import SecretField, UploadField
 from core.management.arguments import in_order
 from core.management.commands.job import OPTIONS
-from core.models import Artifact, AuditEntry, Job, JobStep
+from core.models import Artifact, AuditEntry, Job, JobStep, Preferences
 from core.models.states import State
 from tests.configuration import OwnConf
 from tests.unit.core.acts import begin, claim, end, fresh, submit_job
@@ -522,3 +523,39 @@ def test_a_success_with_a_warning_says_so_and_stays_succeeded(alice: User) -> No
     assert second.split()[1:4] == ["succeeded,", "with", "warnings"]
     # In columns, however long the words of one are.
     assert first.index(plain.pipeline) == second.index(told.pipeline)
+
+
+class MergeForm(forms.Form):
+    tables = UploadField(multiple=True)
+    one = forms.FileField(required=False)
+    at = forms.DateTimeField(required=False)
+    password = SecretField(required=False)
+
+
+@pytest.fixture
+def merge(define: Callable[..., str]) -> str:
+    def merge(ctx: object, **params: Any) -> None: ...
+
+    return define(merge, form=MergeForm)
+
+
+def test_several_files_of_one_field_are_given_one_by_one(
+    alice: User, merge: str, tmp_path: Path, define: Callable[..., str]
+) -> None:
+    for name in ("b.csv", "a.csv"):
+        (tmp_path / name).write_text(name)
+    both = [option for name in ("b.csv", "a.csv") for option in ("--file", f"tables={tmp_path / name}")]
+    shown = run_json("submit", merge, "--owner", "alice", *both, "--param", "password=correct horse")
+    job = Job.objects.get()
+    assert list(job.artifacts.values_list("field", "name")) == [("tables", "b.csv"), ("tables.2", "a.csv")]
+    assert "correct horse" not in json.dumps(shown) + str(job.params) + run("show", job.pk)
+    ones = [option.replace("tables=", "one=") for option in both]
+    assert refusal("submit", merge, "--owner", "alice", *both, *ones) == (2, "one takes one file, and 2 are given")
+
+
+def test_a_time_is_by_the_owners_clock(alice: User, merge: str, tmp_path: Path) -> None:
+    Preferences.objects.create(user=alice, zone="Asia/Tokyo")
+    (tmp_path / "a.csv").write_text("a")
+    file = ("--file", f"tables={tmp_path / 'a.csv'}")
+    run("submit", merge, "--owner", "alice", *file, "--param", "at=2026-01-31 07:00")
+    assert Job.objects.get().params["at"] == "2026-01-31T07:00:00+09:00"

@@ -213,3 +213,15 @@ def test_a_time_is_by_the_clock_of_the_person_and_is_shown_by_it(
     again = as_alice.get(f"{PAGE}?again={job.pk}").text
     assert re.search(r'<input type="datetime-local" name="at" value="2026-01-31T07:00"', again)
     assert re.search(r'<input type="date" name="day" value="2026-01-31"', again)
+
+
+def test_run_again_says_what_no_longer_fits_the_form(as_alice: Client, alice: User) -> None:
+    job = failed(alice, as_alice)
+    assert 'data-tone="warning"' not in as_alice.get(f"{PAGE}?again={job.pk}").text
+    Job.objects.update(params={"password": "", "host": ["a"]})
+    for url in (f"{PAGE}?again={job.pk}", f"/jobs/{job.pk}/parameters/"):
+        assert (
+            "Host has a value of another kind than the form takes now: it has changed since." in as_alice.get(url).text
+        )
+    Job.objects.update(params={"password": ""})
+    assert "Host is a field of the form that was not there" in as_alice.get(f"{PAGE}?again={job.pk}").text
