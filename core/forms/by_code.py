@@ -20,7 +20,7 @@ from core.errors import InvalidParams
 from core.files import uploads
 from core.forms.entry import Entry, open_form
 from core.forms.inputs import takes_many
-from core.pipelines import Pipeline
+from core.pipelines import Pipeline, secrets
 
 #: A file as code has it: a path, a file that is open for reading bytes, (name, bytes), (name, path), or a `File` of
 #: Django's.
@@ -103,8 +103,10 @@ class _Given(forms.Widget):
 def _valid(
     spec: Pipeline, *, user: AbstractBaseUser, params: Mapping[str, Any], files: MultiValueDict[str, UploadedFile]
 ) -> Entry:
-    data = {name: _as_given(value) for name, value in params.items()}
+    sealed = {name: value for name, value in params.items() if secrets.is_sealed(value)}
+    data = {name: None if name in sealed else _as_given(value) for name, value in params.items()}
     entry = open_form(spec, user=user, data=data, files=files)
+    entry.keep_secrets(sealed)
     form = entry.form
     unknown = sorted((set(params) | set(files)) - set(form.fields))
     if unknown:

@@ -77,6 +77,13 @@ class Entry:
             if files := _uploaded(value):
                 self._store(name, files)
 
+    def keep_secrets(self, values: Mapping[str, Any]) -> None:
+        """Let these stored values of secret fields stay unless others are typed."""
+        for name, value in values.items():
+            if name in self.form.fields and value not in (None, "", [], {}):
+                self.stored_secrets[name] = value
+                self.form.fields[name].required = False
+
     def submit(
         self,
         *,
@@ -172,10 +179,8 @@ def open_form(
         if stored := _stored_files(name, form.fields[name], user=user, data=data or {}, source=source):
             entry.stored_files |= slots.slots_of(name, stored)
             form.fields[name].required = False
-    for name in secrets.names(spec.form) if keeps_secrets else ():
-        if name in form.fields and params.get(name) not in (None, "", [], {}):
-            entry.stored_secrets[name] = params[name]
-            form.fields[name].required = False
+    if keeps_secrets:
+        entry.keep_secrets({name: value for name, value in params.items() if name in secrets.names(spec.form)})
     return entry
 
 

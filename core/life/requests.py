@@ -122,7 +122,7 @@ def edit_and_retry(job: Job, *, params: Mapping[str, Any], by: str, label: str |
             "edit",
             job_id=job.pk,
             pipeline=was.pipeline,
-            before={**_audit_values(was), "params": secrets.hidden(was.params)},
+            before={**_audit_values(was), "params": secrets.hidden(was.params, spec.form)},
             after={"state": State.QUEUED, "params": secrets.hidden(stored)},
         )
     leftovers.delete_folders(folders)

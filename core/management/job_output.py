@@ -51,7 +51,7 @@ def as_page(job: Job) -> dict[str, Any]:
         "subject": _subject(job),
         "key": job.idempotency_key,
         "queue": job.queue,
-        "params": secrets.hidden(job.params),
+        "params": secrets.hidden(job.params, job.spec.form if job.spec and not job.task else None),
         "facts": job.result_facts(),
         "datasets": list(Dataset.objects.filter(job=job).values_list("pk", flat=True)),
         "created_at": job.created_at,

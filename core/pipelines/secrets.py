@@ -50,8 +50,14 @@ def is_sealed(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {_MARK}
 
 
-def hidden(value: Any) -> Any:
-    """Return parameters, or a part of them, as they may be shown: `Hidden` in place of each sealed value."""
+def hidden(value: Any, form: type[forms.Form] | None = None) -> Any:
+    """Return parameters, or a part of them, as they may be shown: `Hidden` in place of each sealed value.
+
+    With their form, the values of its secret fields are hidden that were stored before the fields were secrets, too.
+    """
+    if form is not None:
+        secret = names(form)
+        return {name: HIDDEN if name in secret and entry else hidden(entry) for name, entry in value.items()}
     if is_sealed(value):
         return HIDDEN
     if isinstance(value, Mapping):

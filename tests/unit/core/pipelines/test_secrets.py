@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 
 import pytest
 from django import forms
 from django.contrib.auth.models import User
+from django.core.management import call_command
 
+from core import jobs
 from core.attempt.attempts import Attempts
 from core.attempt.context import JobContext
 from core.errors import PermanentError
@@ -85,6 +88,7 @@ def test_what_is_shown_of_parameters_has_no_secret_at_any_depth() -> None:
     sealed = secrets.seal(LoginForm, GIVEN)
     shown = secrets.hidden({"item": sealed, "all": [sealed]})
     assert shown["item"] == {**GIVEN, "password": HIDDEN, "token": HIDDEN} == shown["all"][0]
+    assert secrets.hidden(GIVEN, LoginForm) == shown["item"]
 
 
 @pytest.mark.django_db
@@ -170,3 +174,20 @@ def test_a_schedule_keeps_it_sealed_and_its_jobs_open_it(alice: User, login: str
     assert "staple" not in str(Schedule.objects.get().params) + str(list(AuditEntry.objects.values()))
     Attempts().run(changes.run_now(schedule, by="alice").job_id)
     assert seen == [("battery staple", {"key": [PASSWORD]}, "battery staple")]
+
+
+@pytest.mark.django_db
+def test_the_command_line_does_not_print_it(alice: User, login: str, capsys: pytest.CaptureFixture[str]) -> None:
+    job = submit_job(alice, login, params=GIVEN)
+    Job.objects.filter(pk=job.pk).update(params={**job.params, "pin": "0815 plain"})
+    call_command("job", "show", job.pk, "--json")
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["params"] == {"host": "example.org", "password": HIDDEN, "pin": HIDDEN, "token": HIDDEN}
+
+
+@pytest.mark.django_db
+def test_code_may_submit_what_a_job_has_stored(alice: User, login: str, seen: list[object]) -> None:
+    stored = submit_job(alice, login, params=GIVEN)
+    again = jobs.submit(login, owner=alice, params=stored.params)
+    Attempts().run(again.pk)
+    assert seen == [(PASSWORD, {"key": [PASSWORD]}, PASSWORD)]
