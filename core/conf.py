@@ -255,6 +255,9 @@ class Conf:
     #: while it has any), `delete` (they go with it), or `hand over to NAME` (they become that account's).
     OWNER_DELETED = Setting(_read_owner_deleted, "protect")
 
+    #: For tests: whether a submitted job is run at once, by the process that submits it and before that goes on.
+    RUN_AT_ONCE = _switch(False)
+
     # -- what is accepted ---------------------------------------------------------------------------
 
     #: Largest upload that is accepted, in bytes.
