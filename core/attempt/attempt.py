@@ -33,8 +33,8 @@ class Attempt:
         self.claim = claim
         self.key = Held(claim.job_id, claim.fence)
         self.began = time.monotonic()
-        #: The thread that made it, and runs it.
-        self.thread = threading.current_thread()
+        #: The thread that runs its function and nothing else; None when no thread is its own.
+        self.thread: threading.Thread | None = threading.current_thread()
         #: Seconds that it may take; None is no limit.
         self.time_limit = spec.time_limit if spec else None
         #: Since when the keeper has seen it go on though it may not, by the monotonic clock.

@@ -104,6 +104,8 @@ class Attempts:
             raise
         finally:
             attempt.close()
+            # From now on it would be another attempt's that is cut off.
+            attempt.thread = None
         with self._guard:
             if attempt.is_written_off:
                 return
@@ -212,7 +214,7 @@ class Attempts:
             if attempt.is_over or attempt.is_written_off:
                 return
             attempt.is_written_off = True
-            if self.on_write_off is not None:
+            if self.on_write_off is not None and attempt.thread is not None:
                 self.on_write_off(attempt.thread)
         outcome = _outcome_over_its_head(attempt)
         attempt.own.stop = LeaseLost
@@ -282,7 +284,8 @@ def _outcome_over_its_head(attempt: Attempt) -> Outcome:
     if attempt.own.stop is JobCancelled:
         return Cancelled()
     if attempt.own.stop is TimeLimitReached:
-        frame = sys._current_frames().get(attempt.thread.ident or 0)
+        thread = attempt.thread
+        frame = sys._current_frames().get(thread.ident or 0) if thread is not None else None
         where = "".join(traceback.format_stack(frame)) if frame else ""
         claim = attempt.claim
         detail = f"Where it was when it was stopped:\n{where[-DETAIL_LENGTH:]}"
