@@ -88,7 +88,7 @@ def test_no_secret_has_an_example_value_or_a_default() -> None:
     secrets = re.findall(r"^(\w*(?:PASSWORD|KEY|TOKEN))=(.*)$", example, re.MULTILINE)
     assert len(secrets) == 7
     assert {value for _, value in secrets} == {""}
-    needed = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET_KEY))(..)", (FOLDER / "compose.yaml").read_text())
+    needed = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET_KEY))(:.)", (FOLDER / "compose.yaml").read_text())
     assert needed
     assert {mark for _, mark in needed} == {":?"}
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from core import pipelines
-from core.forms import DatasetField, PipelineForm, SecretField, UploadField, inputs, open_form
+from core.forms import DatasetField, PipelineForm, SecretField
 from core.forms.words import in_words, parameters_in_words
 from core.models import Dataset, Job
 from core.models.states import State
@@ -109,39 +109,3 @@ def test_a_secret_is_hidden_sealed_or_not(alice: User, define: Callable[..., str
 
 def test_parameters_of_a_pipeline_that_is_gone_have_their_names(alice: User) -> None:
     assert parameters_in_words(None, {"first_name": "Ada", "n": 0}, viewer=alice) == [("First name", "Ada"), ("N", "0")]
-
-
-def test_a_control_that_an_author_chose_stays(alice: User, define: Callable[..., str]) -> None:
-    class OwnForm(forms.Form):
-        week = forms.DateField(widget=forms.DateInput(attrs={"type": "week"}))
-        text = forms.DateField(widget=forms.TextInput)
-        german = forms.DateField(input_formats=["%d.%m.%Y"])
-        time = forms.TimeField()
-
-    def own(ctx: object, **params: Any) -> None: ...
-
-    spec = pipelines.get(define(own, form=OwnForm))
-    shown = open_form(spec, user=alice).form
-    assert 'type="week"' in str(shown["week"])
-    assert 'type="text"' in str(shown["text"])
-    for day in ("2026-03-05", "05.03.2026"):
-        data = {"week": "2026-03-05", "text": "2026-03-05", "german": day, "time": "07:00:30"}
-        assert open_form(spec, user=alice, data=data).is_valid()
-    assert "german" not in OwnForm.base_fields["german"].input_formats  # type: ignore[attr-defined]
-    assert OwnForm.base_fields["german"].input_formats == ["%d.%m.%Y"]  # type: ignore[attr-defined]
-
-
-def test_seconds_of_a_moment_are_not_lost_when_it_is_run_again(alice: User, define: Callable[..., str]) -> None:
-    def order(ctx: object, **params: Any) -> None: ...
-
-    spec = pipelines.get(define(order, form=OrderForm))
-    shown = open_form(spec, user=alice, initial={"at": "2026-03-05T07:00:30Z"}).form
-    assert 'value="2026-03-05T07:00:30"' in str(shown["at"])
-    assert 'step="1"' in str(shown["at"])
-    assert 'value="soon"' in str(open_form(spec, user=alice, initial={"at": "soon"}).form["at"])
-    assert inputs.as_initial(OrderForm, {"at": "2026-13-13T00:00"}) == {"at": "2026-13-13T00:00"}
-
-
-def test_one_file_or_several_is_what_a_field_says() -> None:
-    assert inputs.takes_many(UploadField(multiple=True))
-    assert not inputs.takes_many(UploadField())
