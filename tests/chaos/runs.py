@@ -38,6 +38,8 @@ class Size:
     #: Jobs that hang, fewer than make a worker replace itself; and jobs before and after them.
     hung: int = 5
     hung_jobs: int = 100
+    #: Transactions of a host's code that submit, some of which are taken back or die.
+    host_transactions: int = 200
     #: Deploys: every worker is replaced, one after the other.
     rolls: int = 3
     #: Seconds of starts that are counted under a limit.

@@ -35,7 +35,7 @@ SIZE = Size(
 #: What is left to `make chaos`: it takes longer than a test may, or is tried by others of these in part.
 FULL_ONLY = frozenset(
     {
-        *("brokers", "broker_alarm", "clocks", "deploys", "failpoints", "hand_over"),
+        *("brokers", "broker_alarm", "clocks", "deploys", "failpoints", "hand_over", "host_transactions"),
         *("limits", "network", "poison", "postgres", "relays", "report_phases", "schedules"),
     }
 )

@@ -13,6 +13,7 @@ from tests.chaos.scenarios import (
     disk_full,
     failpoints,
     hand_over,
+    host_transactions,
     hung,
     limits,
     network,
@@ -53,4 +54,5 @@ SCENARIOS: dict[str, Scenario] = {
     "clocks": clocks.run,
     "hung": hung.run,
     "hand_over": hand_over.run,
+    "host_transactions": host_transactions.run,
 }
