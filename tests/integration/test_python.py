@@ -17,15 +17,17 @@ import json
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from core.jobs import submit, wait
+from core.models import Job
 alice = get_user_model().objects.get(username="alice")
 with transaction.atomic():
-    undone = submit("noop", owner=alice)
+    submit("noop", owner=alice)
     transaction.set_rollback(True)
 with transaction.atomic():
     done = submit("run_others", owner=alice, params={"count": 2}, subject=alice)
 failed = submit("fail", owner=alice, params={"count": 0})
 done, failed = wait(done, timeout=120), wait(failed, timeout=120)
-print(json.dumps([undone.pk, [done.pk, done.state, done.result], [failed.pk, failed.state, failed.error]]))
+undone = Job.objects.filter(pipeline="noop").count()
+print(json.dumps([undone, [done.pk, done.state, done.result], [failed.pk, failed.state, failed.error]]))
 """
 
 
@@ -50,9 +52,10 @@ def test_what_code_submits_is_done_and_its_end_is_heard_of(ends: tuple[Site, Cal
         f"end-signals: ended {failed[0]} failed None",
         f"end-signals: failed {failed[0]} {failed[2]}",
     ]
-    assert undone not in (done[0], failed[0])
+    assert undone == 0, "it was rolled back"
 
 
+@pytest.mark.parametrize("runtime", ["embedded"])
 def test_an_end_whose_worker_dies_while_a_receiver_is_called_is_heard_of_again(
     ends: tuple[Site, Callable[[], list[str]]],
 ) -> None:

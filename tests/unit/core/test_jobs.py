@@ -22,11 +22,12 @@ from django.db import transaction
 from core import jobs
 from core.attempt.context import JobContext
 from core.errors import TooMuch
-from core.forms import DatasetField, PipelineForm
+from core.forms import DatasetField, PipelineForm, UploadField, open_form
 from core.jobs import CannotWait, InvalidParams, JobRequest, Refused, UnknownPipeline
 from core.models import Artifact, Job, JobEvent
 from core.models.job import Priority
 from core.models.states import State
+from core.pipelines import get, secrets
 from core.wakeup import jobs_due
 from tests.configuration import OwnConf
 from tests.unit.core.acts import claim, end, fresh
@@ -176,6 +177,28 @@ def test_files_come_in_every_shape_that_code_has(alice: User, tmp_path: Path) ->
     assert path.exists()
 
 
+def test_a_field_that_takes_several_files_is_given_a_list(alice: User, define: Callable[..., str]) -> None:
+    class ManyFilesForm(PipelineForm):
+        files = UploadField(multiple=True)
+
+    def many_files(ctx: JobContext) -> None: ...
+
+    job = jobs.submit(define(many_files, form=ManyFilesForm), owner=alice, files={"files": [("a", b"1"), ("b", b"2")]})
+    assert sorted(job.artifacts.values_list("name", flat=True)) == ["a", "b"]
+    with pytest.raises(InvalidParams, match=r"file: This field takes one file\."):
+        jobs.submit("copy_file", owner=alice, files={"file": [("a.txt", b"1"), ("b.txt", b"2")]})
+
+
+def test_a_secret_is_sealed_as_on_a_page(alice: User, define: Callable[..., str]) -> None:
+    class SecretForm(PipelineForm):
+        password = forms.CharField(widget=forms.PasswordInput)
+
+    def log_in(ctx: JobContext, password: str) -> None: ...
+
+    job = jobs.submit(define(log_in, form=SecretForm), owner=alice, params={"password": "open sesame"})
+    assert secrets.is_sealed(job.params["password"])
+
+
 def test_a_file_that_is_none_says_what_to_give(alice: User, store: Path, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="7 is no file: give a path, a file open for reading bytes"):
         jobs.submit("copy_file", owner=alice, files={"file": 7})  # type: ignore[dict-item]
@@ -279,6 +302,14 @@ def test_a_job_is_found_by_the_object_it_is_about(alice: User, bob: User) -> Non
     assert fresh(about_bob).subject == bob
 
 
+def test_a_job_that_is_run_again_is_about_the_same(alice: User, bob: User) -> None:
+    first = jobs.submit("count", owner=alice, params={"count": 1}, subject=bob)
+    again = open_form(get("count"), user=alice, data={"count": "2"}, origin=first)
+    assert again.is_valid()
+    again.submit()
+    assert Job.objects.about(bob).count() == 2
+
+
 def test_a_subject_that_is_gone_is_none(alice: User, bob: User) -> None:
     job = jobs.submit("noop", owner=alice, subject=bob)
     bob.delete()
@@ -321,7 +352,7 @@ def test_waiting_ends_at_its_timeout_and_the_job_goes_on(alice: User) -> None:
 def test_a_transaction_waits_for_no_job(alice: User) -> None:
     job = jobs.submit("noop", owner=alice)
     with pytest.raises(CannotWait, match="in a transaction"):
-        jobs.wait(job)
+        jobs.wait(job, timeout=0.01)
     end(claim(job))
     assert jobs.wait(job).state == State.SUCCEEDED, "nothing is waited for"
 
@@ -332,7 +363,7 @@ def test_a_request_waits_for_no_job(alice: User) -> None:
     request_started.send(sender=None, environ={})
     try:
         with pytest.raises(CannotWait, match="in a request"):
-            jobs.wait(job)
+            jobs.wait(job, timeout=0.01)
     finally:
         request_finished.send(sender=None)
     with pytest.raises(TimeoutError):
@@ -363,7 +394,7 @@ def test_async_code_has_the_same(alice: User) -> None:
     job, other, ended = async_to_sync(act)()
     assert (job.state, other.state, ended) == (State.CANCELLED, State.QUEUED, job)
     with pytest.raises(CannotWait):
-        async_to_sync(jobs.await_end)(other)
+        async_to_sync(jobs.await_end)(other, timeout=0.01)
 
 
 def test_the_door_can_be_imported_before_django_is_set_up() -> None:
