@@ -179,11 +179,11 @@ def test_files_come_in_every_shape_that_code_has(alice: User, tmp_path: Path) ->
 
 def test_a_field_that_takes_several_files_is_given_a_list(alice: User, define: Callable[..., str]) -> None:
     class ManyFilesForm(PipelineForm):
-        files = UploadField(multiple=True)
+        papers = UploadField(multiple=True)
 
     def many_files(ctx: JobContext) -> None: ...
 
-    job = jobs.submit(define(many_files, form=ManyFilesForm), owner=alice, files={"files": [("a", b"1"), ("b", b"2")]})
+    job = jobs.submit(define(many_files, form=ManyFilesForm), owner=alice, files={"papers": [("a", b"1"), ("b", b"2")]})
     assert sorted(job.artifacts.values_list("name", flat=True)) == ["a", "b"]
     with pytest.raises(InvalidParams, match=r"file: This field takes one file\."):
         jobs.submit("copy_file", owner=alice, files={"file": [("a.txt", b"1"), ("b.txt", b"2")]})
