@@ -25,7 +25,9 @@ TEXT = b"a,b\n1,2\n"
 
 
 def post(rf: RequestFactory, **files: Any) -> HttpRequest:
-    return rf.post("/", {name: SimpleUploadedFile(f"{name}.csv", text) for name, text in files.items()})
+    request = rf.post("/", {name: SimpleUploadedFile(f"{name}.csv", text) for name, text in files.items()})
+    request.upload_handlers = [uploads.StagingUploadHandler(request)]
+    return request
 
 
 def staged_file(request: HttpRequest) -> StagedFile:
