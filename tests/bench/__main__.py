@@ -44,6 +44,13 @@ def bench_limits(options: argparse.Namespace) -> None:
     limits.report(jobs=options.jobs, runs=options.runs)
 
 
+def bench_doors(options: argparse.Namespace) -> None:
+    from tests.bench import doors
+
+    print("The doors for code")
+    doors.report(runs=options.runs)
+
+
 def bench_cancels(options: argparse.Namespace) -> None:
     from tests.bench import cancels
 
@@ -83,6 +90,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "submit": bench_submit,
     "limits": bench_limits,
     "cancels": bench_cancels,
+    "doors": bench_doors,
     "schedules": bench_schedules,
     "csv": bench_csv,
     "csv_detection": bench_csv_detection,

@@ -54,4 +54,4 @@ LOGIN_URL = "login"
 # -- Headway ----------------------------------------------------------------------------------------
 INSTALLED_APPS += ["django_htmx", "core", "actors", "frontend", "django_dramatiq"]
 MIDDLEWARE.insert(0, "frontend.middleware.HeadwayMiddleware")
-HEADWAY = {"SITE_URL": "https://shop.example", "WORKER_THREADS": 4}
+HEADWAY = {"SITE_URL": "https://shop.example", "WORKER_THREADS": 4, "PORT": os.environ.get("HOST_PORT", 8000)}
