@@ -28,7 +28,7 @@ from core.files import uploads
 from core.forms import open_form
 from core.forms.by_code import errors_of
 from core.forms.inputs import takes_many
-from core.life import backpressure, cancels, dead_letters, requests
+from core.life import backpressure, bulk_cancels, dead_letters, requests
 from core.logs import logger
 from core.management.arguments import in_order
 from core.management.job_output import as_dict, as_lines, as_page, as_row
@@ -236,11 +236,11 @@ class Command(BaseCommand):
             self.stdout.write("no jobs")
 
     def _cancel(self, *, id: int | None, all: bool, yes: int | None, json: bool, **options: Any) -> None:
-        search = cancels.Search(**{name: options[name] for name in ("pipeline", "state", "owner")})
+        search = bulk_cancels.Search(**{name: options[name] for name in ("pipeline", "state", "owner")})
         if all is (id is not None):
             raise CommandError("cancel takes a job's id, or --all", returncode=EXIT_USAGE)
         if id is not None:
-            if yes is not None or search != cancels.Search():
+            if yes is not None or search != bulk_cancels.Search():
                 raise CommandError("--pipeline, --state, --owner and --yes go with --all", returncode=EXIT_USAGE)
             requests.cancel(_find_job(id), by=BY)
             self._print(_find_job(id), as_json=json)
@@ -250,12 +250,12 @@ class Command(BaseCommand):
         if search.owner:
             _find_user(search.owner)
         if yes is None:
-            count = cancels.find(search).count()
+            count = bulk_cancels.find(search).count()
             what = "job matches" if count == 1 else "jobs match"
             raise CommandError(
                 f"{count} {what}; add --yes {count} to cancel {'it' if count == 1 else 'them'}", returncode=EXIT_USAGE
             )
-        done = cancels.cancel_all(search, expected=yes, by=BY)
+        done = bulk_cancels.cancel_all(search, expected=yes, by=BY)
         if json:
             self._write_json({"act": "cancel", "jobs": done, "matched": yes})
         else:
