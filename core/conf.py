@@ -348,6 +348,8 @@ class Conf:
 
     WORKER_PROCESSES = _integer(2, least=1)
     WORKER_THREADS = _integer(16, least=1)
+    #: Async jobs that a worker process has at work at once, beside those of its threads.
+    ASYNC_JOBS = _integer(1000, least=1)
     #: Threads of the worker that runs heavy pipelines (`Pipeline.is_heavy`), and child processes that a worker process
     #: may have at work at once.
     CPU_THREADS = _integer(lambda _: _processors())

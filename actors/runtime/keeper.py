@@ -164,8 +164,10 @@ class Keeper:
         dead = [thread.name for thread in threads if not thread.is_alive()]
         dead += [name for name, part in (("relay", relay), ("ledger", attempts().ledger)) if not part.is_alive()]
         orphaned = os.getppid() != self._parent
+        jobs = attempts().async_jobs
+        is_loop_lost = jobs is not None and jobs.is_lost
         # One that stops has threads that have ended as they should; a second signal would make an end of it at once.
-        if self._ending.is_set() or self.is_stopping or not (dead or orphaned or slots.are_too_many):
+        if self._ending.is_set() or self.is_stopping or not (dead or orphaned or slots.are_too_many or is_loop_lost):
             return
         log(
             "process_ends",
@@ -173,6 +175,7 @@ class Keeper:
             dead_threads=",".join(dead),
             orphaned=orphaned,
             hung_threads=len(slots.hung),
+            lost_loop=is_loop_lost,
         )
         self._ending.set()
         threading.Timer(END_SECONDS, os._exit, args=[70]).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,10 +38,16 @@ class WorkerBoot(Middleware):
     """Starts keeper and relay with the worker, and ends them with it.
 
     At the stop: nothing more is taken; short work may end; after the grace, long work is handed back at its next call
-    of the context; what never calls is handed back by the process itself, and its thread is left to its own devices.
+    of the context, async work at what it awaits; what never calls is handed back by the process itself, and its thread
+    is left to its own devices.
     """
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        from actors.runtime.async_jobs import AsyncJobs
+        from actors.runtime.run_job import attempts
+
+        # Before there are threads: each of them would make attempts of its own, and run what is async by itself.
+        attempts().async_jobs = self.async_jobs = AsyncJobs(attempts())
         from actors.runtime.periodic import PeriodicRuns
 
         # What one worker holds fetched, another one can't begin; a small stock is enough not to wait for the broker.
@@ -96,7 +103,9 @@ class WorkerBoot(Middleware):
             _after(hand_back_at, _hand_back),
             _after(conf.STOP_SECONDS - END_BEFORE, _end_at_once),
         ]
+        self._hand_back_at = time.monotonic() + hand_back_at
         self.keeper.note_stop()
+        self.async_jobs.take_no_more()
         # From now on a thread that is written off gets no successor.
         slots.worker = None
         if broker.is_shared:
@@ -106,6 +115,8 @@ class WorkerBoot(Middleware):
         from actors.runtime.relay import relay
         from actors.runtime.run_job import attempts
 
+        # The threads have ended; async jobs have the same time.
+        self.async_jobs.wait_until_idle(self._hand_back_at - time.monotonic())
         # The last one stays: the interpreter waits for threads that a pipeline has left behind.
         for timer in self._timers[:2]:
             timer.cancel()
@@ -118,6 +129,8 @@ class WorkerBoot(Middleware):
         self.keeper.stop(timeout=PART_SECONDS)
         self.pulse.stop()
         stuck = [thread.name for thread in (*worker.workers, *slots.hung) if thread.is_alive()]
+        if not self.async_jobs.stop(timeout=PART_SECONDS):
+            stuck.append("event-loop")
         log("worker_stopped", stuck_threads=",".join(stuck))
         children.pool.end()
         if stuck:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from typing import Any
+import traceback
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from core.attempt import outcomes
+from core.attempt.async_run import AsyncRun, is_async, run_inline
 from core.attempt.children import BorrowedChild
 from core.attempt.context import JobContext
 from core.attempt.display import Display
@@ -25,6 +30,9 @@ from core.logs import sink
 from core.pipelines import Pipeline, fit
 from core.pipelines.secrets import Opened
 
+if TYPE_CHECKING:
+    from core.attempt.async_context import AsyncJobContext
+
 
 class Attempt:
     """The state of one attempt. The attempt's thread works with it; the keeper's thread reads it and may stop it."""
@@ -35,6 +43,8 @@ class Attempt:
         self.began = time.monotonic()
         #: The thread that runs its function and nothing else; None when no thread is its own.
         self.thread: threading.Thread | None = threading.current_thread()
+        #: Its run on an event loop, while its function, which is `async`, is at work.
+        self.run_on_loop: AsyncRun | None = None
         #: Seconds that it may take; None is no limit.
         self.time_limit = spec.time_limit if spec else None
         #: Since when the keeper has seen it go on though it may not, by the monotonic clock.
@@ -47,8 +57,8 @@ class Attempt:
         self.own = Ownership(claim.job_id, claim.fence)
         # A child's function announces no stages.
         self.display = Display(claim, spec.stages if spec and not claim.task else ())
-        steps = Steps(claim, self.own, self.display)
-        self.fan_outs = FanOuts(claim, self.own, self.display, steps)
+        self.steps = Steps(claim, self.own, self.display)
+        self.fan_outs = FanOuts(claim, self.own, self.display, self.steps)
         self._folders = Folders(claim.job_id, claim.fence)
         self._child = BorrowedChild(self.own.check)
         self._spec = spec
@@ -56,21 +66,33 @@ class Attempt:
             claim,
             own=self.own,
             display=self.display,
-            steps=steps,
+            steps=self.steps,
             fan_outs=self.fan_outs,
             folders=self._folders,
             child=self._child,
         )
 
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether its function is `async`."""
+        return is_async(self._spec, self.claim.task)
+
     def run(self) -> Outcome:
-        """Run the job's function and return what became of it, whatever that is."""
+        """Run the job's function in this thread and return what became of it, whatever that is."""
+        return self.prepare() or self.outcome_of(self._run)
+
+    def prepare(self) -> Outcome | None:
+        """Tidy up after earlier attempts; return the outcome when there is nothing to run."""
         if self._spec is None:
             return outcomes.without_pipeline(self.claim)
         self._folders.remove_earlier()
+        return None
+
+    def outcome_of(self, run: Callable[[], Any]) -> Outcome:
+        """Return the outcome of what this returns or raises."""
         whose = sink.set(self.lines)
         try:
-            self.own.check()
-            return Succeeded(dumps_limited(self.call(self._spec), what="The result"))
+            return Succeeded(dumps_limited(run(), what="The result"))
         except BaseException as error:
             # Whatever it is, SystemExit too: an attempt that is not ended here would be renewed for ever.
             self._secrets.redact(error)
@@ -78,19 +100,25 @@ class Attempt:
         finally:
             sink.reset(whose)
 
-    def call(self, spec: Pipeline) -> Any:
-        """Call the job's function: the pipeline's own, or that of a child.
+    def call(self, context: JobContext | AsyncJobContext) -> Any:
+        """Call the job's function, the pipeline's own or that of a child, with this context.
 
         Raise PermanentError where its parameters no longer fit the function, or a secret can't be opened.
         """
-        if not self.claim.task and (sentence := fit.misfit(spec, self.claim.params)):
+        if self._spec is None:
+            raise LookupError(self.claim.pipeline)
+        if not self.claim.task and (sentence := fit.misfit(self._spec, self.claim.params)):
             raise PermanentError(sentence)
-        labels = {name: str(field.label) for name, field in spec.form.base_fields.items() if field.label}
+        labels = {name: str(field.label) for name, field in self._spec.form.base_fields.items() if field.label}
         params = self._secrets.open(self.claim.params, labels)
         self.context.params = params
         if self.claim.task:
-            return function_of(self.claim.task)(self.context, params["item"])
-        return spec.run(self.context, **params)
+            return function_of(self.claim.task)(context, params["item"])
+        return self._spec.run(context, **params)
+
+    def _run(self) -> Any:
+        self.own.check()
+        return run_inline(self) if self.is_async else self.call(self.context)
 
     def close(self) -> None:
         """Give the child process back and delete what was temporary."""
@@ -98,8 +126,17 @@ class Attempt:
         self._folders.close()
 
     def abandon(self) -> None:
-        """Take the child process away from a thread that does not end."""
+        """Take the child process away from a thread that does not end, and end a task that does not listen."""
         self._child.abandon()
+        if self.run_on_loop is not None:
+            self.run_on_loop.cut_off()
+
+    def where(self) -> str:
+        """Return the place at which its function is, as a traceback has it; nothing when it is nowhere."""
+        if self.run_on_loop is not None:
+            return self.run_on_loop.where()
+        frame = sys._current_frames().get(self.thread.ident or 0) if self.thread is not None else None
+        return "".join(traceback.format_stack(frame)) if frame else ""
 
     def end_of(self, outcome: Outcome) -> End | None:
         """Return the end to write for this outcome, with the last progress; None when nothing is written."""

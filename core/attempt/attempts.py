@@ -19,19 +19,22 @@ sleeps or hangs in a call of the system:
 
 One that holds the interpreter holds up the keeper too: `core.attempt.watcher` ends it, with its process.
 
+An attempt whose function is `async` is given to the event loop of the process when it is held, and its thread takes the
+next message (`core.attempt.async_run`). All the rest is the same.
+
 Nothing is raised to the caller: whatever happens is written on the job.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
+import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from django.db import Error as DatabaseFault
 from django.db import connection
@@ -62,6 +65,20 @@ ROLL_UP_TRIES = 3
 DETAIL_LENGTH = 20_000
 
 
+class AsyncJobs(Protocol):
+    """Runs the async attempts of this process."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether only the end of the process helps: its loop does not turn any more."""
+
+    def wait_for_place(self, job_id: int) -> bool:
+        """Wait while there is no place for the job, if it needs one; return False when the process stops before."""
+
+    def begin(self, attempt: Attempt, *, settle: Callable[[Attempt, Callable[[], Outcome]], None]) -> None:
+        """Run the attempt's function; at its end `settle` is called, in another thread. Returns at once."""
+
+
 @dataclass
 class Attempts:
     """The attempts that this process holds."""
@@ -74,6 +91,8 @@ class Attempts:
     _stopping: bool = False
     #: Takes a thread that is written off out of the worker, before it can wake up; another takes its place.
     on_write_off: Callable[[threading.Thread], None] | None = None
+    #: Where async functions run; without it, each in the thread that runs the attempt.
+    async_jobs: AsyncJobs | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(worker=self.worker)
@@ -85,17 +104,26 @@ class Attempts:
     # -- the attempt's thread --------------------------------------------------------------------------
 
     def run(self, job_id: int) -> None:
-        """Run one attempt of the job, if it can be claimed."""
+        """Run one attempt of the job, if it can be claimed; one that is async is begun."""
+        if self.async_jobs is not None and not self.async_jobs.wait_for_place(job_id):
+            return
         claim = self.ledger.claim(job_id)
         if claim is None:
             log("claim_refused", level=logging.DEBUG, job=job_id)
             return
         failpoint("claim")
-        name_thread(job_id)
         attempt = Attempt(claim, pipelines.find(claim.pipeline))
         self._hold(attempt)
+        if self.async_jobs is not None and attempt.is_async:
+            self.async_jobs.begin(attempt, settle=self._settle)
+            return
+        name_thread(job_id)
+        self._settle(attempt, attempt.run)
+
+    def _settle(self, attempt: Attempt, run: Callable[[], Outcome]) -> None:
+        """End the attempt by the outcome that this returns."""
         try:
-            end = attempt.end_of(attempt.run())
+            end = attempt.end_of(run())
         except BaseException:
             # A lease that nobody lets go of would be renewed for ever.
             with self._guard:
@@ -206,17 +234,17 @@ class Attempts:
             if attempt.stopped_since is None:
                 attempt.stopped_since = now
             elif now - attempt.stopped_since >= conf.WRITE_OFF_SECONDS:
-                self._write_off(attempt)
+                self.write_off(attempt)
 
-    def _write_off(self, attempt: Attempt) -> None:
-        """End an attempt over its head: its thread does not listen."""
+    def write_off(self, attempt: Attempt, outcome: Outcome | None = None) -> None:
+        """End an attempt over its head, as it does not listen; by default by what it was stopped for."""
         with self._guard:
             if attempt.is_over or attempt.is_written_off:
                 return
             attempt.is_written_off = True
             if self.on_write_off is not None and attempt.thread is not None:
                 self.on_write_off(attempt.thread)
-        outcome = _outcome_over_its_head(attempt)
+        outcome = outcome or _outcome_over_its_head(attempt)
         attempt.own.stop = LeaseLost
         seconds = time.monotonic() - attempt.began
         alarms.count(alarms.WRITTEN_OFF, attempt.claim.pipeline, job=attempt.claim.job_id, seconds=seconds)
@@ -262,12 +290,17 @@ class Attempts:
         what is written first counts, and a thread that wakes up later may write nothing.
         """
         self.stop_all()
-        count = 0
+        answers: queue.SimpleQueue[tuple[Attempt, State | None]] = queue.SimpleQueue()
+        taken = 0
         for attempt in self._snapshot().values():
             end = None if attempt.is_over or attempt.is_written_off else attempt.end_of(HandedBack())
-            if end is None:
-                continue
-            state = self.ledger.end(end)
+            if end is not None:
+                taken += 1
+                # Async jobs are many: their ends share commits.
+                self.ledger.end_later(end, then=lambda state, attempt=attempt: answers.put((attempt, state)))  # type: ignore[misc]
+        count = 0
+        for _ in range(taken):
+            attempt, state = answers.get()
             attempt.own.stop = LeaseLost
             self._drop(attempt)
             if state is not None:
@@ -284,11 +317,8 @@ def _outcome_over_its_head(attempt: Attempt) -> Outcome:
     if attempt.own.stop is JobCancelled:
         return Cancelled()
     if attempt.own.stop is TimeLimitReached:
-        thread = attempt.thread
-        frame = sys._current_frames().get(thread.ident or 0) if thread is not None else None
-        where = "".join(traceback.format_stack(frame)) if frame else ""
         claim = attempt.claim
-        detail = f"Where it was when it was stopped:\n{where[-DETAIL_LENGTH:]}"
+        detail = f"Where it was when it was stopped:\n{attempt.where()[-DETAIL_LENGTH:]}"
         return over_time(claim.job_id, claim.pipeline, claim.attempt, detail=detail)
     return Lost()
 

@@ -42,6 +42,11 @@ class Display:
                     self._progress = Progress(stages=stages)
         return self._progress
 
+    @property
+    def has_progress(self) -> bool:
+        """Whether the progress is in memory, or can be made there without the database."""
+        return self._progress is not None or self._claim.fence == 1
+
     def call_changed(self) -> None:
         """Have the progress written again: the last snapshot did not reach the database."""
         self.progress.is_dirty = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -25,18 +26,31 @@ class Owner(Protocol):
 class Ownership:
     """One attempt's hold on its job."""
 
-    __slots__ = ("fence", "job_id", "stop")
+    __slots__ = ("_stop", "fence", "job_id", "on_stop")
 
     def __init__(self, job_id: int, fence: int) -> None:
         self.job_id = job_id
         self.fence = fence
-        #: Set by another thread when the attempt may not go on; raised at its next call.
-        self.stop: type[JobStopped] | None = None
+        self._stop: type[JobStopped] | None = None
+        #: Called by the thread that stops the attempt, once.
+        self.on_stop: Callable[[], None] | None = None
+
+    @property
+    def stop(self) -> type[JobStopped] | None:
+        """Set by another thread when the attempt may not go on; raised at its next call."""
+        return self._stop
+
+    @stop.setter
+    def stop(self, reason: type[JobStopped] | None) -> None:
+        is_first = self._stop is None
+        self._stop = reason
+        if is_first and reason is not None and self.on_stop is not None:
+            self.on_stop()
 
     def check(self) -> None:
         """Raise when the attempt may not go on: cancelled, lost to another attempt, or the worker is stopping."""
-        if self.stop is not None:
-            raise self.stop(f"job {self.job_id}, fence {self.fence}")
+        if (stop := self._stop) is not None:
+            raise stop(f"job {self.job_id}, fence {self.fence}")
 
     def transaction(self) -> FencedTransaction:
         """Return a transaction that commits only while the job is this attempt's."""

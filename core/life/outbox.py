@@ -72,6 +72,13 @@ def give_back(job_ids: Iterable[int]) -> None:
     Job.objects.filter(pk__in=list(job_ids), published_at__isnull=True).update(publish_at=F("run_at"))
 
 
+def take_back(job_id: int) -> None:
+    """Have the job published anew: its message was taken by a process that can't claim it."""
+    Job.objects.filter(pk=job_id, published_at__isnull=False, state__in=CLAIMABLE).update(
+        published_at=None, publish_at=F("run_at")
+    )
+
+
 def mark_published(job_ids: Iterable[int]) -> int:
     """Note that the broker has confirmed these jobs' messages; return how many were not yet noted."""
     return len(statements.run("mark_published", {"ids": statements.id_list(job_ids)}))

@@ -61,7 +61,7 @@ def begin(job: Job, *, worker: str = "here:1") -> JobContext:
 
 def call(attempt: Attempt) -> Any:
     """Call the job's function as an attempt does, whatever it raises."""
-    return attempt.call(pipelines.get(attempt.claim.pipeline))
+    return attempt.call(attempt.context)
 
 
 def end(attempt: Claim | JobContext, state: State = State.SUCCEEDED, **fields: Any) -> State | None:

@@ -11,9 +11,11 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 
+from core.attempt.async_context import AsyncJobContext
+from core.attempt.async_run import in_callers_thread
 from core.models.states import CLAIMABLE, LIVE, TERMINAL, TRANSITIONS, State
 from core.pipelines import Pipeline, pipeline
-from tests.unit.core.acts import begin, submit_job
+from tests.unit.core.acts import begin, begin_attempt, submit_job
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 STATES = (DOCS / "states.md").read_text()
@@ -91,4 +93,14 @@ def test_the_context_has_the_documented_names_and_no_others(alice: User) -> None
     ctx = begin(submit_job(alice))
     assert set(re.findall(r"`ctx\.(\w+)", table)) == {name for name in dir(ctx) if not name.startswith("_")}
     # And nothing that is said elsewhere is missing in the table.
-    assert set(re.findall(r"`ctx\.(\w+)", PIPELINES)) <= set(dir(ctx))
+    assert set(re.findall(r"`(?:await )?ctx\.(\w+)", PIPELINES)) <= {*dir(ctx), "sync"}
+
+
+@pytest.mark.django_db
+def test_the_async_context_has_the_same_names_and_the_plain_one(alice: User) -> None:
+    attempt = begin_attempt(submit_job(alice))
+
+    def names(ctx: object) -> set[str]:
+        return {name for name in dir(ctx) if not name.startswith("_")}
+
+    assert names(AsyncJobContext(attempt, in_callers_thread)) == {*names(attempt.context), "sync"}

@@ -247,7 +247,7 @@ def test_the_end_of_a_pipeline_that_another_runs_is_its_parents(
     job = submit_job(alice, define(outer))
     attempt = begin_attempt(job)
     with pytest.raises(JobStopped):
-        attempt.call(get(job.pipeline))
+        attempt.call(attempt.context)
     child = Job.objects.get(parent=job)
     end(claim(child))
     end_signals.send_due()

@@ -41,6 +41,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 def boot() -> WorkerBoot:
     boot = WorkerBoot()
     boot.keeper = cast(Any, SimpleNamespace(note_stop=lambda: None))
+    boot.async_jobs = cast(Any, SimpleNamespace(take_no_more=lambda: None))
     return boot
 
 
@@ -50,6 +51,15 @@ def a_worker(threads: int = 16) -> Any:
 
 def stop(boot: WorkerBoot) -> None:
     boot.before_worker_shutdown(SimpleNamespace(is_shared=False), a_worker())
+
+
+def test_what_runs_jobs_is_there_before_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Attempts(worker="here:1")
+    monkeypatch.setattr("actors.runtime.run_job.attempts", lambda: made)
+    broker = SimpleNamespace(declare_queue=lambda _: None, add_middleware=lambda _: None)
+    boot = WorkerBoot()
+    boot.before_worker_boot(cast(Any, broker), a_worker())
+    assert made.async_jobs is boot.async_jobs
 
 
 @pytest.mark.parametrize(("threads", "stock"), [(1, 1), (2, 3), (16, 24)])

@@ -180,7 +180,7 @@ def test_one_that_ends_in_the_last_moment_ends_itself(
     thread.join(PATIENCE_SECONDS)
     wait_until(lambda: len(attempts) == 0, what="its end")
     clock[0] += 10.0
-    attempts._write_off(attempt)
+    attempts.write_off(attempt)
     assert not attempt.is_written_off
     assert fresh(job).state != State.RUNNING
 
