@@ -65,6 +65,14 @@ def bench_schedules(options: argparse.Namespace) -> None:
     schedules.report(runs=options.jobs)
 
 
+def bench_async(options: argparse.Namespace) -> None:
+    from tests.bench import async_jobs
+
+    print(f"{options.waits:,} async jobs that each wait 5 s for a slow server, on one process")
+    async_jobs.report(jobs=options.waits, seconds=5)
+    print("  aim: under 15 s and 300 MB")
+
+
 def bench_csv(options: argparse.Namespace) -> None:
     from tests.bench import csv_bench
 
@@ -89,6 +97,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
     "limits": bench_limits,
+    "async": bench_async,
     "cancels": bench_cancels,
     "doors": bench_doors,
     "schedules": bench_schedules,
@@ -108,6 +117,7 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median is taken")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs of a throughput run")
+    parser.add_argument("--waits", type=int, default=1_000, help="async jobs that wait at once")
     parser.add_argument("--gb", type=float, default=1.0, help="size of the generated CSV")
     parser.add_argument("--weasyprint-runs", type=int, default=5, help="runs of WeasyPrint, a minute each")
     options = parser.parse_args()
