@@ -208,9 +208,23 @@ MUTANTS = {
             scenario="hung",
             arguments=("--hung", "3", "--hung-jobs", "10", "--workers", "2", *_QUICK),
             cuts=(
-                Cut("core/attempt/attempts.py", "                self._write_off(attempt)\n", "                pass\n"),
+                Cut("core/attempt/attempts.py", "                self.write_off(attempt)\n", "                pass\n"),
             ),
             shown_by=(r"jobs that hang had not ended after 20 s", r"only \d+ of 24 threads took a job"),
+        ),
+        Mutant(
+            name="done-before-claim",
+            rule="an async job's message is done with when the job is claimed",
+            scenario="async_jobs",
+            arguments=("--async-jobs", "60", "--async-kills", "1", "--workers", "2", *_QUICK),
+            cuts=(
+                Cut(
+                    "actors/runtime/run_job.py",
+                    "        attempts().run(job_id)\n",
+                    '        __import__("threading").Thread(target=attempts().run, args=[job_id]).start()\n',
+                ),
+            ),
+            shown_by=(r"\d+ jobs were published and not claimed, with \d+ messages",),
         ),
         Mutant(
             name="no-gate-lock",

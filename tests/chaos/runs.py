@@ -40,6 +40,9 @@ class Size:
     hung_jobs: int = 100
     #: Transactions of a host's code that submit, some of which are taken back or die.
     host_transactions: int = 200
+    #: Async jobs, and workers that are killed with their hands full of them.
+    async_jobs: int = 1200
+    async_kills: int = 10
     #: Deploys: every worker is replaced, one after the other.
     rolls: int = 3
     #: Seconds of starts that are counted under a limit.

@@ -27,7 +27,7 @@ from tests.services.waiting import wait_until
 
 #: Short times, so that a lease runs out in seconds; every ratio between them is that of a site in life.
 SETTINGS = {
-    "EXTRA_PIPELINES": "tests.pipelines,tests.chaos.pipelines,tests.chaos.hard_pipelines",
+    "EXTRA_PIPELINES": "tests.pipelines,tests.chaos.pipelines,tests.chaos.hard_pipelines,tests.chaos.async_pipelines",
     "LEASE_SECONDS": "4",
     "REAP_SECONDS": "1",
     "REPUBLISH_SECONDS": "3",

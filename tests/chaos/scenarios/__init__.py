@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.chaos.runs import Outcome, Size
 from tests.chaos.scenarios import (
+    async_jobs,
     broker_alarm,
     brokers,
     cancel_race,
@@ -53,6 +54,7 @@ SCENARIOS: dict[str, Scenario] = {
     "zombies": zombies.run,
     "clocks": clocks.run,
     "hung": hung.run,
+    "async_jobs": async_jobs.run,
     "hand_over": hand_over.run,
     "host_transactions": host_transactions.run,
 }
