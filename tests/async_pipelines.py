@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
@@ -45,3 +46,11 @@ async def block_loop(ctx: AsyncJobContext, sign: str) -> None:
     """Do what no async function may."""
     while not Path(sign).exists():
         time.sleep(0.05)
+
+
+@pipeline(title="Hold the interpreter on the event loop", form=SignForm, is_listed=False)
+async def hold_interpreter(ctx: AsyncJobContext, sign: str) -> None:
+    """Backtrack for longer than anybody waits, at the first attempt."""
+    if ctx.attempt == 1:
+        Path(sign).touch()
+        re.match(r"(a|a)*b", "a" * 60)

@@ -106,6 +106,40 @@ def test_one_that_blocks_the_loop_is_named_and_costs_nobody_a_lease(
     assert rows(site, "SELECT DISTINCT attempt, crashes FROM core_job") == [(1, 0)]
 
 
+def test_one_that_blocks_the_loop_is_cancelled_all_the_same_and_its_process_replaced(
+    make_async: Callable[..., Site], tmp_path: Path
+) -> None:
+    site = make_async("embedded", LEASE_SECONDS="90")
+    with slow_server() as server:
+        (worker,) = site.start_worker()
+        (neighbour,) = submit_all(site, ("wait_for_server", {"port": server.port}))
+        wait_until(lambda: server.waiting == 1, what="the neighbour to wait")
+        (blocker,) = submit_all(site, ("block_loop", {"sign": str(tmp_path / "never")}))
+        wait_until(lambda: "event_loop_blocked" in log_of(worker), what="the loop to be blocked")
+        site.run("job", "cancel", str(blocker))
+        wait_for_state(site, blocker, "cancelled")
+        wait_until(lambda: not worker.is_running, what="the process to end")
+    assert "process_ends" in log_of(worker)
+    assert rows(site, "SELECT state, attempt, crashes FROM core_job WHERE id = %s", neighbour) == [("queued", 0, 0)]
+
+
+def test_one_that_holds_the_interpreter_costs_its_neighbours_nothing(
+    make_async: Callable[..., Site], tmp_path: Path
+) -> None:
+    site = make_async("embedded", LEASE_SECONDS="12")
+    with slow_server() as server:
+        (worker,) = site.start_worker()
+        neighbours = submit_all(site, *[("wait_for_server", {"port": server.port})] * 3)
+        wait_until(lambda: server.waiting == 3, what="the neighbours to wait")
+        (holder,) = submit_all(site, ("hold_interpreter", {"sign": str(tmp_path / "begun")}))
+        # Which of them it is, the name of the loop's thread says.
+        wait_until(lambda: not worker.is_running, what="the process to be killed")
+    assert {rows(site, "SELECT state, crashes FROM core_job WHERE id = %s", job)[0] for job in neighbours} == {
+        ("queued", 0)
+    }
+    assert rows(site, "SELECT state, crashes FROM core_job WHERE id = %s", holder) == [("retrying", 1)]
+
+
 def test_the_documented_async_pipeline_works_as_it_is_written(make_async: Callable[..., Site], tmp_path: Path) -> None:
     marked = r"<!-- tests/integration/test_async.py runs exactly this -->\n```python\n(.*?)```"
     written = re.search(marked, DOCUMENT.read_text(), re.DOTALL)

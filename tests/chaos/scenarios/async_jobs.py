@@ -43,6 +43,8 @@ class _Play:
     places: int
     #: Jobs that each killed worker had in hand.
     held: list[int] = field(default_factory=list)
+    #: The processes of those: what they held is theirs until its lease is over.
+    killed: set[int] = field(default_factory=set)
 
     def run(self) -> Outcome:
         stage, size = self.stage, self.size
@@ -107,6 +109,7 @@ class _Play:
         found = wait_until(self.find_victims, VICTIM_SECONDS, "a worker to have its hands full", every=0.02)
         worker, pid, held = self.rng.choice(found)
         self.held.append(held)
+        self.killed.add(pid)
         (how,) = self.rng.choices(list(WAYS), list(WAYS.values()))
         self.stage.fleet.kill(worker, pid, how)
         self.stage.fleet.tend()
@@ -114,7 +117,7 @@ class _Play:
     def find_victims(self) -> list[tuple[Worker, int, int]]:
         self.stage.fleet.tend()
         held = self.held_by_pid()
-        full = {pid for pid, count in held.items() if count >= FILLED * self.places}
+        full = {pid for pid, count in held.items() if count >= FILLED * self.places} - self.killed
         return [(worker, pid, held[pid]) for worker, pid in self.stage.fleet.with_pids(full)]
 
     def held_by_pid(self) -> dict[int, int]:
