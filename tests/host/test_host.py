@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from core.policy import Policy
 from tests.services.processes import free_port
 from tests.services.waiting import wait_until
 
@@ -83,6 +85,25 @@ def report(host: HostSite) -> dict[str, Any]:
 def test_a_host_needs_few_lines_of_settings() -> None:
     lines = (HOST / "host_settings.py").read_text().partition(SETTINGS_MARK)[2].splitlines()[1:]
     assert 0 < len([line for line in lines if line.strip()]) <= MOST_LINES
+
+
+def test_the_how_to_shows_what_this_host_has() -> None:
+    page = (CHECKOUT / "docs/host.md").read_text()
+    settings, base = (HOST / "host_settings.py").read_text(), (HOST / "shop/templates/headway/base.html").read_text()
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
+    shown = [line.strip() for line in re.search(r"```python\n(.*?)```", page, re.DOTALL)[1].splitlines()]  # type: ignore[index]
+    assert [line for line in shown if line.strip() and not line.startswith("HEADWAY")] == [
+        line for line in settings.partition(SETTINGS_MARK)[2].splitlines()[1:] if not line.startswith("HEADWAY")
+    ]
+    assert blocks["html"] == base
+
+
+def test_the_policy_of_the_how_to_is_one() -> None:
+    page = (CHECKOUT / "docs/host.md").read_text()
+    (code,) = re.findall(r"```python\n(from core\.policy.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/host.md", "exec"), names)  # noqa: S102 - the page is ours
+    assert issubclass(names["Colleagues"], Policy)
 
 
 def test_the_hosts_checks_and_migrations_are_clean(host: HostSite) -> None:
