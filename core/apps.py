@@ -1,19 +1,33 @@
 """Django's entry of the core."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+#: What a site with Headway has in INSTALLED_APPS; the last one reads, as it is made, what the one of the work has set.
+APPS = ("django_htmx", "core", "actors", "frontend", "django_dramatiq")
 
 
 class CoreConfig(AppConfig):
     name = "core"
     verbose_name = "Headway"
 
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        check_apps(settings.INSTALLED_APPS)
+
     def ready(self) -> None:
         from django.contrib.auth import get_user_model
+        from django.core.checks import register
         from django.db.models.signals import pre_delete
 
-        from core import testing
+        from core import checks, testing
         from core.conf import conf
         from core.database import connections  # noqa: F401 - prepares each
+        from core.files import storage
         from core.mails.accounts import order_address_changed, order_welcome
         from core.models.owners import make_room
         from core.operation import serving
@@ -21,8 +35,22 @@ class CoreConfig(AppConfig):
         from core.wakeup import jobs_due
 
         conf.check()
+        storage.remember_site()
+        register(checks.check_policy)
         jobs_due.connect(testing.run_at_once, dispatch_uid="run_at_once")
         serving.watch()
         pre_delete.connect(make_room, sender=get_user_model(), dispatch_uid="make_room")
         signed_up.connect(order_welcome, dispatch_uid="order_welcome")
         address_changed.connect(order_address_changed, dispatch_uid="order_address_changed")
+
+
+def check_apps(installed: Iterable[str]) -> None:
+    """Raise ImproperlyConfigured when one of the apps is missing, or stands where it would fail for no clear reason."""
+    # As names, or as the paths of their configurations.
+    places = {entry.partition(".")[0]: place for place, entry in enumerate(installed)}
+    if missing := [name for name in APPS if name not in places]:
+        raise ImproperlyConfigured(
+            f"INSTALLED_APPS has no {missing[0]!r}. Headway needs, in this order: {', '.join(map(repr, APPS))}."
+        )
+    if places["actors"] > places["django_dramatiq"]:
+        raise ImproperlyConfigured("In INSTALLED_APPS 'actors' has to stand before 'django_dramatiq'.")

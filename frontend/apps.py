@@ -27,8 +27,13 @@ class FrontendConfig(AppConfig):
         _add_template_folders()
 
     def ready(self) -> None:
+        from django.core.checks import register
+
         from core import addresses, pipelines
+        from frontend.checks import check_middleware
         from frontend.site.icons import ICON_NAMES
+
+        register(check_middleware)
 
         addresses.register(PAGES)
         pipelines.set_icons(ICON_NAMES)

@@ -7,13 +7,17 @@ makes under its attempt's own fence (`jobs/7/3/…`), so that two attempts can n
 
 from __future__ import annotations
 
+import atexit
 import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from django.core import mail
 
 from core.conf import conf
 from core.errors import Overloaded
@@ -24,8 +28,40 @@ BLOCK_BYTES = 1024 * 1024
 FULL_RETRY_SECONDS = 300.0
 
 
+#: Where the site keeps files, as it was when it started: HOME and STORAGE_URL of `HEADWAY`.
+_of_the_site: dict[str, object] = {}
+#: The folder of this process's tests, by its number: tests that run at once have databases of their own.
+_of_tests: dict[int, Path] = {}
+
+
+def remember_site() -> None:
+    """Note where the site keeps its files, before any test can say otherwise."""
+    _of_the_site.update({name: conf.values().get(name) for name in ("HOME", "STORAGE_URL")})
+
+
 def root() -> Path:
+    """Return the folder of STORAGE_URL; in tests that set no other one, a folder of their own.
+
+    Jobs of a test database begin again at number 1, and would write over the files of the real ones.
+    """
+    if _is_in_tests() and all(conf.values().get(name) == value for name, value in _of_the_site.items()):
+        process = os.getpid()
+        if process not in _of_tests:
+            _of_tests[process] = Path(tempfile.mkdtemp(prefix="headway-test-files-"))
+            atexit.register(_remove, _of_tests[process], process)
+        return _of_tests[process]
     return Path(conf.storage_root)
+
+
+def _remove(folder: Path, process: int) -> None:
+    # A process that was forked has this order as well.
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_in_tests() -> bool:
+    # Django's test environment puts it there, and takes it away at the end.
+    return hasattr(mail, "outbox")
 
 
 def resolve(key: str) -> Path:

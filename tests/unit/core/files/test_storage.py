@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.core import mail
+from pytest_django import Settings
 
 from core.errors import Refused
 from core.files import storage
 from tests.configuration import OwnConf
 
+SITE = {"HOME": "/srv/shop", "STORAGE_URL": "file:///srv/files"}
 SHA = hashlib.sha256(b"hello").hexdigest()
 
 
@@ -76,3 +81,42 @@ def test_nothing_is_accepted_when_the_disk_would_be_full(store: Path, conf: OwnC
     conf.DISK_FLOOR_BYTES = 2**62
     with pytest.raises(Refused, match="nearly full"):
         storage.refuse_when_full()
+
+
+@pytest.fixture
+def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A site that keeps its files in /srv/files."""
+    settings.HEADWAY = SITE
+    monkeypatch.setattr(storage, "_of_the_site", SITE)
+    return settings
+
+
+def test_tests_of_a_site_never_write_among_its_files(site: Settings) -> None:
+    folder = storage.root()
+    assert folder.is_dir()
+    assert folder.is_relative_to(tempfile.gettempdir())
+    assert storage.root() == folder
+    # A test that sets something else has its files there as well.
+    site.HEADWAY = {**SITE, "RUN_AT_ONCE": True}
+    assert storage.root() == folder
+
+
+def test_a_test_may_name_a_folder_of_its_own(site: Settings) -> None:
+    site.HEADWAY = {**SITE, "STORAGE_URL": "file:///srv/tests"}
+    assert storage.root() == Path("/srv/tests")
+    site.HEADWAY = {"HOME": "/srv/test-home"}
+    assert storage.root() == Path("/srv/test-home/files")
+
+
+def test_the_site_itself_has_its_own_files(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(mail, "outbox")
+    assert storage.root() == Path("/srv/files")
+
+
+def test_each_process_of_tests_has_a_folder_of_its_own(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = storage.root()
+    monkeypatch.setattr(storage, "_of_tests", dict(storage._of_tests))
+    monkeypatch.setattr(storage, "os", SimpleNamespace(getpid=lambda: -1))
+    other = storage.root()
+    assert other != first
+    other.rmdir()
