@@ -93,6 +93,26 @@ def keep_lines() -> None:
         root.addHandler(_keeping)
 
 
+def write_to_stderr() -> None:
+    """Have this process log as Headway's own site does, at INFO to stderr, where the site's LOGGING says nothing of it.
+
+    Django configures no root logger: a worker's tracebacks, and what pipelines log, would be nowhere.
+    """
+    from django.conf import settings
+
+    root = logging.getLogger()
+    if any(handler is not _keeping for handler in root.handlers):
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("{asctime} {levelname} {name} {message}", style="{"))
+    handler.addFilter(WithJob())
+    root.addHandler(handler)
+    if "root" not in settings.LOGGING:
+        root.setLevel(logging.INFO)
+        # Pika logs each reconnect with a traceback; the relay's and the consumer's own lines log it once.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
 def _format(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"

@@ -17,7 +17,7 @@ from core import pipelines
 from core.attempt import children
 from core.attempt.pulse import Pulse
 from core.conf import conf
-from core.logs import log
+from core.logs import log, write_to_stderr
 
 # The broker, and with it this middleware, is built before Django has loaded its models: what needs them is
 # imported when the worker boots.
@@ -50,6 +50,7 @@ class WorkerBoot(Middleware):
         attempts().async_jobs = self.async_jobs = AsyncJobs(attempts())
         from actors.runtime.periodic import PeriodicRuns
 
+        write_to_stderr()
         # What one worker holds fetched, another one can't begin; a small stock is enough not to wait for the broker.
         worker.queue_prefetch = worker.worker_threads + worker.worker_threads // 2
         for queue in pipelines.queues():
