@@ -44,6 +44,8 @@ def filled_in(
     `params` are values as Python has them, or as a job has stored them; a field that is left out has its initial value.
     What no job has taken of the files is deleted afterwards.
     """
+    if not getattr(user, "pk", None):
+        raise TypeError(f"a job's owner is a saved user; {user!r} is none")
     staged: MultiValueDict[str, UploadedFile] = MultiValueDict()
     own: list[UploadedFile] = []
     try:

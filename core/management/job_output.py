@@ -94,6 +94,8 @@ def as_lines(job: Job) -> list[str]:
     lines = [f"job {job.pk}: {job.pipeline}, {job.outcome_words.lower()}, attempt {job.attempt}"]
     if job.error or job.warning:
         lines.append(job.error or job.warning)
+    if isinstance(job.result, dict) and (headline := job.result.get("headline")):
+        lines.append(str(headline))
     if job.subject:
         lines.append(f"about {job.subject}")
     if why := waiting.why(job):

@@ -1,6 +1,7 @@
 """`manage.py up`: everything prepared and running, until Ctrl-C."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -31,8 +32,14 @@ CHECKOUT = Path(settings.BASE_DIR)
 _PATIENCE_SECONDS = 30.0
 
 
-class _CodeFilter(DefaultFilter):
-    """Files whose change means other code."""
+class CodeFilter(DefaultFilter):
+    """Files whose change means other code: none of an environment beside the code, and none that a job has made."""
+
+    ignore_dirs = (*DefaultFilter.ignore_dirs, "site-packages", "dist-packages")
+
+    def __init__(self) -> None:
+        self.ignore_paths = (f"{conf.storage_root}{os.sep}",)
+        super().__init__()
 
     def __call__(self, change: Change, path: str) -> bool:
         return path.endswith((".py", ".html", ".sql", ".toml", ".typ")) and super().__call__(change, path)
@@ -118,7 +125,7 @@ class Command(BaseCommand):
         """Restart all parts each time that code has changed."""
         folders = {CHECKOUT, *(Path(app.path) for app in apps.get_app_configs())}
         code = [folder for folder in folders if not {"site-packages", "dist-packages"} & set(folder.parts)]
-        for changes in watch(*code, watch_filter=_CodeFilter(), stop_event=stopping):
+        for changes in watch(*code, watch_filter=CodeFilter(), stop_event=stopping):
             name = Path(sorted(changes)[0][1]).name
             self.stdout.write(f"{name} has changed: restarting ...")
             self.stdout.flush()
@@ -145,10 +152,12 @@ class Command(BaseCommand):
                 late = float("inf")
                 self.stderr.write(f"The web does not answer yet. {home}/logs/web.log ends with:")
                 self.stderr.write(_tail(home / "logs" / "web.log"))
-        self.stdout.write(f"\nHeadway is at {self.url}{path_of('desk').removesuffix('/')}")
+        self.stdout.write(f"\nHeadway is at {self.url}{path_of('desk')}")
         if login:
             self.stdout.write(login)
-        self.stdout.write(f"Database, files and logs are in {home}. Ctrl-C stops it.")
+        database = Path(settings.DATABASES["default"]["NAME"])
+        what = "Database, files and logs" if database.is_relative_to(home) else "Files and logs"
+        self.stdout.write(f"{what} are in {home}. Ctrl-C stops it.")
         self.stdout.flush()
 
 

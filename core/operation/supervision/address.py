@@ -6,6 +6,7 @@ import socket
 
 from core.addresses import path_of
 from core.errors import HeadwayError
+from core.operation.supervision.advice import setting_of
 
 
 class AddressUnusable(HeadwayError):
@@ -52,7 +53,7 @@ def is_ready(host: str, port: int, *, named: str) -> bool:
 def _sentence(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < 65535 else 8001
-        return f"Port {port} is already taken by another program. Choose another one: PORT={other} make up"
+        return f"Port {port} is already taken by another program. Choose another one: {setting_of('PORT', other)}"
     if error.errno == errno.EACCES:
-        return f"Port {port} is open to root only. Choose one above 1023: PORT=8000 make up"
+        return f"Port {port} is open to root only. Choose one above 1023: {setting_of('PORT', 8000)}"
     return f"Headway cannot listen at {host} port {port}: {error.strerror}. Set HOST and PORT."

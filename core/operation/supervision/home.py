@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import HeadwayError
+from core.operation.supervision.advice import setting_of
 
 
 class HomeUnusable(HeadwayError):
@@ -27,7 +28,7 @@ def prepare_home(home: Path) -> None:
         _make_secret_key(home / "secret_key")
     except OSError as error:
         raise HomeUnusable(
-            f"{home} cannot be used: {error.strerror}. Name another folder: HEADWAY_HOME=/path make up"
+            f"{home} cannot be used: {error.strerror}. Name another folder: {setting_of('HOME', '/path')}"
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django import forms
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.files.base import ContentFile
 from django.core.signals import request_finished, request_started
 from django.db import transaction
@@ -111,6 +112,14 @@ def test_params_that_the_form_refuses_are_an_error_with_its_sentences_by_field(a
         "seconds: Enter a number."
     )
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("owner", ["alice", None, AnonymousUser(), User(username="unsaved")], ids=repr)
+def test_an_owner_who_is_no_saved_user_is_refused(owner: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^a job's owner is a saved user; {re.escape(repr(owner))} is none$"):
+        jobs.submit("count", owner=owner, params={"count": 3})
+    with pytest.raises(TypeError, match=r"is none$"):
+        jobs.submit_many("count", [{"count": 3}], owner=owner)
 
 
 def test_a_param_that_is_no_field_is_named_with_the_fields_there_are(alice: User) -> None:

@@ -514,7 +514,7 @@ def test_a_success_with_a_warning_says_so_and_stays_succeeded(alice: User) -> No
     Job.objects.filter(pk=told.pk).update(state=State.SUCCEEDED, result=result)
     lines = run("show", told.pk).splitlines()
     assert "succeeded, with warnings" in lines[0]
-    assert "  3 of 8 records were rejected." in lines
+    assert lines[1:3] == ["  3 of 8 records were rejected.", "  5 rows"]
     shown = run_json("show", told.pk)
     assert (shown["state"], shown["warning"]) == ("succeeded", "3 of 8 records were rejected.")
     listed = {row["id"]: row["warning"] for row in run_json("list")}
