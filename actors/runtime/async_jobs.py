@@ -34,7 +34,7 @@ from types import FrameType
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from actors.runtime.crew import Crew
 from actors.runtime.turns import Turns
@@ -60,6 +60,8 @@ MOST_HUNG, MOST_DEAF = 8, 100
 LOOK_SECONDS, BLOCKED_SECONDS = 0.25, 1.0
 #: Seconds between two looks of a thread that waits for a place.
 PLACE_SECONDS = 1.0
+#: Seconds that Django's own thread for async calls gets to close its connection at the end.
+CLOSE_SECONDS = 1.0
 #: Files that a process may have open beside those of its async jobs.
 OTHER_FILES = 1024
 
@@ -192,6 +194,8 @@ class AsyncJobs:
                 task.cancel()
             loop.run_until_complete(asyncio.sleep(0))
             loop.run_until_complete(loop.shutdown_asyncgens())
+            closing = loop.create_task(sync_to_async(connections.close_all)())
+            loop.run_until_complete(asyncio.wait([closing], timeout=CLOSE_SECONDS))
             loop.close()
 
     async def _beside(self, act: Callable[[], T], /, *, is_long: bool = False) -> T:
@@ -304,7 +308,12 @@ class AsyncJobs:
     def _end_blocker(self, seconds: float) -> None:
         run = self._turns.current
         if run is not None and not run.attempt.is_written_off:
-            self._attempts.write_off(run.attempt, _crash_of(run.attempt, seconds))
+            try:
+                self._attempts.write_off(run.attempt, _crash_of(run.attempt, seconds))
+            except Exception:  # noqa: BLE001 - the database is away, most likely; the lookout has to go on
+                log("attempt_unwritten", level=logging.ERROR, exc_info=True, job=run.attempt.claim.job_id)
+            finally:
+                connections.close_all()
 
     def _find_hung(self) -> None:
         """Make up for threads in which a call hangs whose job was ended."""

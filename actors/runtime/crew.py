@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from django.db import connections
+
 T = TypeVar("T")
 
 
@@ -55,13 +57,16 @@ class Crew:
         threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True).start()
 
     def _run(self) -> None:
-        while (item := self._work.get()) is not None:
-            future, act = item
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(act())
-                except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-                    future.set_exception(error)
-            # Nothing of the last job is kept while it waits.
-            del item, future, act
-            self._idle.release()
+        try:
+            while (item := self._work.get()) is not None:
+                future, act = item
+                if future.set_running_or_notify_cancel():
+                    try:
+                        future.set_result(act())
+                    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+                        future.set_exception(error)
+                # Nothing of the last job is kept while it waits.
+                del item, future, act
+                self._idle.release()
+        finally:
+            connections.close_all()
