@@ -8,12 +8,12 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import autodiscover_modules
+from django.utils.module_loading import autodiscover_modules, import_string
 
 from core.conf import conf
 
 #: What django-dramatiq has to be told, unless the site tells it something else.
-DRAMATIQ = {
+DRAMATIQ: dict[str, Any] = {
     "DRAMATIQ_BROKER": {
         "BROKER": "actors.runtime.broker.build_broker",
         "OPTIONS": {},
@@ -40,9 +40,12 @@ class ActorsConfig(AppConfig):
                 setattr(settings, name, value)
 
     def ready(self) -> None:
+        import dramatiq
+
         from actors import pipelines
         from core.wakeup import jobs_due
 
+        check_broker(dramatiq.get_broker())
         names = [module.name for module in pkgutil.iter_modules(pipelines.__path__, f"{pipelines.__name__}.")]
         for name in [*names, *conf.EXTRA_PIPELINES]:
             module = importlib.import_module(name)
@@ -54,6 +57,22 @@ class ActorsConfig(AppConfig):
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
         _declare_periodic_actors()
         _leave_empty_tables_out_of_the_admin()
+
+
+def check_broker(broker: Any) -> None:
+    """Raise ImproperlyConfigured when the site's DRAMATIQ_BROKER is one that can't carry jobs."""
+    needed = DRAMATIQ["DRAMATIQ_BROKER"]
+    missing = [
+        path
+        for path in needed["MIDDLEWARE"]
+        if not any(isinstance(each, import_string(path)) for each in broker.middleware)
+    ]
+    if hasattr(broker, "publish_jobs") and not missing:
+        return
+    raise ImproperlyConfigured(
+        f"DRAMATIQ_BROKER can't carry Headway's jobs. Leave it out, or write in it 'BROKER': {needed['BROKER']!r}, "
+        f"and among 'MIDDLEWARE' {', '.join(map(repr, needed['MIDDLEWARE']))}."
+    )
 
 
 def _declare_periodic_actors() -> None:

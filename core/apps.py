@@ -48,7 +48,10 @@ def check_apps(installed: Iterable[str]) -> None:
     """Raise ImproperlyConfigured when one of the apps is missing, or stands where it would fail for no clear reason."""
     # As names, or as the paths of their configurations.
     places = {entry.partition(".")[0]: place for place, entry in enumerate(installed)}
-    if missing := [name for name in APPS if name not in places]:
+    # A site may do without the pages.
+    pages = "frontend" in places
+    needed = [name for name in APPS if pages or name not in ("django_htmx", "frontend")]
+    if missing := [name for name in needed if name not in places]:
         raise ImproperlyConfigured(
             f"INSTALLED_APPS has no {missing[0]!r}. Headway needs, in this order: {', '.join(map(repr, APPS))}."
         )

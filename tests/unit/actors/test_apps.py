@@ -1,14 +1,20 @@
-"""Pipelines are found in every installed app."""
+"""Pipelines are found in every installed app, and a broker that could not carry jobs ends the start."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import dramatiq
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import Retries
 
+from actors.apps import DRAMATIQ, check_broker
 from core import pipelines
 from core.pipelines import InvalidPipeline
 
@@ -39,7 +45,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def find_again() -> None:
-    with override_settings(INSTALLED_APPS=["core", "actors", "shop_of_a_test"]):
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop_of_a_test"]):
         apps.get_app_config("actors").ready()
 
 
@@ -61,3 +67,25 @@ def test_one_that_does_not_fit_its_form_stops_the_start(shop: Path) -> None:
 
 def test_an_app_without_pipelines_is_passed_over(shop: Path) -> None:
     find_again()
+
+
+def test_the_broker_that_comes_with_headway_is_right() -> None:
+    check_broker(dramatiq.get_broker())
+
+
+def test_another_broker_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        check_broker(StubBroker(middleware=list(dramatiq.get_broker().middleware)))
+    needed = DRAMATIQ["DRAMATIQ_BROKER"]
+    assert str(refused.value).startswith("DRAMATIQ_BROKER can't carry Headway's jobs. Leave it out, or write in it")
+    assert all(repr(path) in str(refused.value) for path in (needed["BROKER"], *needed["MIDDLEWARE"]))
+
+
+@pytest.mark.parametrize("left_out", range(3))
+def test_a_middleware_that_is_left_out_is_refused(left_out: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = dramatiq.get_broker()
+    path = DRAMATIQ["DRAMATIQ_BROKER"]["MIDDLEWARE"][left_out]
+    kept = [each for each in broker.middleware if type(each).__name__ != path.rpartition(".")[2]]
+    monkeypatch.setattr(broker, "middleware", [*kept, Retries()])
+    with pytest.raises(ImproperlyConfigured, match="DRAMATIQ_BROKER"):
+        check_broker(broker)
