@@ -114,7 +114,9 @@ def test_params_that_the_form_refuses_are_an_error_with_its_sentences_by_field(a
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("owner", ["alice", None, AnonymousUser(), User(username="unsaved")], ids=["name", "nobody", "anonymous", "unsaved"])
+@pytest.mark.parametrize(
+    "owner", ["alice", None, AnonymousUser(), User(username="unsaved")], ids=["name", "nobody", "anonymous", "unsaved"]
+)
 def test_an_owner_who_is_no_saved_user_is_refused(owner: Any) -> None:
     with pytest.raises(TypeError, match=rf"^a job's owner is a saved user; {re.escape(repr(owner))} is none$"):
         jobs.submit("count", owner=owner, params={"count": 3})
