@@ -47,7 +47,7 @@ matrix: dev-environment ## Every unit test and the main way, on each supported P
 main-way: dev-environment
 	@$(PY) -c 'import django, sys; print("Python %d.%d.%d," % sys.version_info[:3], "Django", django.__version__)'
 	@$(PY) -m pytest tests/unit $(in_two)
-	@$(PY) -m pytest tests/integration -m main_way $(in_two)
+	@$(PY) -m pytest tests/integration tests/host -m main_way $(in_two)
 
 check: dev-environment ## Lint, format, types, import arrows, migrations, deployment, compose
 	@$(call says,ruff check .,Lint: mend what ruff names above; $(PY) -m ruff check --fix does much of it.)

@@ -54,6 +54,12 @@ def changeable(user: User, rows: Rows) -> Rows:
     return rows if _is_command_line(user) else _policy(conf.POLICY).changeable(user, rows)
 
 
+def may_see(user: User, thing: Any) -> bool:
+    """Return whether this person may see this job, dataset or schedule."""
+    rows: QuerySet[Any] = type(thing)._default_manager.filter(pk=thing.pk)
+    return visible(user, rows).exists()
+
+
 def may_change(user: User, thing: Any) -> bool:
     """Return whether this person, who sees this job, dataset or schedule, may act on it."""
     policy = _policy(conf.POLICY)

@@ -25,6 +25,10 @@ SETTINGS_MARK = "# -- Headway "
 #: Lines that a host's settings need at most.
 MOST_LINES = 12
 USERS = ("people.Person", "members.Member")
+#: Addresses that answer with something else than a page.
+NO_PAGES = re.compile(r"files/|healthz|readyz|metrics|favicon|watched|count/|preview/|/log/|shared/")
+
+pytestmark = pytest.mark.main_way
 
 
 class HostSite:
@@ -172,7 +176,7 @@ def address(host: HostSite, report: dict[str, Any]) -> Iterator[str]:
             web.wait(30)
 
 
-def test_the_pages_live_in_a_browser(address: str, chromium: Path) -> None:
+def test_every_page_lives_in_a_browser(address: str, chromium: Path, report: dict[str, Any]) -> None:
     faults: list[str] = []
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -203,6 +207,10 @@ def test_the_pages_live_in_a_browser(address: str, chromium: Path) -> None:
             expect(page.locator(".job-progress")).to_contain_text("Cancelled")
             page.goto(f"{address}/jobs-desk/datasets/")
             expect(page.locator(".row-link").first).to_be_visible()
+            for path, status in report["pages"]["member"].items():
+                if status == 200 and not NO_PAGES.search(path):
+                    page.goto(f"{address}/{path}")
+                    expect(page.locator("#shop-header")).to_be_visible()
         finally:
             browser.close()
     assert faults == []

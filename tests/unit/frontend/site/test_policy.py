@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from core import policy
 from core.models import Dataset, Job, Schedule
 from core.policy import Policy, Rows
 from tests.configuration import OwnConf
@@ -75,6 +76,10 @@ class TestColleagues:
         assert carol.get("/workers/").status_code == 200
         assert as_staff.get("/workers/").status_code == 403
         assert as_alice.get("/workers/").status_code == 403
+
+    def test_it_is_a_yes_or_no_as_well(self, alice: User, bob: User, staff: User, bobs: Job) -> None:
+        assert [policy.may_see(user, bobs) for user in (alice, bob, staff)] == [True] * 3
+        assert [policy.may_change(user, bobs) for user in (alice, bob, staff)] == [False, True, False]
 
     def test_schedules_go_by_it_too(self, alice: User) -> None:
         assert not Schedule.objects.for_user(alice).filter(owner__username="carol").exists()
