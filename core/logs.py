@@ -117,4 +117,5 @@ def _format(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    return repr(text) if " " in text else text
+    # What can't be printed, half a character or a line's end, would break the line for who reads the log.
+    return repr(text) if " " in text or not text.isprintable() else text

@@ -81,3 +81,9 @@ def test_handlers_that_the_site_gives_its_root_logger_are_all_it_has() -> None:
         write_to_stderr()
         assert root.handlers == before
         assert root.level == logging.WARNING
+
+
+def test_what_cannot_be_printed_is_escaped(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="headway"):
+        log("job_refused", job=7, error="a\x00b\udcff\nc")
+    assert caplog.messages == [r"job_refused job=7 error='a\x00b\udcff\nc'"]
