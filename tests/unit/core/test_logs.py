@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from pytest_django import Settings
+from django.conf import settings
 
 from core.logs import keep_lines, log, write_to_stderr
 
@@ -52,9 +52,10 @@ def root_logger_of_django() -> Iterator[logging.Logger]:
 
 
 def test_a_worker_of_a_site_without_a_root_logger_logs_to_stderr(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.LOGGING = {}
+    # Not by the fixture of settings: Django 6.1 would set up all logging anew by what is changed there.
+    monkeypatch.setattr(settings, "LOGGING", {})
     with root_logger_of_django():
         write_to_stderr()
         write_to_stderr()
@@ -63,9 +64,9 @@ def test_a_worker_of_a_site_without_a_root_logger_logs_to_stderr(
 
 
 def test_a_level_that_the_site_gives_its_root_logger_holds(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.LOGGING = {"root": {"level": "WARNING"}}
+    monkeypatch.setattr(settings, "LOGGING", {"root": {"level": "WARNING"}})
     with root_logger_of_django():
         write_to_stderr()
         logging.getLogger("orders").info("nobody reads this")
