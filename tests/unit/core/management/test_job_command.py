@@ -547,7 +547,7 @@ def test_several_files_of_one_field_are_given_one_by_one(
     both = [option for name in ("b.csv", "a.csv") for option in ("--file", f"tables={tmp_path / name}")]
     shown = run_json("submit", merge, "--owner", "alice", *both, "--param", "password=correct horse")
     job = Job.objects.get()
-    assert list(job.artifacts.values_list("field", "name")) == [("tables", "b.csv"), ("tables.2", "a.csv")]
+    assert sorted(job.artifacts.values_list("field", "name")) == [("tables", "b.csv"), ("tables.2", "a.csv")]
     assert "correct horse" not in json.dumps(shown) + str(job.params) + run("show", job.pk)
     ones = [option.replace("tables=", "one=") for option in both]
     assert refusal("submit", merge, "--owner", "alice", *both, *ones) == (2, "one takes one file, and 2 are given")
