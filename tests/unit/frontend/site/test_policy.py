@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client
 
 from core import policy
@@ -38,6 +38,12 @@ def bobs(bob: User, make_job: MakeJob) -> Job:
 
 def test_without_a_policy_of_its_own_another_persons_job_is_not_there(as_alice: Client, bobs: Job) -> None:
     assert as_alice.get(bobs.get_absolute_url()).status_code == 404
+
+
+def test_the_default_says_yes_to_owner_and_staff_alone(alice: User, bob: User, staff: User, bobs: Job) -> None:
+    people = (alice, bob, staff, AnonymousUser())
+    assert [policy.may_change(user, bobs) for user in people] == [False, True, True, False]
+    assert [policy.may_see(user, bobs) for user in people] == [False, True, True, False]
 
 
 @pytest.mark.usefixtures("colleagues")
