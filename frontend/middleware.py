@@ -35,7 +35,6 @@ class HeadwayMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        without_null_characters(request)
         try:
             response = self._get_response(request)
         finally:
@@ -51,6 +50,7 @@ class HeadwayMiddleware:
     def process_view(self, request: HttpRequest, *_: Any) -> None:
         if not self._is_headways(request):
             return
+        without_null_characters(request)
         if not hasattr(request, "htmx"):
             request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
         request.upload_handlers = [StagingUploadHandler(request)]

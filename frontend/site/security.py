@@ -47,6 +47,8 @@ def without_null_characters(request: HttpRequest) -> None:
     """Read U+0000 in a query as U+FFFD, as it would be stored: PostgreSQL fails on U+0000."""
     if "%00" in (query := request.META.get("QUERY_STRING", "")):
         request.META["QUERY_STRING"] = query.replace("%00", "%EF%BF%BD")
+        # Another middleware may have read it already.
+        request.__dict__.pop("GET", None)
 
 
 def person_required(
