@@ -15,12 +15,16 @@ from core.models.preferences import Preferences
 from core.models.progress import JobProgress
 from core.models.runs import RunSeconds
 from core.models.schedule import Schedule, ScheduledRun
+from core.models.share import ShareLink
 from core.models.source import Source
 from core.models.step import JobStep
+from core.models.token import ApiToken
+from core.models.webhook import Webhook, WebhookCall
 from core.models.worker import Worker
 
 __all__ = [
     "AlarmCount",
+    "ApiToken",
     "Artifact",
     "AuditEntry",
     "Dataset",
@@ -40,6 +44,9 @@ __all__ = [
     "RunSeconds",
     "Schedule",
     "ScheduledRun",
+    "ShareLink",
     "Source",
+    "Webhook",
+    "WebhookCall",
     "Worker",
 ]
