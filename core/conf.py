@@ -277,6 +277,8 @@ class Conf:
 
     #: The class that says who sees, who acts and who operates (`core.policy.Policy`).
     POLICY = _text("core.policy.Policy")
+    #: Requests that one API token may send in a minute; 0 is no limit.
+    API_RATE = _integer(600)
 
     # -- secrets ------------------------------------------------------------------------------------
 

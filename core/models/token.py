@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from core import policy
+
 
 class ApiToken(models.Model):
     """A token of one person's. Its text is shown once and not stored: the row has its digest only."""
@@ -38,3 +40,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.ending})"
+
+    def allows(self, scope: str) -> bool:
+        """Return whether a request with the token may do what needs this scope, for its owner as they are now."""
+        levels = self.Scope.values
+        if levels.index(scope) > levels.index(self.scope):
+            return False
+        return scope != self.Scope.OPERATE or policy.operates(self.owner)

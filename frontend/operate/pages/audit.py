@@ -43,6 +43,10 @@ ACTS = {
     "send_mail_again": "Sent a mail again",
     "keep_dataset": "Kept a dataset for good",
     "release_dataset": "Let a dataset expire",
+    "make_token": "Made an API token",
+    "revoke_token": "Revoked an API token",
+    "share_job": "Shared a job",
+    "revoke_share": "Revoked a link to a job",
 }
 
 

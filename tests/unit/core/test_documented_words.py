@@ -54,7 +54,7 @@ def test_states_are_live_or_terminal_and_people_revive_them() -> None:
 
 
 def glossary_words() -> set[str]:
-    return {word for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in [term, *term.split()]}
+    return {word.lower() for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in [term, *term.split()]}
 
 
 @pytest.mark.parametrize("model", sorted(model.__name__ for model in apps.get_app_config("core").get_models()))
