@@ -20,7 +20,6 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 
@@ -32,6 +31,7 @@ from core.errors import Refused
 from core.models import ApiToken
 from core.people import audit
 from core.people.tries import Tries
+from core.people.users import is_active
 
 #: Begins every token, so that people and scanners of code know one when they see it.
 PREFIX = "hw_"
@@ -86,7 +86,7 @@ def find(text: str) -> ApiToken | None:
     if not _SHAPE.fullmatch(text):
         return None
     token = working(ApiToken.objects.select_related("owner")).filter(digest=_digest(text)).first()
-    return token if token is not None and _is_active(token.owner) else None
+    return token if token is not None and is_active(token.owner) else None
 
 
 def working(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
@@ -179,11 +179,6 @@ _purse = _Purse()
 
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-def _is_active(owner: AbstractBaseUser) -> bool:
-    """Whether the account is active; those of a site whose users can't be made inactive are."""
-    return bool(getattr(owner, "is_active", True))
 
 
 def _audit_values(token: ApiToken) -> dict[str, Any]:

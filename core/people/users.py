@@ -22,6 +22,11 @@ def email_of(user: AbstractBaseUser | AnonymousUser) -> str:
     return str(getattr(user, field, "") or "")
 
 
+def is_active(user: AbstractBaseUser) -> bool:
+    """Return whether the account is active; those of a site whose users can't be made inactive are."""
+    return bool(getattr(user, "is_active", True))
+
+
 def owner_lookup(lookup: str = "") -> str:
     """Return the query name of an owner's name, as `owner__username__iexact` on a site with Django's users."""
     return "__".join(part for part in ("owner", get_user_model().USERNAME_FIELD, lookup) if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from typing import Any
 
@@ -10,9 +11,9 @@ from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from core import pipelines
+from core import pipelines, policy
 from core.life.submission import submit
-from core.models import Preferences
+from core.models import ApiToken, Preferences
 from core.people.tries import may_try
 from core.people.users import email_of, system_user
 from frontend.site import zones
@@ -21,6 +22,13 @@ from frontend.site import zones
 RESETS_PER_HOUR = 3
 #: Alphabets with letters that look like one another's, by the first word of their Unicode names.
 _SIMILAR_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
+#: What each scope of a token allows, in words.
+_SCOPES = {
+    ApiToken.Scope.READ: "read: see what you see",
+    ApiToken.Scope.SUBMIT: "submit: that, and submit jobs and act on them",
+    ApiToken.Scope.OPERATE: "operate: that, and look after the site",
+}
+_DAY_SECONDS = 86_400.0
 
 
 class SignUpForm(BaseUserCreationForm):
@@ -83,6 +91,45 @@ class EmailForm(forms.Form):
         if not self.user.check_password(password):
             raise forms.ValidationError("This is not your password.")
         return password
+
+
+class TokenForm(forms.Form):
+    """A new API token: its name, what it may do, and for how long."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        help_text="What uses it, such as “nightly upload”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scope = forms.ChoiceField()
+    days = forms.TypedChoiceField(
+        label="It works for",
+        choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("never", "ever, until you revoke it")],
+        coerce=lambda text: None if text == "never" else int(text),
+        initial="90",
+        widget=forms.Select(attrs={"autocomplete": "off"}),
+    )
+    #: One value for each time that the form is shown.
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
+        self.user = user
+        super().__init__(data, initial={"key": secrets.token_urlsafe(12)}, auto_id="id_token_%s")
+        self.fields["scope"] = forms.ChoiceField(
+            label="It may",
+            choices=[
+                (scope.value, words)
+                for scope, words in _SCOPES.items()
+                if scope != ApiToken.Scope.OPERATE or policy.operates(user)
+            ],
+            widget=forms.RadioSelect,
+            initial=ApiToken.Scope.READ,
+        )
+
+    def is_first(self) -> bool:
+        """Return whether this form is sent for the first time, and note that it was."""
+        return may_try("token_form", f"{self.user.pk} {self.cleaned_data['key']}", amount=1, per_seconds=_DAY_SECONDS)
 
 
 class PreferencesForm(forms.ModelForm):

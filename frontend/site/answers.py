@@ -95,18 +95,20 @@ def answer_act(
 def answer_form(
     request: HttpRequest,
     *forms: BaseForm,
-    save: Callable[[], Done],
+    save: Callable[[], Done | HttpResponse],
     show: Callable[[int], HttpResponseBase],
     refuse: Callable[[Refused], HttpResponseBase] | None = None,
 ) -> HttpResponseBase:
     """Save what was filled in, if all the forms are valid, and lead on; else show them again, with the status 422.
 
+    Where saving itself has something to show, `save` returns that answer.
     `save` may raise ValidationError or PermanentError for errors that only saving finds: the first form shows them.
     A refusal for another reason than the input is answered by `refuse`.
     """
     if all(form.is_valid() for form in forms):
         try:
-            return _go_on(request, save())
+            done = save()
+            return done if isinstance(done, HttpResponse) else _go_on(request, done)
         except Refused as error:
             if refuse is None:
                 raise
@@ -118,12 +120,12 @@ def answer_form(
     return show(422)
 
 
-def lead_to(request: HttpRequest, address: str) -> HttpResponseBase:
+def lead_to(request: HttpRequest, address: str) -> HttpResponse:
     """Send the browser to another page, also from htmx, which would put a redirect's page in place of the region."""
     return HttpResponseClientRedirect(address) if is_htmx(request) else HttpResponseRedirect(address)
 
 
-def turn_back(request: HttpRequest, refusal: str, *, to: str) -> HttpResponseBase:
+def turn_back(request: HttpRequest, refusal: str, *, to: str) -> HttpResponse:
     """Send the person to a page that says why something could not be done."""
     messages.warning(request, refusal)
     return lead_to(request, to)

@@ -37,6 +37,7 @@ _AREAS = (
     ("audit_", "audit"),
     ("preferences", "preferences"),
     ("password_change", "preferences"),
+    ("token", "preferences"),
     ("notices", "notices"),
 )
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.conf import conf
 from core.database.clock import database_now
 from core.mails import mailed_from, order_pending_mails
 from core.models import Preferences
 from core.people.accounts import Taken, change_email
-from core.people.users import email_of
 from frontend.accounts import theme
 from frontend.accounts.forms import EmailForm, PreferencesForm
 from frontend.accounts.login_tries import may_confirm
+from frontend.accounts.pages.settings import settings_page
 from frontend.accounts.people import saved_preferences
-from frontend.site import zones
 from frontend.site.answers import Done, answer_act, answer_form
 from frontend.site.errors import refused
 from frontend.site.security import PersonRequest, person_required
@@ -37,7 +32,7 @@ _MAIL_CHOICES = ("mail_when_done", "mail_when_failed")
 def preferences(request: PersonRequest) -> HttpResponseBase:
     """Show the settings, or save what was chosen."""
     if request.method != "POST":
-        return _page(request)
+        return settings_page(request)
     saved = saved_preferences(request)
     wished = [name for name in _MAIL_CHOICES if getattr(saved, name)]
     form = PreferencesForm(request.POST, instance=saved)
@@ -53,7 +48,9 @@ def preferences(request: PersonRequest) -> HttpResponseBase:
         saved.save(update_fields=changed)
         return Done("Your settings are kept.", to=reverse("headway:preferences"))
 
-    response = answer_form(request, form, save=save, show=lambda status: _page(request, choices=form, status=status))
+    response = answer_form(
+        request, form, save=save, show=lambda status: settings_page(request, choices=form, status=status)
+    )
     if form.is_valid():
         theme.keep_in_browser(request, response, saved.theme)
     return response
@@ -79,7 +76,7 @@ def preferences_email(request: PersonRequest) -> HttpResponseBase:
         message = "Your address is changed." if request.user.email else "Your address is gone."
         return Done(message, to=reverse("headway:preferences"))
 
-    return answer_form(request, form, save=save, show=lambda status: _page(request, email=form, status=status))
+    return answer_form(request, form, save=save, show=lambda status: settings_page(request, email=form, status=status))
 
 
 @require_POST
@@ -111,30 +108,3 @@ def browser_notices(request: PersonRequest) -> HttpResponseBase:
 
 #: Seconds.
 _MINUTE = 60.0
-
-
-def _page(
-    request: PersonRequest,
-    *,
-    choices: PreferencesForm | None = None,
-    email: EmailForm | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    choices_form = choices or PreferencesForm(instance=_initial_preferences(request))
-    context = {
-        "choices": choices_form,
-        "address": email_of(request.user),
-        "email": email or (EmailForm(request.user) if conf.ACCOUNTS else None),
-        "zones": zones.suggested(),
-        "site_zone": timezone.get_default_timezone_name(),
-        "now": dt.datetime.now(dt.UTC),
-    }
-    return render(request, "headway/preferences.html", context, status=status)
-
-
-def _initial_preferences(request: PersonRequest) -> Preferences:
-    """Return the person's preferences for the form; unsaved when they have never chosen any."""
-    initial = zones.preferences_of(request.user)
-    if initial._state.adding:
-        initial.theme = theme.theme_of(request)
-    return initial
