@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from frontend.jobs.views import acts, desk, detail, file, log, notices, parameters, shared_file
+from frontend.jobs.views import acts, desk, detail, embedded, file, log, notices, parameters, shared_file
 
 urlpatterns = [
     path("", desk.desk, name="desk"),
     path("jobs/", desk.jobs, name="jobs"),
     path("jobs/<int:pk>/", detail.job_detail, name="job_detail"),
     path("jobs/<int:pk>/progress/", detail.job_progress, name="job_progress"),
+    path("jobs/<int:pk>/embedded/", embedded.job_embedded, name="job_embedded"),
+    path("jobs/embedded/", embedded.jobs_embedded, name="jobs_embedded"),
     path("jobs/<int:pk>/log/", log.job_log, name="job_log"),
     path("jobs/<int:pk>/why/", detail.job_why, name="job_why"),
     path("jobs/<int:pk>/cancellation/", acts.job_cancellation, name="job_cancellation"),

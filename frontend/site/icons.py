@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-#: The names of the symbols in _icons.html.
-ICON_NAMES = frozenset(
-    re.findall(r'id="icon-([a-z-]+)"', (Path(__file__).parent / "templates/headway/_icons.html").read_text())
+#: What is drawn for each, in a square of 24: the symbols of _icons.html.
+ICONS = dict(
+    re.findall(
+        r'<symbol id="icon-([a-z-]+)" viewBox="0 0 24 24">(.*?)</symbol>',
+        (Path(__file__).parent / "templates/headway/_icons.html").read_text(),
+    )
 )
+ICON_NAMES = frozenset(ICONS)

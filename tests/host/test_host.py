@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.policy import Policy
 from tests.services.processes import free_port
@@ -176,41 +177,102 @@ def address(host: HostSite, report: dict[str, Any]) -> Iterator[str]:
             web.wait(30)
 
 
-def test_every_page_lives_in_a_browser(address: str, chromium: Path, report: dict[str, Any]) -> None:
-    faults: list[str] = []
+@contextmanager
+def browsing(chromium: Path) -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
-            page = browser.new_page()
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-
-            def opens() -> bool:
-                try:
-                    page.goto(f"{address}/jobs-desk/pipelines/count_orders/")
-                except Exception:  # noqa: BLE001 - not listening yet
-                    return False
-                return True
-
-            wait_until(opens, 60, "the host's web server")
-            page.fill("input[name=username]", "ben@shop.example")
-            page.fill("input[name=password]", "a password")
-            page.get_by_role("button", name="Log in").click()
-            faults.clear()
-            page.fill("input[name=upto]", "7")
-            page.get_by_role("button", name="Start").click()
-            expect(page.locator("#shop-header")).to_be_visible()
-            expect(page.locator(".job-progress")).to_contain_text("Queued")
-            page.get_by_role("button", name="Cancel").first.click()
-            page.get_by_role("button", name="Cancel job").click()
-            expect(page.locator(".job-progress")).to_contain_text("Cancelled")
-            page.goto(f"{address}/jobs-desk/datasets/")
-            expect(page.locator(".row-link").first).to_be_visible()
-            for path, status in report["pages"]["member"].items():
-                if status == 200 and not NO_PAGES.search(path):
-                    page.goto(f"{address}/{path}")
-                    expect(page.locator("#shop-header")).to_be_visible()
+            yield browser
         finally:
             browser.close()
+
+
+def logged_in(browser: Browser, address: str, path: str, faults: list[str]) -> Page:
+    """Open a page of the host's that needs a log-in, as a member."""
+    page = browser.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+
+    def opens() -> bool:
+        try:
+            page.goto(f"{address}/log-in/?next=/{path}")
+        except Exception:  # noqa: BLE001 - not listening yet
+            return False
+        return True
+
+    wait_until(opens, 60, "the host's web server")
+    page.fill("input[name=username]", "ben@shop.example")
+    page.fill("input[name=password]", "a password")
+    page.get_by_role("button", name="Log in").click()
+    faults.clear()
+    return page
+
+
+@pytest.fixture
+def worker(host: HostSite, report: dict[str, Any]) -> Iterator[None]:
+    command = [sys.executable, "manage.py", "worker", "--threads", "2"]
+    with (host.folder / "worker.log").open("w") as output:
+        running = subprocess.Popen(command, cwd=host.folder, env=host.environment, stdout=output, stderr=output)
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(60)
+
+
+def test_jobs_live_on_a_page_of_the_hosts_own(address: str, chromium: Path, worker: None) -> None:
+    faults: list[str] = []
+    with browsing(chromium) as browser:
+        page = logged_in(browser, address, "orders/", faults)
+        page.get_by_role("button", name="Count them twice").click()
+        parts = page.locator(".headway-embedded > .headway-job")
+        expect(parts).to_have_count(2)
+        page.evaluate("window.sameDocument = true")
+        for part in (parts.nth(0), parts.nth(1)):
+            expect(part.locator("progress")).to_be_visible(timeout=60_000)
+        assert page.title() == "The shop"
+        colours = {}
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            colours[scheme] = parts.first.evaluate("part => getComputedStyle(part).backgroundColor")
+        assert colours == {"light": "rgb(255, 255, 255)", "dark": "rgb(23, 26, 32)"}
+        for part in (parts.nth(0), parts.nth(1)):
+            expect(part).to_contain_text("Counted 1000", timeout=60_000)
+            expect(part).not_to_have_attribute("hx-get", "")
+        expect(page.locator(".headway-jobs")).not_to_have_attribute("data-poll", "", timeout=60_000)
+        expect(page.locator(".headway-jobs .headway-job").first).to_contain_text("Succeeded")
+        # Nothing of it came by loading the page again.
+        assert page.evaluate("window.sameDocument") is True
+        assert page.title() == "The shop"
+        without_scripts = browser.new_context(java_script_enabled=False, storage_state=page.context.storage_state())
+        plain = without_scripts.new_page()
+        plain.goto(f"{address}/orders/")
+        plain.locator(".headway-name").first.click()
+        expect(plain.locator("#shop-header")).to_be_visible()
+        expect(plain.locator(".job-progress")).to_contain_text("Counted 1000")
+        stranger = browser.new_context().new_page()
+        stranger.goto(f"{address}/orders/")
+        expect(stranger.locator(".headway-embedded")).to_have_count(0)
+    assert faults == []
+
+
+def test_every_page_lives_in_a_browser(address: str, chromium: Path, report: dict[str, Any]) -> None:
+    faults: list[str] = []
+    with browsing(chromium) as browser:
+        page = logged_in(browser, address, "jobs-desk/pipelines/count_orders/", faults)
+        page.fill("input[name=upto]", "7")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#shop-header")).to_be_visible()
+        expect(page.locator(".job-progress")).to_contain_text("Queued")
+        page.get_by_role("button", name="Cancel").first.click()
+        page.get_by_role("button", name="Cancel job").click()
+        expect(page.locator(".job-progress")).to_contain_text("Cancelled")
+        expect(page).to_have_title(re.compile(r"^Cancelled · .* · The shop$"))
+        page.goto(f"{address}/jobs-desk/datasets/")
+        expect(page.locator(".row-link").first).to_be_visible()
+        for path, status in report["pages"]["member"].items():
+            if status == 200 and not NO_PAGES.search(path):
+                page.goto(f"{address}/{path}")
+                expect(page.locator("#shop-header")).to_be_visible()
     assert faults == []

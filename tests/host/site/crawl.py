@@ -76,6 +76,7 @@ def _pages(client: Client) -> Iterator[tuple[str, int]]:
         "<int:pk>": "1",
         "<slug:name>": "count_orders",
         "<int:artifact_pk>": "1",
+        "<int:link_pk>": "1",
         "<str:token>": "x",
         "<str:limit>": "x",
     }

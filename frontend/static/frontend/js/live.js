@@ -1,13 +1,20 @@
 // What live regions need beside htmx: rest in hidden tabs, say when the server is away, keep what is open.
+//
+// On a host's page only what is inside `.headway` is ours, and what is around a page of ours may be missing.
 "use strict";
 {
+  const isOurs = (element) => element instanceof Element && element.closest(".headway") !== null;
   const isPoll = (element) => element instanceof Element && element.matches("[data-poll]");
-  const offline = () => document.getElementById("offline");
+  const sayOffline = (isOffline) => {
+    const bar = document.getElementById("offline");
+    if (bar) bar.hidden = !isOffline;
+  };
 
   // -- what htmx sends is from this page
 
   document.addEventListener("htmx:configRequest", (event) => {
-    event.detail.headers["X-CSRFToken"] = document.getElementById("headway").dataset.csrf;
+    const token = document.getElementById("headway")?.dataset.csrf;
+    if (token && isOurs(event.detail.elt)) event.detail.headers["X-CSRFToken"] = token;
   });
 
   // -- hidden tabs ask nothing, and ask at once when they are seen again
@@ -25,7 +32,7 @@
   const missed = (event) => {
     if (!isPoll(event.detail.elt)) return;
     misses += 1;
-    if (misses >= 2) offline().hidden = false;
+    if (misses >= 2) sayOffline(true);
   };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(name, missed);
@@ -33,14 +40,15 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful && isPoll(event.detail.requestConfig?.elt ?? event.detail.elt)) {
       misses = 0;
-      offline().hidden = true;
+      sayOffline(false);
     }
   });
 
   // -- an error answer is shown where the server says it belongs, and nowhere else
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) {
+    const { xhr, elt, requestConfig } = event.detail;
+    if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") && isOurs(requestConfig?.elt ?? elt)) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
@@ -53,8 +61,8 @@
   document.addEventListener("htmx:beforeSwap", () => {
     opened.clear();
     scrolled.clear();
-    for (const details of document.querySelectorAll("details[id]")) opened.set(details.id, details);
-    for (const box of document.querySelectorAll("details pre, .scroller, .tabs")) {
+    for (const details of document.querySelectorAll(".headway details[id]")) opened.set(details.id, details);
+    for (const box of document.querySelectorAll(".headway :is(details pre, .scroller, .tabs)")) {
       if (box.scrollTop || box.scrollLeft) {
         const home = box.closest("[id]");
         if (home) scrolled.set(home.id, [box.scrollTop, box.scrollLeft, box.className]);
@@ -73,6 +81,7 @@
       if (box) box.scrollTo({ top, left, behavior: "instant" });
     }
     announceMilestones();
+    renameTab();
     takeFocus();
   });
 
@@ -88,6 +97,21 @@
         status.textContent = milestone;
       }
     }
+  };
+
+  // -- the tab is named after the region that the page is about; what stands around that name is the site's
+
+  const entitled = () => document.querySelector(".headway [data-title]");
+  const plain = (text) => text.replace(/\s+/g, " ").trim();
+  let named = plain(entitled()?.dataset.title ?? "");
+  const start = named ? document.title.indexOf(named) : -1;
+  const before = document.title.slice(0, start);
+  const after = document.title.slice(start + named.length);
+  const renameTab = () => {
+    const name = plain(entitled()?.dataset.title ?? named);
+    if (start < 0 || name === named) return;
+    named = name;
+    document.title = before + name + after;
   };
 
   // -- after an invalid submit the focus goes to the summary, which links to the fields

@@ -38,13 +38,13 @@
 
   const tick = () => {
     if (document.hidden) return;
-    for (const element of document.querySelectorAll("[data-ticking]")) {
+    for (const element of document.querySelectorAll(".headway [data-ticking]")) {
       // Counted from when it came, so that the clocks of server and browser need not agree.
       if (!started.has(element)) started.set(element, performance.now());
       const seconds = Number(element.dataset.ticking) + (performance.now() - started.get(element)) / 1000;
       say(element, inWords(seconds));
     }
-    for (const element of document.querySelectorAll("time[data-relative]")) say(element, inRelation(element));
+    for (const element of document.querySelectorAll(".headway time[data-relative]")) say(element, inRelation(element));
   };
 
   setInterval(tick, 1000);

@@ -12,8 +12,10 @@
 
   const page = document.querySelector(".job-progress");
   // What the server says of the page as a whole.
-  const parts = document.getElementById("headway");
+  const parts = document.getElementById("headway") ?? document.createElement("div");
   let plainTitle = document.title;
+  // The job's own part of that.
+  let jobTitle = page?.dataset.title;
   let markedTitle = "";
 
   // -- what the page shows
@@ -23,7 +25,7 @@
   const shownJobs = () => {
     const own = document.querySelector(".job-progress");
     if (own) {
-      const name = document.querySelector(".page-title").textContent.trim();
+      const name = document.querySelector(".page-title")?.textContent.trim() ?? "";
       return [{ id: own.id.split("-")[1], element: own, state: own.dataset.state, name }];
     }
     return [...document.querySelectorAll(".job-row:has([data-state]):has(.row-link)")].map((row) => ({
@@ -43,11 +45,13 @@
   };
 
   const listTitle = document.title;
+  // What the site's name is set off with, and the name.
+  const siteName = listTitle.match(/ · [^·]*$/)?.[0] ?? "";
   const titleOf = (jobs) => {
     const working = jobs.filter((job) => job.state === "running" || job.state === "waiting");
     if (!working.length) return listTitle;
     if (working.length > 1) return `${working.length} at work · ${listTitle}`;
-    return `${working[0].percent ?? "1 at work"} · ${working[0].name} · Headway`;
+    return `${working[0].percent ?? "1 at work"} · ${working[0].name}${siteName}`;
   };
 
   const unmark = () => {
@@ -126,14 +130,18 @@
   };
 
   document.addEventListener("htmx:afterSettle", () => {
-    // The answer for a job's page brings its title along.
-    if (page && document.title !== markedTitle) plainTitle = document.title;
+    // The answer for a job's page has renamed the tab.
+    if (page && document.title !== markedTitle) {
+      plainTitle = document.title;
+      jobTitle = document.querySelector(".job-progress")?.dataset.title ?? jobTitle;
+    }
     look();
   });
 
   // -- from the server, while nobody sees the page
 
   const ask = async (ids, { forget = false } = {}) => {
+    if (!parts.dataset.watched) return;
     const known = ids.map((id) => watched.get(id));
     if (forget) ids.forEach((id) => watched.delete(id));
     const query = new URLSearchParams(ids.map((id) => ["job", id]));
@@ -149,7 +157,10 @@
     for (const job of answer.jobs) {
       const id = String(job.id);
       const before = known.find((each) => each?.id === id);
-      if (page && before) plainTitle = `${job.title} · Headway`;
+      if (page && before) {
+        plainTitle = plainTitle.replace(jobTitle, () => job.title);
+        jobTitle = job.title;
+      }
       if (job.is_live || !before) continue;
       if (!forget && !watched.has(id)) continue;
       watched.delete(id);

@@ -1,5 +1,6 @@
 """The shop's pipelines, found by themselves."""
 
+import time
 from typing import Any
 
 from django import forms
@@ -15,5 +16,6 @@ class CountForm(forms.Form):
 @pipeline(title="Count orders", description="Counts as far as you say.", form=CountForm)
 def count_orders(ctx: JobContext, upto: int) -> dict[str, Any]:
     for number in range(upto):
+        time.sleep(0.005)
         ctx.progress(number + 1, upto)
     return {"headline": f"Counted {upto}"}
