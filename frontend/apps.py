@@ -13,6 +13,7 @@ PAGES = {
     "dataset": "headway:dataset_detail",
     "schedule": "headway:schedule_detail",
     "shared_file": "headway:shared_file",
+    "shared_job": "headway:shared_job",
     "preferences": "headway:preferences",
     "readiness": "headway:readyz",
     "desk": "headway:desk",

@@ -1,12 +1,13 @@
-"""Old rows of sessions, workers, runs of schedules and buckets."""
+"""Old rows of sessions, tokens, links, workers, runs of schedules and buckets."""
 
 from __future__ import annotations
 
 from django.contrib.sessions.models import Session
+from django.db.models import Q
 
 from core.conf import conf
 from core.housekeeping.rounds import BATCH, Round, Tally, delete_rows
-from core.models import LimitBucket, Schedule, ScheduledRun
+from core.models import ApiToken, LimitBucket, Schedule, ScheduledRun, ShareLink
 from core.models.states import LIVE
 from core.operation import presence
 
@@ -18,9 +19,13 @@ BUCKET_HOURS = 24
 
 
 def forget_sessions(work: Round) -> Tally:
-    """Delete sessions that have ended, dead workers, old runs of schedules, and idle buckets."""
+    """Delete sessions that have ended, tokens and links that ended long ago, dead workers, old runs, idle buckets."""
     tally = Tally()
     delete_rows(Session.objects.filter(expire_date__lt=work.now), "sessions", work=work, tally=tally)
+    before = work.before(days=conf.DAYS_EVENTS)
+    ended = Q(expires_at__lt=before) | Q(revoked_at__lt=before)
+    delete_rows(ApiToken.objects.filter(ended), "API tokens", work=work, tally=tally)
+    delete_rows(ShareLink.objects.filter(ended), "links to jobs", work=work, tally=tally)
     if not work.is_dry:
         tally.counts["workers"] += presence.forget_the_dead()
     _forget_runs(work, tally)

@@ -17,6 +17,8 @@ class ShareLink(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    #: Whether the files of the result may be downloaded through it.
+    with_files = models.BooleanField(default=False, db_default=False)
     #: When its page was last opened, to the minute.
     last_opened_at = models.DateTimeField(null=True)
 

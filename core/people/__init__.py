@@ -1,1 +1,1 @@
-"""People: their accounts, how often they may try something, and the trail of what they did."""
+"""People: accounts, tries, API tokens, links to jobs, and the trail of what people did."""

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from frontend.jobs.views import acts, desk, detail, embedded, file, log, notices, parameters, shared_file
+from frontend.jobs.views import (
+    acts,
+    desk,
+    detail,
+    embedded,
+    file,
+    log,
+    notices,
+    parameters,
+    shared_file,
+    shared_job,
+    shares,
+)
 
 urlpatterns = [
     path("", desk.desk, name="desk"),
@@ -20,6 +32,11 @@ urlpatterns = [
     path("jobs/<int:pk>/parameters/", parameters.job_parameters, name="job_parameters"),
     path("jobs/<int:pk>/files/<int:artifact_pk>/", file.job_file, name="job_file"),
     path("jobs/<int:pk>/files/<int:artifact_pk>/preview/", file.job_preview, name="job_preview"),
+    path("jobs/<int:pk>/links/", shares.job_shares, name="job_shares"),
+    path("jobs/<int:pk>/links/<int:link_pk>/revocation/", shares.share_revocation, name="share_revocation"),
+    path("shared/jobs/<str:token>/", shared_job.shared_job, name="shared_job"),
+    path("shared/jobs/<str:token>/progress/", shared_job.shared_job_progress, name="shared_job_progress"),
+    path("shared/jobs/<str:token>/files/<int:artifact_pk>/", shared_job.shared_job_file, name="shared_job_file"),
     path("shared/<str:token>/", shared_file.shared_file, name="shared_file"),
     path("notices/", notices.notices, name="notices"),
     path("notices/count/", notices.notices_count, name="notices_count"),

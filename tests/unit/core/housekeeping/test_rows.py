@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
 from pytest_django import Settings
@@ -21,7 +22,18 @@ from core.housekeeping import (
     tidy_database,
 )
 from core.housekeeping import events as timelines
-from core.models import AlarmCount, AuditEntry, JobEvent, LimitBucket, Mail, Schedule, ScheduledRun, Worker
+from core.models import (
+    AlarmCount,
+    ApiToken,
+    AuditEntry,
+    JobEvent,
+    LimitBucket,
+    Mail,
+    Schedule,
+    ScheduledRun,
+    ShareLink,
+    Worker,
+)
 from core.models.states import State
 from tests.configuration import OwnConf
 from tests.unit.core.acts import timeline
@@ -93,6 +105,22 @@ def test_ended_sessions_dead_workers_and_idle_limits_go(world: World) -> None:
     assert Session.objects.get().session_key == "valid"
     assert Worker.objects.get().name == "alive:1"
     assert set(LimitBucket.objects.values_list("value", flat=True)) == {"used", "blocked"}
+
+
+def test_tokens_and_links_that_ended_long_ago_go(world: World, alice: User) -> None:
+    job = world.job()
+    for days, kept in ((91, False), (89, True), (-1, True)):
+        at = world.now - dt.timedelta(days=days)
+        later = world.now + dt.timedelta(days=1)
+        for name, ends in (("expired", {"expires_at": at}), ("revoked", {"expires_at": later, "revoked_at": at})):
+            ApiToken.objects.create(owner=alice, name=f"{name} {kept}", digest=f"{name} {days}", **ends)
+            ShareLink.objects.create(job=job, made_by=alice, **ends)
+    ApiToken.objects.create(owner=alice, name="for ever True", digest="-")
+    counts = forget_sessions(Round(is_dry=True)).counts
+    assert (counts["API tokens"], counts["links to jobs"]) == (2, 2)
+    forget_sessions(Round())
+    assert all(name.endswith("True") for name in ApiToken.objects.values_list("name", flat=True))
+    assert (ApiToken.objects.count(), ShareLink.objects.count()) == (5, 4)
 
 
 def runs_of(schedule: Schedule) -> int:
