@@ -356,6 +356,8 @@ class Conf:
     #: may have at work at once.
     CPU_THREADS = _integer(lambda _: _processors())
     WEB_THREADS = _integer(8, least=1)
+    #: Requests of the API that a web process lets wait at once for a job's next event; each has a thread to itself.
+    API_WAITING_REQUESTS = _integer(lambda conf: conf.WEB_THREADS // 2)
     WEB_WORKERS = _integer(1, least=1)
     #: Seconds after which a request is named in the log.
     SLOW_REQUEST_SECONDS = _number(0.5)

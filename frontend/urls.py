@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("frontend.datasets.urls")),
     path("", include("frontend.schedules.urls")),
     path("", include("frontend.operate.urls")),
+    path("", include("frontend.api.urls")),
     path("settings/", include("frontend.accounts.urls.settings")),
     *([path("", include("frontend.accounts.urls.accounts"))] if conf.ACCOUNTS else []),
 ]

@@ -38,6 +38,7 @@ _AREAS = (
     ("preferences", "preferences"),
     ("password_change", "preferences"),
     ("token", "preferences"),
+    ("api", "preferences"),
     ("notices", "notices"),
 )
 

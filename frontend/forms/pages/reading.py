@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.files.uploadhandler import StopUpload
+from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
@@ -28,7 +30,7 @@ def unreadable(request: PersonRequest) -> HttpResponseBase | None:
     """Read the body. Return the answer when it can't be accepted, else None."""
     # An upload that can't be accepted is refused before or while its body is read, before any other code sees it.
     try:
-        _refuse_large(request)
+        refuse_large(request, request.user)
         request.POST  # noqa: B018 - reading it is the point
     except RequestDataTooBig:
         return too_much_text(request)
@@ -47,8 +49,8 @@ def asks_for_priority(spec: Pipeline) -> bool:
     return priorities.FIELD not in spec.form.base_fields
 
 
-def _refuse_large(request: PersonRequest) -> None:
-    """Raise Refused before the body of a large upload is read, if its job would be refused anyhow."""
+def refuse_large(request: HttpRequest, person: AbstractBaseUser) -> None:
+    """Raise Refused before the body of a large upload is read, if this person's job would be refused anyhow."""
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -56,4 +58,4 @@ def _refuse_large(request: PersonRequest) -> None:
     if request.method == "POST" and length > EARLY_CHECK_BYTES:
         # The key is in the body too. A form may send it in a header as well, as its job may exist already.
         key = request.headers.get(KEY_HEADER, "")[:KEY_LENGTH]
-        backpressure.check(request.user.pk, key=key, incoming_bytes=length)
+        backpressure.check(person.pk, key=key, incoming_bytes=length)

@@ -1,0 +1,1 @@
+"""The JSON API under `api/v1/`: its routes, who comes in with which scope, and the page that lists them."""

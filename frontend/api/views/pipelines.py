@@ -1,0 +1,57 @@
+"""Pipelines, and submits to them."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from ninja import Router
+from ninja.responses import Status
+
+from core.models import Job
+from frontend.api.access import ApiRequest, Scope, needs
+from frontend.api.links import address
+from frontend.api.openapi import SUBMIT_BODY, SUBMIT_HEADERS
+from frontend.api.pages import jobs as job_pages
+from frontend.api.pages import pipelines as pages
+from frontend.api.pages import submits
+
+router = Router(tags=["Pipelines"])
+
+
+@router.get(
+    "/pipelines",
+    response=pages.PipelineList,
+    auth=needs(Scope.READ),
+    url_name="api_pipelines",
+    summary="List pipelines",
+)
+def pipelines(request: ApiRequest) -> pages.PipelineList:
+    """Return the pipelines that the desk of this person offers."""
+    return pages.listed(request)
+
+
+@router.get(
+    "/pipelines/{name}",
+    response=pages.PipelineBody,
+    auth=needs(Scope.READ),
+    url_name="api_pipeline",
+    summary="One pipeline with the JSON Schema of its form",
+)
+def pipeline(request: ApiRequest, name: str) -> pages.PipelineBody:
+    """Return a pipeline, and what it asks for. A field that several pipelines have may take other values in each."""
+    return pages.one(request, pages.find(name, request.auth))
+
+
+@router.post(
+    "/pipelines/{name}/jobs",
+    response={201: job_pages.JobBody, 200: job_pages.JobBody},
+    auth=needs(Scope.SUBMIT),
+    url_name="api_submit",
+    summary="Submit a job",
+    openapi_extra={"requestBody": SUBMIT_BODY, "parameters": SUBMIT_HEADERS},
+)
+def submit(request: ApiRequest, response: HttpResponse, name: str) -> Status[job_pages.JobBody]:
+    """Make a job. The same `Idempotency-Key` again answers with the same job, and 200."""
+    made = submits.submit(request, pages.find(name, request.auth))
+    job = Job.objects.select_related("progress", "owner").get(pk=made.job_id)
+    response["Location"] = address(request, "api_job", job_id=job.pk)
+    return Status(201 if made.is_new else 200, job_pages.whole(job, request))
