@@ -24,11 +24,13 @@ from core.errors import (
     RetryAfter,
     Suspended,
     TimeLimitReached,
+    UnknownPipeline,
 )
 from core.life.ledger import Claim, End
 from core.limits import remote
 from core.logs import log
 from core.models import JobEvent
+from core.models.event import ERROR_CLASS_LENGTH
 from core.models.states import State
 from core.operation import alarms
 from core.pipelines.secrets import Opened
@@ -57,6 +59,8 @@ class Failed:
     detail: str = ""
     #: Whether a child process was lost.
     is_crash: bool = False
+    #: The dotted path of the error's class.
+    error_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Retry:
     delay: float
     detail: str = ""
     is_crash: bool = False
+    error_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,10 @@ def end_of(outcome: Outcome, claim: Claim, *, progress: dict[str, Any] | None) -
     match outcome:
         case Succeeded(result):
             return replace(end, result=result)
-        case Failed(error, detail, is_crash):
-            return replace(end, error=error, detail=detail, crashed=int(is_crash))
-        case Retry(error, delay, detail, is_crash):
-            return replace(end, error=error, delay=delay, detail=detail, crashed=int(is_crash))
+        case Failed(error, detail, is_crash, path):
+            return replace(end, error=error, detail=detail, crashed=int(is_crash), error_class=path)
+        case Retry(error, delay, detail, is_crash, path):
+            return replace(end, error=error, delay=delay, detail=detail, crashed=int(is_crash), error_class=path)
         case Deferred(reason, delay):
             return replace(end, kind=JobEvent.Kind.DEFERRED, error=reason, delay=delay)
         case Waiting(reason):
@@ -157,7 +162,7 @@ def of_error(error: BaseException, claim: Claim) -> Outcome:
             return _of_retry_after(error, claim)
         case PermanentError() | InvalidParams():
             _log_permanent(error, claim)
-            return Failed(str(error)[:_ERROR_LENGTH], detail=_traceback(error))
+            return Failed(str(error)[:_ERROR_LENGTH], detail=_traceback(error), error_class=path_of(type(error)))
         case _:
             return _of_fault(error, claim)
 
@@ -168,7 +173,7 @@ def over_time(job_id: int, pipeline: str, attempt: int, *, detail: str = "") -> 
     limit = f" of {formatting.seconds(spec.time_limit)}" if spec and spec.time_limit else ""
     sentence = f"It took longer than its time limit{limit}, and was stopped."
     log("job_failed", level=logging.ERROR, job=job_id, pipeline=pipeline, attempt=attempt, error=sentence)
-    return Failed(sentence, detail=detail)
+    return Failed(sentence, detail=detail, error_class=path_of(TimeLimitReached))
 
 
 def redacted(outcome: Outcome, secrets: Opened) -> Outcome:
@@ -187,10 +192,11 @@ def without_pipeline(claim: Claim) -> Failed | Retry:
     alarms.count(alarms.UNKNOWN_PIPELINE, claim.pipeline, job=claim.job_id)
     sentence = f"There is no pipeline {claim.pipeline!r} in this version of the site."
     if claim.attempt >= claim.max_attempts:
-        return Failed(f"{sentence} Ask an operator.")
+        return Failed(f"{sentence} Ask an operator.", error_class=path_of(UnknownPipeline))
     # Only the upper half of the jitter: a deploy takes longer than the shortest retries would.
     longest = _longest_backoff(claim.attempt - 1)
-    return Retry(f"{sentence} It is tried again.", delay=random.uniform(longest / 2, longest))
+    delay = random.uniform(longest / 2, longest)
+    return Retry(f"{sentence} It is tried again.", delay=delay, error_class=path_of(UnknownPipeline))
 
 
 def backoff_seconds(failures: int) -> float:
@@ -206,7 +212,7 @@ def _longest_backoff(failures: int) -> float:
 def _of_retry_after(error: RetryAfter, claim: Claim) -> Deferred | Failed:
     deferrals = remote.deferrals(claim.job_id)
     if deferrals >= remote.MOST_DEFERRALS:
-        return Failed(f"{error} It was told so {deferrals} times; try again later.")
+        return Failed(f"{error} It was told so {deferrals} times; try again later.", error_class=path_of(RetryAfter))
     if error.key:
         # Before the job's own end: all jobs with the same key wait from now on.
         spec = pipelines.get(claim.pipeline)
@@ -231,16 +237,16 @@ def _of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
 
 
 def _outcome_of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
-    is_crash = isinstance(error, ChildLost)
+    is_crash, path = isinstance(error, ChildLost), path_of(type(error))
     sentence, detail = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH], _traceback(error)
     if is_crash and claim.crashes + 1 >= claim.max_crashes:
         lost = f"The child process was lost {claim.crashes + 1} times while it ran this job. The last one: {error}"
-        return Failed(lost, detail, is_crash)
+        return Failed(lost, detail, is_crash, path)
     if claim.attempt >= claim.max_attempts:
-        return Failed(f"All {claim.max_attempts} attempts failed. The last one: {sentence}", detail, is_crash)
+        return Failed(f"All {claim.max_attempts} attempts failed. The last one: {sentence}", detail, is_crash, path)
     # After a person's retry the waits begin small again.
     before = max(0, claim.max_attempts - pipelines.get(claim.pipeline).max_attempts)
-    return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash)
+    return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash, path)
 
 
 def _log_permanent(error: PermanentError | InvalidParams, claim: Claim) -> None:
@@ -255,6 +261,11 @@ def _log_permanent(error: PermanentError | InvalidParams, claim: Claim) -> None:
         attempt=claim.attempt,
         error=str(error)[:_ERROR_LENGTH],
     )
+
+
+def path_of(kind: type[BaseException]) -> str:
+    """Return the dotted path of an error's class, as its event keeps it."""
+    return f"{kind.__module__}.{kind.__qualname__}"[:ERROR_CLASS_LENGTH]
 
 
 def _traceback(error: BaseException) -> str:

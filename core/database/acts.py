@@ -8,7 +8,7 @@ A file of an act has sections, each begun by its word at the start of a line:
     INSERT  in the place of these: makes jobs, `done` in what follows
     ALSO    inserts more beside them; for a change, `done` has the columns of RETURN as r0, r1 and so on
     EVENT   an event on the timeline of each: `kind = …`, where they differ from the usual `attempt = …`, `worker = …`,
-            `text = …` and `detail = …`, and under the condition `only = …`
+            `text = …`, `detail = …` and `error_class = …`, and under the condition `only = …`
     RETURN  the columns of the act's own rows
 
 `SET core_jobprogress.job_id:` changes that table instead. On PostgreSQL an act is one statement with a CTE for each
@@ -29,8 +29,8 @@ from typing import Any
 Execute = Callable[[str, dict[str, Any]], tuple[Sequence[str], list[tuple[Any, ...]]]]
 
 _SECTION = re.compile(r"^(WITH|SELECT|SET|INSERT|ALSO|EVENT|RETURN)\b", flags=re.MULTILINE)
-_FIELD = re.compile(r"(?:^|,\s+)(kind|attempt|worker|text|detail|only) = ")
-_EVENT = ("kind", "attempt", "worker", "text", "detail")
+_FIELD = re.compile(r"(?:^|,\s+)(kind|attempt|worker|text|detail|error_class|only) = ")
+_EVENT = ("kind", "attempt", "worker", "text", "detail", "error_class")
 _COMMA = re.compile(r",\s+(?![^()]*\))")
 
 
@@ -180,7 +180,7 @@ def read_act(body: str, *, now: str) -> Act | None:
     makes_jobs = "INSERT" in texts
     begins = ("INSERT",) if makes_jobs else ("WITH", "SELECT")
     table, key, sets = re.fullmatch(r"(?:(\w+)\.(\w+):)?(.*)", texts.get("SET", ""), flags=re.DOTALL).groups()  # type: ignore[union-attr]
-    usual = {"attempt": "0" if makes_jobs else "j.attempt", "worker": "''", "text": "''", "detail": "''"}
+    usual = {"attempt": "0" if makes_jobs else "j.attempt"} | dict.fromkeys(_EVENT[2:], "''")
     return Act(
         first="\n".join(f"{word} {text}" for word, text in sections if word in begins),
         makes_jobs=makes_jobs,

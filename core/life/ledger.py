@@ -75,6 +75,8 @@ class End:
     error: str = ""
     #: A traceback, for staff.
     detail: str = ""
+    #: The dotted path of the error's class.
+    error_class: str = ""
     #: Seconds until the next attempt.
     delay: float = 0.0
     #: Whether the job holds a place under a limit, which another job may wait for.
@@ -290,6 +292,7 @@ def _as_json(end: End) -> str:
             "kind": end.kind or end.state,
             "error": end.error,
             "detail": end.detail,
+            "error_class": end.error_class,
             "delay": end.delay,
             "crashed": end.crashed,
         }

@@ -62,10 +62,12 @@ def submit(
     priority: Priority = Priority.NORMAL,
     origin_id: int | None = None,
     subject: tuple[int | None, str] = (None, ""),
+    queue: str = "",
 ) -> Submission:
     """Store a job and return it; when this returns, it is not lost, whatever is killed.
 
-    `files` maps the form's file fields to files that are kept already (`core.files.uploads.keep`).
+    `files` maps the form's file fields to files that are kept already (`core.files.uploads.keep`). The queue is the
+    pipeline's unless another is named, to which workers listen (`core.pipelines.queues`).
     """
     spec = pipelines.get(pipeline)
     order = Order(
@@ -77,7 +79,7 @@ def submit(
         subject=subject,
     )
     # One statement is one transaction: a person's submit costs one round trip.
-    made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id)
+    made = _insert(spec, [order], owner_id=owner_id, priority=priority, origin_id=origin_id, queue=queue)
     if order.key not in made:
         job_id = Job.objects.values_list("pk", flat=True).get(owner_id=owner_id, idempotency_key=order.key)
         return Submission(job_id=job_id, is_new=False)
@@ -113,6 +115,7 @@ def _insert(
     owner_id: Any,
     priority: Priority,
     origin_id: int | None = None,
+    queue: str = "",
 ) -> dict[str, int]:
     """Insert the jobs whose key is new; return their ids by key."""
     params = [secrets.seal(spec.form, order.params) for order in orders]
@@ -143,7 +146,7 @@ def _insert(
                 ]
             ),
             "pipeline": spec.name,
-            "queue": spec.queue,
+            "queue": queue or spec.queue,
             "priority": int(priority),
             "owner": as_column(owner_id),
             "origin": origin_id,

@@ -5,6 +5,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+#: Characters of the path of an error's class that are kept.
+ERROR_CLASS_LENGTH = 255
+
 
 class JobEvent(models.Model):
     """One thing that happened to a job. Append-only: rows are inserted, never changed."""
@@ -37,6 +40,8 @@ class JobEvent(models.Model):
     text = models.TextField(blank=True, default="", db_default="")
     #: The traceback of a failed attempt; for staff.
     detail = models.TextField(blank=True, default="", db_default="")
+    #: The dotted path of the error's class, of an attempt that an error has ended.
+    error_class = models.CharField(max_length=ERROR_CLASS_LENGTH, blank=True, default="", db_default="")
 
     class Meta:
         ordering: ClassVar = ["id"]

@@ -117,7 +117,7 @@ def check(spec: Pipeline) -> None:
     _check_number(spec, "max_attempts", most=MOST_ATTEMPTS)
     _check_number(spec, "max_crashes", most=MOST_ATTEMPTS)
     _check_time_limit(spec.time_limit)
-    _check_queue(spec.queue)
+    check_queue(spec.queue)
     if not _ICON.match(spec.icon):
         raise ValueError(f"icon is {spec.icon!r}; write a name such as 'play'")
     if spec.on_cancel not in ("discard", "keep"):
@@ -161,7 +161,7 @@ def _check_time_limit(seconds: object) -> None:
         raise ValueError(f"time_limit is {seconds!r}; write the seconds an attempt may take, or None")
 
 
-def _check_queue(queue: object) -> None:
+def check_queue(queue: object) -> None:
     if not isinstance(queue, str) or not _QUEUE.match(queue) or len(queue) > QUEUE_LENGTH:
         raise ValueError(
             f"the queue {queue!r} can't be one: letters, digits and . _ - only, a letter or _ first, and up to "

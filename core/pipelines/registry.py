@@ -110,6 +110,8 @@ class Registry:
     """The pipelines by name, in the order of their titles."""
 
     _by_name: dict[str, Pipeline] = field(default_factory=dict)
+    #: Queues that are worked for beside those of the pipelines.
+    more_queues: set[str] = field(default_factory=set)
     #: The icons that pages have; empty until they say so.
     _icons: frozenset[str] = frozenset()
 
@@ -249,8 +251,18 @@ def taking(kind: str, *, is_staff: bool) -> list[Pipeline]:
 
 
 def queues() -> list[str]:
-    """Return the names of all queues that pipelines use."""
-    return sorted({spec.queue for spec in _registry} | {"default"})
+    """Return the names of all queues that workers listen to: those that pipelines use, and others that were added."""
+    return sorted({spec.queue for spec in _registry} | _registry.more_queues | {"default"})
+
+
+def add_queues(names: Iterable[str]) -> None:
+    """Have workers listen to these queues too: a job may be submitted to another than its pipeline's.
+
+    Raise ValueError, with a sentence, for what can't be a queue.
+    """
+    for name in names:
+        checks.check_queue(name)
+        _registry.more_queues.add(name)
 
 
 def heavy_queues() -> list[str]:
