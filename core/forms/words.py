@@ -26,11 +26,12 @@ def parameters_in_words(
 ) -> list[tuple[str, str]]:
     """Return (label, value) of each parameter, in the order and the words of the form; empty ones are left out.
 
+    So are those that no field has and whose names begin with `_`: what code keeps beside what a person fills in.
     Moments are in the current time zone. Datasets are named that `viewer` may see.
     """
     fields: dict[str, forms.Field] = spec.form.base_fields if spec else {}
     names = [name for name in fields if name in params]
-    names += [name for name in params if name not in fields]
+    names += [name for name in params if name not in fields and not name.startswith("_")]
     pairs = []
     for name in names:
         field = fields.get(name)

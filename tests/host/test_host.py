@@ -127,6 +127,11 @@ def test_work_is_taken_and_done(report: dict[str, Any]) -> None:
     assert report["rows"] == 50
 
 
+def test_a_task_of_the_hosts_is_done_and_has_its_page(report: dict[str, Any]) -> None:
+    assert report["task"] == {"status": "SUCCESSFUL", "value": 3, "attempts": 1}
+    assert "Counts what is on the shelves." in report["task page"]
+
+
 @pytest.mark.parametrize("who", ["staff", "member"])
 def test_every_page_opens(report: dict[str, Any], who: str) -> None:
     pages = report["pages"][who]

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import django
+
 BASE_DIR = Path(os.environ["HOST_HOME"])
 SECRET_KEY = "a key of the host's own " * 3
 DEBUG = bool(os.environ.get("HOST_DEBUG"))
@@ -50,6 +52,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
+TASKS = {"default": {"BACKEND": "actors.task_backend.HeadwayBackend"}}
+if django.VERSION < (6, 0):
+    INSTALLED_APPS.append("django_tasks")
 
 # -- Headway ----------------------------------------------------------------------------------------
 INSTALLED_APPS += ["django_htmx", "core", "actors", "frontend", "django_dramatiq"]
