@@ -109,8 +109,7 @@ class Attempt:
             raise LookupError(self.claim.pipeline)
         if not self.claim.task and (sentence := fit.misfit(self._spec, self.claim.params)):
             raise PermanentError(sentence)
-        labels = {name: str(field.label) for name, field in self._spec.form.base_fields.items() if field.label}
-        params = self._secrets.open(self.claim.params, labels)
+        params = self._secrets.open(self.claim.params, self._spec.form)
         self.context.params = params
         if self.claim.task:
             return function_of(self.claim.task)(context, params["item"])

@@ -41,5 +41,9 @@ class Preferences(models.Model):
 
     @classmethod
     def of(cls, user: AbstractBaseUser) -> Preferences:
-        """Return the person's preferences, unsaved when they have never chosen."""
-        return cls.objects.filter(user_id=user.pk).first() or cls(user_id=user.pk)
+        """Return the preferences that were loaded with the person, or are now; unsaved when they have never chosen."""
+        try:
+            own: Preferences = user.preferences  # type: ignore[attr-defined]  # the other side of `user`
+        except cls.DoesNotExist:
+            return cls(user_id=user.pk)
+        return own

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,23 +30,14 @@ def misfit(spec: Pipeline, params: Mapping[str, Any], *, advice: str = ADVICE) -
     Asked are the function's signature, and of the form's own fields what is required and of which kind it is. Which
     choices there are, and what belongs together, is the form's business at its submit.
     """
-    kinds = inspect.Parameter
-    try:
-        _, *others = inspect.signature(spec.run).parameters.values()
-    except (TypeError, ValueError):
+    call = _call_of(spec.run, spec.form)
+    if call is None:
         return ""
-    named = {each.name: each for each in others if each.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)}
-    takes_all = any(each.kind is kinds.VAR_KEYWORD for each in others)
-    fields = {} if checks.is_nobodys(spec.form) else checks.parameter_fields(spec.form)
+    fields = call.fields
     for name in params:
-        if name not in named and not takes_all:
+        if name not in call.names and not call.takes_all:
             return f"{_label(name, fields)} is no field of the form any more: it has changed since. {advice}"
-    needed = [name for name, each in named.items() if each.default is kinds.empty]
-    if takes_all and checks.has_fixed_fields(spec.form):
-        needed += [
-            name for name, each in fields.items() if name not in named and each.required and not _has_default(each)
-        ]
-    for name in needed:
+    for name in call.needed:
         if name not in params:
             return f"{_label(name, fields)} is a field of the form that was not there when this was filled in. {advice}"
     for name, value in params.items():
@@ -52,6 +45,37 @@ def misfit(spec: Pipeline, params: Mapping[str, Any], *, advice: str = ADVICE) -
             label = _label(name, fields)
             return f"{label} has a value of another kind than the form takes now: it has changed since. {advice}"
     return ""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a pipeline is called with."""
+
+    #: The parameters that it names, those it can't do without, and whether it takes any other.
+    names: frozenset[str]
+    needed: tuple[str, ...]
+    takes_all: bool
+    #: The form's fields of parameters.
+    fields: Mapping[str, forms.Field]
+
+
+@lru_cache(maxsize=1024)
+def _call_of(run: Callable[..., Any], form: type[forms.Form]) -> _Call | None:
+    """Return what a function of this form is called with; None when it has no signature. Asked at each attempt."""
+    kinds = inspect.Parameter
+    try:
+        _, *others = inspect.signature(run).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    named = {each.name: each for each in others if each.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)}
+    takes_all = any(each.kind is kinds.VAR_KEYWORD for each in others)
+    fields = {} if checks.is_nobodys(form) else checks.parameter_fields(form)
+    needed = [name for name, each in named.items() if each.default is kinds.empty]
+    if takes_all and checks.has_fixed_fields(form):
+        needed += [
+            name for name, each in fields.items() if name not in named and each.required and not _has_default(each)
+        ]
+    return _Call(names=frozenset(named), needed=tuple(needed), takes_all=takes_all, fields=fields)
 
 
 def _label(name: str, fields: Mapping[str, forms.Field]) -> str:

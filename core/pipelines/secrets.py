@@ -73,9 +73,19 @@ class Opened:
         #: The texts to be taken out, the longest first.
         self._texts: list[str] = []
 
-    def open(self, params: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    def open(self, params: Mapping[str, Any], form: type[forms.Form]) -> dict[str, Any]:
         """Return the parameters as they were given; raise PermanentError, with a sentence, where no key opens one."""
-        opened = {name: self._open(value, labels.get(name) or pretty_name(name)) for name, value in params.items()}
+        opened = {}
+        for name, value in params.items():
+            try:
+                opened[name] = self._open(value)
+            except InvalidToken:
+                field = form.base_fields.get(name)
+                label = field.label if field is not None and field.label else pretty_name(name)
+                raise PermanentError(
+                    f"{label} can't be read any more: the site's secret key has changed since it was typed. Edit the "
+                    "parameters, and type it anew."
+                ) from None
         self._texts = sorted({text for value in self._values for text in _texts(value)}, key=len, reverse=True)
         return opened
 
@@ -97,12 +107,12 @@ class Opened:
             each.args = tuple(self.redacted(value) if isinstance(value, str) else value for value in each.args)
             chain += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
 
-    def _open(self, value: Any, label: str) -> Any:
+    def _open(self, value: Any) -> Any:
         if is_sealed(value):
-            self._values.append(opened := _opened(value, label))
+            self._values.append(opened := json.loads(_keys().decrypt(str(value[_MARK]).encode())))
             return opened
         if isinstance(value, dict):
-            return {name: self._open(entry, label) for name, entry in value.items()}
+            return {name: self._open(entry) for name, entry in value.items()}
         return value
 
 
@@ -110,16 +120,6 @@ def _sealed(value: Any) -> Any:
     if is_sealed(value) or value in (None, "", [], {}):
         return value
     return {_MARK: _keys().encrypt(dumps(value).encode()).decode()}
-
-
-def _opened(value: Mapping[str, Any], label: str) -> Any:
-    try:
-        return json.loads(_keys().decrypt(str(value[_MARK]).encode()))
-    except InvalidToken:
-        raise PermanentError(
-            f"{label} can't be read any more: the site's secret key has changed since it was typed. Edit the "
-            "parameters, and type it anew."
-        ) from None
 
 
 def _keys() -> MultiFernet:

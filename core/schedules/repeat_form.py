@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django import forms
@@ -93,8 +93,9 @@ class RepeatForm(forms.Form):
         self.initial = {**self.initial, "zone": chosen}
         # The submitted zone is offered as well; without it the field would show another zone than was chosen.
         selected = str(self.data.get(self.add_prefix("zone")) or chosen)
-        choices = _choices(*(name for name in (selected, chosen) if name in cron.zone_names()))
-        self.fields["zone"].choices = choices  # type: ignore[attr-defined]  # it is a ZoneField
+        offered = [name for name in (selected, chosen) if name in cron.zone_names()]
+        # Made when they are shown: there are hundreds, and a submit shows none.
+        self.fields["zone"].choices = partial(_choices, *offered)  # type: ignore[attr-defined]  # it is a ZoneField
 
     def clean_cron(self) -> str:
         try:

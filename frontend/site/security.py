@@ -17,6 +17,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from core import policy
+from core.database.snapshot import snapshot
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -70,6 +71,17 @@ def person_required(
         return response
 
     return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)
+
+
+def of_one_moment(view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:
+    """Have all that the view reads be of one moment. The view writes nothing, and its answer is rendered at once."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        with snapshot():
+            return view(*args, **kwargs)
+
+    return guarded
 
 
 def _login_return_path(request: HttpRequest) -> str:

@@ -18,10 +18,7 @@ def preferences_of(user: User | AnonymousUser | None) -> Preferences:
     """Return the preferences that were loaded with the person; defaults without a choice or a person."""
     if user is None or not user.is_authenticated:
         return Preferences()
-    try:
-        return user.preferences
-    except Preferences.DoesNotExist:
-        return Preferences(user_id=user.pk)
+    return Preferences.of(user)
 
 
 def zone_of(user: User | AnonymousUser | None) -> zoneinfo.ZoneInfo | None:

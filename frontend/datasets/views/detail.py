@@ -8,11 +8,12 @@ from django.views.decorators.http import require_safe
 
 from core.models import Dataset
 from frontend.datasets.pages.detail import context_of
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 
 @require_safe
 @person_required
+@of_one_moment
 def dataset_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one dataset; `?view=` names the part."""
     datasets = Dataset.objects.for_user(request.user).select_related("job__parent", "owner")

@@ -8,6 +8,7 @@ makes neither: it is shown anew with what was filled in.
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -95,8 +96,9 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
 def _page(
     request: PersonRequest, entry: Entry, repeat: repeats.Repeat, *, key: str, priority: Priority = Priority.NORMAL
 ) -> FormPage:
-    gate = Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first()
-    context: dict[str, Any] = {"key": key, "paused": gate, "declared": _declared(request, entry.spec).items()}
+    # Looked for when it is shown: a submit that is accepted shows nothing.
+    paused = cache(Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first)
+    context: dict[str, Any] = {"key": key, "paused": paused, "declared": _declared(request, entry.spec).items()}
     if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     part = repeat if repeats.can_repeat(entry.spec) else None

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from core import formatting, policy
+from core.database.snapshot import snapshot
 from core.forms import downloads
 from core.models import Job, JobEvent, JobLog, JobStep
 from core.models.job import job_version
@@ -33,9 +34,10 @@ _UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
 
 def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> HttpResponse:
     """Return every region of the job's page, after an act on it; with a notice when the act was refused."""
-    job = get_object_or_404(visible_jobs(request), pk=pk)
-    version = version_of(request, pk) or ""
-    return render_regions(request, job, version=version, beside=_BESIDE, notice=notice)
+    with snapshot():
+        job = get_object_or_404(visible_jobs(request), pk=pk)
+        version = version_of(request, pk) or ""
+        return render_regions(request, job, version=version, beside=_BESIDE, notice=notice)
 
 
 def visible_jobs(request: PersonRequest) -> Any:

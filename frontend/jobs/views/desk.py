@@ -10,11 +10,12 @@ from django_htmx.http import replace_url
 
 from frontend.jobs.pages import desk as desk_pages
 from frontend.jobs.pages.list import JobList
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 
 @require_safe
 @person_required
+@of_one_moment
 def desk(request: PersonRequest) -> HttpResponseBase:
     """Show the desk; with `?parent=7` the parts of job 7."""
     job_list = JobList(request)
@@ -25,6 +26,7 @@ def desk(request: PersonRequest) -> HttpResponseBase:
 
 @require_safe
 @person_required
+@of_one_moment
 def jobs(request: PersonRequest) -> HttpResponseBase:
     """Answer htmx with the list, or with 204 when the page has this version; others get the desk."""
     if not request.htmx or request.htmx.history_restore_request:

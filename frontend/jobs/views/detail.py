@@ -16,16 +16,18 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from core.database.snapshot import snapshot
 from core.models import Job
 from frontend.jobs.pages import job as job_pages
 from frontend.jobs.pages import waiting as job_waiting
 from frontend.jobs.pages.parts import part_place
 from frontend.jobs.pages.regions import changed, context_of, reading_of, render_regions, version_of, visible_jobs
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 
 @require_safe
 @person_required
+@of_one_moment
 def job_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one job."""
     job = get_object_or_404(visible_jobs(request), pk=pk)
@@ -49,12 +51,16 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
     page_version = request.GET.get("v", "")
     if version == page_version:
         return HttpResponse(status=204)
-    job = get_object_or_404(visible_jobs(request), pk=pk)
-    return render_regions(request, job, version=version, beside=changed(page_version, version))
+    with snapshot():
+        # Of the same moment as what it says the version of.
+        version = version_of(request, pk) or ""
+        job = get_object_or_404(visible_jobs(request), pk=pk)
+        return render_regions(request, job, version=version, beside=changed(page_version, version))
 
 
 @require_safe
 @person_required
+@of_one_moment
 def job_why(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Answer with the line that says why the job waits, when its version is not `?w=`."""
     if not request.htmx:

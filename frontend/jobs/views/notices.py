@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
+from core.database.snapshot import snapshot
 from core.models import Job
 from frontend.accounts.people import saved_preferences
 from frontend.jobs.pages import notices as notice_list
@@ -18,7 +19,7 @@ from frontend.jobs.pages.job import page_title
 from frontend.jobs.pages.notices import NoticeList
 from frontend.site.answers import answer_act
 from frontend.site.listing import as_id
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 #: Jobs that one page may watch.
 WATCHED = 30
@@ -28,11 +29,12 @@ WATCHED = 30
 @person_required
 def notices(request: PersonRequest) -> HttpResponseBase:
     """Show the jobs that have ended. Unread ones count as read once the page has shown all of them."""
-    listed = NoticeList(request.user, request.GET)
-    count = notice_list.unread_count(request.user)
-    are_read_now = listed.has_all_unread and request.method == "GET" and not _is_ahead(request)
-    context = {"list": listed, "unread_notices": 0 if are_read_now else count}
-    response = render(request, "headway/notices.html", context)
+    with snapshot():
+        listed = NoticeList(request.user, request.GET)
+        count = notice_list.unread_count(request.user)
+        are_read_now = listed.has_all_unread and request.method == "GET" and not _is_ahead(request)
+        context = {"list": listed, "unread_notices": 0 if are_read_now else count}
+        response = render(request, "headway/notices.html", context)
     if are_read_now:
         saved_preferences(request)
         notice_list.mark_read(request.user, listed.jobs[0])
@@ -74,6 +76,7 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 @person_required
+@of_one_moment
 def watched_jobs(request: PersonRequest) -> HttpResponseBase:
     """Return the states of jobs, `?job=7&job=8`: for hidden pages, whose live regions don't request themselves."""
     ids = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]

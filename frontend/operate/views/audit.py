@@ -8,11 +8,12 @@ from django.views.decorators.http import require_safe
 
 from frontend.operate.pages.audit import Trail
 from frontend.site.answers import answer_page
-from frontend.site.security import PersonRequest, staff_required
+from frontend.site.security import PersonRequest, of_one_moment, staff_required
 
 
 @require_safe
 @staff_required
+@of_one_moment
 def audit_trail(request: PersonRequest) -> HttpResponseBase:
     """Show the trail; to htmx its lines alone."""
     trail = Trail(request.GET, reverse("headway:audit_trail"))

@@ -17,7 +17,7 @@ from core.life import dead_letters
 from frontend.operate.pages.failed import Choice, FailedList
 from frontend.site.answers import answer_act, answer_page, turn_back
 from frontend.site.listing import as_id
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 #: Takes the jobs and the confirmed number, and returns how many jobs were changed.
 Act = Callable[[Choice, int], int]
@@ -25,6 +25,7 @@ Act = Callable[[Choice, int], int]
 
 @require_safe
 @person_required
+@of_one_moment
 def failed_list(request: PersonRequest) -> HttpResponseBase:
     """List the failed jobs; to htmx the list alone."""
     failed = FailedList(request, request.GET)

@@ -14,11 +14,12 @@ from core import pipelines
 from core.limits import changes
 from frontend.operate.pages import limits as limit_pages
 from frontend.site.answers import Outcome, answer_act
-from frontend.site.security import PersonRequest, staff_required
+from frontend.site.security import PersonRequest, of_one_moment, staff_required
 
 
 @require_safe
 @staff_required
+@of_one_moment
 def limits(request: PersonRequest) -> HttpResponseBase:
     """Show every pipeline with its limits."""
     return render(request, "headway/limits.html", limit_pages.context_of())

@@ -12,11 +12,12 @@ from core.mails.requests import can_send_again, send_again
 from core.models import Job, Mail
 from frontend.jobs.pages.mails import MailEntry, MailList
 from frontend.site.answers import answer_act
-from frontend.site.security import PersonRequest, person_required, staff_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required, staff_required
 
 
 @require_safe
 @staff_required
+@of_one_moment
 def mails(request: PersonRequest) -> HttpResponseBase:
     """List the mails, those first that may have been sent."""
     return render(request, "headway/mails.html", {"list": MailList(request.GET, reverse("headway:mails"))})

@@ -28,11 +28,12 @@ from frontend.schedules.pages import schedules as schedule_pages
 from frontend.schedules.pages.schedules import Row
 from frontend.site.answers import Done, Outcome, answer_act, answer_page, turn_back
 from frontend.site.errors import bad_request
-from frontend.site.security import PersonRequest, person_required
+from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 
 @require_safe
 @person_required
+@of_one_moment
 def schedule_list(request: PersonRequest) -> HttpResponseBase:
     """List the person's schedules, the newest first, and those of the code; to htmx the lists alone."""
     context = list_pages.context_of(request)
@@ -54,6 +55,7 @@ def schedule_preview(request: PersonRequest) -> HttpResponseBase:
 
 @require_safe
 @person_required
+@of_one_moment
 def schedule_detail(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Show one schedule with its runs; to htmx what changes by itself."""
     if request.htmx and not schedule_pages.visible_to(request.user).filter(pk=pk).exists():

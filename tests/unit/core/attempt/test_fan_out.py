@@ -272,7 +272,7 @@ def test_the_secrets_of_an_item_are_sealed(alice: User, attempts: Attempts, defi
     child = Job.objects.get(parent=job)
     assert child.params["item"]["host"] == "a"
     assert "correct horse" not in str(child.params)
-    assert Opened().open(child.params, {}) == {"item": {"host": "a", "password": "correct horse"}}
+    assert Opened().open(child.params, LoginForm) == {"item": {"host": "a", "password": "correct horse"}}
 
 
 def test_a_function_that_workers_could_not_import_is_refused(alice: User, define: Callable[..., str]) -> None:

@@ -71,17 +71,17 @@ def test_a_sealed_value_is_none_of_the_text_and_is_sealed_once() -> None:
     assert PASSWORD not in str(sealed)
     assert secrets.is_sealed(sealed["password"])
     assert secrets.seal(LoginForm, sealed) == sealed
-    assert Opened().open(sealed, {}) == GIVEN
+    assert Opened().open(sealed, LoginForm) == GIVEN
 
 
 def test_another_key_opens_it_as_long_as_the_old_one_is_listed(conf: OwnConf) -> None:
     conf.SECRET_KEYS = ["old"]
     sealed = secrets.seal(LoginForm, GIVEN)
     conf.SECRET_KEYS = ["new", "old"]
-    assert Opened().open(sealed, {})["password"] == PASSWORD
+    assert Opened().open(sealed, LoginForm)["password"] == PASSWORD
     conf.SECRET_KEYS = ["new"]
     with pytest.raises(PermanentError, match="The password can't be read any more: the site's secret key has changed"):
-        Opened().open(sealed, {"password": "The password"})
+        Opened().open(sealed, LoginForm)
 
 
 def test_what_is_shown_of_parameters_has_no_secret_at_any_depth() -> None:
