@@ -159,11 +159,11 @@ def test_run_again_asks_for_the_secret_and_an_edit_keeps_it(as_alice: Client, al
     as_alice.post(f"/jobs/{job.pk}/parameters/", {"host": "other", "password": ""})
     job.refresh_from_db()
     assert job.state == State.QUEUED
-    assert Opened().open(job.params, LoginForm)["password"] == PASSWORD
+    assert Opened().open(job.params, MergeForm)["password"] == PASSWORD
     Job.objects.update(state=State.FAILED)
     as_alice.post(f"/jobs/{job.pk}/parameters/", {"host": "other", "password": "battery staple"})
     job.refresh_from_db()
-    assert Opened().open(job.params, LoginForm)["password"] == "battery staple"
+    assert Opened().open(job.params, MergeForm)["password"] == "battery staple"
 
 
 def test_a_secret_that_was_stored_before_its_field_was_one_is_hidden_too(as_alice: Client, alice: User) -> None:
