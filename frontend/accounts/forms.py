@@ -24,9 +24,9 @@ RESETS_PER_HOUR = 3
 _SIMILAR_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
 #: What each scope of a token allows, in words.
 _SCOPES = {
-    ApiToken.Scope.READ: "read: see what you see",
-    ApiToken.Scope.SUBMIT: "submit: that, and submit jobs and act on them",
-    ApiToken.Scope.OPERATE: "operate: that, and look after the site",
+    ApiToken.Scope.READ: "See what you see",
+    ApiToken.Scope.SUBMIT: "Also submit jobs and act on them",
+    ApiToken.Scope.OPERATE: "Also look after the site",
 }
 _DAY_SECONDS = 86_400.0
 

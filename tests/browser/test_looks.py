@@ -15,7 +15,7 @@ from core import pipelines
 from core.limits import Concurrent, Limit, Rate, changes
 from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
 from core.models.states import State
-from core.people import audit
+from core.people import audit, shares, tokens
 from core.pipelines import pipeline
 from frontend.jobs.pages.parts import SQUARES
 from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
@@ -109,8 +109,14 @@ def addresses(
     report = make_report(alice)
     Artifact.objects.filter(pk=report.pk).update(name=LONG[:250], title=LONG[:250])
     Job.objects.filter(state="failed", parent=None).update(finished_at=timezone.now())
+    for name in (LONG[:100], "revoked"):
+        token, _ = tokens.make(alice, name=name, scope="submit", days=90)
+    tokens.revoke(token, by="alice")
+    links = [shares.share(each, by=alice, days=7, with_files=True) for each in (*jobs[:2], report.job)]
     return [
         *("/notices/", "/settings/", "/settings/password/"),
+        f"{jobs[0].get_absolute_url()}links/",
+        *(f"/shared/jobs/{shares.token_of(link)}/" for link in links),
         f"/?parent={few.pk}",
         report.job.get_absolute_url(),
         f"{report.job.get_absolute_url()}?read={report.pk}",

@@ -51,7 +51,7 @@ def test_a_link_is_made_and_shown_to_be_copied(as_alice: Client, alice: User, jo
     page = as_alice.get(links)
     assert f'value="{shares.address_of(link)}" readonly' in page.text
     assert "never opened" in page.text
-    assert "By alice" in page.text
+    assert "Made by alice" in page.text
     assert faults(page.text) == []
 
 

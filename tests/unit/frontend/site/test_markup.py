@@ -16,6 +16,7 @@ import frontend
 from core.limits import changes
 from core.models import AlarmCount, JobEvent, JobStep, Schedule, ScheduledRun, Worker
 from core.models.states import State
+from core.people import shares, tokens
 from frontend.jobs.pages.parts import SQUARES
 from frontend.operate.pages.failed import SCOPES
 from tests.unit.frontend.conftest import HTMX, MakeDataset, MakeJob, MakeParts, MakeReport
@@ -94,6 +95,9 @@ def pages(
     yield from ("/schedules/", "/schedules/?q=zzz", "/schedules/preview/?repeat-cron=@daily")
     yield from (f"/schedules/{schedule.pk}/{page}" for page in ("", "form/", "deletion/"))
     yield report.job.get_absolute_url()
+    tokens.make(alice, name="laptop", scope="read", days=None)
+    link = shares.share(report.job, by=alice, days=1, with_files=True)
+    yield from ("/settings/", f"{report.job.get_absolute_url()}links/", f"/shared/jobs/{shares.token_of(link)}/")
     failed = make_job(alice, state="failed", error="Odd.", attempt=2)
     yield from ("/failed/", "/failed/?text=zzz", f"{failed.get_absolute_url()}parameters/")
     yield from (f"/failed/{act}/?scope={scope}&job={failed.pk}" for act in ("requeue", "discard") for scope in SCOPES)
