@@ -110,7 +110,9 @@ def _valid(
     entry = open_form(spec, user=user, data=data, files=files)
     entry.keep_secrets(sealed)
     form = entry.form
-    unknown = sorted((set(params) | set(files)) - set(form.fields))
+    # What another job has stored may be given: it may hold what code keeps beside the form's values.
+    given = {name for name in (*params, *files) if not name.startswith("_")}
+    unknown = sorted(given - set(form.fields))
     if unknown:
         known = ", ".join(form.fields) or "none"
         raise InvalidParams(spec.name, {unknown[0]: [f"There is no such field; there are: {known}."]})

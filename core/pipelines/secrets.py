@@ -53,11 +53,16 @@ def is_sealed(value: object) -> bool:
 def hidden(value: Any, form: type[forms.Form] | None = None) -> Any:
     """Return parameters, or a part of them, as they may be shown: `Hidden` in place of each sealed value.
 
-    With their form, the values of its secret fields are hidden that were stored before the fields were secrets, too.
+    With their form, the values of its secret fields are hidden that were stored before the fields were secrets, too. What
+    code keeps beside the form's values, under names that begin with `_`, is left out.
     """
     if form is not None:
         secret = names(form)
-        return {name: HIDDEN if name in secret and entry else hidden(entry) for name, entry in value.items()}
+        return {
+            name: HIDDEN if name in secret and entry else hidden(entry)
+            for name, entry in value.items()
+            if name in form.base_fields or not name.startswith("_")
+        }
     if is_sealed(value):
         return HIDDEN
     if isinstance(value, Mapping):

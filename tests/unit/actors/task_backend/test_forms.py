@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from core import jobs, pipelines
 from core.models import Job, Schedule
+from core.pipelines import secrets
 from tests.unit.actors.task_backend.conftest import Worker
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +86,13 @@ def test_code_that_submits_by_name_is_held_to_the_form(site_tasks: ModuleType) -
     with pytest.raises(jobs.InvalidParams):
         jobs.submit(NAME, owner=User.objects.create_user("alice"), params={"text": "a"})
     assert issubclass(pipelines.get(NAME).form, forms.Form)
+
+
+def test_what_is_kept_beside_the_form_is_shown_to_nobody_and_submitted_again_by_nobody(
+    site_tasks: ModuleType, worker: Worker, staff: Client
+) -> None:
+    result = worker.run(site_tasks.send_receipt.enqueue(7, "de"))
+    job = Job.objects.get(pk=result.id)
+    assert secrets.hidden(job.params, pipelines.get(job.pipeline).form) == {"order": 7, "language": "de"}
+    again = jobs.submit(job.pipeline, owner=job.owner, params=job.params)
+    assert again.params == {"order": 7, "language": "de", "is_copy": False}
