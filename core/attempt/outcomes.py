@@ -33,6 +33,7 @@ from core.models import JobEvent
 from core.models.event import ERROR_CLASS_LENGTH
 from core.models.states import State
 from core.operation import alarms
+from core.pipelines import Pipeline
 from core.pipelines.secrets import Opened
 
 _DETAIL_LENGTH = 20_000
@@ -244,9 +245,17 @@ def _outcome_of_fault(error: BaseException, claim: Claim) -> Failed | Retry:
         return Failed(lost, detail, is_crash, path)
     if claim.attempt >= claim.max_attempts:
         return Failed(f"All {claim.max_attempts} attempts failed. The last one: {sentence}", detail, is_crash, path)
+    spec = pipelines.get(claim.pipeline)
     # After a person's retry the waits begin small again.
-    before = max(0, claim.max_attempts - pipelines.get(claim.pipeline).max_attempts)
-    return Retry(sentence, backoff_seconds(claim.attempt - before - 1), detail, is_crash, path)
+    before = max(0, claim.max_attempts - spec.max_attempts)
+    return Retry(sentence, _pause_of(spec, claim.attempt - before - 1), detail, is_crash, path)
+
+
+def _pause_of(spec: Pipeline, failures: int) -> float:
+    """Return the seconds until the next attempt, by the pipeline's own list if it has one."""
+    if not spec.retry_seconds:
+        return backoff_seconds(failures)
+    return spec.retry_seconds[min(failures, len(spec.retry_seconds) - 1)] * random.uniform(1.0, 1.1)
 
 
 def _log_permanent(error: PermanentError | InvalidParams, claim: Claim) -> None:

@@ -117,6 +117,9 @@ def check(spec: Pipeline) -> None:
     _check_number(spec, "max_attempts", most=MOST_ATTEMPTS)
     _check_number(spec, "max_crashes", most=MOST_ATTEMPTS)
     _check_time_limit(spec.time_limit)
+    for seconds in spec.retry_seconds:
+        if not _is_number(seconds) or not 0 <= seconds < MOST_SECONDS:
+            raise ValueError(f"retry_seconds has {seconds!r}; write the seconds before each further attempt")
     check_queue(spec.queue)
     if not _ICON.match(spec.icon):
         raise ValueError(f"icon is {spec.icon!r}; write a name such as 'play'")
@@ -156,9 +159,12 @@ def _check_number(spec: Pipeline, name: str, *, most: int) -> None:
 
 
 def _check_time_limit(seconds: object) -> None:
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and 0 < cast(float, seconds) < MOST_SECONDS):
+    if seconds is not None and not (_is_number(seconds) and 0 < cast(float, seconds) < MOST_SECONDS):
         raise ValueError(f"time_limit is {seconds!r}; write the seconds an attempt may take, or None")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_queue(queue: object) -> None:

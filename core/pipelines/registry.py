@@ -49,6 +49,9 @@ class Pipeline:
     #: The most attempts of a job, and of those the most whose worker was lost, before it fails.
     max_attempts: int = 5
     max_crashes: int = 3
+    #: Seconds before the second attempt, the third and so on, a tenth more at most; the last holds for all that follow.
+    #: Empty is the site's own pause, which doubles (RETRY_BASE_SECONDS).
+    retry_seconds: tuple[float, ...] = ()
     #: Seconds that an attempt may take, and each of a job's parts; None is no limit. What takes longer has failed.
     time_limit: float | None = None
     #: How many jobs may start in a time, or be at work at once; each with the key that it counts by.
@@ -90,6 +93,7 @@ class PipelineOptions(TypedDict, total=False):
     is_heavy: bool
     max_attempts: int
     max_crashes: int
+    retry_seconds: Iterable[float]
     limits: Iterable[Limit]
     retention_days: int
     takes: Literal["dataset"] | None
@@ -187,7 +191,7 @@ def pipeline(
             checks.check_options(options, _OPTIONS)
             # The values are checked once they have their places.
             values = cast(dict[str, Any], dict(options))
-            values |= {each: tuple(values[each]) for each in ("limits", "downloads") if each in values}
+            values |= {each: tuple(values[each]) for each in _TUPLES if each in values}
             spec = Pipeline(
                 name=own,
                 title=title,
@@ -207,6 +211,8 @@ def pipeline(
 
 #: The names of the options that `pipeline` hands on.
 _OPTIONS = tuple(PipelineOptions.__annotations__)
+#: Those that are kept as tuples, whatever they are given as.
+_TUPLES = ("limits", "downloads", "retry_seconds")
 
 
 def _invalid(name: str, run: Run, error: Exception) -> InvalidPipeline:

@@ -231,6 +231,21 @@ def test_a_failed_attempt_waits_within_its_back_off(alice: User, attempts: Attem
     assert 0 <= (job.run_at - job.created_at).total_seconds() <= 1200
 
 
+def test_a_pipeline_may_say_how_long_its_jobs_wait(
+    alice: User, attempts: Attempts, clock: Clock, define: Callable[..., str]
+) -> None:
+    def break_down(ctx: JobContext) -> None:
+        raise ValueError("odd")
+
+    job = submit_job(alice, define(break_down, retry_seconds=[100, 1000], max_attempts=4))
+    for seconds in (100, 1000, 1000):
+        job = run(attempts, job)
+        assert job.state == State.RETRYING
+        assert seconds - 60 < (job.run_at - database_now()).total_seconds() < seconds * 1.1
+        clock.advance(seconds * 1.1)
+    assert run(attempts, job).state == State.FAILED
+
+
 # -- in the middle of the work ----------------------------------------------------------------------
 
 

@@ -136,6 +136,8 @@ def test_what_is_no_form_is_refused(define: Define, form: Any, sentence: str) ->
         ({"is_heavy": "yes"}, "is_heavy is 'yes'; write True or False"),
         ({"max_attempts": 0}, "max_attempts is 0; write a number from 1 to 10000"),
         ({"max_crashes": 1.5}, "max_crashes is 1.5; write a number"),
+        ({"retry_seconds": [5, "ten"]}, "retry_seconds has 'ten'; write the seconds"),
+        ({"retry_seconds": [-1.0]}, "retry_seconds has -1.0; write the seconds"),
         ({"queue": "two words"}, "the queue 'two words' can't be one"),
         ({"queue": "ünder"}, "the queue 'ünder' can't be one"),
         ({"queue": "q" * 81}, "and up to 80 of them"),
