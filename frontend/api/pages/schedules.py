@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
+from django.http import Http404
 from pydantic import BaseModel, ConfigDict, Field
 
 from core import pipelines
@@ -143,7 +144,10 @@ def whole(schedule: Schedule, request: ApiRequest) -> ScheduleBody:
 
 def create(request: ApiRequest, given: NewSchedule) -> Schedule:
     """Make a schedule of the person's; raise Refused, InvalidParams or Problem."""
-    spec = find(given.pipeline, request.auth)
+    try:
+        spec = find(given.pipeline, request.auth)
+    except Http404:
+        raise _wrong({"pipeline": [f"There is no pipeline {given.pipeline!r}."]}) from None
     person = request.auth.person
     repeat = RepeatForm(user=person)
     zone = given.zone or repeat.initial["zone"]

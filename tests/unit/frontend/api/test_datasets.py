@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import duckdb
 import pytest
 from django.contrib.auth.models import User
 
-from core.files import storage
-from core.models import Dataset, Job
-from tests.unit.frontend.api.conftest import ROOT, Api
+from core.models import Job
+from tests.unit.frontend.api.conftest import ROOT, Api, with_table
 from tests.unit.frontend.conftest import MakeDataset
-
-TABLE = """
-SELECT range AS number, 'ä' || range AS text, (range / 8)::DECIMAL(18, 3) AS price, DATE '2026-11-29' AS day,
-       TIMESTAMP '2026-11-29 12:00:00' AS at, TIME '07:00:00' AS clock,
-       CASE WHEN range % 2 = 0 THEN 'nan'::DOUBLE END AS share
-FROM range(2500)
-"""
-
-
-def with_table(dataset: Dataset, query: str = TABLE, rows: int = 2500) -> None:
-    path = Path(storage.attempt_folder(dataset.job_id, 1)) / "table.parquet"
-    with duckdb.connect() as connection:
-        connection.sql(query).write_parquet(str(path))
-    Dataset.objects.filter(pk=dataset.pk).update(parquet_path=storage.key_of(path), rows=rows)
 
 
 def test_datasets_are_listed_and_have_columns(alices: Api, alice: User, make_dataset: MakeDataset) -> None:

@@ -44,6 +44,7 @@ def test_a_schedule_is_made(alices: Api, alice: User, own: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
+        ({"pipeline": "nothing"}, "pipeline"),
         ({"cron": "every monday"}, "cron"), ({"zone": "Mars/Base"}, "zone"), ({"starts_at": "tomorrow"}, "starts_at"),
         ({"ends_at": "2020-01-01T00:00"}, "ends_at"), ({"params": {}}, "params.dataset"), ({"overlap": "x"}, "overlap"),
         ({"params": {"dataset": "x"}}, "params.dataset"), ({"other": 1}, "other"), ({"params": []}, "params"),

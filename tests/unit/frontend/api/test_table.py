@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
-from django.contrib.auth.models import User
 from django.db import transaction
-from django.test import Client
 
-from core.models import Artifact, Dataset, Job, Schedule
-from core.schedules import changes
 from frontend.api.api import api
 from frontend.api.openapi import document_of
-from tests.unit.frontend.api.conftest import ROOT, MakeApi
-from tests.unit.frontend.api.test_datasets import with_table
-from tests.unit.frontend.conftest import MakeDataset, MakeJob
+from tests.unit.frontend.api.conftest import World
 
 #: Who asks: nobody, somebody else's token, the owner's tokens to read and to submit, one that operates the site, and a
 #: logged-in browser of staff.
@@ -53,60 +44,6 @@ TABLE: dict[str, tuple[int, int, int, int, int, int]] = {
 
 def documented() -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in document_of(api)["paths"].items() for method in methods}
-
-
-@dataclass
-class World:
-    """Things of alice's, and everybody who asks for them."""
-
-    job: Job
-    failed: Job
-    file: Artifact
-    dataset: Dataset
-    schedule: Schedule
-    callers: dict[str, Client]
-
-    def ask(self, route: str, caller: str) -> Any:
-        method, _, path = route.partition(" ")
-        job = self.failed if path.endswith("/retry") else self.job
-        filled = path.format(
-            name="plain", job_id=job.pk, file_id=self.file.pk, dataset_id=self.dataset.pk, schedule_id=self.schedule.pk
-        )
-        bodies = {"POST /schedules": {"pipeline": "plain", "cron": "0 7 * * *"}}
-        client = self.callers[caller]
-        if method == "POST":
-            return client.post(ROOT + filled, bodies.get(route, {}), content_type="application/json")
-        return client.get(ROOT + filled) if method == "GET" else client.delete(ROOT + filled)
-
-
-@pytest.fixture
-def world(
-    alice: User,
-    bob: User,
-    staff: User,
-    as_staff: Client,
-    make_api: MakeApi,
-    make_job: MakeJob,
-    make_dataset: MakeDataset,
-    plain: None,
-) -> World:
-    job, dataset = make_job(alice), make_dataset(alice)
-    with_table(dataset)
-    return World(
-        job=job,
-        failed=make_job(alice, state="failed"),
-        file=Artifact.objects.get(job=job),
-        dataset=Dataset.objects.get(),
-        schedule=changes.create("plain", owner_id=alice.pk, by="alice", cron="0 7 * * *", zone="UTC"),
-        callers={
-            "nobody": Client(),
-            "another": make_api(bob),
-            "read": make_api(alice, "read"),
-            "submit": make_api(alice),
-            "operate": make_api(staff, "operate"),
-            "staff": as_staff,
-        },
-    )
 
 
 def test_every_route_has_its_line() -> None:
