@@ -28,11 +28,13 @@ class CoreConfig(AppConfig):
         from core.conf import conf
         from core.database import connections  # noqa: F401 - prepares each
         from core.files import storage
+        from core.life.end_signals import ending
         from core.mails.accounts import order_address_changed, order_welcome
         from core.models.owners import make_room
         from core.operation import serving
         from core.people.accounts import address_changed, signed_up
         from core.wakeup import jobs_due
+        from core.webhooks.orders import order_calls
 
         conf.check()
         storage.remember_site()
@@ -40,6 +42,7 @@ class CoreConfig(AppConfig):
         jobs_due.connect(testing.run_at_once, dispatch_uid="run_at_once")
         serving.watch()
         pre_delete.connect(make_room, sender=get_user_model(), dispatch_uid="make_room")
+        ending.connect(order_calls, dispatch_uid="order_calls")
         signed_up.connect(order_welcome, dispatch_uid="order_welcome")
         address_changed.connect(order_address_changed, dispatch_uid="order_address_changed")
 

@@ -26,6 +26,9 @@ NAMES = (
     "mail",
     "complete",
     "ack",
+    "end-taken",
+    "end-ordered",
+    "webhook-answered",
 )
 
 

@@ -9,9 +9,11 @@ from django.conf import settings
 #: The URL names of the pages that the core links to, by what each shows.
 PAGES = {
     "job": "headway:job_detail",
+    "api_job": "headway:api_job",
     "job_file": "headway:job_file",
     "dataset": "headway:dataset_detail",
     "schedule": "headway:schedule_detail",
+    "webhook": "headway:webhook_detail",
     "shared_file": "headway:shared_file",
     "shared_job": "headway:shared_job",
     "preferences": "headway:preferences",

@@ -18,5 +18,6 @@ urlpatterns = [
     path("", include("frontend.operate.urls")),
     path("", include("frontend.api.urls")),
     path("settings/", include("frontend.accounts.urls.settings")),
+    path("settings/webhooks/", include("frontend.webhooks.urls")),
     *([path("", include("frontend.accounts.urls.accounts"))] if conf.ACCOUNTS else []),
 ]

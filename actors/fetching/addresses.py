@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx2
 import idna
 
-from .errors import Unfetchable
+from .errors import Inside, Unfetchable
 from .networks import is_public
 from .policy import Policy
 
@@ -99,9 +99,9 @@ def follow(address: Address, location: str, policy: Policy) -> Address:
     return target
 
 
-def inside(host: str) -> Unfetchable:
+def inside(host: str) -> Inside:
     """Return the refusal of a host that is not on the internet."""
-    return Unfetchable(f"{host} is not on the public internet. An operator can allow it by the setting FETCH_INSIDE.")
+    return Inside(f"{host} is not on the public internet. An operator can allow it by the setting FETCH_INSIDE.")
 
 
 def _host_of(netloc: str, host: str, label: str) -> str:

@@ -1,9 +1,9 @@
-"""One question to a server, over the redirects that lead to its answer."""
+"""One question to a server, over the redirects that lead to its answer; and one message to a server."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -41,7 +41,7 @@ class Answer:
     headers: httpx2.Headers
     _response: httpx2.Response
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def body(self) -> AsyncGenerator[bytes, None]:
         """Yield the bytes as they were sent; raise Unreachable when the line breaks."""
         try:
             async for block in self._response.aiter_raw():
@@ -72,14 +72,26 @@ async def ask(
 
 
 @asynccontextmanager
-async def _sent(address: Address, headers: Mapping[str, str], policy: Policy) -> AsyncIterator[httpx2.Response]:
-    """Connect to one of the addresses that were judged, and to nothing else."""
+async def send(
+    address: Address, content: bytes, headers: Mapping[str, str], *, policy: Policy
+) -> AsyncIterator[Answer]:
+    """POST to an address and yield whatever it answers; no redirect is followed, and nothing is sent twice."""
+    async with _sent(address, headers, policy, content=content) as response:
+        yield Answer(address, response.status_code, response.reason_phrase, response.headers, response)
+
+
+@asynccontextmanager
+async def _sent(
+    address: Address, headers: Mapping[str, str], policy: Policy, *, content: bytes | None = None
+) -> AsyncIterator[httpx2.Response]:
+    """Connect to one of the addresses that were judged, and to nothing else. With a content it is a POST."""
     error: httpx2.TransportError | None = None
     for ip in await resolve(address, policy):
         request = httpx2.Request(
-            "GET",
+            "GET" if content is None else "POST",
             httpx2.URL(scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")),
             headers={"Host": address.authority, **_ALWAYS, **headers},
+            content=content,
             extensions={
                 # The certificate is checked against the name, though the connection goes to its address.
                 "sni_hostname": address.host,

@@ -7,6 +7,10 @@ class Unfetchable(PermanentError):
     """Raised when an address is refused, or its server has answered that it has nothing; the person can act on it."""
 
 
+class Inside(Unfetchable):
+    """Raised when an address leads to what is not on the public internet, and no setting allows it."""
+
+
 class Unreachable(HeadwayError):
     """Raised when a server could not be reached, or broke off; trying again later may help."""
 

@@ -1,4 +1,7 @@
-"""The thread of a worker that sends the signals about ended jobs: receivers are the site's code, and may take time."""
+"""The thread of a worker that does what follows the ends of jobs: webhooks' calls are ordered, and signals are sent.
+
+It is a thread of its own because receivers are the site's code, and may take time. A look is one probe of an index.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from django.db import close_old_connections, connection
 
 from core.life import end_signals
 from core.logs import log
-from core.signals import is_listened_to
 
 #: Seconds between two looks for ends, and after a look that failed.
 LOOK_SECONDS, RETRY_SECONDS = 1.0, 5.0
@@ -24,10 +26,9 @@ class EndSender:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; a site without receivers needs none."""
-        if is_listened_to():
-            self._thread = threading.Thread(target=self._run, name="end-signals", daemon=True)
-            self._thread.start()
+        """Start the thread: people may make webhooks at any time."""
+        self._thread = threading.Thread(target=self._run, name="end-signals", daemon=True)
+        self._thread.start()
 
     def stop(self, *, timeout: float) -> None:
         """End the thread after the receivers that are being called; an end it can't wait for is sent again later."""

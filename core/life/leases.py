@@ -15,11 +15,10 @@ from django.db.models import F
 from core.conf import conf
 from core.database import statements
 from core.files import storage
-from core.life import families
+from core.life import end_signals, families
 from core.logs import log
 from core.models import Job
 from core.models.states import State
-from core.signals import is_listened_to
 
 #: Expired leases that one pass takes.
 REAP_LIMIT = 200
@@ -66,7 +65,7 @@ def reap(*, worker: str = "") -> list[tuple[int, State]]:
             "cap": conf.RETRY_CAP_SECONDS,
             "worker": worker,
             "settle": SETTLE_SECONDS,
-            "listened": is_listened_to(),
+            **end_signals.hearing(),
         },
     )
     for job_id, fence, state, _ in rows:

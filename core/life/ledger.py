@@ -22,11 +22,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from core.conf import conf
 from core.database import statements
 from core.database.jsontext import dumps
+from core.life import end_signals
 from core.logs import log
 from core.models import Job
 from core.models.owners import as_key
 from core.models.states import State
-from core.signals import is_listened_to
 from core.wakeup import jobs_due
 
 #: The name of the thread that commits.
@@ -236,7 +236,7 @@ class Ledger:
             parts.append(("progress", {"rows": dumps(progress), "ids": ids}))
         if ends:
             texts = ",".join(_as_json(end) for end in ends)
-            parts.append(("finish", {"ends": f"[{texts}]", "ids": ids, "listened": is_listened_to()}))
+            parts.append(("finish", {"ends": f"[{texts}]", "ids": ids, **end_signals.hearing()}))
         if parents:
             parts.append(("wake", {"ids": statements.id_list(sorted(parents))}))
         if claims:

@@ -18,7 +18,7 @@ from core import pipelines
 from core.database import statements
 from core.database.jsontext import dumps_limited, storable
 from core.errors import Refused
-from core.life import families, leftovers
+from core.life import end_signals, families, leftovers
 from core.logs import log
 from core.models import AuditEntry, Job, JobProgress
 from core.models.job import Priority
@@ -26,7 +26,6 @@ from core.models.states import IDLE, RETRIABLE, TERMINAL, State
 from core.people import audit
 from core.pipelines import Pipeline, secrets
 from core.pipelines.declared import lane_of
-from core.signals import is_listened_to
 from core.wakeup import jobs_due
 
 
@@ -38,7 +37,7 @@ def cancel(job: Job, *, by: str) -> State:
     """
     with transaction.atomic():
         was = _lock(job.pk)
-        rows = statements.run("cancel", {"id": job.pk, "by": by, "listened": is_listened_to()})
+        rows = statements.run("cancel", {"id": job.pk, "by": by, **end_signals.hearing()})
         if not rows:
             if was.is_cancelling:
                 raise Refused(f"Job {job.pk} is being cancelled already.")

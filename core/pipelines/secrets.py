@@ -43,11 +43,23 @@ def names(form: type[forms.Form]) -> frozenset[str]:
 def seal(form: type[forms.Form], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters with the values of secret fields encrypted; what is sealed already, or empty, stays."""
     hidden = names(form)
-    return {name: _sealed(value) if name in hidden else value for name, value in params.items()}
+    return {name: sealed(value) if name in hidden else value for name, value in params.items()}
 
 
 def is_sealed(value: object) -> bool:
     return isinstance(value, dict) and set(value) == {_MARK}
+
+
+def sealed(value: Any) -> Any:
+    """Return one value encrypted, for a column of its own; what is sealed already, or empty, stays."""
+    if is_sealed(value) or value in (None, "", [], {}):
+        return value
+    return {_MARK: _keys().encrypt(dumps(value).encode()).decode()}
+
+
+def opened(value: Mapping[str, Any]) -> Any:
+    """Return what `sealed` has encrypted; raise InvalidToken where none of the site's keys opens it."""
+    return json.loads(_keys().decrypt(str(value[_MARK]).encode()))
 
 
 def hidden(value: Any, form: type[forms.Form] | None = None) -> Any:
@@ -80,10 +92,10 @@ class Opened:
 
     def open(self, params: Mapping[str, Any], form: type[forms.Form]) -> dict[str, Any]:
         """Return the parameters as they were given; raise PermanentError, with a sentence, where no key opens one."""
-        opened = {}
+        values = {}
         for name, value in params.items():
             try:
-                opened[name] = self._open(value)
+                values[name] = self._open(value)
             except InvalidToken:
                 field = form.base_fields.get(name)
                 label = field.label if field is not None and field.label else pretty_name(name)
@@ -92,7 +104,7 @@ class Opened:
                     "parameters, and type it anew."
                 ) from None
         self._texts = sorted({text for value in self._values for text in _texts(value)}, key=len, reverse=True)
-        return opened
+        return values
 
     def redacted(self, text: str) -> str:
         """Return a text with `Hidden` in place of each secret: an error may quote one."""
@@ -114,17 +126,11 @@ class Opened:
 
     def _open(self, value: Any) -> Any:
         if is_sealed(value):
-            self._values.append(opened := json.loads(_keys().decrypt(str(value[_MARK]).encode())))
-            return opened
+            self._values.append(value := opened(value))
+            return value
         if isinstance(value, dict):
             return {name: self._open(entry) for name, entry in value.items()}
         return value
-
-
-def _sealed(value: Any) -> Any:
-    if is_sealed(value) or value in (None, "", [], {}):
-        return value
-    return {_MARK: _keys().encrypt(dumps(value).encode()).decode()}
 
 
 def _keys() -> MultiFernet:

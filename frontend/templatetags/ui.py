@@ -23,6 +23,7 @@ from frontend.jobs.pages.job import BADGES, ICONS
 from frontend.operate.pages.failed import COUNTED, failed_count
 from frontend.site import zones
 from frontend.site.icons import ICON_NAMES
+from frontend.webhooks.pages import webhooks
 
 register = template.Library()
 
@@ -36,6 +37,7 @@ _AREAS = (
     ("mails", "mails"),
     ("audit_", "audit"),
     ("preferences", "preferences"),
+    ("webhook_", "preferences"),
     ("password_change", "preferences"),
     ("token", "preferences"),
     ("api", "preferences"),
@@ -79,6 +81,12 @@ def bell(context: Context) -> dict[str, Any]:
     """Show how many notices are unread; a page that has just counted them passes `unread_notices`."""
     unread = context.get("unread_notices")
     return {"unread": notice_list.unread_count(context["user"]) if unread is None else unread}
+
+
+@register.inclusion_tag("headway/_webhooks.html", takes_context=True)
+def own_webhooks(context: Context) -> dict[str, Any]:
+    """Show the person's webhooks as a section of their settings."""
+    return {"rows": webhooks.rows_of(context["user"])}
 
 
 @register.simple_tag(takes_context=True)

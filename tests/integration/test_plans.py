@@ -73,6 +73,14 @@ INSERT INTO auth_user (
 WITH RECURSIVE numbers (n) AS ({numbers})
 SELECT n, n, '', {no}, {no}, {yes}, '', '', '', {then} FROM numbers WHERE n < 201
 """
+#: Twenty a person, one of them running.
+WEBHOOKS = """
+INSERT INTO core_webhook (owner_id, url, secret, on_succeeded, on_failed, on_cancelled, created_at, stopped_at, note)
+WITH RECURSIVE numbers (n) AS ({numbers})
+SELECT 1 + n % 200, 'https://hooks.example.com', '{}', {yes}, {yes}, {no}, {then},
+    CASE WHEN n % 20 > 0 THEN {then} END, ''
+FROM numbers WHERE n < 4001
+"""
 PROGRESS = """
 INSERT INTO core_jobprogress (job_id, stages, done, unit, note, version)
 SELECT id, '[]', 0, '', '', 0 FROM core_job WHERE state IN ('running', 'waiting') OR parent_id IS NOT NULL
@@ -125,7 +133,7 @@ def _fill(words: dict[str, str]) -> None:
         indexes = dict(cursor.fetchall())
         for name in indexes:
             cursor.execute(f"DROP INDEX {name}")
-        for text in (OWNERS, FILL, PROGRESS):
+        for text in (OWNERS, FILL, WEBHOOKS, PROGRESS):
             for word, said in words.items():
                 text = text.replace("{" + word + "}", said)
             cursor.execute(text)
@@ -174,6 +182,13 @@ def ids(*numbers: int) -> Any:
 
 PROGRESSED = '{"id": 3, "fence": 1, "stages": [], "done": 1, "unit": "", "note": ""}'
 ENDED = '{"id": 3, "fence": 1, "state": "succeeded", "kind": "succeeded", "error": "", "detail": "", "crashed": 0}'
+
+
+def heard(*, listened: bool = True) -> dict[str, Any]:
+    """Return the parameters by which an act that ends jobs knows who hears of it."""
+    return {"listened": listened, "ordered": statements.id_list(["mail"])}
+
+
 #: Each with the indexes that it must go by, and those it may.
 HOT: dict[str, tuple[Callable[[], dict[str, Any]], set[str], set[str]]] = {
     "take_due": (
@@ -187,15 +202,15 @@ HOT: dict[str, tuple[Callable[[], dict[str, Any]], set[str], set[str]]] = {
     "claim": (lambda: {"ids": ids(10, 20, 30), "worker": "here:1", "lease": 60}, set(), {"job_lease"}),
     "renew": (lambda: {"ids": ids(3, 13), "held": '[{"id": 3, "fence": 1}]', "lease": 60}, set(), set()),
     "reap": (
-        lambda: {"limit": 200, "base": 2.0, "cap": 60.0, "worker": "", "settle": 0.0, "listened": True},
+        lambda: {"limit": 200, "base": 2.0, "cap": 60.0, "worker": "", "settle": 0.0, **heard()},
         {"job_lease"},
         set(),
     ),
     "progress": (lambda: {"ids": ids(3), "rows": f"[{PROGRESSED}]"}, set(), set()),
-    "finish": (lambda: {"ids": ids(3), "ends": f"[{ENDED}]", "listened": True}, set(), set()),
+    "finish": (lambda: {"ids": ids(3), "ends": f"[{ENDED}]", **heard()}, set(), set()),
     "lock": (lambda: {"ids": ids(7, 1007)}, set(), set()),
     "wake": (lambda: {"ids": ids(7, 1007)}, set(), {"job_live_child", "job_child", "job_waiting"}),
-    "cancel": (lambda: {"id": 10, "by": "alice", "listened": True}, set(), set()),
+    "cancel": (lambda: {"id": 10, "by": "alice", **heard()}, set(), set()),
     "cancel_family": (lambda: {"ids": ids(7, 1007), "by": "alice"}, set(), {"job_child", "job_live_child"}),
     "requeue_children": (
         lambda: {"parent": 7, "by": "alice", "max_attempts": 5, "max_crashes": 3},
@@ -247,6 +262,14 @@ def test_a_hot_statement_goes_by_its_indexes(plan: Callable[[str, dict[str, Any]
     # SQLite has no name for the index of a constraint.
     names = set(_INDEX.findall(seen.replace("sqlite_autoindex_core_job_1", "job_owner_key")))
     assert needed <= names <= needed | allowed, seen
+
+
+@pytest.mark.parametrize("name", ["finish", "cancel"])
+def test_an_end_looks_for_a_webhook_by_one_probe(plan: Callable[[str, dict[str, Any]], str], name: str) -> None:
+    seen = plan(name, {**HOT[name][0](), **heard(listened=False)})
+    assert _is_narrow(seen), seen
+    assert "webhook_running" in seen, seen
+    assert not re.search(r"Seq Scan on core_(webhook|scheduledrun)|SCAN [hr]\b", seen), seen
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,22 @@ tried_again:
     cancel_requested_at = NULL, error = '', result = NULL, is_held = {passes_gate:$},
     max_attempts = $.attempt + %(max_attempts)s, max_crashes = $.crashes + %(max_crashes)s
 
--- An end of a whole job is kept until its signals are sent, where somebody listens. For an act that returns a job's id,
--- fence and state first.
+-- An end of a whole job is kept until its signals are sent and its webhooks' calls are ordered, where somebody listens or
+-- a running webhook of its owner's hears of it: one probe of webhook_running. What the site orders itself, such as these
+-- calls, is nobody's to follow. For an act that returns a job's id, fence and state first.
 end_signal:
     INSERT INTO core_endsignal (job_id, fence, state, due_at)
     SELECT d.r0, d.r1, d.r2, {now} FROM done d
-    WHERE %(listened)s AND d.r2 IN {terminal} AND EXISTS (
-        SELECT 1 FROM core_job w WHERE w.id = d.r0 AND w.parent_id IS NULL
+    WHERE d.r2 IN {terminal} AND EXISTS (
+        SELECT 1 FROM core_job w
+        WHERE w.id = d.r0 AND w.parent_id IS NULL AND w.pipeline {not_in:ordered} AND (%(listened)s OR EXISTS (
+            SELECT 1 FROM core_webhook h WHERE h.owner_id = w.owner_id AND h.stopped_at IS NULL
+                AND CASE d.r2 WHEN 'succeeded' THEN h.on_succeeded WHEN 'failed' THEN h.on_failed
+                    ELSE h.on_cancelled END
+                AND (h.schedule_id IS NULL OR EXISTS (
+                    SELECT 1 FROM core_scheduledrun r WHERE r.job_id = w.id AND r.schedule_id = h.schedule_id
+                ))
+        ))
     )
     ON CONFLICT DO NOTHING
 

@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.failpoints import NAMES
 from tests.chaos.clients import Crowd
 from tests.chaos.collecting import Collector
 from tests.chaos.posts import CONSTANTS, Post, WebPost, WorkerPost
@@ -27,7 +26,8 @@ from tests.services.postgres import GivenPostgres
 from tests.services.rabbitmq import RabbitNode
 
 _MESSAGE_ID = re.compile(r"^Message-ID: (\S+)$", re.MULTILINE)
-#: Who passes each place. What both pass is killed in either, half of the times each.
+#: Who passes each place. What both pass is killed in either, half of the times each. Those of webhooks are killed in
+#: tests/integration/test_webhooks.py.
 PLACES: dict[str, tuple[type[Post], ...]] = {
     "schedule-insert": (TickerPost,),
     "schedule-inserted": (TickerPost,),
@@ -95,7 +95,7 @@ class _Play:
         return outcome
 
     def set_posts(self, outcome: Outcome) -> None:
-        for name in NAMES:
+        for name in PLACES:
             owners = PLACES.get(name, ())
             if not owners:
                 outcome.violations.append(f"nobody is killed at the failpoint {name}")
@@ -144,7 +144,7 @@ class _Play:
         return round(self.rng.uniform(0.001, LONGEST_STEP_SECONDS), 3)
 
     def tell(self, outcome: Outcome) -> None:
-        kills = {name: sum(post.killed for post in self.posts if post.failpoint == name) for name in NAMES}
+        kills = {name: sum(post.killed for post in self.posts if post.failpoint == name) for name in PLACES}
         outcome.kills = f"{sum(kills.values())} at {sum(1 for count in kills.values() if count)} places"
         outcome.figures["kills at each failpoint"] = ", ".join(f"{name} {count}" for name, count in kills.items())
         unanswered = sum(sum(crowd.unanswered.values()) for _, crowd in self.crowds)

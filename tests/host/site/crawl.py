@@ -82,6 +82,7 @@ def _pages(client: Client) -> Iterator[tuple[str, int]]:
         "<slug:name>": "count_orders",
         "<int:artifact_pk>": "1",
         "<int:link_pk>": "1",
+        "<int:job>": "1",
         "<str:token>": "x",
         "<str:limit>": "x",
     }

@@ -14,9 +14,10 @@ from django.test import Client
 
 import frontend
 from core.limits import changes
-from core.models import AlarmCount, JobEvent, JobStep, Schedule, ScheduledRun, Worker
+from core.models import AlarmCount, JobEvent, JobStep, Schedule, ScheduledRun, WebhookCall, Worker
 from core.models.states import State
 from core.people import shares, tokens
+from core.webhooks import changes as webhooks
 from frontend.jobs.pages.parts import SQUARES
 from frontend.operate.pages.failed import SCOPES
 from tests.unit.frontend.conftest import HTMX, MakeDataset, MakeJob, MakeParts, MakeReport
@@ -24,6 +25,7 @@ from tests.unit.frontend.markup import faults
 
 TEMPLATES = sorted(Path(frontend.__file__).parent.glob("*/templates/**/*.html"))
 SCRIPTS = sorted((Path(frontend.__file__).parent / "static").rglob("*.js"))
+_OF_WEBHOOK = ("", "form/", "secret/", "deletion/")
 RUNNING = {
     "done": 1,
     "total": None,
@@ -94,6 +96,9 @@ def pages(
     ScheduledRun.objects.create(schedule=schedule, due_at=report.job.created_at, outcome="submitted", job=report.job)
     yield from ("/schedules/", "/schedules/?q=zzz", "/schedules/preview/?repeat-cron=@daily")
     yield from (f"/schedules/{schedule.pk}/{page}" for page in ("", "form/", "deletion/"))
+    hook, _ = webhooks.make(alice, url="https://hooks.example.com/", states=["failed"], schedule=schedule)
+    WebhookCall.objects.create(webhook=hook, job=report.job, event="job.failed", seconds=1.0, status=500, answer="No")
+    yield from (f"/settings/webhooks/{page}" for page in ("new/", *(f"{hook.pk}/{each}" for each in _OF_WEBHOOK)))
     yield report.job.get_absolute_url()
     tokens.make(alice, name="laptop", scope="read", days=None)
     link = shares.share(report.job, by=alice, days=1, with_files=True)
