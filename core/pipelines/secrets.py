@@ -65,8 +65,8 @@ def opened(value: Mapping[str, Any]) -> Any:
 def hidden(value: Any, form: type[forms.Form] | None = None) -> Any:
     """Return parameters, or a part of them, as they may be shown: `Hidden` in place of each sealed value.
 
-    With their form, the values of its secret fields are hidden that were stored before the fields were secrets, too. What
-    code keeps beside the form's values, under names that begin with `_`, is left out.
+    With their form, the values of its secret fields are hidden that were stored before the fields were secrets, too.
+    What code keeps beside the form's values, under names that begin with `_`, is left out.
     """
     if form is not None:
         secret = names(form)

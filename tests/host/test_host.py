@@ -129,6 +129,7 @@ def test_work_is_taken_and_done(report: dict[str, Any]) -> None:
 
 def test_a_task_of_the_hosts_is_done_and_has_its_page(report: dict[str, Any]) -> None:
     assert report["task"] == {"status": "SUCCESSFUL", "value": 3, "attempts": 1}
+    assert report["async task"] == [2, 1]
     assert "Counts what is on the shelves." in report["task page"]
 
 

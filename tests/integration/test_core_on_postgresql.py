@@ -20,7 +20,8 @@ def test_core_and_actors_keep_their_promises_on_postgresql(postgres: GivenPostgr
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core", "tests/unit/actors/runtime"),
+                *("--ds", "tests.unit.core.on_postgresql", "tests/unit/core"),
+                *("tests/unit/actors/runtime", "tests/unit/actors/task_backend"),
             ],
             cwd=CHECKOUT,
             env={**os.environ, "UNIT_DATABASE_URL": url},

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model  # noqa: E402 - Django has to be 
 from django.core.files.uploadedfile import SimpleUploadedFile  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import URLResolver, get_resolver  # noqa: E402
-from shop.tasks import count_stock  # noqa: E402
+from shop.tasks import ask_suppliers, count_stock  # noqa: E402
 
 from core.models import Dataset, Job  # noqa: E402
 
@@ -32,15 +32,17 @@ def main() -> None:
         _answer(as_member.post("/jobs-desk/pipelines/count_orders/", {"upto": "5"})),
         _answer(as_member.post("/jobs-desk/pipelines/csv_import/", {"file": SimpleUploadedFile("people.csv", CSV)})),
     ]
-    task = count_stock.enqueue(3)
+    task, async_task = count_stock.enqueue(3), ask_suppliers.enqueue(2)
     with subprocess.Popen([sys.executable, "manage.py", "worker", "--threads", "2"]) as worker:
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and Job.objects.live().filter(pk__lte=task.id).exists():
+        while time.monotonic() < end and Job.objects.live().filter(pk__lte=async_task.id).exists():
             time.sleep(0.2)
         worker.terminate()
         worker.wait(60)
     report["jobs"] = list(Job.objects.filter(owner=member).order_by("pk").values_list("pipeline", "state", "error"))
     task.refresh()
+    async_task.refresh()
+    report["async task"] = async_task.return_value
     report["task"] = {"status": task.status, "value": task.return_value, "attempts": task.attempts}
     report["task page"] = as_staff.get("/jobs-desk/pipelines/shop_tasks_count_stock/").content.decode()
     dataset = Dataset.objects.filter(owner=member).first()

@@ -16,3 +16,11 @@ def count_stock(context: Any, shelves: int) -> int:
     for number in range(shelves):
         context.job.progress(number + 1, shelves, unit="shelves")
     return shelves
+
+
+@task(takes_context=True)
+async def ask_suppliers(context: Any, suppliers: int) -> list[int]:
+    """Asks all suppliers at once."""
+    for number in range(suppliers):
+        await context.job.progress(number + 1, suppliers, unit="suppliers")
+    return [suppliers, context.attempt]
