@@ -77,7 +77,7 @@ class _Auth(AuthBase):
                 challenge=f'{CHALLENGE}, error="insufficient_scope", scope="{self.scope}"',
             )
         if self.scope == Scope.OPERATE and not access.operates:
-            raise Problem(403, "This is for those who operate the site.")
+            raise Problem(403, "Only people who operate the site can do this.")
         return access
 
 
@@ -86,7 +86,7 @@ class Token(_Auth):
 
     openapi_type = "http"
     openapi_scheme = "bearer"
-    openapi_description = "A token that you make on the settings page. It is read, submit or operate."
+    openapi_description = "An API token, created on the settings page."
 
     def __call__(self, request: HttpRequest) -> Access | None:
         kind, _, text = request.headers.get("Authorization", "").strip().partition(" ")
@@ -98,18 +98,18 @@ class Token(_Auth):
             if not tokens.may_try(address_of(request)):
                 raise Problem(
                     429,
-                    "Too many wrong tokens came from this address.",
+                    "Too many invalid tokens came from this address.",
                     retry_after=tokens.WRONG_RETRY_SECONDS,
                 )
             raise Problem(
                 401,
-                "This token does not work: it is wrong, has expired or was revoked.",
+                "This token is invalid, expired or revoked.",
                 challenge=f'{CHALLENGE}, error="invalid_token"',
             )
         if not tokens.allowed(token):
             raise Problem(
                 429,
-                f"This token has used up its {conf.API_RATE:,} requests a minute.",
+                f"Too many requests: a token may send {conf.API_RATE:,} a minute.",
                 retry_after=tokens.rate_retry_seconds(),
             )
         access = self._let_in(Access(token.owner, Scope(token.scope), token))
@@ -123,7 +123,7 @@ class Session(_Auth):
 
     openapi_type = "apiKey"
     openapi_in = "cookie"
-    openapi_description = "A logged-in browser. What changes something needs the header X-CSRFToken as well."
+    openapi_description = "A logged-in browser. Requests that change something also need the header X-CSRFToken."
 
     @property
     def openapi_name(self) -> str:
@@ -171,7 +171,7 @@ def changeable_one_for(request: ApiRequest, rows: QuerySet[M], pk: int) -> M:
     """Return the row of this id to act on; raise Http404 when it can't be seen, Problem when it can be seen only."""
     thing = one_for(request, rows, pk)
     if not changeable_for(request, rows.filter(pk=pk)).exists():
-        raise Problem(403, "You may look at this, and not change it.")
+        raise Problem(403, "You can view this, but not change it.")
     return thing
 
 

@@ -56,7 +56,7 @@ def of_error(request: HttpRequest, error: Exception) -> HttpResponse:
             log("request_failed", path=request.path, error=f"{type(error).__name__}: {error}"[:300])
         return response
     got_request_exception.send(sender=None, request=request)
-    response = answer_problem(Problem(500, "Something went wrong here. It is logged; nothing more is known yet."))
+    response = answer_problem(Problem(500, "Something went wrong on our side. It has been logged."))
     log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=error)
     return response
 
@@ -64,11 +64,11 @@ def of_error(request: HttpRequest, error: Exception) -> HttpResponse:
 @guarded
 def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponseBase:  # noqa: ARG001 - as Django calls it
     """Answer an address of the API that is none."""
-    raise Problem(404, "There is no such address. All there are is in openapi.json, beside this.")
+    raise Problem(404, "There is no such address. See openapi.json for all routes.")
 
 
 def _not_allowed(response: HttpResponseBase, method: str) -> HttpResponse:
     if response.headers.get("Content-Type") == MEDIA_TYPE:
         return response  # type: ignore[return-value]
     allowed = ", ".join(sorted(part.strip() for part in response.headers.get("Allow", "").split(",") if part.strip()))
-    return answer_problem(Problem(405, f"{method} is not for this address; it takes {allowed}.", allow=allowed))
+    return answer_problem(Problem(405, f"{method} is not allowed here. Use {allowed}.", allow=allowed))

@@ -60,26 +60,26 @@ FILE_ANSWER: Document = {
     "responses": {
         200: {"description": "The file.", "content": {"*/*": _BYTES["application/octet-stream"]}},
         206: {"description": "The part of it.", "content": {"*/*": _BYTES["application/octet-stream"]}},
-        416: {"description": "There is no such part.", "content": {MEDIA_TYPE: {"schema": {}}}},
+        416: {"description": "The file has no such range.", "content": {MEDIA_TYPE: {"schema": {}}}},
     },
 }
 
 #: The statuses that requests of each kind may be answered with, beside their own.
 _ALWAYS = {
     400: "The request can't be read.",
-    401: "No token came along, or one that does not work.",
-    403: "The token's scope, or its owner, may not do this.",
-    405: "The method is not for this address.",
-    422: "A value can't be used, or the act is refused as things are now.",
-    429: "Too many requests, or too much in hand; see Retry-After.",
-    503: "The database or the site can't take it just now; see Retry-After.",
+    401: "There is no token, or it is invalid, expired or revoked.",
+    403: "The token's scope or its owner does not allow this.",
+    405: "The method is not allowed here.",
+    422: "A value can't be used, or the action is not possible right now.",
+    429: "Too many requests, or too many jobs; see Retry-After.",
+    503: "The site or its database is unavailable; see Retry-After.",
 }
-_OF_ONE = {404: "There is no such thing, or it is not yours to see."}
-_WITH_BODY = {413: "The body is too large.", 415: "The body is of another type than is read here."}
+_OF_ONE = {404: "Not found, or you don't have access."}
+_WITH_BODY = {413: "The body is too large.", 415: "The type of the body is not supported."}
 
 INTRODUCTION = """\
-Submit jobs, follow them and fetch what they made. Send a token of your settings page as `Authorization: Bearer hw_…`.
-Errors are `application/problem+json` (RFC 9457) with the sentence that the site's pages would show."""
+Submit jobs, follow them and download their files. Send an API token from your settings as `Authorization: Bearer hw_…`.
+Errors are `application/problem+json` (RFC 9457)."""
 
 
 def text_answer(description: str) -> Document:

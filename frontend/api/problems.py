@@ -33,10 +33,10 @@ MEDIA_TYPE = "application/problem+json"
 #: What a request without a token, or a log-in, is told to come with (RFC 6750).
 CHALLENGE = 'Bearer realm="Headway"'
 
-NOT_FOUND = "There is no such thing here, or it is not yours to see."
+NOT_FOUND = "Not found, or you don't have access to it."
 _WORDS = {
-    400: "The request can't be read.",
-    403: "This is not allowed to you.",
+    400: "This request can't be read.",
+    403: "You don't have permission to do this.",
     404: NOT_FOUND,
 }
 #: Where a value of a request stands, as pydantic names it, which says nothing to a person.
@@ -123,7 +123,7 @@ def _invalid(error: Any) -> Problem:
         path = [str(part) for part in each["loc"] if part not in _PLACES]
         errors.setdefault(".".join(path[1:] if path[:1] == ["given"] else path), []).append(_sentence(each))
     parts = [f"{name}: {' '.join(texts)}" if name else " ".join(texts) for name, texts in errors.items()]
-    return Problem(422, f"The request has values that can't be used. {' '.join(parts)}", errors=errors)
+    return Problem(422, f"Some values can't be used. {' '.join(parts)}", errors=errors)
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
@@ -142,7 +142,7 @@ def _http(error: Any) -> Problem:
 
 
 def _unauthenticated(_: Any) -> Problem:
-    return Problem(401, "Send a token: the header Authorization with Bearer and the token's text.", challenge=CHALLENGE)
+    return Problem(401, "Log in, or send an API token in the header Authorization: Bearer ….", challenge=CHALLENGE)
 
 
 def _too_large(_: Any) -> Problem:
@@ -156,7 +156,7 @@ def _upload_too_large(_: Any) -> Problem:
 
 def _outage(_: Any) -> Problem:
     return Problem(
-        503, "The database can't be reached just now. Nothing was stored; try again.", retry_after=RETRY_SECONDS
+        503, "The database can't be reached right now. Nothing was stored; try again.", retry_after=RETRY_SECONDS
     )
 
 

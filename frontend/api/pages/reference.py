@@ -8,12 +8,22 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from core import pipelines, policy
 from core.pipelines import Pipeline, checks
 from frontend.site.security import PersonRequest
 
 Document = Mapping[str, Any]
+
+
+def marked(text: str) -> SafeString:
+    """Return a text of the document with what stands in backticks as code."""
+    parts = text.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in enumerate(parts))
+    )
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Value:
     place: str
     kind: str
     is_required: bool
-    description: str
+    description: SafeString
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Route:
     method: str
     path: str
     summary: str
-    description: str
+    description: SafeString
     scope: str
     values: list[Value] = field(default_factory=list)
     #: The statuses that are its own, with what each means.
@@ -75,7 +85,7 @@ def lines_of(root: str, spec: Pipeline | None) -> list[tuple[str, str]]:
     return [
         ("Submit a job", f"curl {header} {' '.join(parts)} {root}/pipelines/{name}/jobs"),
         ("Follow it", f'curl {header} "{root}/jobs/JOB/events?wait=25"'),
-        ("Fetch what it made", f"curl {header} -OJ {root}/jobs/JOB/files/FILE_ID"),
+        ("Download a file", f"curl {header} -OJ {root}/jobs/JOB/files/FILE_ID"),
     ]
 
 
@@ -93,7 +103,7 @@ def _route(document: Document, path: str, method: str, details: Document) -> Rou
         method=method.upper(),
         path=path,
         summary=details["summary"],
-        description=details.get("description", ""),
+        description=marked(details.get("description", "")),
         scope=details.get("x-scope", ""),
         values=[*_parameters(details), *_body(document, details)],
         answers=[
@@ -106,7 +116,7 @@ def _parameters(details: Document) -> Iterator[Value]:
     for each in details.get("parameters", ()):
         schema = each["schema"]
         description = each.get("description") or schema.get("description", "")
-        yield Value(each["name"], each["in"], _kind(schema), bool(each.get("required")), description)
+        yield Value(each["name"], each["in"], _kind(schema), bool(each.get("required")), marked(description))
 
 
 def _body(document: Document, details: Document) -> Iterator[Value]:
@@ -117,7 +127,7 @@ def _body(document: Document, details: Document) -> Iterator[Value]:
         place = "part" if media_type.startswith("multipart") else "body"
         for name, value in schema.get("properties", {}).items():
             described = _resolved(document, value)
-            yield Value(name, place, _kind(described), name in required, described.get("description", ""))
+            yield Value(name, place, _kind(described), name in required, marked(described.get("description", "")))
 
 
 def _resolved(document: Document, schema: Document) -> Document:

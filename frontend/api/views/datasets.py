@@ -16,7 +16,7 @@ router = Router(tags=["Datasets"])
     "/datasets", response=pages.DatasetList, auth=needs(Scope.READ), url_name="api_datasets", summary="List datasets"
 )
 def datasets(request: ApiRequest, query: Query[pages.DatasetQuery]) -> pages.DatasetList:
-    """Return the datasets that you may open, the newest first."""
+    """List the datasets that you can open, newest first."""
     page, following = page_of(request, pages.matching(request, query), query)
     return pages.DatasetList(items=[pages.brief(dataset, request) for dataset in page], next=following)
 
@@ -26,10 +26,10 @@ def datasets(request: ApiRequest, query: Query[pages.DatasetQuery]) -> pages.Dat
     response=pages.DatasetBody,
     auth=needs(Scope.READ),
     url_name="api_dataset",
-    summary="One dataset with its columns",
+    summary="Get a dataset and its columns",
 )
 def dataset(request: ApiRequest, dataset_id: int) -> pages.DatasetBody:
-    """Return a dataset with the profile of each column."""
+    """Get a dataset with the profile of each column."""
     return pages.whole(_one(request, dataset_id), request)
 
 
@@ -38,10 +38,10 @@ def dataset(request: ApiRequest, dataset_id: int) -> pages.DatasetBody:
     response=pages.RowList,
     auth=needs(Scope.READ),
     url_name="api_dataset_rows",
-    summary="Rows of a dataset",
+    summary="Read rows",
 )
 def dataset_rows(request: ApiRequest, dataset_id: int, query: Query[pages.RowsQuery]) -> pages.RowList:
-    """Return some rows, in the order of the file. For a whole table, download a file of its job instead."""
+    """Read rows in the order of the file. For a whole table, download the file of its job instead."""
     return pages.rows(_one(request, dataset_id), request, query)
 
 

@@ -19,7 +19,7 @@ from frontend.site.security import PersonRequest, person_required
 def openapi(request: HttpRequest, api: NinjaAPI) -> HttpResponseBase:
     """Return the document, the same for everybody: it has nobody's data."""
     if request.method != "GET":
-        raise Problem(405, f"{request.method} is not for this address; it takes GET.", allow="GET")
+        raise Problem(405, f"{request.method} is not allowed here. Use GET.", allow="GET")
     return JsonResponse(document_of(api))
 
 

@@ -22,10 +22,10 @@ router = Router(tags=["Files"])
     response=pages.FileList,
     auth=needs(Scope.READ),
     url_name="api_job_files",
-    summary="A job's files",
+    summary="List a job's files",
 )
 def job_files(request: ApiRequest, job_id: int) -> pages.FileList:
-    """Return the files that a job read and, once it has ended, those that it made."""
+    """List the files that a job was given and, once it has ended, the files that it made."""
     return pages.FileList(items=pages.files(one_for(request, Job.objects.all(), job_id), request))
 
 
@@ -37,7 +37,7 @@ def job_files(request: ApiRequest, job_id: int) -> pages.FileList:
     openapi_extra=FILE_ANSWER,
 )
 def job_file(request: ApiRequest, job_id: int, file_id: int) -> HttpResponseBase:
-    """Return a file, or the part of it that `Range` names."""
+    """Download a file, or the part of it that `Range` asks for."""
     job = one_for(request, Job.objects.only("state"), job_id)
     artifact = get_object_or_404(Artifact, pk=file_id, job=job)
     if artifact.kind == Artifact.Kind.OUTPUT and not job.is_finished:

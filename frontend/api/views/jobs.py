@@ -46,14 +46,16 @@ _AS_IT_WAS = Retry(from_start=False)
 
 @router.get("/jobs", response=pages.JobList, auth=needs(Scope.READ), url_name="api_jobs", summary="List jobs")
 def jobs(request: ApiRequest, query: Query[pages.JobQuery]) -> pages.JobList:
-    """Return jobs, the newest first: your own unless `owner` says otherwise. Parts are listed by their `parent`."""
+    """List jobs, newest first: your own unless `owner` says otherwise. Use `parent` to list the parts of a job."""
     page, following = page_of(request, pages.brief_rows(pages.matching(request, query)), query)
     return pages.JobList(items=[pages.brief(job, request) for job in page], next=following)
 
 
-@router.get("/jobs/{int:job_id}", response=pages.JobBody, auth=needs(Scope.READ), url_name="api_job", summary="One job")
+@router.get(
+    "/jobs/{int:job_id}", response=pages.JobBody, auth=needs(Scope.READ), url_name="api_job", summary="Get a job"
+)
 def job(request: ApiRequest, job_id: int) -> pages.JobBody:
-    """Return a job with everything that its page knows."""
+    """Get everything that the job's page shows."""
     return _whole(request, job_id)
 
 
@@ -62,11 +64,11 @@ def job(request: ApiRequest, job_id: int) -> pages.JobBody:
     response=event_pages.EventList,
     auth=needs(Scope.READ),
     url_name="api_job_events",
-    summary="Follow a job",
+    summary="Wait for events",
 )
 def job_events(request: ApiRequest, job_id: int, query: Query[EventQuery]) -> event_pages.EventList:
-    """Return what has happened since an event. With `wait` the answer comes when there is something new, the job has
-    ended, or the time is over; a server with many waiting requests answers at once."""
+    """Get the events after `after`. With `wait`, the response comes when there is a new one, the job ends, or time is
+    up. A busy server may respond sooner."""
     job = _one(request, job_id)
     news = event_pages.events(job, request, after=query.after)
     if news.items or job.is_finished:
@@ -80,11 +82,11 @@ def job_events(request: ApiRequest, job_id: int, query: Query[EventQuery]) -> ev
     "/jobs/{int:job_id}/log",
     auth=needs(Scope.READ),
     url_name="api_job_log",
-    summary="A job's log",
+    summary="Get a job's log",
     openapi_extra=text_answer("The lines that are kept, as text."),
 )
 def job_log(request: ApiRequest, job_id: int) -> StreamingHttpResponse:
-    """Return what the job's function has logged, as far as it is kept, as text."""
+    """Get the log lines that are kept, as plain text."""
     return StreamingHttpResponse(as_text(_one(request, job_id)), content_type="text/plain; charset=utf-8")
 
 
@@ -96,7 +98,7 @@ def job_log(request: ApiRequest, job_id: int) -> StreamingHttpResponse:
     summary="Cancel a job",
 )
 def job_cancellation(request: ApiRequest, job_id: int) -> pages.JobBody:
-    """Ask for a job's end: one that nobody runs is cancelled at once, a running one within seconds."""
+    """Cancel a job. One that is running stops within seconds."""
     requests.cancel(changeable_one_for(request, Job.objects.all(), job_id), by=request.auth.name)
     return _whole(request, job_id)
 
@@ -106,10 +108,10 @@ def job_cancellation(request: ApiRequest, job_id: int) -> pages.JobBody:
     response=pages.JobBody,
     auth=needs(Scope.SUBMIT),
     url_name="api_job_retry",
-    summary="Run a job again",
+    summary="Retry a job",
 )
 def job_retry(request: ApiRequest, job_id: int, given: Annotated[Retry, Body()] = _AS_IT_WAS) -> pages.JobBody:
-    """Run a failed or cancelled job again, after its last completed step or from the start."""
+    """Run a failed or cancelled job again, from its last completed step or from the start."""
     job = changeable_one_for(request, Job.objects.all(), job_id)
     requests.retry(job, by=request.auth.name, from_start=given.from_start)
     return _whole(request, job_id)

@@ -29,10 +29,10 @@ _WITHOUT_A_WORD = Pause()
 
 
 @router.get(
-    "/limits", response=pages.LimitsBody, auth=needs(Scope.OPERATE), url_name="api_limits", summary="Limits and pauses"
+    "/limits", response=pages.LimitsBody, auth=needs(Scope.OPERATE), url_name="api_limits", summary="List limits"
 )
 def limits(request: ApiRequest) -> pages.LimitsBody:  # noqa: ARG001 - as the framework calls it
-    """Return the limits of all pipelines as they hold now."""
+    """List the limits of all pipelines as they are now."""
     return pages.limits()
 
 
@@ -46,7 +46,7 @@ def limits(request: ApiRequest) -> pages.LimitsBody:  # noqa: ARG001 - as the fr
 def pipeline_pause(
     request: ApiRequest, name: str, given: Annotated[Pause, Body()] = _WITHOUT_A_WORD
 ) -> pages.PipelineLimitsBody:
-    """Let no job of the pipeline start until it is resumed. What runs goes on."""
+    """Pause a pipeline: no job of it starts until it is resumed. Running jobs go on."""
     _refuse_unknown(name)
     changes.pause(name, by=request.auth.name, note=given.note)
     return pages.limits_of(name)
@@ -57,10 +57,10 @@ def pipeline_pause(
     response=pages.PipelineLimitsBody,
     auth=needs(Scope.OPERATE),
     url_name="api_pipeline_resume",
-    summary="Let a pipeline go on",
+    summary="Resume a pipeline",
 )
 def pipeline_resume(request: ApiRequest, name: str) -> pages.PipelineLimitsBody:
-    """Let the pipeline's jobs start again, as its limits allow."""
+    """Resume a pipeline: its jobs start again as its limits allow."""
     _refuse_unknown(name)
     changes.resume(name, by=request.auth.name)
     return pages.limits_of(name)

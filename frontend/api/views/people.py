@@ -7,10 +7,10 @@ from ninja import Router
 from frontend.api.access import ApiRequest, Scope, needs
 from frontend.api.pages import people
 
-router = Router(tags=["Who asks"])
+router = Router(tags=["You"])
 
 
-@router.get("/me", response=people.Me, auth=needs(Scope.READ), url_name="api_me", summary="Who asks")
+@router.get("/me", response=people.Me, auth=needs(Scope.READ), url_name="api_me", summary="Get your identity and scope")
 def me(request: ApiRequest) -> people.Me:
-    """Return who the request comes from, and how far it reaches."""
+    """Say who the request acts for, and what its scope allows."""
     return people.me(request.auth)

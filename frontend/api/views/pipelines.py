@@ -25,7 +25,7 @@ router = Router(tags=["Pipelines"])
     summary="List pipelines",
 )
 def pipelines(request: ApiRequest) -> pages.PipelineList:
-    """Return the pipelines that the desk of this person offers."""
+    """List the pipelines that you can submit jobs to."""
     return pages.listed(request)
 
 
@@ -34,10 +34,10 @@ def pipelines(request: ApiRequest) -> pages.PipelineList:
     response=pages.PipelineBody,
     auth=needs(Scope.READ),
     url_name="api_pipeline",
-    summary="One pipeline with the JSON Schema of its form",
+    summary="Get a pipeline and its form",
 )
 def pipeline(request: ApiRequest, name: str) -> pages.PipelineBody:
-    """Return a pipeline, and what it asks for. A field that several pipelines have may take other values in each."""
+    """Get a pipeline with the JSON Schema of its form: the parameters and files that a job takes."""
     return pages.one(request, pages.find(name, request.auth))
 
 
@@ -50,7 +50,7 @@ def pipeline(request: ApiRequest, name: str) -> pages.PipelineBody:
     openapi_extra={"requestBody": SUBMIT_BODY, "parameters": SUBMIT_HEADERS},
 )
 def submit(request: ApiRequest, response: HttpResponse, name: str) -> Status[job_pages.JobBody]:
-    """Make a job. The same `Idempotency-Key` again answers with the same job, and 200."""
+    """Submit a job. Sending the same `Idempotency-Key` again returns the same job, with 200."""
     made = submits.submit(request, pages.find(name, request.auth))
     job = Job.objects.select_related("progress", "owner").get(pk=made.job_id)
     response["Location"] = address(request, "api_job", job_id=job.pk)

@@ -27,7 +27,7 @@ router = Router(tags=["Schedules"])
     summary="List schedules",
 )
 def schedules(request: ApiRequest, query: Query[pages.ScheduleQuery]) -> pages.ScheduleList:
-    """Return the schedules that you may see, the newest first."""
+    """List schedules, newest first."""
     page, following = page_of(request, pages.matching(request, query), query)
     return pages.ScheduleList(items=[pages.brief(schedule, request) for schedule in page], next=following)
 
@@ -37,12 +37,12 @@ def schedules(request: ApiRequest, query: Query[pages.ScheduleQuery]) -> pages.S
     response={201: pages.ScheduleBody},
     auth=needs(Scope.SUBMIT),
     url_name="api_schedules",
-    summary="Make a schedule",
+    summary="Create a schedule",
 )
 def schedule_creation(
     request: ApiRequest, response: HttpResponse, given: Annotated[pages.NewSchedule, Body()]
 ) -> Status[pages.ScheduleBody]:
-    """Make a schedule, which is on. Its jobs get these parameters; one with files is made on its page."""
+    """Create a schedule. It starts switched on. A schedule whose jobs need files is created on its page."""
     made = pages.create(request, given)
     response["Location"] = address(request, "api_schedule", schedule_id=made.pk)
     return Status(201, _whole(request, made.pk))
@@ -53,10 +53,10 @@ def schedule_creation(
     response=pages.ScheduleBody,
     auth=needs(Scope.READ),
     url_name="api_schedule",
-    summary="One schedule",
+    summary="Get a schedule",
 )
 def schedule(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody:
-    """Return a schedule with its last times."""
+    """Get a schedule with its latest runs."""
     return _whole(request, schedule_id)
 
 
@@ -68,7 +68,7 @@ def schedule(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody:
     summary="Delete a schedule",
 )
 def schedule_deletion(request: ApiRequest, schedule_id: int) -> Status[None]:
-    """Delete a schedule. Its jobs stay."""
+    """Delete a schedule. Its jobs are kept."""
     changes.delete(_changeable(request, schedule_id), by=request.auth.name)
     return Status(204, None)
 
@@ -78,10 +78,10 @@ def schedule_deletion(request: ApiRequest, schedule_id: int) -> Status[None]:
     response=pages.ScheduleBody,
     auth=needs(Scope.SUBMIT),
     url_name="api_schedule_pause",
-    summary="Switch a schedule off",
+    summary="Pause a schedule",
 )
 def schedule_pause(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody:
-    """Let no job come of it until it is switched on again."""
+    """Pause a schedule until it is resumed."""
     changes.switch(_changeable(request, schedule_id), is_on=False, by=request.auth.name)
     return _whole(request, schedule_id)
 
@@ -91,10 +91,10 @@ def schedule_pause(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody:
     response=pages.ScheduleBody,
     auth=needs(Scope.SUBMIT),
     url_name="api_schedule_resume",
-    summary="Switch a schedule on",
+    summary="Resume a schedule",
 )
 def schedule_resume(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody:
-    """Let its jobs come again, from now on."""
+    """Resume a schedule, from now on."""
     changes.switch(_changeable(request, schedule_id), is_on=True, by=request.auth.name)
     return _whole(request, schedule_id)
 
@@ -104,10 +104,10 @@ def schedule_resume(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody
     response={201: job_pages.JobBody},
     auth=needs(Scope.SUBMIT),
     url_name="api_schedule_run",
-    summary="Run a schedule's job now",
+    summary="Run a schedule now",
 )
 def schedule_run(request: ApiRequest, response: HttpResponse, schedule_id: int) -> Status[job_pages.JobBody]:
-    """Submit its job at once, beside its times."""
+    """Submit a job of the schedule right now."""
     schedule = _changeable(request, schedule_id)
     pages.refuse_unless_runnable(schedule, request)
     made = changes.run_now(schedule, by=request.auth.name)
