@@ -24,9 +24,9 @@ RESETS_PER_HOUR = 3
 _SIMILAR_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
 #: What each scope of a token allows, in words.
 _SCOPES = {
-    ApiToken.Scope.READ: "See what you see",
-    ApiToken.Scope.SUBMIT: "Also submit jobs and act on them",
-    ApiToken.Scope.OPERATE: "Also look after the site",
+    ApiToken.Scope.READ: "see your jobs and datasets",
+    ApiToken.Scope.SUBMIT: "also submit jobs, and act on them",
+    ApiToken.Scope.OPERATE: "also look after the site, with everybody's jobs",
 }
 _DAY_SECONDS = 86_400.0
 
@@ -117,9 +117,9 @@ class TokenForm(forms.Form):
         self.user = user
         super().__init__(data, initial={"key": secrets.token_urlsafe(12)}, auto_id="id_token_%s")
         self.fields["scope"] = forms.ChoiceField(
-            label="It may",
+            label="Scope",
             choices=[
-                (scope.value, words)
+                (scope.value, f"{scope.label}: {words}")
                 for scope, words in _SCOPES.items()
                 if scope != ApiToken.Scope.OPERATE or policy.operates(user)
             ],
