@@ -99,3 +99,7 @@ def return_a_function() -> Any:
     is_for_staff=False,
 )
 def with_options() -> None: ...
+
+
+def double(number: int) -> int:
+    return number * 2

@@ -13,8 +13,10 @@ from typing import Any
 from django import forms
 from django.forms.utils import pretty_name
 
-_ANYTHING = "JSON, such as 12, [1, 2] or {“a”: 1}; anything else is a text."
-_JSON = "JSON, such as [1, 2] or {“a”: 1}."
+_ANYTHING = 'JSON, such as 12, [1, 2] or {"a": 1}; anything else is a text.'
+_JSON = 'JSON, such as [1, 2] or {"a": 1}.'
+#: Lines of the control for JSON, which grows at its corner.
+_ROWS = 2
 
 
 class _Anything(forms.JSONField):
@@ -73,7 +75,7 @@ def _field(parameter: inspect.Parameter, kind: Any) -> forms.Field:
     label = pretty_name(parameter.name)
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         initial: Any = [] if parameter.kind is parameter.VAR_POSITIONAL else {}
-        return _Json(label=label, required=False, initial=initial, help_text=_JSON)
+        return _Json(label=label, required=False, initial=initial, help_text=_JSON, widget=_area())
     kind, may_be_none = _without_none(kind)
     has_default = parameter.default is not parameter.empty
     options: dict[str, Any] = {"label": label, "initial": parameter.default if has_default else None}
@@ -86,8 +88,12 @@ def _field(parameter: inspect.Parameter, kind: Any) -> forms.Field:
     elif kind not in _FIELDS:
         is_list = (typing.get_origin(kind) or kind) in (list, dict, tuple)
         field = _Json if is_list else _Anything
-        return field(help_text=_JSON if is_list else _ANYTHING, **options)
+        return field(help_text=_JSON if is_list else _ANYTHING, widget=_area(), **options)
     return _FIELDS[kind](**options)
+
+
+def _area() -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": _ROWS})
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:

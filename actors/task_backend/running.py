@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.dispatch import Signal
 from django.utils import timezone
 
 from actors.task_backend.api import Task, TaskResultStatus, normalize_json, task_finished, task_started
@@ -14,6 +17,7 @@ from actors.task_backend.arguments import call_of
 from actors.task_backend.tasks import HeadwayTaskContext
 from core.database.jsontext import dumps_limited
 from core.errors import InvalidParams, JobStopped, PermanentError, RetryAfter, TimeLimitReached
+from core.logs import sink
 
 if TYPE_CHECKING:
     from core.attempt.async_context import AsyncJobContext
@@ -24,15 +28,15 @@ def perform(task: Task, ctx: JobContext, params: dict[str, Any]) -> Any:
     """Call the task's function between the signals of its start and its end, and return its result as JSON has it."""
     attempt = _Attempt(task, ctx.job_id)
     args, kwargs = attempt.call(ctx, params)
-    task_started.send_robust(**attempt.told)
+    attempt.send(task_started)
     try:
         value = attempt.succeed(task.func(*args, **kwargs))
     except BaseException as error:
         if attempt.fail(error):
             # While the error is being handled: receivers log it.
-            task_finished.send_robust(**attempt.told)
+            attempt.send(task_finished)
         raise
-    task_finished.send_robust(**attempt.told)
+    attempt.send(task_finished)
     return value
 
 
@@ -41,15 +45,24 @@ async def perform_async(task: Task, ctx: AsyncJobContext, params: dict[str, Any]
     # Reads the database, as its context does: beside the loop.
     attempt = await ctx._call(partial(_Attempt, task, ctx.job_id))
     args, kwargs = attempt.call(ctx, params)
-    await task_started.asend_robust(**attempt.told)
+    await attempt.asend(task_started)
     try:
         value = attempt.succeed(await task.func(*args, **kwargs))
     except BaseException as error:
         if attempt.fail(error):
-            await task_finished.asend_robust(**attempt.told)
+            await attempt.asend(task_finished)
         raise
-    await task_finished.asend_robust(**attempt.told)
+    await attempt.asend(task_finished)
     return value
+
+
+@contextmanager
+def _out_of_the_jobs_log() -> Iterator[None]:
+    whose = sink.set(None)
+    try:
+        yield
+    finally:
+        sink.reset(whose)
 
 
 class _Attempt:
@@ -64,9 +77,18 @@ class _Attempt:
         self._is_last = job.attempt >= job.max_attempts
         self._result = results.of(job, results.as_enqueued(task, job))
 
+    def send(self, signal: Signal) -> None:
+        """Send one of Django's signals. What receivers log, Django's own to begin with, is not of the job's log."""
+        with _out_of_the_jobs_log():
+            signal.send_robust(**self._of_signal)
+
+    async def asend(self, signal: Signal) -> None:
+        """Do what `send` does, for a task that is `async`."""
+        with _out_of_the_jobs_log():
+            await signal.asend_robust(**self._of_signal)
+
     @property
-    def told(self) -> dict[str, Any]:
-        """What the signals are sent with."""
+    def _of_signal(self) -> dict[str, Any]:
         return {"sender": type(self._result.task.get_backend()), "task_result": self._result}
 
     def call(self, ctx: JobContext | AsyncJobContext, params: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

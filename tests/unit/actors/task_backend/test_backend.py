@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+import django_tasks
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
@@ -28,7 +29,7 @@ from core import jobs, pipelines
 from core.errors import TooMuch
 from core.forms.words import parameters_in_words
 from core.life import leases, requests
-from core.models import Job, JobProgress
+from core.models import Job, JobLog, JobProgress
 from core.models.job import Priority
 from core.people.users import system_user
 from tests.configuration import OwnConf
@@ -273,6 +274,31 @@ def test_djangos_signals_are_sent(site_tasks: ModuleType, worker: Worker, name: 
     finally:
         for signal, receive in zip(signals.values(), receivers, strict=True):
             signal.disconnect(receive)
+
+
+@pytest.mark.parametrize("name", ["send_receipt", "wait_a_turn"])
+def test_what_django_logs_of_a_task_is_not_in_the_jobs_log(
+    site_tasks: ModuleType, worker: Worker, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    worker.run(getattr(site_tasks, name).enqueue(7))
+    assert "state=SUCCESSFUL" in caplog.text
+    assert not JobLog.objects.exists()
+
+
+def test_a_receiver_that_raises_harms_no_task(site_tasks: ModuleType, worker: Worker) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("no")
+
+    task_started.connect(fail)
+    try:
+        assert worker.run(site_tasks.send_receipt.enqueue(7)).status == "SUCCESSFUL"
+    finally:
+        task_started.disconnect(fail)
+
+
+def test_the_decorator_of_the_package_makes_the_same_tasks(site_tasks: ModuleType, worker: Worker) -> None:
+    assert worker.run(django_tasks.task(site_tasks.double).enqueue(4)).return_value == 8
 
 
 # -- options --------------------------------------------------------------------------------------------
