@@ -181,7 +181,10 @@ def ids(*numbers: int) -> Any:
 
 
 PROGRESSED = '{"id": 3, "fence": 1, "stages": [], "done": 1, "unit": "", "note": ""}'
-ENDED = '{"id": 3, "fence": 1, "state": "succeeded", "kind": "succeeded", "error": "", "detail": "", "crashed": 0}'
+ENDED = (
+    '{"id": 3, "fence": 1, "state": "succeeded", "kind": "succeeded", "error": "", "error_class": "", "detail": "", '
+    '"crashed": 0}'
+)
 
 
 def heard(*, listened: bool = True) -> dict[str, Any]:
@@ -269,7 +272,8 @@ def test_an_end_looks_for_a_webhook_by_one_probe(plan: Callable[[str, dict[str, 
     seen = plan(name, {**HOT[name][0](), **heard(listened=False)})
     assert _is_narrow(seen), seen
     assert "webhook_running" in seen, seen
-    assert not re.search(r"Seq Scan on core_(webhook|scheduledrun)|SCAN [hr]\b", seen), seen
+    # Of runs there are none here: PostgreSQL reads an empty table whole.
+    assert not re.search(r"Seq Scan on core_webhook|SCAN [hr]\b", seen), seen
 
 
 @pytest.mark.parametrize(
