@@ -260,7 +260,15 @@ def test_jobs_live_on_a_page_of_the_hosts_own(address: str, chromium: Path, work
         stranger = browser.new_context().new_page()
         stranger.goto(f"{address}/orders/")
         expect(stranger.locator(".headway-embedded")).to_have_count(0)
-    assert faults == []
+        assert faults == []
+        # Who is logged out is told so in place: what they have typed on the page stays.
+        page.get_by_role("button", name="Count them twice").click()
+        expect(parts.first).to_have_attribute("data-poll", "")
+        page.evaluate("window.sameDocument = true")
+        page.context.clear_cookies()
+        expect(page.locator(".headway-embedded").first).to_contain_text("You are logged out.", timeout=60_000)
+        assert page.evaluate("window.sameDocument") is True
+    assert [fault for fault in faults if "401" not in fault] == []
 
 
 def test_every_page_lives_in_a_browser(address: str, chromium: Path, report: dict[str, Any]) -> None:

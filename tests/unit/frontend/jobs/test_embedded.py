@@ -10,8 +10,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Context, Template
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
-from core.models import Gate, Job
+from core.models import Gate, Job, JobProgress
 from core.models.job import subject_columns
 from tests.unit.frontend.conftest import HTMX, MakeJob, MakeReport
 from tests.unit.frontend.markup import faults
@@ -219,6 +220,19 @@ def test_a_page_of_headways_own_has_them_once(as_alice: Client, alice: User) -> 
     request = as_alice.get("/").wsgi_request
     request.user = alice
     assert Template("{% load headway %}{% headway_assets %}").render(Context({"request": request})) == ""
+
+
+def test_a_host_may_have_another_markup(as_alice: Client, alice: User, job: Job, settings: Settings) -> None:
+    own = '<p class="mine"{% include "headway/embedded/_live.html" %}>{{ job.title }} at {{ progress.percent }}</p>'
+    (engine,) = settings.TEMPLATES
+    (usual,) = engine["OPTIONS"]["loaders"]
+    loaders = [("django.template.loaders.locmem.Loader", {"headway/embedded/job.html": own}), usual]
+    settings.TEMPLATES = [{**engine, "OPTIONS": {**engine["OPTIONS"], "loaders": loaders}}]
+    part = shown("{% job_progress job %}", alice, job=job)
+    assert '<p class="mine" data-poll' in part
+    assert "abc.txt at 25.0</p>" in part
+    JobProgress.objects.filter(job=job).update(done=50, version=2)
+    assert "abc.txt at 50.0</p>" in as_alice.get(poll_of(part), headers=HTMX).text
 
 
 def test_times_are_in_the_persons_own_zone(alice: User, job: Job) -> None:
