@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from psycopg import IsolationLevel
 
 
 @contextmanager
@@ -28,6 +27,8 @@ def snapshot() -> Iterator[None]:
 
 @contextmanager
 def _repeatable() -> Iterator[None]:
+    from psycopg import IsolationLevel
+
     connection.ensure_connection()
     # What the session does by default is two moments for two statements.
     raw: Any = connection.connection

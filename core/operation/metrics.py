@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet, Sum
@@ -44,6 +45,11 @@ broker_up = Gauge(
     registry=registry,
     multiprocess_mode="mostrecent",
 )
+
+
+def figures_folder(home: Path, port: int) -> Path:
+    """Return the folder of the server at this port."""
+    return home / "run" / f"metrics-{port}"
 
 
 @dataclass

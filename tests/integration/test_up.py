@@ -18,8 +18,8 @@ from tests.services.processes import Process, children_of, is_alive
 from tests.services.site import CHECKOUT, Person, Site
 from tests.services.waiting import wait_until
 
-#: A word of each part's command line that the others' do not have; the web server is granian in its place.
-OWN_WORDS = {"web": b"frontend.wsgi:application", "worker": b"--not-queues", "worker-cpu": b"--queues"}
+#: A word of each part's command line that the others' do not have.
+OWN_WORDS = {"web": b"web", "worker": b"--not-queues", "worker-cpu": b"--queues"}
 COMMAND = [sys.executable, "manage.py", "up"]
 _starts = itertools.count(1)
 

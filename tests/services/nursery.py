@@ -2,7 +2,7 @@
 
 To start a process costs a second, nearly all of it imports, and chaos kills some hundred. One that is forked here runs
 the same command, `manage.py web` or `manage.py worker`, with the product imported already: where the command would
-replace itself by granian's or Dramatiq's program, their entry is called. It has its own session, log, environment and
+replace itself by Dramatiq's program, that one's entry is called. It has its own session, log, environment and
 child processes; only settings that are read at import are those of the nursery.
 """
 
@@ -123,13 +123,14 @@ def main(descriptor: int, constants: Mapping[str, float]) -> None:
         "actors.runtime.run_job",
         "actors.runtime.ticker",
         "core.operation.metrics",
+        "granian",
     ):
         import_module(name)
     for path, value in constants.items():
         module, _, constant = path.rpartition(".")
         getattr(import_module(module), constant)  # it has to be there
         setattr(import_module(module), constant, value)
-    programs = {"granian": import_module("granian.cli").entrypoint, "dramatiq": import_module("dramatiq.__main__").main}
+    programs = {"dramatiq": import_module("dramatiq.__main__").main}
     channel = socket.socket(fileno=descriptor)
     ended: list[tuple[int, int]] = []
     with channel.makefile("r") as orders:

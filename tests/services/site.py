@@ -130,7 +130,9 @@ class Site:
 
     def fork_web(self, *, port: int, name: str = "web", environment: Mapping[str, str] | None = None) -> Process:
         """Start a further web server, on this port, from the nursery; it may take a moment until it listens."""
-        return self._fork(name, ["web", "--port", str(port)], environment)
+        # Else it would begin again, to have prometheus-client find the folder, and not as a fork.
+        figures = {"PROMETHEUS_MULTIPROC_DIR": f"{self.home}/run/metrics-{port}"}
+        return self._fork(name, ["web", "--port", str(port)], {**figures, **(environment or {})})
 
     def fork_worker(
         self, *arguments: str, name: str = "worker", environment: Mapping[str, str] | None = None

@@ -20,6 +20,7 @@ from watchfiles import Change, DefaultFilter, watch
 from core.addresses import path_of
 from core.conf import conf
 from core.errors import HeadwayError
+from core.operation.metrics import figures_folder
 from core.operation.supervision.address import check_address, is_ready, url_of
 from core.operation.supervision.home import hold_home, prepare_home
 from core.operation.supervision.plan import parts_of, render_plan
@@ -103,6 +104,7 @@ class Command(BaseCommand):
         plan = home / "run" / "supervisord.conf"
         parts = parts_of(conf.RABBITMQ_URL)
         control = home / "run" / "control" if self.reload else None
+        figures_folder(home, conf.PORT).mkdir(parents=True, exist_ok=True)
         plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds, control=control))
         stopping = _stop_signals()
         supervisor = Supervisor(plan, checkout=CHECKOUT, lock=lock, control=control)

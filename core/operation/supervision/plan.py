@@ -9,6 +9,7 @@ from string import Template
 
 from core import pipelines
 from core.conf import conf
+from core.operation.metrics import SHARED_FOLDER, figures_folder
 
 _FOLDER = Path(__file__).parent
 
@@ -49,6 +50,8 @@ def render_plan(
             name=name,
             command=_escape(shlex.join([*tethered, sys.executable, str(checkout / "manage.py"), *command])),
             folder=_escape(checkout),
+            # So that it need not start again once it knows the folder.
+            environment=f'{SHARED_FOLDER}="{_escape(figures_folder(home, conf.PORT))}"' if name == "web" else "",
             logs=logs,
             stop_seconds=stop_seconds,
         )

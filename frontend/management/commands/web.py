@@ -6,11 +6,13 @@ import argparse
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from core.conf import conf
 from core.operation import metrics
@@ -29,17 +31,23 @@ class Command(BaseCommand):
         if settings.SECRET_KEY.startswith("insecure-"):
             raise CommandError("there is no secret key: set SECRET_KEY, or run `manage.py up`, which makes one")
         # Each process counts its own requests; /metrics reads the counts of all from this folder.
-        figures = conf.HOME / "run" / f"metrics-{port}"
+        figures = metrics.figures_folder(conf.HOME, port)
         shutil.rmtree(figures, ignore_errors=True)
         figures.mkdir(parents=True)
-        os.environ[metrics.SHARED_FOLDER] = str(figures)
-        granian = Path(sys.executable).with_name("granian")
-        arguments = [
-            "granian",
-            *("--interface", "wsgi", "--host", host, "--port", str(port)),
-            *("--workers", str(workers), "--blocking-threads", str(threads)),
-            # The server restarts a process that dies; the supervisor restarts the server.
-            *("--respawn-failed-workers", "--no-ws", "--log-level", "warning"),
+        if os.environ.get(metrics.SHARED_FOLDER) != str(figures):
+            # prometheus-client looks for the folder when it is loaded, which it is.
+            os.environ[metrics.SHARED_FOLDER] = str(figures)
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        # The server's processes are forks of this one, which has loaded the site already.
+        Granian(
             "frontend.wsgi:application",
-        ]
-        os.execv(granian, arguments)
+            interface=Interfaces.WSGI,
+            address=host,
+            port=port,
+            workers=workers,
+            blocking_threads=threads,
+            # The server restarts a process that dies; the supervisor restarts the server.
+            respawn_failed_workers=True,
+            websockets=False,
+            log_level=LogLevels.warning,
+        ).serve()
