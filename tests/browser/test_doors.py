@@ -1,12 +1,13 @@
-"""What a person gives to others: a link to a job's live page, and a token to a program."""
+"""What a person gives to others: a link to a job's live page, a token to a program, and an address to be called."""
 
 from __future__ import annotations
 
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from core.models import Job, JobProgress, ShareLink
+from core.models import Job, JobProgress, ShareLink, Webhook
 from core.people import shares, tokens
+from core.webhooks import calls, keys
 from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import MakeJob
 
@@ -73,3 +74,33 @@ def test_a_link_and_a_token_are_copied_at_a_click(open_page: OpenPage, alice: Us
     page.get_by_role("button", name="Revoke laptop").click()
     page.get_by_role("button", name="Revoke token").click()
     expect(page.get_by_text("is revoked.")).to_be_visible()
+
+
+def test_a_webhook_is_made_and_its_calls_appear_by_themselves(open_page: OpenPage, alice: User) -> None:
+    page = open_page("/settings/", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("link", name="New webhook").click()
+    page.get_by_label("Address").fill("https://hooks.example.com/in")
+    page.get_by_label("A job was cancelled").uncheck()
+    page.get_by_role("button", name="Make the webhook").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    hook = Webhook.objects.get()
+    assert page.evaluate("navigator.clipboard.readText()") == keys.secret_of(hook)
+    assert hook.states == ["succeeded", "failed"]
+    page.get_by_role("link", name="To the webhook").click()
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("A test is on its way")).to_be_visible()
+    # A worker would do this.
+    delivery = Job.objects.get()
+    Job.objects.filter(pk=delivery.pk).update(state="failed")
+    calls.record(hook.pk, delivery.pk, event="webhook.test", seconds=0.2, status=500, answer="Odd.")
+    expect(page.get_by_text("Odd.")).to_be_visible()
+    expect(page.get_by_text("Failing")).to_be_visible()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("It is sent again")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("It is paused.")).to_be_visible()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete the webhook").click()
+    expect(page.get_by_text("The webhook is deleted.")).to_be_visible()
+    assert not Webhook.objects.exists()

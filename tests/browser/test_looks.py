@@ -13,10 +13,23 @@ from playwright.sync_api import Page, expect
 
 from core import pipelines
 from core.limits import Concurrent, Limit, Rate, changes
-from core.models import AlarmCount, Artifact, Dataset, Job, JobEvent, JobProgress, JobStep, LimitBucket, Worker
+from core.models import (
+    AlarmCount,
+    Artifact,
+    Dataset,
+    Job,
+    JobEvent,
+    JobProgress,
+    JobStep,
+    LimitBucket,
+    Webhook,
+    WebhookCall,
+    Worker,
+)
 from core.models.states import State
 from core.people import audit, shares, tokens
 from core.pipelines import pipeline
+from core.webhooks import changes as webhooks
 from frontend.jobs.pages.parts import SQUARES
 from tests.unit.frontend.conftest import MakeDataset, MakeJob, MakeParts, MakeReport
 
@@ -115,6 +128,7 @@ def addresses(
     links = [shares.share(each, by=alice, days=7, with_files=True) for each in (*jobs[:2], report.job)]
     return [
         *("/notices/", "/settings/", "/settings/password/"),
+        *pages_of_webhooks(alice, jobs[1]),
         f"{jobs[0].get_absolute_url()}links/",
         *(f"/shared/jobs/{shares.token_of(link)}/" for link in links),
         f"/?parent={few.pk}",
@@ -129,6 +143,22 @@ def addresses(
         *(job.get_absolute_url() for job in jobs),
         *(f"{each.get_absolute_url()}?view={view}" for each in (dataset, odd) for view in VIEWS),
         odd.job.get_absolute_url(),
+    ]
+
+
+def pages_of_webhooks(alice: User, job: Job) -> list[str]:
+    """A webhook that is called, one that fails and one that was stopped."""
+    address = f"https://{LONG[:60].strip('-')}.example.com:8443/{LONG}"
+    hooks = [webhooks.make(alice, url=address, states=["failed", "succeeded", "cancelled"])[0] for _ in range(3)]
+    for status in (200, None, 503):
+        WebhookCall.objects.create(webhook=hooks[0], job=job, event="job.succeeded", status=status, answer=LONG * 5)
+    Webhook.objects.filter(pk=hooks[1].pk).update(failing_since=timezone.now())
+    Webhook.objects.filter(pk=hooks[2].pk).update(stopped_at=timezone.now(), note=LONG[:300])
+    own = hooks[0].get_absolute_url()
+    return [
+        *(hook.get_absolute_url() for hook in hooks),
+        *(f"{own}{page}/" for page in ("form", "secret", "deletion")),
+        "/settings/webhooks/new/",
     ]
 
 
