@@ -56,6 +56,7 @@ class ActorsConfig(AppConfig):
         autodiscover_modules("pipelines")
         jobs_due.connect(_wake_relay, dispatch_uid="wake_relay")
         _declare_periodic_actors()
+        _listen_to_queues_of_tasks()
         _leave_empty_tables_out_of_the_admin()
 
 
@@ -94,6 +95,21 @@ def _declare_periodic_actors() -> None:
                 static.declare(name, title, str(periodic), queue=queue)
             except CronError as error:
                 raise ImproperlyConfigured(f"The actor {name!r} can't be run periodically: {error}") from error
+
+
+def _listen_to_queues_of_tasks() -> None:
+    """Make the backends that TASKS names: workers listen to all of their queues, whether a task names one or not."""
+    ours = [alias for alias, backend in _task_backends().items() if backend.startswith("actors.task_backend.")]
+    if ours:
+        # On a Django without tasks of its own it needs a package that others need not have.
+        from actors.task_backend.api import task_backends
+
+        for alias in ours:
+            task_backends[alias]
+
+
+def _task_backends() -> dict[str, str]:
+    return {alias: str(each.get("BACKEND", "")) for alias, each in getattr(settings, "TASKS", {}).items()}
 
 
 def _leave_empty_tables_out_of_the_admin() -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 IS_DJANGOS = django.VERSION >= (6, 0)
 
 if TYPE_CHECKING or IS_DJANGOS:
-    from django.tasks import Task, TaskContext, TaskResult, TaskResultStatus
+    from django.tasks import Task, TaskContext, TaskResult, TaskResultStatus, task_backends
     from django.tasks.backends.base import BaseTaskBackend
     from django.tasks.base import TaskError
     from django.tasks.exceptions import InvalidTask, InvalidTaskBackend, TaskResultDoesNotExist
@@ -19,6 +19,7 @@ if TYPE_CHECKING or IS_DJANGOS:
     from django.utils.json import normalize_json
 else:
     try:
+        from django_tasks import task_backends
         from django_tasks.backends.base import BaseTaskBackend
         from django_tasks.base import Task, TaskContext, TaskError, TaskResult, TaskResultStatus
         from django_tasks.exceptions import InvalidTaskBackendError as InvalidTaskBackend
@@ -44,6 +45,7 @@ __all__ = [
     "TaskResultDoesNotExist",
     "TaskResultStatus",
     "normalize_json",
+    "task_backends",
     "task_enqueued",
     "task_finished",
     "task_started",

@@ -29,6 +29,8 @@ from core.pipelines import registry
 from tests.configuration import OwnConf
 from tests.services.djangos_tests import task_tests
 
+pytestmark = pytest.mark.main_way
+
 OURS = "tests.task_backends"
 #: Patterns in the source of Django's tests, and what stands there for Headway.
 CHANGES = [

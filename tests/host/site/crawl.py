@@ -32,7 +32,7 @@ def main() -> None:
         _answer(as_member.post("/jobs-desk/pipelines/count_orders/", {"upto": "5"})),
         _answer(as_member.post("/jobs-desk/pipelines/csv_import/", {"file": SimpleUploadedFile("people.csv", CSV)})),
     ]
-    task, async_task = count_stock.enqueue(3), ask_suppliers.enqueue(2)
+    task, async_task = count_stock.enqueue(3), ask_suppliers.using(queue_name="night").enqueue(2)
     with subprocess.Popen([sys.executable, "manage.py", "worker", "--threads", "2"]) as worker:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and Job.objects.live().filter(pk__lte=async_task.id).exists():

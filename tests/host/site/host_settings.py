@@ -52,7 +52,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
-TASKS = {"default": {"BACKEND": "actors.task_backend.HeadwayBackend"}}
+TASKS = {"default": {"BACKEND": "actors.task_backend.HeadwayBackend", "QUEUES": ["default", "night"]}}
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("django_tasks")
 

@@ -16,7 +16,7 @@ from dramatiq.middleware import Retries
 
 from actors.apps import DRAMATIQ, check_broker
 from core import pipelines
-from core.pipelines import InvalidPipeline
+from core.pipelines import InvalidPipeline, registry
 
 SHOP = """
 from django import forms
@@ -47,6 +47,16 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def find_again() -> None:
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "shop_of_a_test"]):
         apps.get_app_config("actors").ready()
+
+
+def test_workers_listen_to_all_queues_that_tasks_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry._registry, "more_queues", set())
+    backend = {"BACKEND": "actors.task_backend.HeadwayBackend"}
+    others = {"BACKEND": "nowhere.at.all", "QUEUES": ["day"]}
+    with override_settings(TASKS={"default": backend, "late": {**backend, "QUEUES": ["night"]}, "other": others}):
+        apps.get_app_config("actors").ready()
+    assert {"default", "night"} <= set(pipelines.queues())
+    assert "day" not in pipelines.queues()
 
 
 def test_pipelines_of_an_app_are_found_in_its_module(shop: Path) -> None:
