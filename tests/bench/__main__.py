@@ -44,6 +44,13 @@ def bench_limits(options: argparse.Namespace) -> None:
     limits.report(jobs=options.jobs, runs=options.runs)
 
 
+def bench_api(options: argparse.Namespace) -> None:
+    from tests.bench import api
+
+    print("The API ÷ the page: a submit with a token as JSON, and one of a logged-in person's form")
+    api.report(runs=options.runs)
+
+
 def bench_doors(options: argparse.Namespace) -> None:
     from tests.bench import doors
 
@@ -100,6 +107,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "async": bench_async,
     "cancels": bench_cancels,
     "doors": bench_doors,
+    "api": bench_api,
     "schedules": bench_schedules,
     "csv": bench_csv,
     "csv_detection": bench_csv_detection,

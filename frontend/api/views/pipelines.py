@@ -43,15 +43,15 @@ def pipeline(request: ApiRequest, name: str) -> pages.PipelineBody:
 
 @router.post(
     "/pipelines/{name}/jobs",
-    response={201: job_pages.JobBody, 200: job_pages.JobBody},
+    response={201: job_pages.JobBrief, 200: job_pages.JobBrief},
     auth=needs(Scope.SUBMIT),
     url_name="api_submit",
     summary="Submit a job",
     openapi_extra={"requestBody": SUBMIT_BODY, "parameters": SUBMIT_HEADERS},
 )
-def submit(request: ApiRequest, response: HttpResponse, name: str) -> Status[job_pages.JobBody]:
+def submit(request: ApiRequest, response: HttpResponse, name: str) -> Status[job_pages.JobBrief]:
     """Submit a job. Sending the same `Idempotency-Key` again returns the same job, with 200."""
     made = submits.submit(request, pages.find(name, request.auth))
-    job = Job.objects.select_related("progress", "owner").get(pk=made.job_id)
+    job = job_pages.brief_rows(Job.objects.all()).get(pk=made.job_id)
     response["Location"] = address(request, "api_job", job_id=job.pk)
-    return Status(201 if made.is_new else 200, job_pages.whole(job, request))
+    return Status(201 if made.is_new else 200, job_pages.brief(job, request))

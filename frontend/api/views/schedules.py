@@ -101,19 +101,19 @@ def schedule_resume(request: ApiRequest, schedule_id: int) -> pages.ScheduleBody
 
 @router.post(
     "/schedules/{int:schedule_id}/run",
-    response={201: job_pages.JobBody},
+    response={201: job_pages.JobBrief},
     auth=needs(Scope.SUBMIT),
     url_name="api_schedule_run",
     summary="Run a schedule now",
 )
-def schedule_run(request: ApiRequest, response: HttpResponse, schedule_id: int) -> Status[job_pages.JobBody]:
+def schedule_run(request: ApiRequest, response: HttpResponse, schedule_id: int) -> Status[job_pages.JobBrief]:
     """Submit a job of the schedule right now."""
     schedule = _changeable(request, schedule_id)
     pages.refuse_unless_runnable(schedule, request)
     made = changes.run_now(schedule, by=request.auth.name)
-    job = Job.objects.select_related("progress", "owner").get(pk=made.job_id)
+    job = job_pages.brief_rows(Job.objects.all()).get(pk=made.job_id)
     response["Location"] = address(request, "api_job", job_id=job.pk)
-    return Status(201, job_pages.whole(job, request))
+    return Status(201, job_pages.brief(job, request))
 
 
 def _changeable(request: ApiRequest, schedule_id: int) -> Schedule:
