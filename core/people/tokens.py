@@ -85,7 +85,7 @@ def find(text: str) -> ApiToken | None:
     """Return the token with this text, with its owner, if it works; None for any other text."""
     if not _SHAPE.fullmatch(text):
         return None
-    token = working(ApiToken.objects.select_related("owner")).filter(digest=_digest(text)).first()
+    token = working(ApiToken.objects.select_related("owner__preferences")).filter(digest=_digest(text)).first()
     return token if token is not None and is_active(token.owner) else None
 
 

@@ -27,7 +27,7 @@ SETTINGS_MARK = "# -- Headway "
 MOST_LINES = 12
 USERS = ("people.Person", "members.Member")
 #: Addresses that answer with something else than a page.
-NO_PAGES = re.compile(r"files/|healthz|readyz|metrics|favicon|watched|count/|preview/|/log/|shared/")
+NO_PAGES = re.compile(r"api/v1/|files/|healthz|readyz|metrics|favicon|watched|count/|preview/|/log/|shared/")
 
 pytestmark = pytest.mark.main_way
 
@@ -143,6 +143,17 @@ def test_every_page_opens(report: dict[str, Any], who: str) -> None:
     for_operators = ("limits/", "workers/", "mails/", "audit/")
     expected = 200 if who == "staff" else 403
     assert {name: pages[f"jobs-desk/{name}"] for name in for_operators} == dict.fromkeys(for_operators, expected)
+
+
+def test_programs_come_in_under_the_hosts_prefix(report: dict[str, Any]) -> None:
+    api = report["api"]
+    assert api["name"] == api["owner"] == "ben@shop.example"
+    assert api["made"]["status"] == 201
+    assert api["made"]["location"].startswith("http://testserver/jobs-desk/api/v1/jobs/")
+    assert api["jobs"] >= 3
+    assert api["nowhere"] == [404, "application/problem+json"]
+    assert api["nobody"] == 401
+    assert api["servers"] == [{"url": "/jobs-desk/api/v1"}]
 
 
 def test_accounts_of_headways_own_are_not_there(report: dict[str, Any]) -> None:

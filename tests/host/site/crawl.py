@@ -18,6 +18,7 @@ from django.urls import URLResolver, get_resolver  # noqa: E402
 from shop.tasks import ask_suppliers, count_stock  # noqa: E402
 
 from core.models import Dataset, Job  # noqa: E402
+from core.people import tokens  # noqa: E402
 
 #: Seconds that the jobs may take.
 PATIENCE = 180.0
@@ -47,6 +48,7 @@ def main() -> None:
     report["task page"] = as_staff.get("/jobs-desk/pipelines/shop_tasks_count_stock/").content.decode()
     dataset = Dataset.objects.filter(owner=member).first()
     report["rows"] = dataset.rows if dataset else None
+    report["api"] = _api(member)
     report["pages"] = {who: dict(_pages(client)) for who, client in (("staff", as_staff), ("member", as_member))}
     page = as_member.get("/jobs-desk/jobs/1/")
     report["job page"] = {**_answer(page), "text": page.content.decode()}
@@ -65,6 +67,24 @@ def _person(mail: str, *, is_staff: bool) -> Any:
     person.set_password("a password")
     person.save()
     return person
+
+
+def _api(person: Any) -> dict[str, Any]:
+    """What the API answers to a token of this person's."""
+    _, text = tokens.make(person, name="shop", scope="submit", days=1)
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {text}"})
+    root = "/jobs-desk/api/v1"
+    made = client.post(f"{root}/pipelines/count_orders/jobs", {"params": {"upto": 3}}, content_type="application/json")
+    nowhere = client.get(f"{root}/nowhere")
+    return {
+        "name": client.get(f"{root}/me").json()["name"],
+        "made": _answer(made),
+        "owner": made.json()["owner"],
+        "jobs": len(client.get(f"{root}/jobs").json()["items"]),
+        "nowhere": [nowhere.status_code, nowhere.headers["Content-Type"]],
+        "nobody": Client().get(f"{root}/jobs").status_code,
+        "servers": Client().get(f"{root}/openapi.json").json()["servers"],
+    }
 
 
 def _client(person: Any) -> Client:
