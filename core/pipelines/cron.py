@@ -21,7 +21,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -51,6 +51,22 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
+#: What each whole field is, by its first and last number, and what is written instead of a step as long as it.
+_WHOLES = {
+    (0, 59): "an hour: give one minute, and the step in the hour, such as 0 */2 * * *.",
+    (0, 23): "a day: give one hour, and the step in the day of the month, such as 0 7 */2 * *.",
+    (1, 31): "a month: give one day, and the step in the month, such as 0 7 1 */2 *.",
+    (1, 12): "a year: give one month, such as JAN.",
+    (0, 6): "a week: give one day of the week, such as MON.",
+    (0, 7): "a week: give one day of the week, such as MON.",
+}
+_DAY_WORDS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTH_WORDS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+#: The most values that are named when a step begins anew.
+_LISTED = 4
 _NUMBER = re.compile(r"[0-9]+\Z")
 #: A number as cronsim counts with it: `21th`, `22th`.
 _ORDINAL = re.compile(r"\b([0-9]+)th\b")
@@ -92,7 +108,9 @@ def in_words(cron: str) -> str:
     fields[4] = ",".join(dict.fromkeys("0" if day in ("7", "SUN") else day for day in fields[4].split(",")))
     if _is_each_day(_parsed(" ".join(fields))):
         fields[2] = fields[4] = "*"
-    return _ORDINAL.sub(_ordinal, _parsed(" ".join(fields)).explain())
+    parsed = _parsed(" ".join(fields))
+    restarts = "; ".join(_restarts(fields, parsed))
+    return _ORDINAL.sub(_ordinal, parsed.explain()) + (f" ({restarts})" if restarts else "")
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -171,7 +189,13 @@ def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -
             raise CronError(f"In the {name} {value!r} something is missing beside a comma or a slash.")
         if slash and (not _NUMBER.match(step) or int(step) == 0):
             raise CronError(f"The step {step!r} of the {name} is not a number from 1 on.")
-        if term == "*" or (low == 1 and high == 31 and term in ("L", "LW")):
+        if term == "*":
+            if slash:
+                _check_step(names, low, high, str(low), str(high), int(step))
+            continue
+        if low == 1 and high == 31 and term in ("L", "LW"):
+            if slash:
+                raise CronError(f"{term} is one day and has no step: write {term}.")
             continue
         if low == 1 and high == 31 and term.startswith("L"):
             raise CronError(f"{term} is no {name}: L is the last day of the month, LW its last working day.")
@@ -184,6 +208,20 @@ def _check(name: str, low: int, high: int, names: tuple[str, ...], value: str) -
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             top = 6 if names is _DAYS else high
             raise CronError(f"The {name} {term} goes backwards: write it as {start}-{top},{low}-{end}.")
+        if slash:
+            _check_step(names, bounds[0], bounds[1] if dash else high, start, end or str(high), int(step))
+
+
+def _check_step(names: tuple[str, ...], first: int, last: int, start: str, end: str, step: int) -> None:
+    """Raise CronError for a step that its field never takes: nobody who writes `*/90` means each hour's minute 0."""
+    # A Sunday has two numbers: 7 days on it is the same day.
+    width = 7 if names is _DAYS and (first, last) == (0, 7) else last - first + 1
+    if step < width or step == 1:
+        return
+    shown = str(step)[:12]
+    if whole := _WHOLES.get((first, last)):
+        raise CronError(f"A step of {shown} is not shorter than {whole}")
+    raise CronError(f"A step of {shown} from {start} leads past {end}, so that only {start} is meant: write {start}.")
 
 
 def _without_place(name: str, term: str) -> str:
@@ -215,6 +253,40 @@ def _is_each_day(parsed: CronSim) -> bool:
     """Whether either day is enough and one of them is any: cronsim's words then name only the other."""
     of_the_week = {day % 7 for day in parsed.weekdays if isinstance(day, int)}
     return not parsed.day_and and (parsed.days.issuperset(range(1, 32)) or len(of_the_week) == 7)
+
+
+def _restarts(fields: list[str], parsed: CronSim) -> Iterator[str]:
+    """Yield what the words "every seventh" hide: a step that doesn't divide its field begins anew with each of them.
+
+    It's left unsaid where nothing follows that could be counted on: the minutes of one hour of the day.
+    """
+    minute, hour, day, month, weekday = fields
+    if _is_stepped(minute) and len(parsed.hours) > 1:
+        yield from _restart([f":{at:02}" for at in sorted(parsed.minutes)], sorted(parsed.minutes), 60)
+    if _is_stepped(hour):
+        yield from _restart([f"{at:02}:00" for at in sorted(parsed.hours)], sorted(parsed.hours), 24)
+    if _is_stepped(day):
+        yield _ORDINAL.sub(
+            _ordinal, f"counted from the {min(at for at in parsed.days if isinstance(at, int))}th of each month"
+        )
+    if _is_stepped(month):
+        yield from _restart([_MONTH_WORDS[at - 1] for at in sorted(parsed.months)], sorted(parsed.months), 12)
+    if _is_stepped(weekday):
+        days = sorted({at % 7 for at in parsed.weekdays if isinstance(at, int)})
+        yield from _restart([_DAY_WORDS[at] for at in days], days, 7)
+
+
+def _is_stepped(field: str) -> bool:
+    """Whether it is one step through all that there is: a range's end says itself where the count stops."""
+    term, slash, step = field.partition("/")
+    return bool(slash) and "," not in field and "-" not in term and int(step) > 1
+
+
+def _restart(names: list[str], values: list[int], length: int) -> Iterator[str]:
+    gaps = {later - earlier for earlier, later in pairwise([*values, values[0] + length])}
+    if len(gaps) > 1:
+        listed = names if len(names) <= _LISTED else [*names[:2], f"… {names[-1]}"]
+        yield f"{', '.join(listed)}, then {names[0]} again"
 
 
 def _ordinal(match: re.Match[str]) -> str:

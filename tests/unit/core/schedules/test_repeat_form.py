@@ -43,6 +43,7 @@ def test_begin_and_end_are_read_by_the_clock_of_the_zone() -> None:
     [
         ({"cron": ""}, "cron", "Say when"),
         ({"cron": "61 * * * *"}, "cron", "Minute 61 is not between 0 and 59."),
+        ({"cron": "*/90 * * * *"}, "cron", "A step of 90 is not shorter than an hour"),
         ({"cron": "0 0 31 2 *"}, "cron", "never comes"),
         ({"cron": "1" * 999}, "cron", "at most 200 characters"),
         ({"zone": "Mars/Base"}, "zone", "There is no time zone 'Mars/Base'. Zones are named like Europe/Paris"),

@@ -98,6 +98,8 @@ def test_an_undeclared_schedule_is_switched_off_and_on_again(define: Define) -> 
 def test_an_unreadable_declared_cron_is_an_error_at_once(define: Define) -> None:
     with pytest.raises(InvalidPipeline, match="Hour 25"):
         define(tidy, every="0 25 * * *")
+    with pytest.raises(InvalidPipeline, match="A step of 90 is not shorter than an hour"):
+        define(tidy, every="*/90 * * * *")
 
 
 def test_what_makes_no_jobs_is_told_with_its_next_times(ticks: None) -> None:

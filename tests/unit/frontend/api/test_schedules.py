@@ -49,6 +49,7 @@ def test_a_schedule_is_made(alices: Api, alice: User, own: dict[str, Any]) -> No
         ({"ends_at": "2020-01-01T00:00"}, "ends_at"), ({"params": {}}, "params.dataset"), ({"overlap": "x"}, "overlap"),
         ({"params": {"dataset": "x"}}, "params.dataset"), ({"other": 1}, "other"), ({"params": []}, "params"),
         ({"cron": "0 0 30 2 *"}, "cron"), ({"cron": "\ud800"}, "cron"), ({"zone": "\0"}, "zone"),
+        ({"cron": "*/90 * * * *"}, "cron"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_is_refused_by_field(
