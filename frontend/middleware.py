@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from core.files.uploads import StagingUploadHandler
 from core.operation.request_timing import observe
+from frontend.site.compression import packed
 from frontend.site.outages import answer_outage
 from frontend.site.security import CONTENT_SECURITY_POLICY, without_null_characters
 from frontend.site.zones import zone_of
@@ -44,6 +45,7 @@ class HeadwayMiddleware:
             # A host's base template loads what it likes.
             response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         if self._is_headways(request):
+            response = packed(request, response)
             observe(request, response, time.perf_counter() - began)
         return response
 
