@@ -49,9 +49,17 @@ class HeadwayMiddleware:
             observe(request, response, time.perf_counter() - began)
         return response
 
-    def process_view(self, request: HttpRequest, *_: Any) -> None:
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         if not self._is_headways(request):
-            return
+            return None
+        try:
+            self._prepare(request)
+        except (OperationalError, InterfaceError) as error:
+            # Who asks is read from the database; no view has been called that could fail in its place.
+            return answer_outage(request, error)
+        return None
+
+    def _prepare(self, request: HttpRequest) -> None:
         without_null_characters(request)
         if not hasattr(request, "htmx"):
             request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]

@@ -15,7 +15,8 @@ from django.utils.log import log_response
 from django.views.decorators.csrf import csrf_exempt
 
 from core.logs import log
-from frontend.api.problems import MEDIA_TYPE, Problem, answer, answer_problem
+from frontend.api.problems import Problem, answer, answer_problem
+from frontend.site.problems import MEDIA_TYPE
 from frontend.site.security import FILE_POLICY
 
 View = Callable[..., HttpResponseBase]

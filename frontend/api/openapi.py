@@ -11,8 +11,9 @@ from ninja.openapi import get_schema
 from ninja.operation import Operation
 
 from frontend.api.pages.submits import NewJob
-from frontend.api.problems import MEDIA_TYPE, ProblemBody
+from frontend.api.problems import ProblemBody
 from frontend.forms.pages.reading import KEY_HEADER, KEY_LENGTH
+from frontend.site.problems import MEDIA_TYPE
 
 Document = dict[str, Any]
 

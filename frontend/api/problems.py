@@ -1,10 +1,8 @@
-"""What could not be done, as JSON with the sentence that a page would show (RFC 9457, `application/problem+json`)."""
+"""What could not be done, in the sentences that a page would show; `frontend.site.problems` writes them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import (
@@ -26,10 +24,10 @@ from pydantic import BaseModel, Field
 from core.conf import conf
 from core.errors import InvalidParams, PermanentError, Refused
 from core.formatting import size
-from frontend.site.errors import with_retry_after
 from frontend.site.outages import RETRY_SECONDS
+from frontend.site.outages import SENTENCE as OUTAGE
+from frontend.site.problems import problem_answer
 
-MEDIA_TYPE = "application/problem+json"
 #: What a request without a token, or a log-in, is told to come with (RFC 6750).
 CHALLENGE = 'Bearer realm="Headway"'
 
@@ -87,20 +85,12 @@ def answer(error: Exception) -> HttpResponse | None:
 
 
 def answer_problem(problem: Problem) -> HttpResponse:
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": str(problem),
-    }
-    if problem.errors is not None:
-        body["errors"] = dict(problem.errors)
-    response = HttpResponse(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE)
+    response = problem_answer(problem.status, str(problem), errors=problem.errors, retry_after=problem.retry_after)
     if problem.challenge:
         response["WWW-Authenticate"] = problem.challenge
     if problem.allow:
         response["Allow"] = problem.allow
-    return with_retry_after(response, problem.status, problem.retry_after)
+    return response
 
 
 def _as_problem(error: Exception) -> Problem | None:
@@ -155,9 +145,7 @@ def _upload_too_large(_: Any) -> Problem:
 
 
 def _outage(_: Any) -> Problem:
-    return Problem(
-        503, "The database can't be reached right now. Nothing was stored; try again.", retry_after=RETRY_SECONDS
-    )
+    return Problem(503, OUTAGE, retry_after=RETRY_SECONDS)
 
 
 def _words_of(status: int) -> Any:

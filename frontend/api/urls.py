@@ -23,5 +23,5 @@ urlpatterns = [
     path("api/v1/openapi.json", documents.openapi, {"api": api}, name="api_openapi"),
     *_routes(),
     path("api/v1/", nothing_here, name="api_root"),
-    path("api/v1/<path:rest>", nothing_here),
+    path("api/v1/<path:rest>", nothing_here, name="api_nothing"),
 ]
