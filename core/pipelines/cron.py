@@ -266,9 +266,7 @@ def _restarts(fields: list[str], parsed: CronSim) -> Iterator[str]:
     if _is_stepped(hour):
         yield from _restart([f"{at:02}:00" for at in sorted(parsed.hours)], sorted(parsed.hours), 24)
     if _is_stepped(day):
-        yield _ORDINAL.sub(
-            _ordinal, f"counted from the {min(at for at in parsed.days if isinstance(at, int))}th of each month"
-        )
+        yield _ORDINAL.sub(_ordinal, f"counted from the {min(parsed.days)}th of each month")
     if _is_stepped(month):
         yield from _restart([_MONTH_WORDS[at - 1] for at in sorted(parsed.months)], sorted(parsed.months), 12)
     if _is_stepped(weekday):
