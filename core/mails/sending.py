@@ -17,6 +17,7 @@ from core.errors import HeadwayError, LeaseLost, PermanentError
 from core.failpoints import failpoint
 from core.logs import log
 from core.mails.message import message_of, new_message_id
+from core.mails.server import left_at
 from core.mails.smtp import NotTaken, Unclear, hand_over, new_connection
 from core.models import Job, Mail
 from core.models.states import TERMINAL
@@ -25,7 +26,9 @@ from core.operation import alarms
 State = Mail.State
 
 #: States of a mail that certainly nobody has received, so that trying it cannot make a second one.
-UNSENT = (State.READY, State.REFUSED)
+UNRECEIVED = (State.READY, State.REFUSED)
+#: States of a mail whose job has done what it can.
+HANDED_OVER = (State.SENT, State.UNSENT)
 SUBJECT_LENGTH = 200
 #: Seconds between two tries to write down what the server said, while the database is away.
 _PAUSE_SECONDS = 0.5
@@ -49,17 +52,17 @@ def write(
     made = {**written, "message_id": new_message_id(ctx.job_id, kind)}
     mail, is_new = Mail.objects.get_or_create(job_id=ctx.job_id, kind=kind, defaults=made)
     if not is_new:
-        Mail.objects.filter(pk=mail.pk, state__in=UNSENT).update(**written)
+        Mail.objects.filter(pk=mail.pk, state__in=UNRECEIVED).update(**written)
     return mail.pk
 
 
 def deliver(ctx: JobContext, mail_id: int) -> Mail:
-    """Hand the mail over unless that was done already, and return its row.
+    """Hand the mail over unless that was done already, and return its row: `sent`, or `unsent` without a server.
 
     Raise PermanentError when the server refused it or when it may have been sent, NotTaken when it can be tried again.
     """
     mail = Mail.objects.get(pk=mail_id)
-    if mail.state == State.SENT:
+    if mail.state in HANDED_OVER:
         return mail
     if mail.state == State.SENDING:
         _settle(ctx, mail, State.UNKNOWN, "The worker was lost while it handed the mail over.")
@@ -68,7 +71,7 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
     message = message_of(mail)
     connection = new_connection()
     with FencedTransaction(ctx):
-        if not Mail.objects.filter(pk=mail_id, state__in=UNSENT).update(state=State.SENDING, answer=""):
+        if not Mail.objects.filter(pk=mail_id, state__in=UNRECEIVED).update(state=State.SENDING, answer=""):
             raise HeadwayError("Somebody else has this mail in hand.")
     failpoint("mail")
     try:
@@ -84,7 +87,7 @@ def deliver(ctx: JobContext, mail_id: int) -> Mail:
         _settle(ctx, mail, State.UNKNOWN, str(error))
         raise PermanentError(_maybe_sent(mail)) from error
     else:
-        _settle(ctx, mail, State.SENT, answer)
+        _settle(ctx, mail, State.UNSENT if left_at(connection) else State.SENT, answer)
     finally:
         _close(connection)
     return Mail.objects.get(pk=mail_id)

@@ -21,6 +21,7 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from core.database.jsontext import storable
 from core.errors import HeadwayError
+from core.mails.server import left_at
 
 #: Seconds that a server may take to answer the body: it may look into it before it does (RFC 5321, 4.5.3.2.6).
 ANSWER_SECONDS = 120.0
@@ -167,7 +168,10 @@ def new_connection() -> BaseEmailBackend:
 
 
 def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:
-    """Give one mail to a backend of any kind and return the answer; raise NotTaken or Unclear."""
+    """Give one mail to a backend of any kind and return the answer; raise NotTaken or Unclear.
+
+    Whether that sends it is `left_at`'s to say.
+    """
     if isinstance(connection, Backend):
         return connection.hand_over(message)
     try:
@@ -175,7 +179,9 @@ def hand_over(connection: BaseEmailBackend, message: EmailMessage) -> str:
         connection.send_messages([message])
     except OSError as error:
         raise NotTaken(_error_words(error)) from error
-    return "Written down, as no mail server is set up."
+    if place := left_at(connection):
+        return f"No mail server is set up: it was {place}."
+    return f"Handed to {type(connection).__module__}."
 
 
 def _is_final(code: int) -> bool:

@@ -12,13 +12,16 @@ class Mail(models.Model):
     """One mail of a job to one address.
 
     `ready → sending → sent`. What was being handed over when its worker died, or when the connection broke before the
-    server's answer, is `unknown`: it may have arrived, so nothing sends it again by itself.
+    server's answer, is `unknown`: it may have arrived, so nothing sends it again by itself. Without a mail server it is
+    `unsent`: it was written down for whoever looks after the site.
     """
 
     class State(models.TextChoices):
         READY = "ready", "Ready"
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
+        #: Written down by one of Django's backends that send nothing.
+        UNSENT = "unsent", "Not sent: no mail server is set up"
         UNKNOWN = "unknown", "May have been sent"
         REFUSED = "refused", "Refused by the mail server"
 

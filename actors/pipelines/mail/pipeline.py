@@ -11,6 +11,7 @@ from core.conf import conf
 from core.forms import NobodysForm
 from core.limits import Concurrent, Rate
 from core.mails import sending
+from core.models import Mail
 from core.pipelines import pipeline
 
 from . import composing
@@ -54,6 +55,8 @@ def mail(
 ) -> dict[str, Any]:
     mail_id = ctx.step("write", _write, ctx, kind, to, context or {}, attachments or [], title="Write it", atomic=True)
     sent = sending.deliver(ctx, mail_id)
+    if sent.state == Mail.State.UNSENT:
+        return {"headline": f"Not sent to {sent.to}", "facts": [["Subject", sent.subject]], "warning": sent.answer}
     return {
         "headline": f"Sent to {sent.to}",
         "facts": [["Subject", sent.subject], ["The mail server said", sent.answer]],

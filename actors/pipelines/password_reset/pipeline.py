@@ -26,6 +26,7 @@ from core.addresses import site_address
 from core.attempt.context import JobContext
 from core.errors import PermanentError
 from core.forms import NobodysForm
+from core.mails.server import NO_SERVER, left_at
 from core.mails.smtp import NotTaken, Unclear, hand_over, new_connection
 from core.pipelines import pipeline
 
@@ -47,12 +48,14 @@ _TEMPLATES = Engine(dirs=[str(Path(__file__).parent / "templates")])
 )
 def password_reset(ctx: JobContext, *, address: str = "") -> dict[str, Any]:
     accounts = list(PasswordResetForm().get_users(address))[:ACCOUNTS] if address else []
-    for user in accounts:
-        ctx.step(f"mail to account {user.pk}", _send, user.pk)
+    left = [place for user in accounts if (place := ctx.step(f"mail to account {user.pk}", _send, user.pk))]
+    if left:
+        return {"headline": "Not sent", "warning": f"{NO_SERVER}: the mail was {left[0]}."}
     return {"headline": "Sent" if accounts else "No account has this address: nothing was sent"}
 
 
-def _send(user_id: int) -> None:
+def _send(user_id: int) -> str:
+    """Send the mail, and return where it was left instead when there is no mail server."""
     user = User.objects.get(pk=user_id)
     context = {
         "username": user.get_username(),
@@ -81,6 +84,7 @@ def _send(user_id: int) -> None:
         ) from error
     finally:
         connection.close()
+    return left_at(connection)
 
 
 def _address_for(user: User) -> str:

@@ -63,9 +63,17 @@ def report(ctx: JobContext, *, dataset: int, url: str, recipients: list[str], **
         "job": ctx.job_id,
     }
     items = [{"kind": "report", "to": to, "context": context, "attachments": [artifact]} for to in recipients]
-    ctx.fan_out("mail", pipelines.get("mail").run, items, title="Mail it", unit="mails").values()
-    people = "1 person" if len(items) == 1 else f"{len(items)} people"
-    return {"headline": f"Mailed to {people}", "facts": facts, "dataset": checked["dataset"]}
+    mailed = ctx.fan_out("mail", pipelines.get("mail").run, items, title="Mail it", unit="mails").values()
+    return {**_mailed(mailed), "facts": facts, "dataset": checked["dataset"]}
+
+
+def _mailed(results: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what the results of the mails mean for the report: a mail that was not sent warns."""
+    people = "1 person" if len(results) == 1 else f"{len(results)} people"
+    warnings = [result["warning"] for result in results if result.get("warning")]
+    if warnings:
+        return {"headline": f"Made, but not mailed to {people}", "warning": warnings[0]}
+    return {"headline": f"Mailed to {people}"}
 
 
 def _run(ctx: JobContext, key: str, title: str, name: str, params: dict[str, Any]) -> ChildResult:

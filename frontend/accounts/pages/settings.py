@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from core.conf import conf
+from core.mails.server import place_of_mails
 from core.models import ApiToken, Preferences
 from core.people.users import email_of
 from frontend.accounts import theme
@@ -53,6 +54,7 @@ def settings_page(
     context = {
         "choices": choices_form,
         "address": email_of(request.user),
+        "sends_mails": not place_of_mails(),
         "email": email or (EmailForm(request.user) if conf.ACCOUNTS else None),
         "zones": zones.suggested(),
         "site_zone": timezone.get_default_timezone_name(),

@@ -25,6 +25,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from core.conf import conf
+from core.mails.server import place_of_mails
 from core.people.accounts import Taken, sign_up
 from core.people.tries import may_try
 from frontend.accounts.forms import ResetForm, SignUpForm
@@ -119,7 +120,8 @@ class PasswordResetDoneView(django_views.PasswordResetDoneView):
     template_name = "headway/password_reset_done.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"hours": settings.PASSWORD_RESET_TIMEOUT // 3600}
+        hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        return super().get_context_data(**kwargs) | {"hours": hours, "sends_mails": not place_of_mails()}
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -27,18 +27,21 @@ TABS = {
     "refused": "Refused",
     "ready": "Not yet sent",
     "sent": "Sent",
+    "unsent": "No mail server",
 }
 _STATES = {
     "unknown": Q(state=Mail.State.UNKNOWN),
     "refused": Q(state=Mail.State.REFUSED),
     "ready": Q(state__in=(Mail.State.READY, Mail.State.SENDING)),
     "sent": Q(state=Mail.State.SENT),
+    "unsent": Q(state=Mail.State.UNSENT),
 }
 #: The style of each state: the state of a job whose colour it gets, and its icon.
 _STATE_STYLES = {
     Mail.State.READY: ("queued", "mail"),
     Mail.State.SENDING: ("running", "running"),
     Mail.State.SENT: ("succeeded", "check-circle"),
+    Mail.State.UNSENT: ("warned", "alert"),
     Mail.State.UNKNOWN: ("retrying", "alert"),
     Mail.State.REFUSED: ("failed", "x-circle"),
 }
@@ -60,6 +63,8 @@ class MailEntry:
     def words(self) -> str:
         if self.state == Mail.State.READY:
             return "Waits to be sent" if self.mail.job.is_live else "Not sent"
+        if self.state == Mail.State.UNSENT:
+            return "Not sent"
         # What the server said stands beside it.
         return "Refused" if self.state == Mail.State.REFUSED else str(Mail.State(self.state).label)
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import Refused
 from core.mails.requests import can_send_again, send_again
+from core.mails.server import place_of_mails
 from core.models import Job, Mail
 from frontend.jobs.pages.mails import MailEntry, MailList
 from frontend.site.answers import answer_act
@@ -20,7 +21,8 @@ from frontend.site.security import PersonRequest, of_one_moment, person_required
 @of_one_moment
 def mails(request: PersonRequest) -> HttpResponseBase:
     """List the mails, those first that may have been sent."""
-    return render(request, "headway/mails.html", {"list": MailList(request.GET, reverse("headway:mails"))})
+    context = {"list": MailList(request.GET, reverse("headway:mails")), "place_of_mails": place_of_mails()}
+    return render(request, "headway/mails.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

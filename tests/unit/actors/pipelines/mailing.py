@@ -23,6 +23,12 @@ def use_server(settings: Settings, url: str, **options: Any) -> None:
         setattr(settings, name, value)
 
 
+def use_backend(settings: Settings, name: str) -> None:
+    """Have mails go to this backend, without options."""
+    for setting, value in _mail_settings({"BACKEND": name, "OPTIONS": {}}).items():
+        setattr(settings, setting, value)
+
+
 def order_mail(owner: User, *, kind: str = "welcome", key: str = "k", to: str = TO, **options: Any) -> Job:
     context = options.pop("context", {"username": "carol"})
     made = order(kind, to=to, owner_id=owner.pk, context=context, key=key, **options)

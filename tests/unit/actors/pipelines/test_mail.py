@@ -6,30 +6,34 @@ import random
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail as django_mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import OperationalError, transaction
 from pytest_django import Settings
 
 from actors.pipelines.mail.pipeline import rate_of
+from actors.pipelines.report.pipeline import _mailed
 from core import pipelines
 from core.errors import Refused
 from core.forms import open_form
 from core.life import requests
 from core.mails import order, smtp
 from core.mails.requests import send_again
+from core.mails.server import place_of_mails
 from core.models import Artifact, AuditEntry, Job, Mail
-from core.models.states import State
+from core.models.states import WARNED, State
 from tests.configuration import OwnConf
 from tests.services.mail_sink import CERTAIN, OPEN, PLACES, MailSink, Place, self_signed
 from tests.services.waiting import PATIENCE_SECONDS
 from tests.unit.core.acts import begin, submit_job
 
-from .mailing import TO, mail_of, order_mail, run_once, run_to_end, use_server
+from .mailing import TO, mail_of, order_mail, run_once, run_to_end, use_backend, use_server
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +58,13 @@ def sink(settings: Settings) -> Iterator[MailSink]:
     with MailSink() as server:
         use_server(settings, server.url)
         yield server
+
+
+class OtherBackend(BaseEmailBackend):
+    """A backend of another package's, which sends for all we know."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        return len(email_messages)
 
 
 def plan_of(sink: MailSink, *places: Place | None) -> None:
@@ -525,9 +536,48 @@ def test_a_server_that_offers_no_tls_gets_no_password(alice: User, sink: MailSin
 def test_without_a_server_mails_are_written_to_a_folder(alice: User, settings: Settings, tmp_path: Path) -> None:
     use_server(settings, f"filemail://{tmp_path}/mail%20box")
     job = run_to_end(order_mail(alice))
-    assert (job.state, mail_of(job).state) == (State.SUCCEEDED, Mail.State.SENT)
+    mail = mail_of(job)
+    assert (job.outcome, mail.state, mail.sent_at) == (WARNED, Mail.State.UNSENT, None)
+    assert job.result is not None
+    assert job.result["headline"] == f"Not sent to {TO}"
+    assert job.warning == mail.answer == "No mail server is set up: it was saved to a file."
     (written,) = (tmp_path / "mail box").iterdir()
     assert "Welcome to Headway" in written.read_text()
+
+
+@pytest.mark.parametrize(("name", "place"), [("console", "printed"), ("locmem", "kept"), ("dummy", "thrown away")])
+def test_no_backend_that_sends_nothing_is_said_to_send(
+    alice: User, settings: Settings, name: str, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_backend(settings, f"django.core.mail.backends.{name}.EmailBackend")
+    job = run_to_end(order_mail(alice))
+    assert (job.outcome, mail_of(job).state) == (WARNED, Mail.State.UNSENT)
+    assert place in job.warning
+    assert place_of_mails().startswith(place)
+
+
+def test_a_backend_of_somebody_elses_is_said_to_send(alice: User, settings: Settings) -> None:
+    use_backend(settings, f"{__name__}.OtherBackend")
+    job = run_to_end(order_mail(alice))
+    assert (job.outcome, mail_of(job).state) == (State.SUCCEEDED, Mail.State.SENT)
+    assert mail_of(job).answer == f"Handed to {__name__}."
+    assert place_of_mails() == ""
+
+
+def test_a_report_whose_mails_were_not_sent_ends_with_a_warning() -> None:
+    sent, left = {"headline": "Sent to a"}, {"headline": "Not sent to b", "warning": "No mail server is set up."}
+    assert _mailed([sent]) == {"headline": "Mailed to 1 person"}
+    assert _mailed([left, left]) == {
+        "headline": "Made, but not mailed to 2 people",
+        "warning": "No mail server is set up.",
+    }
+
+
+def test_the_place_of_mails_names_their_folder(settings: Settings, tmp_path: Path) -> None:
+    use_server(settings, f"filemail://{tmp_path}/box")
+    assert place_of_mails() == f"saved to a file in {tmp_path}/box"
+    use_server(settings, "smtp://127.0.0.1:25")
+    assert place_of_mails() == ""
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(alice: User, settings: Settings, tmp_path: Path) -> None:

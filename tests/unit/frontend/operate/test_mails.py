@@ -8,11 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from core.mails import ended_key, order
 from core.models import AuditEntry, Job, Mail
 from core.models.states import State
 from core.operation import metrics
+from core.settings import _mail_settings
 from tests.unit.frontend.conftest import HTMX, MakeJob
 from tests.unit.frontend.markup import faults
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 def make_mail(owner: User, mail: str = "unknown", *, to: str = "carol@example.org", key: str = "", **job: Any) -> Mail:
     made = order("welcome", to=to, owner_id=owner.pk, context={}, key=key)
-    ends = {"sent": State.SUCCEEDED, "ready": State.QUEUED, "sending": State.RUNNING}
+    ends = {"sent": State.SUCCEEDED, "unsent": State.SUCCEEDED, "ready": State.QUEUED, "sending": State.RUNNING}
     Job.objects.filter(pk=made.job_id).update(**{"state": ends.get(mail, State.FAILED), **job})
     return Mail.objects.create(
         job_id=made.job_id, kind="welcome", to=to, subject=f"Hello {to}", state=mail, answer="451 <b>busy</b>"
@@ -35,6 +37,7 @@ def address(mail: Mail) -> str:
 def test_a_mail_jobs_page_shows_the_recipient_and_the_outcome(as_alice: Client, alice: User) -> None:
     words = {
         "sent": "Sent",
+        "unsent": "Not sent",
         "unknown": "May have been sent",
         "refused": "Refused",
         "ready": "Waits to be sent",
@@ -91,6 +94,20 @@ def test_staff_sees_all_mails_and_the_open_ones_first(as_staff: Client, alice: U
     assert "sent@example.org" in found
     assert "open@example.org" not in found
     assert as_staff.get("/mails/?state=nonsense&before=x&to=%00").status_code == 200
+
+
+def test_pages_say_that_no_mail_server_is_set_up(as_staff: Client, settings: Settings) -> None:
+    for name, is_said in (("locmem", True), ("smtp", False)):
+        for setting, value in _mail_settings(_backend(name)).items():
+            setattr(settings, setting, value)
+        assert ("No mail server is set up. Mails are not sent" in as_staff.get("/mails/").text) == is_said
+        assert ("No mail server is set up on this site" in as_staff.get(reverse("headway:preferences")).text) == is_said
+        done = Client().get(reverse("headway:password_reset_done")).text
+        assert ("No mail was sent" in done, "a mail is on its way" in done) == (is_said, not is_said)
+
+
+def _backend(name: str) -> dict[str, Any]:
+    return {"BACKEND": f"django.core.mail.backends.{name}.EmailBackend", "OPTIONS": {}}
 
 
 def test_a_long_list_has_pages(as_staff: Client, alice: User) -> None:
