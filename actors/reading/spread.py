@@ -17,6 +17,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Characters of a value in the profile.
 VALUE_CHARACTERS = 200
 NUMBERS = ("integer", "decimal", "float")
+#: What lies between two neighbouring values, in the unit of `number_of`.
+_UNITS = {"integer": 1, "date": 86_400}
+#: The range in seconds below which whole seconds would give two bins one name.
+_FINE_SECONDS = 60.0
 #: A column's number of distinct values where it is exact, its top values with their counts, its histogram.
 Counted = tuple[int | None, list[list[Any]], list[dict[str, Any]]]
 
@@ -32,7 +36,7 @@ def entries(group: list[Column], measured: list[dict[str, Any]], counted: list[C
             if column.reading.type in NUMBERS:
                 stats["mean"] = json_value(entry["mean"])
             if entry["quantiles"]:
-                stats["quantiles"] = [json_value(value) for value in entry["quantiles"]]
+                stats["quantiles"] = [json_value(value) for value in _quantiles(column, entry)]
             stats["top"] = top_values
             if histogram:
                 stats["histogram"] = histogram
@@ -49,10 +53,18 @@ def entries(group: list[Column], measured: list[dict[str, Any]], counted: list[C
 def histogram(
     column: Column, bins: list[tuple[float, float]], spread: Mapping[int, int] | None
 ) -> list[dict[str, Any]]:
-    """The bins with their counts; `spread` has these by the number of the bin."""
+    """The bins with their counts; `spread` has these by the number of the bin. A bin of one value is named by it."""
+    if not bins:
+        return []
+    is_fine = bins[-1][1] - bins[0][0] < _FINE_SECONDS
+    edges = [(low, low if high - low == _UNITS.get(column.reading.type) else high) for low, high in bins]
     return [
-        {"low": _edge(low, column), "high": _edge(high, column), "count": int((spread or {}).get(index, 0))}
-        for index, (low, high) in enumerate(bins)
+        {
+            "low": _edge(low, column, is_fine=is_fine),
+            "high": _edge(high, column, is_fine=is_fine),
+            "count": int((spread or {}).get(index, 0)),
+        }
+        for index, (low, high) in enumerate(edges)
     ]
 
 
@@ -74,9 +86,10 @@ def bins_of(column: Column, entry: dict[str, Any]) -> list[tuple[float, float]]:
     if high == low:
         return []
     count = BINS
-    if column.reading.type == "integer" and high - low < BINS:
-        count = int(high - low) + 1
-        return [(low + index, low + index + 1) for index in range(count)]
+    unit = _UNITS.get(column.reading.type)
+    if unit and (high - low) / unit < BINS:
+        count = int((high - low) / unit) + 1
+        return [(low + unit * index, low + unit * (index + 1)) for index in range(count)]
     step = (high - low) / count
     return [(low + step * index, low + step * (index + 1)) for index in range(count)]
 
@@ -92,13 +105,22 @@ def number_of(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _edge(value: float, column: Column) -> Any:
+def _quantiles(column: Column, entry: dict[str, Any]) -> list[Any]:
+    """The quantiles as the column has its values: those of days and moments come as seconds."""
+    if column.reading.type not in ("date", "timestamp"):
+        return list(entry["quantiles"])
+    low, high = number_of(entry["low"]), number_of(entry["high"])
+    is_fine = low is not None and high is not None and high - low < _FINE_SECONDS
+    return [_edge(value, column, is_fine=is_fine) for value in entry["quantiles"]]
+
+
+def _edge(value: float, column: Column, *, is_fine: bool) -> Any:
     if column.reading.type in ("date", "timestamp"):
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=value)
         return (
             moment.date().isoformat()
             if column.reading.type == "date"
-            else moment.replace(tzinfo=None).isoformat(" ", "seconds")
+            else moment.replace(tzinfo=None).isoformat(" ", "milliseconds" if is_fine else "seconds")
         )
     return int(value) if column.reading.type == "integer" and value.is_integer() else value
 

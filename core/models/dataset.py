@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import datetime as dt
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -92,3 +93,21 @@ class DatasetColumn(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The profile as people and programs get it: of days and times all figures are texts.
+
+        Profiles of before had their quantiles as seconds since 1970.
+        """
+        stats: dict[str, Any] = self.stats or {}
+        if self.type not in ("date", "timestamp") or not stats.get("quantiles"):
+            return stats
+        return {**stats, "quantiles": [_moment(value, self.type) for value in stats["quantiles"]]}
+
+
+def _moment(value: Any, kind: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=value)
+    return moment.date().isoformat() if kind == "date" else moment.isoformat(" ", "seconds")

@@ -70,7 +70,10 @@ class ColumnBody(BaseModel):
     nulls: int
     distinct: int
     stats: dict[str, Any] = Field(
-        description="min, max, mean, quantiles, top and histogram, where they mean something."
+        description=(
+            "min, max, mean, quantiles (5, 25, 50, 75 and 95 %), top and histogram, where they mean something. Days "
+            "and times are texts, as are decimals that no float holds."
+        )
     )
 
 
@@ -136,7 +139,7 @@ def whole(dataset: Dataset, request: ApiRequest) -> DatasetBody:
                 type=column.type,
                 nulls=column.nulls,
                 distinct=column.distinct,
-                stats=column.stats or {},
+                stats=column.figures,
             )
             for column in columns
         ],

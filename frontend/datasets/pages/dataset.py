@@ -125,7 +125,7 @@ def is_profiled(column: DatasetColumn, *, rows: int, is_pending: bool = False) -
 
 def profile_of(column: DatasetColumn, *, rows: int, is_pending: bool = False) -> ColumnProfile:
     """Return the column's profile in words and charts."""
-    stats: dict[str, Any] = column.stats or {}
+    stats = column.figures
     format_value = _number_in_words if column.type in _NUMERIC else in_words
     quantiles = [
         (name, format_value(value))

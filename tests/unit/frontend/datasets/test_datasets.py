@@ -151,6 +151,22 @@ def test_numbers_of_a_profile_say_no_more_digits_than_they_hold(value: object, t
     assert profile.minimum == text
 
 
+@pytest.mark.parametrize(
+    ("kind", "stored", "text"),
+    [
+        ("date", 1704067200.0, "2024-01-01"),
+        ("date", "2024-01-01", "2024-01-01"),
+        ("timestamp", 1704103230.0, "2024-01-01 10:00:30"),
+        ("timestamp", "2024-01-01 10:00:30", "2024-01-01 10:00:30"),
+        ("timestamp", -86400 * 365.0, "1969-01-01 00:00:00"),
+        ("integer", 1704067200.0, "1,704,067,200"),
+    ],
+)
+def test_quantiles_of_days_and_times_are_days_and_times(kind: str, stored: object, text: str) -> None:
+    column = DatasetColumn(name="a", type=kind, stats={"quantiles": [stored] * 5})
+    assert profile_of(column, rows=9).quantiles[2] == ("Median", text)
+
+
 def test_a_bar_of_few_among_many_is_still_seen() -> None:
     stats = {"histogram": [{"low": 0, "high": 1, "count": 1}, {"low": 1, "high": 2, "count": 10**6}]}
     bars = profile_of(DatasetColumn(name="a", type="integer", stats=stats), rows=10**6).bars
