@@ -109,5 +109,5 @@ class DatasetColumn(models.Model):
 def _moment(value: Any, kind: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=value)
+    moment = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=value)).replace(tzinfo=None)
     return moment.date().isoformat() if kind == "date" else moment.isoformat(" ", "seconds")
