@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from core.models.states import State
 from core.webhooks import calls, changes, orders
 from tests.configuration import OwnConf
 from tests.services.receiver import Answers, Handler, Receiver, receiver
+from tests.services.waiting import wait_until
 from tests.unit.core.acts import submit_job
 
 pytestmark = pytest.mark.django_db
@@ -203,20 +205,38 @@ def test_an_answer_that_never_ends_counts_by_its_status(
 ) -> None:
     monkeypatch.setattr(calling, "TEXT_SECONDS", 0.3)
 
+    is_left = threading.Event()
+
     def drip(handler: Handler, _: int) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nTaken")
         handler.wfile.flush()
-        time.sleep(2)
+        # Whoever waits for more gets it.
+        is_left.wait(20)
+        handler.wfile.write(b" and more")
 
     _, _, job = order(alice, serve(drip))
     assert attempt(job).state == State.SUCCEEDED
+    is_left.set()
     assert WebhookCall.objects.get().answer == "Taken"
 
 
-def test_of_a_long_answer_the_beginning_is_kept(alice: User, serve: Serve) -> None:
-    _, _, job = order(alice, serve(lambda handler, _: handler.say(200, "x" * 10_000_000)))
+def test_of_a_long_answer_the_beginning_is_read_and_kept(
+    alice: User, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calling, "TEXT_SECONDS", 60.0)
+    ended: list[str] = []
+
+    def say_much(handler: Handler, _: int) -> None:
+        try:
+            handler.say(200, "x" * 20_000_000)
+            ended.append("all of it was read")
+        except OSError:
+            ended.append("the line was closed")
+
+    _, _, job = order(alice, serve(say_much))
     assert attempt(job).state == State.SUCCEEDED
     assert WebhookCall.objects.get().answer == "x" * calls.ANSWER_LENGTH
+    assert wait_until(lambda: ended) == ["the line was closed"]
 
 
 def test_the_tries_are_spread_over_a_day_and_the_last_failure_is_said(alice: User, serve: Serve) -> None:

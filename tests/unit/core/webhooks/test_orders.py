@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError
 
+from actors.runtime.end_sender import EndSender
 from core.attempt.context import JobContext
 from core.life import end_signals, leases, requests
 from core.life.families import insert_children
@@ -22,6 +23,7 @@ from core.pipelines import get
 from core.signals import job_ended
 from core.webhooks import changes, orders, payload
 from tests.configuration import OwnConf
+from tests.services.waiting import wait_until
 from tests.unit.core.acts import claim, end, fresh, submit_job
 from tests.unit.core.conftest import Clock
 
@@ -42,6 +44,20 @@ def test_without_a_webhook_an_end_writes_nothing_more(alice: User, bob: User, ma
     end(claim(submit_job(alice)))
     requests.cancel(submit_job(alice), by="alice")
     assert not EndSignal.objects.exists()
+
+
+@pytest.mark.parametrize("state", ALL)
+@pytest.mark.parametrize("heard", ALL)
+def test_an_end_is_kept_for_a_webhook_that_hears_of_it_alone(
+    alice: User, make_hook: MakeHook, state: str, heard: str
+) -> None:
+    make_hook(alice, states=[heard])
+    job = submit_job(alice)
+    taken = claim(job)
+    if state == "cancelled":
+        requests.cancel(job, by="alice")
+    end(taken, State.SUCCEEDED if state == "cancelled" else State(state))
+    assert list(EndSignal.objects.values_list("state", flat=True)) == ([state] if state == heard else [])
 
 
 @pytest.mark.parametrize("state", ALL)
@@ -105,6 +121,11 @@ def test_a_schedules_webhook_hears_of_that_schedules_jobs_alone(alice: User, bob
     (delivery,) = ordered()
     assert delivery.params["webhook"] == hook.pk
     assert body(delivery)["data"]["schedule"] == schedules[0].pk
+    # The end of another job is kept for a webhook of them all, and is none of this one's all the same.
+    other = make_hook(alice)
+    end(claim(submit_job(alice)))
+    end_signals.send_due()
+    assert [each.params["webhook"] for each in ordered()] == [hook.pk, other.pk]
 
 
 def test_a_call_is_no_event_of_another(alice: User, make_hook: MakeHook) -> None:
@@ -114,6 +135,9 @@ def test_a_call_is_no_event_of_another(alice: User, make_hook: MakeHook) -> None
     (delivery,) = ordered()
     Job.objects.filter(pk=delivery.pk).update(is_held=False)
     end(claim(delivery))
+    assert not EndSignal.objects.exists()
+    # As a process without its pipeline would have kept it.
+    EndSignal.objects.create(job=delivery, fence=1, state="succeeded", due_at=delivery.created_at)
     end_signals.send_due()
     assert len(ordered()) == 1
     assert not EndSignal.objects.exists()
@@ -207,6 +231,18 @@ def test_an_inactive_owners_webhooks_rest(alice: User, make_hook: MakeHook) -> N
     assert not EndSignal.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_workers_thread_orders_where_nobody_listens(alice: User, make_hook: MakeHook) -> None:
+    make_hook(alice)
+    sender = EndSender()
+    sender.start()
+    try:
+        end(claim(submit_job(alice)))
+        wait_until(lambda: len(ordered()) == 1)
+    finally:
+        sender.stop(timeout=30)
+
+
 # -- what is sent -------------------------------------------------------------------------------------
 
 
@@ -267,6 +303,19 @@ def test_a_job_that_was_tried_again_meanwhile_is_told_as_it_ended(alice: User, m
     assert (failed["type"], failed["data"]["state"], failed["data"]["error"]) == ("job.failed", "failed", "No paper.")
     assert failed["data"]["finished_at"] == failed["timestamp"]
     assert (succeeded["type"], succeeded["data"]["error"]) == ("job.succeeded", "")
+
+
+def test_of_two_ends_that_are_told_late_each_is_told_as_it_was(alice: User, make_hook: MakeHook) -> None:
+    make_hook(alice)
+    job = submit_job(alice)
+    end(claim(job), State.FAILED, error="No paper.")
+    requests.retry(job, by="alice")
+    end(claim(job), result='"Printed"')
+    end_signals.send_due()
+    failed, succeeded = [body(each)["data"] for each in ordered()]
+    assert (failed["state"], failed["error"], failed["result"]) == ("failed", "No paper.", None)
+    assert (succeeded["state"], succeeded["error"], succeeded["result"]) == ("succeeded", "", "Printed")
+    assert failed["finished_at"] < succeeded["finished_at"]
 
 
 def test_an_error_names_no_secret(alice: User, make_hook: MakeHook, define: Callable[..., str]) -> None:

@@ -110,6 +110,7 @@ def test_the_page_shows_the_calls(as_alice: Client, alice: User, hook: Webhook, 
         webhook=hook, job=delivery, event="job.failed", seconds=1.5, status=None, answer="Silent."
     )
     WebhookCall.objects.create(webhook=hook, job=delivery, event="job.failed", seconds=1.5, status=200, answer="Yes")
+    WebhookCall.objects.create(webhook=hook, job=failed, event="webhook.test", seconds=0.2, status=500, answer="Still")
     page = as_alice.get(hook.get_absolute_url()).text
     assert faults(page) == []
     for words in ("job.failed", f'href="/jobs/{job.pk}/"', "No answer", "Silent.", "200", "Yes", "500", "1.5 s"):
