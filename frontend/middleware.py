@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from core.files.uploads import StagingUploadHandler
 from core.operation.request_timing import observe
+from frontend.jobs.pages.versions import nothing_new
 from frontend.site.compression import packed
 from frontend.site.outages import answer_outage
 from frontend.site.security import CONTENT_SECURITY_POLICY, without_null_characters
@@ -36,6 +37,9 @@ class HeadwayMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
+        if (unchanged := nothing_new(request)) is not None:
+            observe(request, unchanged, time.perf_counter() - began)
+            return unchanged
         try:
             response = self._get_response(request)
         finally:

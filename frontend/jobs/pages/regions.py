@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from core import formatting, policy
 from core.database.snapshot import snapshot
 from core.forms import downloads
-from core.models import Job, JobEvent, JobLog, JobStep
-from core.models.job import job_version
+from core.models import Job, JobLog, JobStep
 from core.models.states import State
 from frontend.forms.pages import priorities
 from frontend.jobs.pages import attempts as job_attempts
@@ -23,11 +22,10 @@ from frontend.jobs.pages.log import log_of
 from frontend.jobs.pages.mails import mails_of
 from frontend.jobs.pages.parts import part_name
 from frontend.jobs.pages.steps import steps_of
+from frontend.jobs.pages.versions import BESIDE, never, ticket_for, version_of
 from frontend.site import expiry
 from frontend.site.security import PersonRequest
 
-#: Regions beside the progress that an answer may bring along.
-_BESIDE = ("actions", "facts", "result", "steps", "record", "log")
 #: Fields of the job's schedule that the page does not show.
 _UNSHOWN = ("scheduled_run__schedule__params", "scheduled_run__schedule__files")
 
@@ -37,7 +35,7 @@ def render_whole_job(request: PersonRequest, pk: int, *, notice: str = "") -> Ht
     with snapshot():
         job = get_object_or_404(visible_jobs(request), pk=pk)
         version = version_of(request, pk) or ""
-        return render_regions(request, job, version=version, beside=_BESIDE, notice=notice)
+        return render_regions(request, job, version=version, beside=BESIDE, notice=notice)
 
 
 def visible_jobs(request: PersonRequest) -> Any:
@@ -52,53 +50,6 @@ def visible_jobs(request: PersonRequest) -> Any:
     )
 
 
-def version_of(request: PersonRequest, pk: int) -> str | None:
-    """Return the version of the page: the job's own and how many events there are. One query."""
-    # Events are only ever added, so their number says as much as the newest id. It is found by the job alone,
-    # while for the newest id a planner may walk through the events of all other jobs.
-    events = JobEvent.objects.filter(job=OuterRef("pk")).order_by().values("job")
-    count = events.annotate(count=Count("pk")).values("count")
-    row = (
-        Job.objects.for_user(request.user)
-        .filter(pk=pk)
-        .values_list("state", "fence", "cancel_requested_at", "progress__version", Subquery(count))
-        .first()
-    )
-    if row is None:
-        return None
-    state, fence, cancel_requested_at, progress_version, event_count = row
-    own = job_version(
-        state=state,
-        fence=fence,
-        is_cancelling=cancel_requested_at is not None,
-        progress_version=progress_version or 0,
-    )
-    return f"{own}-{event_count or 0}"
-
-
-def _never(version: str) -> str:
-    """Return a version that the page never has, so that each request is answered; no region beside differs."""
-    before, _, events = version.rsplit("-", 2)
-    return f"{before}-ending-{events}"
-
-
-def changed(page_version: str, version: str) -> tuple[str, ...]:
-    """Return the regions beside the progress that differ between two versions."""
-    before, after = page_version.split("-"), version.split("-")
-    if len(before) != len(after):
-        return _BESIDE
-    # state, fence and cancelling; progress; number of events.
-    changed = []
-    if before[:3] != after[:3]:
-        changed += ["actions", "facts", "result"]
-    if before[:3] != after[:3] or before[-1] != after[-1]:
-        changed += ["record"]
-    if before[:3] == after[:3] and before[-1] != after[-1]:
-        # Somebody may have changed its priority.
-        changed += ["facts"]
-    return tuple(changed)
-
-
 def render_regions(
     request: PersonRequest, job: Job, *, version: str, beside: tuple[str, ...], notice: str = ""
 ) -> HttpResponse:
@@ -110,7 +61,7 @@ def render_regions(
     return render(request, "headway/_job_regions.html", {**context, "beside": beside, "notice": notice})
 
 
-def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = _BESIDE) -> dict[str, Any]:
+def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = BESIDE) -> dict[str, Any]:
     """Return the context of the regions; data of regions that stay unchanged is not queried."""
     steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
     # The parts of a cancelled job end a moment after it, which its version does not show.
@@ -120,7 +71,8 @@ def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[
         "scheduled_run": getattr(job, "scheduled_run", None),
         "progress": getattr(job, "progress", None),
         "part": part_name(job) if job.parent_id else "",
-        "version": _never(version) if is_ending else version,
+        "version": never(version) if is_ending else version,
+        "ticket": ticket_for(job.pk, version) if job.is_live else "",
         "goes_on": job.is_live or is_ending,
         "steps": steps,
         "log": log_of(job, has_log=job.has_log),

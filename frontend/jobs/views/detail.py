@@ -1,9 +1,9 @@
 """The page of one job, and the region of it that follows the work.
 
 The region requests itself every second while the job lives, with the version it shows as `?v=`. When nothing is new,
-the answer is 204, from one query. Otherwise it is the region, and with it the other regions of the page that an event
-or a new state has changed; the steps with their parts come when their version is not `?s=`. When the job and its parts
-have ended, the region stops requesting.
+the answer is 204, from one query (`frontend.jobs.pages.versions`). Otherwise it is the region, and with it the other
+regions of the page that an event or a new state has changed; the steps with their parts come when their version is not
+`?s=`. When the job and its parts have ended, the region stops requesting.
 
 The reason why a job waits changes without an event: other jobs end, limits let others go. That line requests itself,
 less often.
@@ -21,7 +21,8 @@ from core.models import Job
 from frontend.jobs.pages import job as job_pages
 from frontend.jobs.pages import waiting as job_waiting
 from frontend.jobs.pages.parts import part_place
-from frontend.jobs.pages.regions import changed, context_of, reading_of, render_regions, version_of, visible_jobs
+from frontend.jobs.pages.regions import context_of, reading_of, render_regions, visible_jobs
+from frontend.jobs.pages.versions import TICKET, changed, version_of
 from frontend.site.security import PersonRequest, of_one_moment, person_required
 
 
@@ -49,8 +50,9 @@ def job_progress(request: PersonRequest, pk: int) -> HttpResponseBase:
         # Loading the page again ends the polling, and says that the job is gone.
         return HttpResponse(status=404, headers={"HX-Refresh": "true"})
     page_version = request.GET.get("v", "")
-    if version == page_version:
+    if version == page_version and TICKET not in request.GET:
         return HttpResponse(status=204)
+    # With a ticket the answer was given before (`nothing_new`), unless that does not hold any more: here is another.
     with snapshot():
         # Of the same moment as what it says the version of.
         version = version_of(request, pk) or ""
