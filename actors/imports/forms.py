@@ -20,6 +20,9 @@ _DETECT = ("", "Detect")
 class WordsField(forms.CharField):
     """Several words, one a line or with commas between them."""
 
+    #: What programs send: also a list.
+    json_schema: ClassVar = {"type": ["string", "array"], "items": {"type": "string"}}
+
     widget = forms.Textarea
 
     def __init__(self, **kwargs: Any) -> None:
@@ -29,7 +32,7 @@ class WordsField(forms.CharField):
         return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value) or ""
+        text = "\n".join(map(str, value)) if isinstance(value, list | tuple) else super().to_python(value) or ""
         parts = text.splitlines() if "\n" in text.strip() else text.split(",")
         return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
 

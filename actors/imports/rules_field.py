@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -60,6 +60,8 @@ class RulesWidget(forms.Widget):
 class RulesField(forms.Field):
     """Cleans to a list of rules as JSON objects."""
 
+    #: What programs send.
+    json_schema: ClassVar = {"type": ["array", "string"], "items": {"type": "object"}}
     widget = RulesWidget
 
     def to_python(self, value: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -38,6 +38,8 @@ class ColumnsAware:
 class RowsField(ColumnsAware, forms.Field):
     """Rows of a RowsWidget, as JSON objects."""
 
+    #: What programs send.
+    json_schema: ClassVar = {"type": ["array", "string"], "items": {"type": "object"}}
     widget: type[forms.Widget] | forms.Widget = RowsWidget
 
     def offer(self, columns: Sequence[tuple[str, str]]) -> None:
@@ -143,6 +145,8 @@ class SortField(RowsField):
 class ColumnChoiceField(ColumnsAware, forms.ChoiceField):
     """One of the columns, or none; cleans to its name, or to an empty text."""
 
+    json_schema: ClassVar = {"type": "string"}
+
     def __init__(self, *, nothing: str, **kwargs: Any) -> None:
         self.nothing = nothing
         super().__init__(**{"required": False, **kwargs}, choices=[("", nothing)])
@@ -159,6 +163,7 @@ class ColumnChoiceField(ColumnsAware, forms.ChoiceField):
 class ColumnNamesField(ColumnsAware, forms.MultipleChoiceField):
     """Some of the columns, ticked; cleans to their names. Also takes `a,b` or a JSON list."""
 
+    json_schema: ClassVar = {"type": ["array", "string"], "items": {"type": "string"}}
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -92,6 +92,8 @@ class MappingField(ColumnsAware, forms.Field):
     A field without a choice is mapped to a column of a similar name, or left to the template's default.
     """
 
+    #: What programs send.
+    json_schema: ClassVar = {"type": ["object", "string"]}
     widget: type[forms.Widget] | forms.Widget = MappingWidget
     template_fields: Sequence[TemplateField] = ()
 
@@ -116,12 +118,15 @@ class MappingField(ColumnsAware, forms.Field):
 
     def to_python(self, value: Any) -> Mapping:
         rows: dict[str, Any] = {}
-        if isinstance(value, dict) and "rows" in value:
+        if isinstance(value, dict) and set(value) == {"rows", "text"} and not isinstance(value["text"], dict):
+            # As the widget has it; a template's field may have either name.
             rows, value = value["rows"], value["text"]
         if isinstance(value, str):
             value = read_json(value) if value.strip() else {}
         declared = value or {}
-        if not isinstance(declared, dict) or not all(isinstance(source, dict) for source in declared.values()):
+        if not all(
+            isinstance(each, dict) and all(isinstance(it, dict) for it in each.values()) for each in (declared, rows)
+        ):
             raise ValidationError('Write an object, such as {"date": {"column": "day"}}.', code="json")
         mapping = {name: _source(source) for name, source in {**rows, **declared}.items()}
         if not rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -80,6 +80,8 @@ class ColumnsField(ColumnsAware, forms.Field):
     Also takes `a,b` or a JSON list.
     """
 
+    #: What programs send.
+    json_schema: ClassVar = {"type": ["array", "string"], "items": {"type": "string"}}
     widget: type[forms.Widget] | forms.Widget = ColumnsWidget
 
     def offer(self, columns: Sequence[tuple[str, str]]) -> None:

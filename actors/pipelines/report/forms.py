@@ -25,6 +25,9 @@ MOST_RECIPIENTS = 50
 class RecipientsField(forms.CharField):
     """Mail addresses, one a line or with commas between them."""
 
+    #: What programs send: also a list.
+    json_schema: ClassVar = {"type": ["string", "array"], "items": {"type": "string"}}
+
     widget = forms.Textarea
 
     def __init__(self, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -19,6 +19,9 @@ _LISTED_COMPLAINTS = 5
 
 class AddressesField(forms.CharField):
     """Addresses (URLs), one a line; cleans to a list of them, each once and in one spelling."""
+
+    #: What programs send: also a list.
+    json_schema: ClassVar = {"type": ["string", "array"], "items": {"type": "string"}}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), **kwargs)

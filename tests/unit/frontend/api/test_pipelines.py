@@ -221,3 +221,17 @@ def test_a_form_as_browsers_send_it_is_another_type(alices: Api) -> None:
         f"{ROOT}/pipelines/many/jobs", '{"params": {}}', content_type="application/x-www-form-urlencoded"
     )
     assert answer.status_code == 415
+
+
+def test_a_list_that_a_job_has_stored_can_be_sent_again(operators: Api) -> None:
+    """Words are typed with commas, and stored as a list."""
+    file = SimpleUploadedFile("people.csv", b"a,b\n1,2\n")
+    first = operators.post_parts(f"{ROOT}/pipelines/csv_import/jobs", {"file": file, "null_words": "NA, none"})
+    assert first.status_code == 201, first.text
+    stored = operators.get(first["Location"]).json()["params"]
+    assert stored["null_words"] == ["NA", "none"]
+    again = SimpleUploadedFile("people.csv", b"a,b\n1,2\n")
+    parts = {"file": again, "params": json.dumps(stored)}
+    second = operators.post_parts(f"{ROOT}/pipelines/csv_import/jobs", parts)
+    assert second.status_code == 201, second.text
+    assert operators.get(second["Location"]).json()["params"] == stored
