@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import resolve
+from pytest_django import Settings
 
 from core.models import ApiToken, Job
 from core.people import tokens
@@ -137,6 +139,21 @@ def test_what_a_policy_shows_and_does_not_let_change_is_refused(
     job = make_job(alice)
     assert bobs.get(f"{ROOT}/jobs/{job.pk}").status_code == 200
     assert bobs.post(f"{ROOT}/jobs/{job.pk}/cancellation").status_code == 403
+
+
+def test_a_host_that_asks_for_a_log_in_everywhere_lets_tokens_in(
+    alice: User, make_api: MakeApi, settings: Settings
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert make_api(alice).get(f"{ROOT}/me").status_code == 200
+    assert Client().get(f"{ROOT}/me").status_code == 401
+    assert Client().get(f"{ROOT}/nothing").status_code == 404
+
+
+def test_a_host_with_each_request_in_a_transaction_leaves_these_alone() -> None:
+    for path in ("me", "jobs/7/events", "openapi.json", "nothing"):
+        view = resolve(f"{ROOT}/{path}").func
+        assert "default" in view._non_atomic_requests  # type: ignore[attr-defined]  # Django's mark
 
 
 class Onlookers:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from core import pipelines
 from frontend.api.api import api
 from frontend.api.openapi import document_of
+from frontend.api.pages.reference import lines_of
 from tests.unit.frontend.api.conftest import ROOT, Api
 
 
@@ -77,3 +80,10 @@ def test_the_page_is_for_people_who_have_logged_in(client: Client, db: None) -> 
 def test_the_example_is_of_a_pipeline_that_one_may_fill_in(as_alice: Client) -> None:
     names = re.findall(r"/pipelines/(\w+)/jobs", as_alice.get("/api/").text)
     assert as_alice.get(f"{ROOT}/pipelines/{names[0]}").status_code == 200
+
+
+def test_the_lines_of_the_page_are_those_that_the_docs_run() -> None:
+    docs = (Path(__file__).resolve().parents[4] / "docs/api.md").read_text()
+    for _, line in lines_of("$SITE/api/v1", pipelines.get("csv_import")):
+        own = line.replace("@FILE", "@orders.csv").replace("FILE_ID", "$FILE").replace("/JOB/", "/$JOB/")
+        assert f"```sh\n{own}\n```" in docs
