@@ -9,7 +9,9 @@ from functools import cached_property
 from django.contrib.auth.models import User
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from core.errors import PermanentError
 from core.models import Webhook, WebhookCall
+from core.webhooks import keys
 from core.webhooks.addresses import host_of
 from core.webhooks.payload import EVENTS
 from frontend.site.listing import Listing, as_id
@@ -123,6 +125,14 @@ class CallList(Listing[WebhookCall]):
 def of(user: User) -> QuerySet[Webhook]:
     """Return the person's own webhooks. Nobody else's are shown to anybody: their addresses may be secrets."""
     return Webhook.objects.filter(owner=user.pk).select_related("schedule")
+
+
+def secret_of(webhook: Webhook) -> tuple[str, str]:
+    """Return the webhook's secret, or nothing and the sentence why it can't be read."""
+    try:
+        return keys.secret_of(webhook), ""
+    except PermanentError as error:
+        return "", str(error)
 
 
 def rows_of(user: User) -> list[Row]:

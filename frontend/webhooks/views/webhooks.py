@@ -10,11 +10,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import PermanentError, Refused
+from core.errors import Refused
 from core.life import requests
 from core.models import Job, Webhook
-from core.webhooks import changes, keys
-from frontend.site.answers import Done, answer_act, answer_form, answer_page
+from core.webhooks import changes
+from frontend.site.answers import Done, answer_act, answer_form, answer_page, turn_back
 from frontend.site.errors import bad_request
 from frontend.site.security import PersonRequest, person_required
 from frontend.webhooks.forms import WebhookForm
@@ -86,10 +86,7 @@ def webhook_secret(request: PersonRequest, pk: int) -> HttpResponseBase:
             return "This is the new secret. For a day, calls are signed with the former one as well."
 
         return answer_act(request, rotate, back=here)
-    try:
-        secret, fault = keys.secret_of(webhook), ""
-    except PermanentError as error:
-        secret, fault = "", str(error)
+    secret, fault = pages.secret_of(webhook)
     context = {"row": pages.Row(webhook), "webhook": webhook, "secret": secret, "fault": fault}
     return render(request, "headway/webhook_secret.html", context)
 
@@ -164,14 +161,13 @@ def _answer(request: PersonRequest, pk: int, act: Callable[[Webhook], str]) -> H
 def _answer_form(
     request: PersonRequest, form: WebhookForm, save: Callable[[], Done], webhook: Webhook | None = None
 ) -> HttpResponseBase:
-    def saved() -> Done:
-        try:
-            return save()
-        except Refused as error:
-            # What only saving finds, such as one webhook too many, is shown above the form.
-            raise PermanentError(str(error)) from error
-
-    return answer_form(request, form, save=saved, show=lambda status: _form_page(request, form, webhook, status=status))
+    return answer_form(
+        request,
+        form,
+        save=save,
+        show=lambda status: _form_page(request, form, webhook, status=status),
+        refuse=lambda error: turn_back(request, str(error), to=_list()),
+    )
 
 
 def _form_page(

@@ -11,6 +11,7 @@ from django.test import Client
 from core.models import Job, Schedule, Webhook, WebhookCall
 from core.models.states import State
 from core.webhooks import changes, keys, orders
+from tests.configuration import OwnConf
 from tests.unit.frontend.conftest import HTMX, MakeJob
 from tests.unit.frontend.markup import faults
 
@@ -82,13 +83,19 @@ def test_what_can_not_be_is_said_at_its_field(as_alice: Client, change: dict[str
     assert not Webhook.objects.exists()
 
 
-def test_one_webhook_too_many_is_said_above_the_form(
-    as_alice: Client, hook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_webhook_too_many_is_said(as_alice: Client, hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_WEBHOOKS", 1)
-    answer = as_alice.post("/settings/webhooks/new/", FILLED)
-    assert answer.status_code == 422
+    answer = as_alice.post("/settings/webhooks/new/", FILLED, follow=True)
+    assert answer.redirect_chain == [("/settings/#webhooks", 302)]
     assert "as many as one person may have" in answer.text
+    assert Webhook.objects.count() == 1
+
+
+def test_a_secret_that_can_not_be_read_is_said(as_alice: Client, hook: Webhook, conf: OwnConf) -> None:
+    conf.SECRET_KEYS = ["another key"]
+    page = as_alice.get(f"/settings/webhooks/{hook.pk}/secret/")
+    assert page.status_code == 200
+    assert "Make another one" in page.text
 
 
 def test_a_schedules_page_leads_to_a_webhook_of_it(as_alice: Client, alice: User, bob: User) -> None:
