@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from core.attempt import shares
 from core.attempt.progress import Progress
 from core.life.fan_out import title_of
 from core.life.ledger import Claim
@@ -36,10 +37,10 @@ class Display:
         """The progress in memory, made when it is first needed."""
         if self._progress is None:
             # Queried before the lock is taken: with it, a hanging database would hold up the keeper for all attempts.
-            stages = self._first_stages()
+            stages, is_whole = self._first_stages()
             with self._guard:
                 if self._progress is None:
-                    self._progress = Progress(stages=stages)
+                    self._progress = Progress(stages=stages, attempt=self._claim.attempt, is_whole=is_whole)
         return self._progress
 
     @property
@@ -69,6 +70,9 @@ class Display:
         self.begin_step(key, title, state="waiting")
         progress = self.progress
         progress.done, progress.total, progress.unit, progress.note = 0, total, unit, ""
+        if not progress.stages:
+            # The parts are no more than a part of the job.
+            progress.is_whole = False
 
     @property
     def is_changed(self) -> bool:
@@ -96,15 +100,29 @@ class Display:
                 self.step = {**self.step, "state": ended, "ended_at": round(time.time(), 3)}
             progress.end_stage(_STAGE_STATES.get(state, "pending"))
         if state == State.SUCCEEDED:
+            shares.learn(self._claim.pipeline, progress.stages)
             progress.pass_stages()
         return {"id": self._claim.job_id, "fence": self._claim.fence, **self.snapshot()}
 
-    def _first_stages(self) -> list[dict[str, Any]]:
-        announced = [{"name": name, "title": title, "state": "pending"} for name, title in self._stages]
+    def _first_stages(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the stages as the attempt finds them, and whether they are the whole job."""
+        announced = shares.with_shares(
+            self._claim.pipeline, [{"name": name, "title": title, "state": "pending"} for name, title in self._stages]
+        )
         if self._claim.fence == 1:
-            return announced
+            return announced, True
         # A second attempt goes on from what the first had shown.
-        written = JobProgress.objects.filter(job_id=self._claim.job_id).values_list("stages", flat=True).first()
-        return [
-            stage if stage.get("state") == "done" else {**stage, "state": "pending"} for stage in written or announced
-        ]
+        progress = JobProgress.objects.filter(job_id=self._claim.job_id).first()
+        if progress is None:
+            return announced, True
+        return [self._again(stage, progress) for stage in progress.stages] or announced, progress.is_whole
+
+    def _again(self, stage: dict[str, Any], progress: JobProgress) -> dict[str, Any]:
+        """Return a stage as it is when it may be begun again. What another attempt had reached of it is lost."""
+        if stage.get("state") == "done":
+            return stage
+        is_ours = stage.get("attempt") == self._claim.attempt and stage.get("state") in ("running", "pending")
+        # What the parts did while the job waited is in the row alone.
+        reached = {"reached": part} if is_ours and (part := progress.part_of(stage)) else {}
+        kept = {name: value for name, value in stage.items() if name != "reached"}
+        return {**kept, **reached, "state": "pending"}

@@ -24,7 +24,13 @@ class Progress:
     total: int | None = None
     unit: str = ""
     note: str = ""
+    #: What a stage had reached counts within the same attempt alone.
+    attempt: int = 1
+    #: Whether the stages, or without any the count, are the whole job.
+    is_whole: bool = True
     is_dirty: bool = False
+    #: The share of its total that a count without stages had at the last snapshot.
+    _reached: float = 0.0
     _points: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
 
     def begin_stage(self, name: str, title: str = "") -> None:
@@ -34,13 +40,17 @@ class Progress:
         if stage is None:
             stage = {"name": name, "title": title or name.replace("_", " ").capitalize()}
             self.stages.append(stage)
+            # How many more will come nobody knows.
+            self.is_whole = False
         for earlier in self.stages:
             if earlier is stage:
                 break
             # A stage that this attempt passes over was completed by an earlier one.
             if earlier["state"] == "pending":
                 earlier["state"] = "done"
-        stage |= {"state": "running", "started_at": round(time.time(), 3), "ended_at": None}
+        if stage.get("attempt") != self.attempt:
+            stage.pop("reached", None)
+        stage |= {"state": "running", "started_at": round(time.time(), 3), "ended_at": None, "attempt": self.attempt}
         self.done, self.total, self.unit, self.note = 0, None, "", ""
         self._points.clear()
         self.is_dirty = True
@@ -65,6 +75,7 @@ class Progress:
         # Cleared first: a change that comes while this is read is written the next time.
         self.is_dirty = False
         done, now = _whole(self.done) or 0, time.monotonic()
+        self._reach(done, _whole(self.total))
         self._points.append((now, done))
         while len(self._points) > 2 and now - self._points[0][0] > RATE_WINDOW_SECONDS:
             self._points.popleft()
@@ -75,7 +86,21 @@ class Progress:
             "unit": str(self.unit)[:20],
             "note": str(self.note)[:_NOTE_LENGTH],
             "rate": self._rate(),
+            "is_whole": self.is_whole,
         }
+
+    def _reach(self, done: int, total: int | None) -> None:
+        """Note how far the count is at most, so that no percent goes back."""
+        share = max(0.0, min(1.0, done / total)) if total and total > 0 else 0.0
+        stage = next((entry for entry in self.stages if entry["state"] == "running"), None)
+        if stage is not None:
+            if share:
+                stage["reached"] = max(round(share, 4), stage.get("reached") or 0.0)
+        elif not self.stages:
+            if share < self._reached:
+                # A second count: the first was not the whole job.
+                self.is_whole = False
+            self._reached = share
 
     def _rate(self) -> float | None:
         if len(self._points) < 2:

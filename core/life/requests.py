@@ -199,6 +199,7 @@ def requeue_rows(jobs: Sequence[Job], spec: Pipeline, *, by: str, from_start: bo
         note="",
         rate=None,
         step=None,
+        is_whole=True,
         version=F("version") + 1,
     )
     # The fence stays: the next attempt's is higher than those whose files go.

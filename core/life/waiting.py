@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet, Subquery
@@ -10,11 +11,13 @@ from django.db.models import Q, QuerySet, Subquery
 from core.database.clock import database_now
 from core.limits.projection import forecast
 from core.models import Gate, Job, JobEvent
-from core.models.states import CLAIMABLE, LIVE, State
+from core.models.states import BEGUN, CLAIMABLE, LIVE, State
 from core.operation import presence
 
 #: The most jobs ahead that are counted: whoever is behind more need not know how many.
 COUNTED = 1_000
+#: The most parts at work that one look reads.
+_PARTS = 1_000
 _AT, _GOES_ON = "It starts at", "It goes on at"
 
 
@@ -59,6 +62,27 @@ def why(job: Job) -> Why | None:
     return _behind(job)
 
 
+def note_parts(jobs: Iterable[Job]) -> None:
+    """Set `parts_run` of those that wait for parts: whether one of them runs, at whatever depth."""
+    waiting = {job.pk: job for job in jobs if job.state == State.WAITING}
+    for job in waiting.values():
+        job.parts_run = False
+    #: The jobs in question by the id of what waits, them or a part of theirs.
+    above = {pk: {pk} for pk in waiting}
+    while above:
+        live = Job.objects.filter(parent__in=above, parent__isnull=False, state__in=LIVE)
+        below: dict[int, set[int]] = {}
+        for pk, parent_id, state in live.filter(state__in=BEGUN).values_list("pk", "parent", "state")[:_PARTS]:
+            if parent_id is None:
+                continue
+            if state == State.WAITING:
+                below[pk] = above[parent_id]
+                continue
+            for root in above[parent_id]:
+                waiting[root].parts_run = True
+        above = {pk: roots for pk, roots in below.items() if not all(waiting[root].parts_run for root in roots)}
+
+
 def _paused(job: Job) -> Why | None:
     gate = Gate.objects.filter(pk=job.pipeline, paused_at__isnull=False).first()
     prediction = forecast(job) if gate else None
@@ -73,8 +97,10 @@ def _parts(job: Job) -> Why | None:
     if key is None:
         # The last part has ended at this very moment.
         return Why("parts", "All its parts have ended; it goes on in a moment.")
+    note_parts([job])
     count, total = live.filter(fan_key=key).count(), Job.objects.filter(parent=job.pk, fan_key=key).count()
-    return Why("parts", f"Waiting for {count:,} of {total:,} parts.")
+    ended = f"{total - count:,} of {total:,} have ended"
+    return Why("parts", f"Its parts run: {ended}." if job.parts_run else f"None of its parts runs now: {ended}.")
 
 
 def _later(job: Job) -> Why | None:

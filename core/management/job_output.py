@@ -11,6 +11,7 @@ from core.forms import retention
 from core.life import dead_letters, fan_out, waiting
 from core.models import Artifact, Dataset, Job, JobProgress
 from core.models.job import Priority
+from core.models.states import BEGUN
 from core.pipelines import secrets
 
 
@@ -70,8 +71,11 @@ def as_page(job: Job) -> dict[str, Any]:
             "done": progress.done,
             "total": progress.total,
             "unit": progress.unit,
+            "percent": progress.percent,
+            "stage_percent": progress.stage_percent,
             "rate": progress.rate,
             "eta_seconds": progress.eta_seconds,
+            "stage_eta_seconds": progress.stage_eta_seconds,
             "note": progress.note,
             "stages": progress.stages,
             "step": progress.step,
@@ -91,6 +95,7 @@ def as_page(job: Job) -> dict[str, Any]:
 
 def as_lines(job: Job) -> list[str]:
     """Return a job as it is printed for a person."""
+    waiting.note_parts([job])
     lines = [f"job {job.pk}: {job.pipeline}, {job.outcome_words.lower()}, attempt {job.attempt}"]
     if job.error or job.warning:
         lines.append(job.error or job.warning)
@@ -98,6 +103,8 @@ def as_lines(job: Job) -> list[str]:
         lines.append(str(headline))
     if job.subject:
         lines.append(f"about {job.subject}")
+    if words := _progress_words(job):
+        lines.append(words)
     if why := waiting.why(job):
         lines.append(why.in_words())
     for part in fan_out.summary(job.pk):
@@ -106,6 +113,21 @@ def as_lines(job: Job) -> list[str]:
     lines += [f"{name}: {value}" for name, value in job.result_facts()]
     lines += [f"{file['name']}  {formatting.size(file['bytes'])}  {file['path']}" for file in _files(job)]
     return [lines[0], *(f"  {line}" for line in lines[1:])]
+
+
+def _progress_words(job: Job) -> str:
+    """Return how far a job at work is, e.g. `Load the rows, 37% of the job`; empty when nothing can be said."""
+    progress: JobProgress | None = getattr(job, "progress", None)
+    if progress is None or job.state not in BEGUN:
+        return ""
+    stage, step = progress.current_stage or {}, progress.step or {}
+    title = str(stage.get("title") or stage.get("name") or step.get("title") or "")
+    share = ""
+    if progress.percent is not None:
+        share = f"{progress.percent:.0f}% of the job"
+    elif progress.stage_percent is not None:
+        share = f"{progress.stage_percent:.0f}% of {progress.scope}"
+    return ", ".join(filter(None, (title, share)))
 
 
 def _subject(job: Job) -> dict[str, Any] | None:

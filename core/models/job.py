@@ -135,6 +135,9 @@ class Job(models.Model):
     #: Why the job failed or is being tried again: a sentence for the person.
     error = models.TextField(blank=True, default="", db_default="")
 
+    #: Whether a part of a waiting job runs; None unless `core.life.waiting.note_parts` has looked.
+    parts_run: bool | None = None
+
     objects = JobQuerySet.as_manager()
 
     class Meta:
@@ -289,6 +292,8 @@ class Job(models.Model):
 
     @property
     def outcome_words(self) -> str:
+        if self.outcome == State.WAITING and self.parts_run is not None:
+            return "Running parts" if self.parts_run else "Waiting for parts"
         return OUTCOMES[self.outcome]
 
     @property

@@ -73,8 +73,8 @@ class RepeatForm(forms.Form):
         label="Time zone",
         error_messages={"required": "Choose a time zone."},
     )
-    starts_at = WallTimeField(label="Not before", required=False)
-    ends_at = WallTimeField(label="Not after", required=False)
+    starts_at = WallTimeField(label="Not before", required=False, help_text="By the clock of that time zone.")
+    ends_at = WallTimeField(label="Not after", required=False, help_text="By the clock of that time zone.")
     catch_up = forms.ChoiceField(
         label="Times that passed while the site was down",
         choices=Schedule.CatchUp.choices,

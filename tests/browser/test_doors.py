@@ -25,7 +25,7 @@ def stranger(page: Page, faults: list[str]) -> Page:
 def test_a_shared_job_is_followed_without_an_account(
     open_page: OpenPage, alice: User, make_job: MakeJob, conf: OwnConf
 ) -> None:
-    progress = {"done": 42, "total": 100, "unit": "rows"}
+    progress = {"stages": [], "done": 42, "total": 100, "unit": "rows"}
     job = make_job(alice, state="running", progress=progress)
     page = open_page(job.get_absolute_url())
     conf.SITE_URL = page.url.partition("/jobs/")[0]

@@ -17,8 +17,8 @@ from tests.unit.frontend.conftest import MakeJob, MakeParts, MakeReport
 from .conftest import OpenPage
 
 STAGES: list[dict[str, Any]] = [
-    {"name": "read", "title": "Read", "state": "done", "started_at": 100.0, "ended_at": 102.5},
-    {"name": "count", "title": "Count the letters", "state": "running", "started_at": 102.5},
+    {"name": "read", "title": "Read", "state": "done", "started_at": 100.0, "ended_at": 102.5, "share": 0},
+    {"name": "count", "title": "Count the letters", "state": "running", "started_at": 102.5, "share": 1},
 ]
 RUNNING = {"stages": STAGES, "done": 10, "total": 100, "unit": "rows", "version": 1}
 
@@ -180,7 +180,7 @@ def test_parts_change_their_squares_before_ones_eyes(
     Job.objects.filter(pk=parts[0].pk).update(state="failed", attempt=2)
     advance(job, done=60, version=2)
     expect(page.get_by_role("link", name="Part 1: failed, attempt 2")).to_have_count(1)
-    expect(page.locator(".job-explanation")).to_have_text("Waiting for its 451 parts; 0 are done, 1 failed.")
+    expect(page.locator(".job-explanation")).to_have_text("None of its parts runs now: 0 of 451 done, 1 failed.")
     expect(page).to_have_title("50% · abc.txt · Headway")
     # Neither the keyboard's place nor the scroll of the squares is lost.
     expect(page.locator("#part-" + str(parts[200].pk))).to_be_focused()
@@ -188,7 +188,7 @@ def test_parts_change_their_squares_before_ones_eyes(
     page.get_by_text("Each part").click()
     Job.objects.filter(pk=parts[0].pk).update(state="succeeded")
     advance(job, done=90, version=3)
-    expect(page.locator(".job-explanation")).to_have_text("Waiting for its 451 parts; 1 is done.")
+    expect(page.locator(".job-explanation")).to_have_text("None of its parts runs now: 1 of 451 done.")
     expect(page.locator(".fan-parts")).not_to_have_attribute("open", "")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -12,7 +14,7 @@ from tests.unit.frontend.conftest import MakeJob
 
 from .conftest import OpenPage
 
-RUNNING = {"done": 42, "total": 100, "unit": "rows", "version": 1}
+RUNNING: dict[str, Any] = {"stages": [], "done": 42, "total": 100, "unit": "rows", "version": 1}
 
 #: Stands in for the browser's own notifications, and lets a test say whether the person looks at the page.
 STAND_INS = """

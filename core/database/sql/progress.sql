@@ -10,9 +10,10 @@ WITH locked AS (
 SELECT w.*, l.is_cancelling
 FROM {rows:rows AS w (
     id bigint, fence bigint, stages jsonb, done bigint, total bigint, unit text, note text, rate double precision,
-    step jsonb
+    step jsonb, is_whole boolean
 )} JOIN locked l ON l.id = w.id AND l.fence = w.fence
 SET core_jobprogress.job_id:
     stages = p.stages, done = p.done, total = p.total, unit = p.unit, note = p.note, rate = p.rate, step = p.step,
+    is_whole = p.is_whole,
     version = j.version + 1, updated_at = {now}
 RETURN p.id, p.fence, p.is_cancelling

@@ -29,12 +29,13 @@ from core.forms import open_form
 from core.forms.by_code import errors_of
 from core.forms.inputs import takes_many
 from core.life import backpressure, bulk_cancels, dead_letters, requests
+from core.life.waiting import note_parts
 from core.logs import logger
 from core.management.arguments import in_order
 from core.management.job_output import as_dict, as_lines, as_page, as_row
 from core.models import Job, Preferences
 from core.models.job import Priority, subject_columns
-from core.models.states import LIVE, State
+from core.models.states import DELAYED, LIVE, State
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
 LIST_LENGTH = 50
@@ -229,9 +230,12 @@ class Command(BaseCommand):
         if json:
             self._write_json([as_row(job) for job in listed])
             return
+        note_parts(listed)
         width = max([10, *(len(job.outcome_words) for job in listed)])
         for job in listed:
-            self.stdout.write(f"{job.pk:>8}  {job.outcome_words.lower():<{width}} {job.pipeline:<20} {job.title}")
+            starts = f"  starts {job.run_at:%Y-%m-%d %H:%M:%S} UTC" if job.state in DELAYED else ""
+            words = f"{job.outcome_words.lower():<{width}}"
+            self.stdout.write(f"{job.pk:>8}  {words} {job.pipeline:<20} {job.title}{starts}")
         if not listed:
             self.stdout.write("no jobs")
 

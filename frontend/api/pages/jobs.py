@@ -69,10 +69,14 @@ class ProgressBody(BaseModel):
     stage: str | None = Field(description="The title of the stage that it is in.")
     done: int
     total: int | None = Field(description="None when the amount of work is not known.")
-    percent: float | None
+    percent: float | None = Field(
+        description="Of the whole job: it never goes back within an attempt. Null where that can't be said."
+    )
+    stage_percent: float | None = Field(description="Of the present stage or step.")
     unit: str
     rate: float | None = Field(description="Units a second.")
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(description="Seconds the whole job still takes; null while other stages follow.")
+    stage_eta_seconds: float | None = Field(description="Seconds the present stage or step still takes.")
     note: str
 
 
@@ -297,9 +301,11 @@ def progress_of(job: Job) -> ProgressBody:
         done=progress.done,
         total=progress.total,
         percent=progress.percent,
+        stage_percent=progress.stage_percent,
         unit=progress.unit,
         rate=progress.rate,
         eta_seconds=progress.eta_seconds if job.is_live else None,
+        stage_eta_seconds=progress.stage_eta_seconds if job.is_live else None,
         note=progress.note,
     )
 

@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 #: Future times that a page shows.
 TIMES_LENGTH = 5
 
@@ -30,8 +32,16 @@ class Moment:
         offset = f"{self.at:%z}"
         return f"UTC{offset[:3]}:{offset[3:5]}"
 
+    @property
+    def label(self) -> str:
+        """The distance from UTC where the clock differs from the person's, by which all other times of a page are."""
+        here = self.at.astimezone(timezone.get_current_timezone())
+        if here.utcoffset() == self.at.utcoffset():
+            return ""
+        return self.offset if self.at.utcoffset() else "UTC"
+
     def __str__(self) -> str:
-        return f"{self.day}, {self.clock}"
+        return f"{self.day}, {self.clock} {self.label}".rstrip()
 
 
 @dataclass(frozen=True)

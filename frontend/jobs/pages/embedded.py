@@ -40,7 +40,8 @@ class LiveJob:
     @property
     def version(self) -> str:
         """Changes with all that is shown, except times that the page counts by itself."""
-        return f"{self.job.version}-{zlib.crc32(self.why.encode()):08x}" if self.why else self.job.version
+        words = self.why or (self.job.outcome_words if self.job.state == State.WAITING else "")
+        return f"{self.job.version}-{zlib.crc32(words.encode()):08x}" if words else self.job.version
 
     @cached_property
     def context(self) -> dict[str, Any]:

@@ -99,15 +99,14 @@ def stages_of(job: Job) -> list[Stage]:
 def explanation(job: Job, waiting_for: FanOut | None = None) -> str:
     """Return one sentence about the state of the job; empty when its numbers, or why it waits, say it all."""
     if job.state == State.WAITING and waiting_for is not None:
-        parts = waiting_for.parts if waiting_for.total != 1 else "one part"
-        are = "is" if waiting_for.succeeded == 1 else "are"
-        return f"Waiting for its {parts}; {waiting_for.succeeded:,} {are} done{waiting_for.lost}."
+        now = "It runs in parts" if job.parts_run else "None of its parts runs now"
+        return f"{now}: {waiting_for.succeeded:,} of {waiting_for.total:,} done{waiting_for.lost}."
     if job.is_cancelling:
         return "Cancelling. The worker stops at its next safe point; no result will appear."
     if job.state == State.QUEUED and job.attempt:
         return "Handed back to the queue. It goes on from its last completed step."
     sentences = {
-        State.WAITING.value: "Waiting for its parts.",
+        State.WAITING.value: f"{job.outcome_words}.",
         State.RETRYING.value: "The last attempt did not succeed. It is tried again by itself.",
     }
     return sentences.get(str(job.state), "")
@@ -242,7 +241,7 @@ def milestone(job: Job) -> str:
     if job.is_cancelling:
         return "Cancelling"
     if job.state in (State.RUNNING, State.WAITING) and progress and (stage := progress.current_stage):
-        return f"{job.get_state_display()}: {stage.get('title') or stage.get('name')}"
+        return f"{job.outcome_words}: {stage.get('title') or stage.get('name')}"
     if job.state == State.SUCCEEDED and isinstance(job.result, dict) and job.result.get("headline"):
         return ". ".join(filter(None, (f"{job.outcome_words}: {job.result['headline']}", job.warning)))
     if job.state == State.FAILED and job.error:
@@ -251,7 +250,7 @@ def milestone(job: Job) -> str:
 
 
 def page_title(job: Job) -> str:
-    """Return the title of the job's tab, with its progress."""
+    """Return the title of the job's tab, with its progress as far as it is that of the whole job."""
     progress: JobProgress | None = getattr(job, "progress", None)
     head = job.outcome_words
     if job.outcome in (State.RUNNING, State.WAITING) and progress and progress.percent is not None:

@@ -15,7 +15,7 @@ from core import pipelines, policy
 from core.life import fan_out
 from core.models import Job
 from core.models.job import JobQuerySet
-from core.models.states import CLAIMABLE, LIVE, State
+from core.models.states import IDLE, LIVE, State
 from frontend.jobs.pages import waiting as job_waiting
 from frontend.jobs.pages.parts import address_of_parts
 from frontend.site.listing import Listing, OneOf, Text, as_id
@@ -107,8 +107,8 @@ class JobList(Listing[Job]):
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a job of this page waits: the reason can change without a change of the job."""
-        return any(state in CLAIMABLE for _, state, *_ in self._fingerprints)
+        """Whether a job of this page waits: why, or whether its parts run, can change without a change of the job."""
+        return any(state in IDLE for _, state, *_ in self._fingerprints)
 
     @property
     def now(self) -> int:

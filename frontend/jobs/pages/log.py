@@ -60,14 +60,14 @@ def log_of(job: Job, *, has_log: bool) -> Log:
 
 
 def as_text(job: Job) -> Iterator[str]:
-    """Yield the lines that are kept, and where lines are missing how many."""
+    """Yield the lines that are kept, with their times in UTC, and where lines are missing how many."""
     expected = 0
     for row in JobLog.objects.filter(job=job).order_by("pk").iterator(chunk_size=20):
         if missing := row.before + row.dropped - expected:
             yield f"… {missing:,} line{'s' if missing > 1 else ''} not kept\n"
         for line in _lines(row):
             at = line.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-            yield f"{at} {line.level} {line.logger} {line.text}\n"
+            yield f"{at}Z {line.level} {line.logger} {line.text}\n"
         expected = row.before + row.dropped + row.count
 
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from core import formatting, policy
 from core.database.snapshot import snapshot
 from core.forms import downloads
+from core.life.waiting import note_parts
 from core.models import Job, JobLog, JobStep
 from core.models.states import State
 from frontend.forms.pages import priorities
@@ -63,6 +64,7 @@ def render_regions(
 
 def context_of(request: PersonRequest, job: Any, *, version: str, beside: tuple[str, ...] = BESIDE) -> dict[str, Any]:
     """Return the context of the regions; data of regions that stay unchanged is not queried."""
+    note_parts([job])
     steps = steps_of(job, has_steps=job.has_steps, has_children=job.has_children)
     # The parts of a cancelled job end a moment after it, which its version does not show.
     is_ending = job.is_finished and steps.has_live_parts

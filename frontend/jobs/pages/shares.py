@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
+from core.life.waiting import note_parts
 from core.models import Artifact, Job, ShareLink
 from core.models.states import State
 from core.people import shares
@@ -74,7 +75,7 @@ def shared_context(link: ShareLink) -> dict[str, Any]:
 
     No parameters, log, attempts, steps, events, other jobs or acts; of errors only the sentences that are for people.
     """
-    job = link.job
+    job, version = link.job, version_of(link.job)
     # For display only: the row is never saved.
     job.error = _error(job)
     progress = getattr(job, "progress", None)
@@ -85,7 +86,7 @@ def shared_context(link: ShareLink) -> dict[str, Any]:
         "job": job,
         "link": link,
         "progress": progress,
-        "version": job.version,
+        "version": version,
         "poll": reverse("headway:shared_job_progress", args=[token]) if job.is_live else "",
         "goes_on": False,
         "stages": job_pages.stages_of(job),
@@ -96,6 +97,12 @@ def shared_context(link: ShareLink) -> dict[str, Any]:
         "title": job_pages.page_title(job),
         "outputs": [(file, reverse("headway:shared_job_file", args=[token, file.pk])) for file in files_of(link)],
     }
+
+
+def version_of(job: Job) -> str:
+    """Return the version of the page; with it the job knows whether its parts run."""
+    note_parts([job])
+    return f"{job.version}-{int(bool(job.parts_run))}"
 
 
 def files_of(link: ShareLink) -> list[Artifact]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import InterfaceError, OperationalError
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
+from core.life.waiting import note_parts
 from core.models import Job, JobEvent
 from core.models.job import job_version
+from core.models.states import LIVE, State
 from frontend.site.answers import is_htmx
 from frontend.site.security import PersonRequest
 
@@ -86,23 +88,33 @@ def nothing_new(request: HttpRequest) -> HttpResponse | None:
 
 
 def _version(jobs: QuerySet[Job]) -> str | None:
-    """Return the job's own version with the number of its events."""
+    """Return the job's own version with the number of its events.
+
+    Whether the parts of a waiting job run is among it; only where none of its own does, their parts take a query more.
+    """
     # Events are only ever added, so their number says as much as the newest id. It is found by the job alone,
     # while for the newest id a planner may walk through the events of all other jobs.
     events = JobEvent.objects.filter(job=OuterRef("pk")).order_by().values("job")
     count = events.annotate(count=Count("pk")).values("count")
     names = ("state", "fence", "cancel_requested_at", "progress__version")
-    row = jobs.values_list(*names, Subquery(count)).first()
+    running = Job.objects.filter(parent=OuterRef("pk"), parent__isnull=False, state__in=LIVE, state=State.RUNNING)
+    row = jobs.values_list("pk", *names, Subquery(count), Exists(running)).first()
     if row is None:
         return None
-    state, fence, cancel_requested_at, progress_version, event_count = row
+    pk, state, fence, cancel_requested_at, progress_version, event_count, parts_run = row
     own = job_version(
-        state=state,
+        state=f"{state}parts" if state == State.WAITING and (parts_run or _deeper_parts_run(pk)) else state,
         fence=fence,
         is_cancelling=cancel_requested_at is not None,
         progress_version=progress_version or 0,
     )
     return f"{own}-{event_count or 0}"
+
+
+def _deeper_parts_run(pk: int) -> bool:
+    waiting = Job(pk=pk, state=State.WAITING)
+    note_parts([waiting])
+    return bool(waiting.parts_run)
 
 
 def _signer() -> TimestampSigner:

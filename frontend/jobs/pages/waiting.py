@@ -55,10 +55,13 @@ def version_of(why: Why) -> str:
 
 
 def shortly(jobs: Iterable[Job]) -> dict[int, str]:
-    """Return, by id, a few words on why jobs of a list wait; from two queries whatever their number.
+    """Return, by id, a few words on why jobs of a list wait; from a few queries whatever their number.
 
+    Of those that wait for parts it is noted whether these run, which is then among their words of state.
     The number of jobs before them is for their own pages: it takes a query for each.
     """
+    jobs = list(jobs)
+    waiting.note_parts(jobs)
     stuck = [job for job in jobs if job.state in CLAIMABLE]
     if not stuck:
         return {}

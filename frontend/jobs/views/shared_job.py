@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from core.files.links import BadLink, ExpiredLink
 from core.models import ShareLink
 from core.people import shares
-from frontend.jobs.pages.shares import files_of, shared_context
+from frontend.jobs.pages.shares import files_of, shared_context, version_of
 from frontend.jobs.sending import send_artifact
 from frontend.site.answers import is_htmx
 
@@ -59,7 +59,7 @@ def shared_job_progress(request: HttpRequest, link: ShareLink) -> HttpResponseBa
     """Answer the page's live region with what is new since `?v=`."""
     if not is_htmx(request):
         return redirect("headway:shared_job", token=shares.token_of(link))
-    if request.GET.get("v") == link.job.version:
+    if request.GET.get("v") == version_of(link.job):
         return HttpResponse(status=204)
     return render(request, "headway/_shared_job.html", shared_context(link))
 

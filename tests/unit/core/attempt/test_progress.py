@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.attempt import shares
 from core.attempt.progress import RATE_WINDOW_SECONDS, Progress
 from core.models import JobProgress
 
@@ -150,3 +151,88 @@ def test_texts_are_cut_to_their_columns() -> None:
 def test_counts_become_what_their_columns_hold(done: Any, total: Any, expected: tuple[int, int | None]) -> None:
     shown = Progress(stages=[], done=done, total=total).snapshot()
     assert (shown["done"], shown["total"]) == expected
+
+
+def stages_of(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "title": name, "state": "pending"} for name in names]
+
+
+def percents(progress: Progress, *points: tuple[int, int | None]) -> list[float | None]:
+    """Return what a page shows of the whole job after each count."""
+    shown = []
+    for done, total in points:
+        progress.done, progress.total = done, total
+        shown.append(page_of(progress).percent)
+    return shown
+
+
+def page_of(progress: Progress) -> JobProgress:
+    return JobProgress(**progress.snapshot())
+
+
+def test_the_percent_of_a_job_with_stages_never_goes_back() -> None:
+    progress = Progress(stages=stages_of("read", "load", "publish"))
+    shown = [page_of(progress).percent]
+    progress.begin_stage("read")
+    # A total that grows, and a second count of the same stage.
+    shown += percents(progress, (0, 100), (96, 100), (96, 400), (10, 20))
+    progress.begin_stage("load")
+    shown += percents(progress, (0, None), (5, 0), (37, 100))
+    progress.begin_stage("publish")
+    shown += percents(progress, (0, 100), (100, 100))
+    known = [percent for percent in shown if percent is not None]
+    assert len(known) == len(shown)
+    assert known == sorted(known)
+    assert shown[2] == 32.0
+    assert shown[-1] == 100.0
+
+
+def test_stages_count_by_what_they_took() -> None:
+    stages = [{**stage, "share": share} for stage, share in zip(stages_of("read", "load"), (0.1, 0.9), strict=True)]
+    progress = Progress(stages=stages)
+    progress.begin_stage("read")
+    assert percents(progress, (50, 100)) == [5.0]
+    progress.begin_stage("load")
+    assert percents(progress, (50, 100)) == [55.0]
+
+
+def test_a_job_with_a_stage_that_was_not_announced_has_no_percent() -> None:
+    progress = Progress(stages=stages_of("read"))
+    progress.begin_stage("read")
+    assert percents(progress, (50, 100)) == [50.0]
+    progress.begin_stage("more")
+    progress.done, progress.total = 10, 100
+    shown = page_of(progress)
+    assert (shown.percent, shown.stage_percent, shown.scope) == (None, 10.0, "this stage")
+
+
+def test_a_second_count_without_stages_says_no_percent_of_the_job_again() -> None:
+    progress = Progress(stages=[])
+    assert percents(progress, (10, 100), (100, 100), (0, 50), (10, 50), (50, 50)) == [10.0, 100.0, None, None, None]
+    assert (page_of(progress).stage_percent, page_of(progress).scope) == (100.0, "this step")
+
+
+def test_time_left_is_the_jobs_only_in_its_last_stage() -> None:
+    stages = [
+        {**stage, "state": state} for stage, state in zip(stages_of("a", "b"), ("running", "pending"), strict=True)
+    ]
+    shown = JobProgress(done=50, total=200, rate=10.0, stages=stages)
+    assert (shown.eta_seconds, shown.stage_eta_seconds, shown.scope) == (None, 15.0, "this stage")
+    stages[0]["state"], stages[1]["state"] = "done", "running"
+    assert (shown.eta_seconds, shown.stage_eta_seconds, shown.scope) == (15.0, 15.0, "")
+
+
+def test_shares_are_learnt_from_jobs_that_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "_seconds", {})
+    new = stages_of("read", "load", "publish")
+    assert shares.with_shares("letters", new) == new
+    took = zip(stages_of("read", "load", "publish"), (10.0, 90.0, 0.0), strict=True)
+    shares.learn("letters", [{**stage, "started_at": 1000.0, "ended_at": 1000.0 + seconds} for stage, seconds in took])
+    assert [stage["share"] for stage in shares.with_shares("letters", new)] == [0.1, 0.9, 0.02]
+    assert shares.with_shares("others", new) == new
+    # A stage of a newer version of the pipeline has taken no time yet.
+    more = stages_of("read", "load", "publish", "tell")
+    assert shares.with_shares("letters", more) == more
+    # What was passed over says nothing.
+    shares.learn("letters", stages_of("read", "load", "publish"))
+    assert shares.with_shares("letters", new)[0]["share"] == 0.1

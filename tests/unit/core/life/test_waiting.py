@@ -173,7 +173,9 @@ def test_a_parent_says_how_many_of_its_parts_it_waits_for(alice: User, workers: 
         Job.objects.filter(pk=part.pk).update(parent=job, fan_key=key, fan_index=index, state=state)
     Job.objects.filter(pk=job.pk).update(state=State.WAITING)
     end(claim(parts[1]))
-    assert why(job) == Why("parts", "Waiting for 3 of 4 parts.")
+    assert why(job) == Why("parts", "None of its parts runs now: 1 of 4 have ended.")
+    claim(parts[2])
+    assert why(job) == Why("parts", "Its parts run: 1 of 4 have ended.")
     Job.objects.filter(parent=job).update(state=State.SUCCEEDED)
     assert why(job).text == "All its parts have ended; it goes on in a moment."
 

@@ -43,7 +43,7 @@ def test_the_page_shows_where_the_job_is(as_alice: Client, alice: User, make_job
     page = as_alice.get(job.get_absolute_url())
     assert page.status_code == 200
     for text in (
-        "25%",
+        "62%",
         "2.9 MB of 11.4 MB",
         "1.4 MB/s",
         "about 5 s left",
@@ -53,7 +53,7 @@ def test_the_page_shows_where_the_job_is(as_alice: Client, alice: User, make_job
         assert text in page.text
     assert "2.5 s" in page.text
     assert f'id="job-{job.pk}-progress"' in page.text
-    assert "<title>25% · abc.txt · Headway</title>" in page.text
+    assert "<title>62% · abc.txt · Headway</title>" in page.text
 
 
 def test_the_page_names_what_the_job_is_about(
@@ -72,7 +72,7 @@ def test_the_page_names_what_the_job_is_about(
 
 
 def test_work_of_unknown_length_has_a_bar_without_a_value(as_alice: Client, alice: User, make_job: MakeJob) -> None:
-    job = make_job(alice, state="running", progress={"done": 12, "total": None, "unit": "rows"})
+    job = make_job(alice, state="running", progress={"done": 12, "total": None, "unit": "rows", "stages": []})
     page = as_alice.get(job.get_absolute_url()).text
     assert re.search(r'<progress class="bar" id="job-\d+-bar" max="100"></progress>', page)
     assert "12 rows so far" in page
@@ -127,7 +127,7 @@ def test_new_progress_swaps_the_region_alone(as_alice: Client, alice: User, make
     JobProgress.objects.filter(job=job).update(version=6, done=6_000_000)
     answer = as_alice.get(address(job), {"v": version}, headers=HTMX)
     assert answer.status_code == 200
-    assert "50%" in answer.text
+    assert "75%" in answer.text
     assert "every 1s" in answer.text
     assert "hx-swap-oob" not in answer.text
 

@@ -91,9 +91,9 @@ def test_the_file_has_all_lines_and_says_where_some_are_missing(
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.getvalue().decode() == (
         "… 3 lines not kept\n"
-        "2026-05-04 10:11:12.345 INFO shop.orders first\n"
+        "2026-05-04 10:11:12.345Z INFO shop.orders first\n"
         "… 1 line not kept\n"
-        "2026-05-04 10:11:12.345 INFO shop.orders last\n"
+        "2026-05-04 10:11:12.345Z INFO shop.orders last\n"
     )
 
 

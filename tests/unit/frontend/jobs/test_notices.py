@@ -217,7 +217,7 @@ def test_a_hidden_page_is_told_how_far_its_jobs_are(
     as_alice: Client, alice: User, bob: User, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     running, failed, other = make_job(alice, state="running"), make_job(alice, state="failed"), make_job(bob)
-    JobProgress.objects.filter(job=running).update(done=42, total=100)
+    JobProgress.objects.filter(job=running).update(done=42, total=100, stages=[])
     with django_assert_num_queries(3):
         answer = as_alice.get(f"/notices/watched/?job={running.pk}&job={failed.pk}&job={other.pk}&job=x", headers=HTMX)
     told = {each["id"]: each for each in json.loads(answer.content)["jobs"]}

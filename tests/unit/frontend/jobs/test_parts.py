@@ -93,16 +93,42 @@ def test_parts_that_all_succeeded_are_folded(as_alice: Client, parent: Job, make
 def test_a_waiting_job_shows_how_far_its_parts_are(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
     make_parts(parent, *["succeeded"] * 12, *["failed"] * 2, "cancelled", *["queued"] * 25)
     page = as_alice.get(parent.get_absolute_url()).text
-    assert "Waiting for its 40 parts; 12 are done, 2 failed, 1 cancelled." in page
+    assert "None of its parts runs now: 12 of 40 done, 2 failed, 1 cancelled." in page
+    assert "Waiting for parts" in page
     for text in ("25%", "30 of 120 pages", "3 pages/s", "about 30 s left", 'value="25.00"'):
         assert text in page
     assert "<title>25% · sales.pdf · Headway</title>" in page
-    assert 'data-milestone="Waiting"' in page
+    assert 'data-milestone="Waiting for parts"' in page
 
 
-def test_a_job_that_waits_for_one_part_says_so(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
-    make_parts(parent, "running")
-    assert "Waiting for its one part; 0 are done." in as_alice.get(parent.get_absolute_url()).text
+def test_a_job_whose_parts_run_is_not_said_to_wait(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
+    make_parts(parent, *["succeeded"] * 3, "running", *["queued"] * 36)
+    page = as_alice.get(parent.get_absolute_url()).text
+    assert "It runs in parts: 3 of 40 done." in page
+    assert 'data-milestone="Running parts"' in page
+    assert "Waiting" not in page
+    row = as_alice.get("/").text
+    assert "Running parts" in row
+    assert "Waiting" not in row
+
+
+def test_a_page_learns_that_parts_began_to_run(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
+    (part,) = make_parts(parent, "queued")
+    address = f"{parent.get_absolute_url()}progress/"
+    page = as_alice.get(address, {"v": "old"}, headers=HTMX).text
+    assert "Waiting for parts" in page
+    (version,) = re.findall(r"progress/\?v=([^&\"]+)", page)
+    assert as_alice.get(address, {"v": version}, headers=HTMX).status_code == 204
+    Job.objects.filter(pk=part.pk).update(state="running")
+    later = as_alice.get(address, {"v": version}, headers=HTMX)
+    assert "Running parts" in later.text
+
+
+def test_parts_of_parts_that_run_count(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
+    (part,) = make_parts(parent, "waiting")
+    assert "Waiting for parts" in as_alice.get(parent.get_absolute_url()).text
+    make_parts(part, "running")
+    assert "Running parts" in as_alice.get(parent.get_absolute_url()).text
 
 
 def test_the_stage_that_a_job_waits_in_goes_on(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:
@@ -111,7 +137,7 @@ def test_the_stage_that_a_job_waits_in_goes_on(as_alice: Client, parent: Job, ma
     JobProgress.objects.filter(job=parent).update(stages=stages)
     page = as_alice.get(parent.get_absolute_url()).text
     assert '<li class="stage" data-state="running" aria-current="step">' in page
-    assert 'data-milestone="Waiting: Render"' in page
+    assert 'data-milestone="Running parts: Render"' in page
 
 
 def test_the_desk_shows_the_bar_of_a_waiting_job(as_alice: Client, parent: Job, make_parts: MakeParts) -> None:

@@ -90,6 +90,26 @@ def token_in(page: str) -> str:
 # -- "Repeat this" on the form of a pipeline ---------------------------------------------------------
 
 
+def test_times_of_another_zone_than_the_persons_say_which(as_alice: Client, alice: User) -> None:
+    """A page has the times of the schedule's clock beside those of the person's."""
+    begin, end = (dt.datetime(2090, month, 2, 6, tzinfo=dt.UTC) for month in (1, 7))
+    fields = {"next_at": begin, "starts_at": begin, "ends_at": end}
+    schedule = make_schedule(alice, **fields)
+    ScheduledRun.objects.create(schedule=schedule, due_at=dt.datetime(2026, 1, 5, 6, tzinfo=dt.UTC), outcome="missed")
+    addresses = ("/schedules/", schedule.get_absolute_url())
+    listed, page = (as_alice.get(address).text for address in addresses)
+    for time in ("Mon 2 Jan 2090, 07:00 UTC+01:00", "Sun 2 Jul 2090, 08:00 UTC+02:00"):
+        assert time in page
+    assert "Mon 2 Jan 2090, 07:00 UTC+01:00" in listed
+    assert "Mon 5 Jan 2026, 07:00 UTC+01:00" in page
+    Preferences.objects.create(user=alice, zone="Europe/Rome")
+    listed, page = (as_alice.get(address).text for address in addresses)
+    assert "Mon 2 Jan 2090, 07:00<" in listed
+    assert ", 07:00 UTC" not in page
+    Schedule.objects.filter(pk=schedule.pk).update(zone="UTC")
+    assert "Mon 2 Jan 2090, 06:00 UTC<" in as_alice.get("/schedules/").text
+
+
 def test_every_form_offers_to_repeat_it_in_the_persons_zone(as_alice: Client, alice: User) -> None:
     assert 'name="repeat-cron"' in as_alice.get(WORDS).text
     Preferences.objects.create(user=alice, zone="Asia/Tokyo")
