@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import policy
 from core.errors import Refused
 from core.forms import Entry, open_form
-from core.models import Schedule
+from core.models import Schedule, Webhook
 from core.models.job import Priority
 from core.pipelines import Pipeline
 from core.schedules import changes, entries
@@ -109,7 +109,9 @@ def schedule_deletion(request: PersonRequest, pk: int) -> HttpResponseBase:
     if not row.can_change:
         return turn_back(request, "The code declares this schedule: it goes when the code no longer does.", to=back)
     if request.method != "POST":
-        return render(request, "headway/schedule_deletion.html", {"row": row, "schedule": row.schedule})
+        webhooks = Webhook.objects.filter(schedule=row.schedule).count()
+        context = {"row": row, "schedule": row.schedule, "webhooks": webhooks}
+        return render(request, "headway/schedule_deletion.html", context)
 
     def delete() -> Done:
         changes.delete(row.schedule, by=request.user.get_username())

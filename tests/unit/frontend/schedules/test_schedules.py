@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from core import pipelines
 from core.limits import changes as limits
-from core.models import Artifact, AuditEntry, Job, PeriodicRun, Preferences, Schedule, ScheduledRun
+from core.models import Artifact, AuditEntry, Job, PeriodicRun, Preferences, Schedule, ScheduledRun, Webhook
 from core.people.users import system_user
 from core.pipelines import pipeline
 from core.schedules import changes, static
@@ -537,6 +537,16 @@ def test_deleting_asks_first_and_leaves_the_jobs(as_alice: Client, alice: User, 
     assert not Schedule.objects.exists()
     assert Job.objects.count() == 1
     assert AuditEntry.objects.get().act in ACTS
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, ""), (1, "The webhook of this"), (2, "The 2 webhooks of this")])
+def test_deleting_says_which_webhooks_go_along(as_alice: Client, alice: User, count: int, words: str) -> None:
+    schedule = make_schedule(alice)
+    for _ in range(count):
+        Webhook.objects.create(owner=alice, schedule=schedule, url="https://example.org/", secret={})
+    page = as_alice.get(f"{schedule.get_absolute_url()}deletion/").text
+    assert words in page
+    assert ("deleted as well" in page) == bool(count)
 
 
 def test_staff_acts_on_anybodys(as_staff: Client, alice: User) -> None:
