@@ -61,7 +61,10 @@ def test_a_ticket_that_no_longer_holds_is_changed_for_another(
     assert as_alice.get(poll_of(answer), headers=HTMX).status_code == 204
 
 
-@pytest.mark.parametrize("ticket", ["x", "7.running:abc:def", TimestampSigner(salt="other").sign("1.running")])
+OTHERS = ["x", "7.running:abc:def", TimestampSigner(salt="other").sign("1.running")]
+
+
+@pytest.mark.parametrize("ticket", OTHERS, ids=["none", "unsigned", "of another kind"])
 def test_a_ticket_of_somebody_else_says_nothing(as_bob: Client, job: Job, ticket: str) -> None:
     address = reverse("headway:job_progress", args=[job.pk])
     assert as_bob.get(address, {"t": ticket, "v": "x"}, headers=HTMX).status_code == 404
