@@ -100,6 +100,13 @@ def bench_pdf(options: argparse.Namespace) -> None:
     pdf.report(runs=options.runs, weasyprint_runs=options.weasyprint_runs)
 
 
+def bench_peers(options: argparse.Namespace) -> None:
+    from tests.bench import peers
+
+    print("The same tiny task on other queues and on Headway, two processes each")
+    peers.report(runs=options.peer_runs, only=options.peer)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": bench_throughput,
     "submit": bench_submit,
@@ -112,6 +119,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "csv": bench_csv,
     "csv_detection": bench_csv_detection,
     "pdf": bench_pdf,
+    "peers": bench_peers,
 }
 
 
@@ -128,6 +136,8 @@ def main() -> int:
     parser.add_argument("--waits", type=int, default=1_000, help="async jobs that wait at once")
     parser.add_argument("--gb", type=float, default=1.0, help="size of the generated CSV")
     parser.add_argument("--weasyprint-runs", type=int, default=5, help="runs of WeasyPrint, a minute each")
+    parser.add_argument("--peer-runs", type=int, default=3, help="runs of each other queue; 12 minutes are the most")
+    parser.add_argument("--peer", action="append", default=[], help="this other queue only; may be given again")
     options = parser.parse_args()
     for name in options.benches or BENCHES:
         BENCHES[name](options)
