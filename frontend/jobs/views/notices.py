@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
 from core.database.snapshot import snapshot
+from core.life.waiting import note_parts
 from core.models import Job
 from frontend.accounts.people import saved_preferences
 from frontend.jobs.pages import notices as notice_list
@@ -80,8 +81,9 @@ def notices_count(request: HttpRequest) -> HttpResponseBase:
 def watched_jobs(request: PersonRequest) -> HttpResponseBase:
     """Return the states of jobs, `?job=7&job=8`: for hidden pages, whose live regions don't request themselves."""
     ids = [as_id(text) for text in request.GET.getlist("job")[:WATCHED]]
-    jobs = Job.objects.for_user(request.user).filter(pk__in=ids).select_related("progress")
-    return JsonResponse({"jobs": [_summary(job) for job in jobs.brief()]})
+    jobs = list(Job.objects.for_user(request.user).filter(pk__in=ids).select_related("progress").brief())
+    note_parts(jobs)
+    return JsonResponse({"jobs": [_summary(job) for job in jobs]})
 
 
 def _summary(job: Job) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _COUNTED: tuple[tuple[str, str], ...] = (
     (WARNED, "with warnings"),
     ("failed", "failed"),
     ("running", "running"),
-    ("waiting", "waiting for parts"),
+    ("waiting", "in parts"),
     ("retrying", "to be tried again"),
     ("queued", "queued"),
     ("scheduled", "scheduled"),
@@ -56,7 +56,7 @@ _STATE_WORDS = {
     **{state: words.capitalize() for state, words in _COUNTED},
     WARNED: OUTCOMES[WARNED],
     "held": "Waits for the run before it",
-    "waiting": "Waits for its parts",
+    "waiting": "It runs in parts, or waits for them",
     "skipped": "Left out, as the run before it had not ended",
     "missed": "Missed, as nobody looked at that time",
     "expired": "Its job is no longer kept",
@@ -72,7 +72,7 @@ _ICONS = {
 #: Short words for badges, which have little room.
 _BADGES = {
     "held": "Waiting",
-    "waiting": "Waiting",
+    "waiting": "In parts",
     "retrying": "Retrying",
     "cancelling": "Cancelling",
     "skipped": "Left out",

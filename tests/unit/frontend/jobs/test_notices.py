@@ -227,5 +227,14 @@ def test_a_hidden_page_is_told_how_far_its_jobs_are(
     assert as_alice.get("/notices/watched/", headers=HTMX).json() == {"jobs": []}
 
 
+def test_a_hidden_page_is_told_that_parts_run(
+    as_alice: Client, alice: User, make_job: MakeJob, make_parts: MakeParts
+) -> None:
+    job = make_job(alice, state="waiting", progress={"is_whole": False, "done": 1, "total": 2})
+    make_parts(job, "running", "queued")
+    (told,) = as_alice.get(f"/notices/watched/?job={job.pk}", headers=HTMX).json()["jobs"]
+    assert (told["word"], told["title"]) == ("Running parts", "Running parts · abc.txt")
+
+
 def test_a_hidden_page_without_a_session_is_refused(client: Client, db: None) -> None:
     assert client.get("/notices/watched/?job=1", headers=HTMX).status_code == 401
