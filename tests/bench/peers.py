@@ -437,13 +437,9 @@ def report_kills(lab: Lab, peers: Sequence[Peer]) -> None:
         "all": "all processes of the worker at once, started again a second later",
     }
     cases = [(lab.run_of(peer), victim) for victim in victims for peer in peers]
-    try:
-        # All side by side: nearly all of it is waiting.
-        with ThreadPoolExecutor(len(cases)) as threads:
-            fates = list(threads.map(lambda case: fate(*case), cases))
-    finally:
-        for run, _ in cases:
-            run.stop()
+    # All side by side: nearly all of it is waiting.
+    with ThreadPoolExecutor(len(cases)) as threads:
+        fates = list(threads.map(lambda case: fate(*case), cases))
     for victim, words in victims.items():
         print(f"  {KILLED_OVER} tasks of {KILLED_SECONDS:g} s, killed with -9 in the middle: {words}")
         for (run, each), words_of in zip(cases, fates, strict=True):
@@ -453,8 +449,16 @@ def report_kills(lab: Lab, peers: Sequence[Peer]) -> None:
 
 def fate(run: Run, victim: Victim) -> str:
     """Kill while a third of the tasks have begun; return in words what became of all."""
-    run.enqueue(0, KILLED_OVER, seconds=KILLED_SECONDS)
-    run.start(threads=1)
+    try:
+        run.enqueue(0, KILLED_OVER, seconds=KILLED_SECONDS)
+        run.start(threads=1)
+        return _killed(run, victim)
+    finally:
+        # Here: the main process goes with the thread that started it, and its children would stay.
+        run.stop()
+
+
+def _killed(run: Run, victim: Victim) -> str:
     third = KILLED_OVER // 3
 
     def begun() -> bool:
