@@ -158,11 +158,12 @@ def judge_mails(stage: Stage, outcome: Outcome) -> None:
     for file in (stage.site.home / "mail").glob("*.log"):
         copies.update(_MESSAGE_ID.findall(file.read_text()))
     mails = stage.ask("SELECT state, message_id FROM core_mail")
-    sent = [name for state, name in mails if state == "sent"]
+    # A site without a mail server writes them into files, and says so: they count as sent here.
+    sent = [name for state, name in mails if state == "unsent"]
     unknown = [name for state, name in mails if state == "unknown"]
-    outcome.violate("mails left half done", [name for state, name in mails if state not in ("sent", "unknown")])
-    outcome.violate("mails called sent that are there not once", [name for name in sent if copies[name] != 1])
+    outcome.violate("mails left half done", [name for state, name in mails if state not in ("unsent", "unknown")])
+    outcome.violate("mails called written that are there not once", [name for name in sent if copies[name] != 1])
     outcome.violate("mails that are there twice", [name for name, count in copies.items() if count > 1])
     outcome.violate("mails that nobody wrote", sorted(set(copies) - set(sent) - set(unknown)))
     arrived = sum(copies[name] for name in unknown)
-    outcome.figures["mails sent / unknown, of them arrived"] = f"{len(sent)} / {len(unknown)}, {arrived}"
+    outcome.figures["mails written / unknown, of them arrived"] = f"{len(sent)} / {len(unknown)}, {arrived}"
