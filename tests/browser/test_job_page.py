@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, Route, expect
 
 from core.models import Job, JobEvent, JobProgress
+from frontend.jobs.pages import versions
 from tests.services.waiting import wait_until
 from tests.unit.frontend.conftest import MakeJob, MakeParts, MakeReport
 
@@ -108,7 +109,11 @@ def test_a_hidden_tab_asks_nothing_and_catches_up_at_once(open_page: OpenPage, a
     expect(page.locator(".meter-percent")).to_have_text("90%")
 
 
-def test_a_session_that_ended_leads_to_the_log_in_page(open_page: OpenPage, alice: User, make_job: MakeJob) -> None:
+def test_a_session_that_ended_leads_to_the_log_in_page(
+    open_page: OpenPage, alice: User, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # At the latest when the page's ticket no longer holds.
+    monkeypatch.setattr(versions, "HOLDS_SECONDS", 1)
     job = make_job(alice, state="running", progress=RUNNING)
     page = open_page(job.get_absolute_url())
     Session.objects.all().delete()

@@ -23,7 +23,7 @@ from frontend.site.security import PersonRequest
 #: Regions beside the progress that an answer may bring along.
 BESIDE = ("actions", "facts", "result", "steps", "record", "log")
 #: Seconds for which a ticket holds; then the region comes with another one, if its reader may still see it.
-HOLDS_SECONDS = 300
+HOLDS_SECONDS = 30
 #: The ticket's name in the address.
 TICKET = "t"
 
