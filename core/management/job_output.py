@@ -117,8 +117,10 @@ def as_lines(job: Job) -> list[str]:
 
 def _progress_words(job: Job) -> str:
     """Return how far a job at work is, e.g. `Load the rows, 37% of the job`; empty when nothing can be said."""
+    if job.state not in BEGUN:
+        return ""
     progress: JobProgress | None = getattr(job, "progress", None)
-    if progress is None or job.state not in BEGUN:
+    if progress is None:
         return ""
     stage, step = progress.current_stage or {}, progress.step or {}
     title = str(stage.get("title") or stage.get("name") or step.get("title") or "")

@@ -260,7 +260,7 @@ def test_the_last_progress_is_written_with_the_end(alice: User) -> None:
 
 
 def _shown(attempt: Claim, *, done: int, total: int | None = None) -> dict[str, Any]:
-    shown = {"stages": [], "done": done, "total": total, "unit": "rows", "note": "", "rate": None}
+    shown = {"stages": [], "done": done, "total": total, "unit": "rows", "note": "", "rate": None, "is_whole": True}
     return {"id": attempt.job_id, "fence": attempt.fence, **shown}
 
 

@@ -395,7 +395,7 @@ class Life(RuleBasedStateMachine):
     def _show(self, attempt: Worked, done: int) -> None:
         ctx = attempt.ctx
         before = JobProgress.objects.get(job_id=ctx.job_id).version
-        shown = {"stages": [], "done": done, "total": None, "unit": "", "note": "", "rate": None}
+        shown = {"stages": [], "done": done, "total": None, "unit": "", "note": "", "rate": None, "is_whole": True}
         rows = json.dumps([{"id": ctx.job_id, "fence": ctx.fence, **shown}])
         statements.run("progress", {"rows": rows, "ids": statements.id_list([ctx.job_id])})
         written = JobProgress.objects.get(job_id=ctx.job_id).version - before
