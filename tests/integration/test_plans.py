@@ -180,7 +180,7 @@ def ids(*numbers: int) -> Any:
     return statements.id_list(numbers)
 
 
-PROGRESSED = '{"id": 3, "fence": 1, "stages": [], "done": 1, "unit": "", "note": ""}'
+PROGRESSED = '{"id": 3, "fence": 1, "stages": [], "done": 1, "unit": "", "note": "", "is_whole": true}'
 ENDED = (
     '{"id": 3, "fence": 1, "state": "succeeded", "kind": "succeeded", "error": "", "error_class": "", "detail": "", '
     '"crashed": 0}'
