@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -35,7 +36,10 @@ class FormPage:
     _: KW_ONLY
     #: What this page shows beside the form.
     context: Mapping[str, Any]
-    repeat: Repeat | None = None
+    #: Makes the part "Repeat this", which a submit that is accepted does not show.
+    repeat: Callable[[], Repeat] | None = None
+    #: Whether that part is saved as well, and so has to be valid.
+    saves_repeat: bool = False
     keeps_files: bool = False
 
     def answer(self, save: Callable[[], Done], *, refuse: Callable[[Refused], HttpResponseBase]) -> HttpResponseBase:
@@ -48,7 +52,7 @@ class FormPage:
         if self.entry.is_refresh:
             self.entry.show_anew()
             return self.show()
-        forms = (self.entry.form, self.repeat.form) if self.repeat else (self.entry.form,)
+        forms = (self.entry.form, self.part.form) if self.saves_repeat and self.part else (self.entry.form,)
         return answer_form(self.request, *forms, save=save, show=self._show_again, refuse=refuse)
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
@@ -62,12 +66,17 @@ class FormPage:
             return retarget(render(self.request, region, whole, status=status), "#pipeline-form")
         return render(self.request, self.template, whole, status=status)
 
+    @cached_property
+    def part(self) -> Repeat | None:
+        """The part "Repeat this", if the page has one."""
+        return self.repeat() if self.repeat else None
+
     def _show_again(self, status: int) -> HttpResponse:
         self.entry.keep_uploads()
         return self.show(status)
 
     def _form_context(self) -> dict[str, Any]:
-        entry, repeat = self.entry, self.repeat
+        entry, repeat = self.entry, self.part
         groups = form_pages.groups_of(entry, keeps_files=self.keeps_files)
         return {
             "spec": entry.spec,

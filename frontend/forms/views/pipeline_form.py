@@ -8,7 +8,8 @@ makes neither: it is shown anew with what was filled in.
 from __future__ import annotations
 
 import uuid
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -69,7 +70,7 @@ def _show(request: PersonRequest, name: str) -> HttpResponseBase:
     if declared := _declared(request, spec):
         initial |= spec.form.declared(origin.params if origin else {}, declared)  # type: ignore[attr-defined]
     entry = open_form(spec, user=request.user, initial=initial, origin=origin)
-    return _page(request, entry, repeats.blank(request), key=uuid.uuid4().hex).show()
+    return _page(request, entry, partial(repeats.blank, request), key=uuid.uuid4().hex).show()
 
 
 def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
@@ -80,21 +81,27 @@ def _submit(request: PersonRequest, name: str) -> HttpResponseBase:
     if asks_for_priority(spec):
         priority = priorities.read(request.POST.get(priorities.FIELD, ""))
     is_schedule = repeats.is_requested(request, spec) and not entry.is_refresh
-    repeat = repeats.sent(request, is_checked=is_schedule)
+    repeat = cache(partial(repeats.sent, request, is_checked=is_schedule))
     if is_schedule and (saved := repeats.saved(entry, key=key)) is not None:
         return lead_to(request, saved.get_absolute_url())
-    page = _page(request, entry, repeat, key=key, priority=priority)
+    page = _page(request, entry, repeat, key=key, priority=priority, saves_repeat=is_schedule)
 
     def save() -> Done:
         if is_schedule:
-            return Done(to=repeats.save(entry, repeat, priority=priority, key=key).get_absolute_url())
+            return Done(to=repeats.save(entry, repeat(), priority=priority, key=key).get_absolute_url())
         return Done(to=reverse("headway:job_detail", args=[entry.submit(key=key, priority=priority).job_id]))
 
     return page.answer(save, refuse=lambda error: _refuse(page, error))
 
 
 def _page(
-    request: PersonRequest, entry: Entry, repeat: repeats.Repeat, *, key: str, priority: Priority = Priority.NORMAL
+    request: PersonRequest,
+    entry: Entry,
+    repeat: Callable[[], repeats.Repeat],
+    *,
+    key: str,
+    priority: Priority = Priority.NORMAL,
+    saves_repeat: bool = False,
 ) -> FormPage:
     # Looked for when it is shown: a submit that is accepted shows nothing.
     paused = cache(Gate.objects.filter(pk=entry.spec.name, paused_at__isnull=False).first)
@@ -102,7 +109,9 @@ def _page(
     if asks_for_priority(entry.spec):
         context["priority"] = priorities.name_of(priority)
     part = repeat if repeats.can_repeat(entry.spec) else None
-    return FormPage(request, entry, "headway/pipeline_form.html", context=context, repeat=part)
+    return FormPage(
+        request, entry, "headway/pipeline_form.html", context=context, repeat=part, saves_repeat=saves_repeat
+    )
 
 
 def _refuse(page: FormPage, error: Refused) -> HttpResponseBase:

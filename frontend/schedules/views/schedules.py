@@ -164,7 +164,9 @@ def _show_or_save(request: HttpRequest, pk: int) -> HttpResponseBase:
         entries.edit(schedule, entry, repeat.form, priority=priority, by=by)
         return Done("The schedule is changed. Jobs that it made already stay as they are.", to=back)
 
-    page = FormPage(person_request, entry, "headway/schedule_form.html", context=context, repeat=repeat)
+    page = FormPage(
+        person_request, entry, "headway/schedule_form.html", context=context, repeat=lambda: repeat, saves_repeat=True
+    )
     return page.answer(save, refuse=lambda error: turn_back(person_request, str(error), to=back))
 
 
