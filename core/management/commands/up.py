@@ -103,6 +103,9 @@ class Command(BaseCommand):
         stop_seconds = int(conf.STOP_SECONDS) + 7
         plan = home / "run" / "supervisord.conf"
         parts = parts_of(conf.RABBITMQ_URL)
+        if self.reload:
+            # The web checks the changed code; all of them at once would make a developer wait for it.
+            parts = {name: part if name == "web" else (*part, "--skip-checks") for name, part in parts.items()}
         control = home / "run" / "control" if self.reload else None
         figures_folder(home, conf.PORT).mkdir(parents=True, exist_ok=True)
         plan.write_text(render_plan(parts, home=home, checkout=CHECKOUT, stop_seconds=stop_seconds, control=control))
