@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -38,7 +39,9 @@ class Command(BaseCommand):
             # prometheus-client looks for the folder when it is loaded, which it is.
             os.environ[metrics.SHARED_FOLDER] = str(figures)
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-        # The server's processes are forks of this one, which has loaded the site already.
+        # The server's processes are forks of this one, which has loaded the site already. None may inherit a connection
+        # that a check has opened: two processes on one would read each other's answers.
+        connections.close_all()
         Granian(
             "frontend.wsgi:application",
             interface=Interfaces.WSGI,
